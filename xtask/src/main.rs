@@ -1,0 +1,2 @@
+//! Every workflow of the workspace.
+fn main() {}
