@@ -1,1 +1,38 @@
-//! (head to be written with the room)
+//! Bytes to a validated WebAssembly module.
+//!
+//! [`Module::parse`] indexes a module: sections, types, imports and exports are decoded and validated,
+//! function bodies are only located. [`Module::prepare`] validates one function and builds, in the same
+//! pass, the *side table* by which the interpreter executes the original bytes in place. What a module
+//! may contain is decided by one table of [`features`].
+//!
+//! Invariants: nothing that this crate returns refers to bytes outside the module; whatever
+//! `prepare` returns is for a body that has passed validation; memory used is bounded by a constant
+//! times the bytes read.
+//!
+//! Does **not** know: any tier, any host pointer, stores, instances.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod body;
+mod builder;
+mod const_expr;
+mod error;
+pub mod features;
+mod index;
+pub mod layout;
+mod module;
+mod names;
+pub mod side;
+
+pub use body::Scratch;
+pub use const_expr::ConstOp;
+pub use error::Invalid;
+pub use features::{Feature, Features};
+pub use module::{
+    Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
+    ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, SectionInfo, Table,
+};
+pub use side::Prepared;

@@ -1,0 +1,386 @@
+//! Indexing: one pass over a module's sections.
+//!
+//! 1. The section headers are walked and everything but the code is pinned, since ranges of it are kept.
+//! 2. `wasmparser` decodes and validates every section but the code.
+//! 3. Bodies are located by hopping from size to size: the only work per function.
+//!
+//! Opening a module of megabytes costs a fraction of a millisecond; `eager` validation is a separate
+//! step over [`Module::prepare`](crate::Module::prepare).
+
+use crate::module::{ConstRange, Span, global_type, memory_type, ref_type, table_type, val_type};
+use crate::{
+    Bytes, DataMode, DataSegment, ElementMode, ElementSegment, Export, ExternIdx, Features, Global,
+    Import, ImportKind, Invalid, Module, Table,
+};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use dunlin_core::limits::MODULE_BYTES_MAX;
+use dunlin_core::{FuncType, ValType};
+use wasmparser::{
+    BinaryReader, Chunk, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
+    FunctionBody, KnownCustom, Parser, Payload, TableInit, TypeRef, Validator,
+};
+
+impl Module {
+    /// Indexes a module in the binary format; bodies are located, not read.
+    ///
+    /// # Errors
+    ///
+    /// Where any section but the code is malformed or invalid, or a body leaves its section.
+    pub fn parse(bytes: Arc<dyn Bytes>, features: Features) -> Result<Self, Invalid> {
+        if bytes.bytes().len() as u64 > MODULE_BYTES_MAX {
+            return Err(Invalid::new("module is larger than 1 GiB", MODULE_BYTES_MAX));
+        }
+        let sections = walk_sections(&*bytes);
+        for (id, span) in &sections {
+            if *id != CODE_SECTION {
+                bytes.pin(span.range());
+            }
+        }
+        let mut module = Self::empty(bytes, features);
+        let mut indexer = Indexer {
+            validator: Validator::new_with_features(module.features),
+            module: &mut module,
+        };
+        indexer.run()?;
+        module.sections = sections;
+        module.sort_exports();
+        module.has_v128_types = module.mentions_v128();
+        Ok(module)
+    }
+
+    /// Which features the module needs: those without which it is not valid.
+    ///
+    /// # Errors
+    ///
+    /// If the module is not valid with every feature on.
+    pub fn features_used(&self) -> Result<Features, Invalid> {
+        let mut used = Features::NONE;
+        let all = self.feature_set;
+        validate_all(self.bytes(), all)?;
+        for feature in all.iter() {
+            if validate_all(self.bytes(), all.with(feature, false)).is_err() {
+                used.set(feature, true);
+            }
+        }
+        Ok(used)
+    }
+
+    fn empty(bytes: Arc<dyn Bytes>, feature_set: Features) -> Self {
+        Self {
+            bytes,
+            features: feature_set.flags(),
+            feature_set,
+            types: Vec::new(),
+            imports: Vec::new(),
+            funcs: Vec::new(),
+            func_imports: 0,
+            tables: Vec::new(),
+            table_imports: 0,
+            memories: Vec::new(),
+            memory_imports: 0,
+            globals: Vec::new(),
+            global_imports: Vec::new(),
+            exports: Vec::new(),
+            exports_by_name: Vec::new(),
+            start: None,
+            elements: Vec::new(),
+            data: Vec::new(),
+            bodies: Vec::new(),
+            name_section: None,
+            sections: Vec::new(),
+            resources: None,
+            has_v128_types: false,
+        }
+    }
+
+    fn sort_exports(&mut self) {
+        let mut order: Vec<u32> = (0..self.exports.len() as u32).collect();
+        let bytes = self.bytes.bytes();
+        let name = |i: &u32| &bytes[self.exports[*i as usize].name.range()];
+        order.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        self.exports_by_name = order;
+    }
+
+    fn mentions_v128(&self) -> bool {
+        let v128 = |ty: &ValType| *ty == ValType::V128;
+        self.types.iter().any(|ty| ty.params().iter().chain(ty.results()).any(v128))
+            || self.global_imports.iter().any(|ty| v128(&ty.content))
+            || self.globals.iter().any(|global| v128(&global.ty.content))
+    }
+}
+
+/// The code section's number in the binary format.
+const CODE_SECTION: u8 = 10;
+
+/// Validates a whole module without keeping anything.
+fn validate_all(bytes: &[u8], features: Features) -> Result<(), Invalid> {
+    Validator::new_with_features(features.flags()).validate_all(bytes)?;
+    Ok(())
+}
+
+/// Section numbers and contents, as far as the headers make sense; the parser reports what does not.
+fn walk_sections(bytes: &dyn Bytes) -> Vec<(u8, Span)> {
+    let mut sections = Vec::new();
+    bytes.pin(0..bytes.bytes().len().min(8));
+    let Some(rest) = bytes.bytes().get(8..) else { return sections };
+    let mut reader = BinaryReader::new(rest, 8);
+    while let Ok(id) = reader.read_u8() {
+        let Ok(size) = reader.read_var_u32() else { break };
+        let start = reader.original_position();
+        if reader.read_bytes(size as usize).is_err() {
+            break;
+        }
+        sections.push((id, Span::new(start..start + u64::from(size))));
+    }
+    sections
+}
+
+struct Indexer<'m> {
+    validator: Validator,
+    module: &'m mut Module,
+}
+
+impl Indexer<'_> {
+    fn run(&mut self) -> Result<(), Invalid> {
+        let bytes = self.module.bytes.clone();
+        let bytes = bytes.bytes();
+        let mut parser = Parser::new(0);
+        parser.set_features(self.module.features);
+        let mut at = 0;
+        loop {
+            let Chunk::Parsed { consumed, payload } = parser.parse(&bytes[at..], true)? else {
+                return Err(Invalid::new("unexpected end", at as u64));
+            };
+            at += consumed;
+            match payload {
+                Payload::End(offset) => {
+                    self.validator.end(offset)?;
+                    return Ok(());
+                }
+                Payload::CodeSectionStart { count, unchecked_range, .. } => {
+                    self.validator.code_section_start(&unchecked_range)?;
+                    self.code(bytes, count, &unchecked_range)?;
+                    parser.skip_section();
+                    at = unchecked_range.end as usize;
+                }
+                payload => self.section(payload)?,
+            }
+        }
+    }
+
+    /// Locates the bodies without reading them.
+    fn code(&mut self, bytes: &[u8], count: u32, range: &Range<u64>) -> Result<(), Invalid> {
+        let section = bytes.get(range.start as usize..range.end as usize);
+        let Some(section) = section else {
+            return Err(Invalid::new("unexpected end", bytes.len() as u64));
+        };
+        let mut reader = BinaryReader::new(section, range.start);
+        reader.read_var_u32()?;
+        let defined = self.module.funcs.len() - self.module.func_imports as usize;
+        self.module.bodies.reserve_exact(defined.min(count as usize));
+        for _ in 0..count {
+            let body = FunctionBody::new(reader.read_reader()?);
+            if self.module.bodies.is_empty() && defined > 0 {
+                let first = self.validator.code_section_entry(&body)?;
+                self.module.resources = Some(first.resources);
+            }
+            self.module.bodies.push(Span::new(body.range()));
+        }
+        if !reader.eof() {
+            let message = "section size mismatch: unexpected data at the end of the section";
+            return Err(Invalid::new(message, reader.original_position()));
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, payload: Payload<'_>) -> Result<(), Invalid> {
+        self.validator.payload(&payload)?;
+        match payload {
+            Payload::TypeSection(section) => self.types(section),
+            Payload::ImportSection(section) => self.imports(section),
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.module.funcs.push(ty?);
+                }
+                Ok(())
+            }
+            Payload::TableSection(section) => self.tables(section),
+            Payload::MemorySection(section) => {
+                for ty in section {
+                    self.module.memories.push(memory_type(&ty?));
+                }
+                Ok(())
+            }
+            Payload::GlobalSection(section) => self.globals(section),
+            Payload::ExportSection(section) => self.exports(section),
+            Payload::StartSection { func, .. } => {
+                self.module.start = Some(func);
+                Ok(())
+            }
+            Payload::ElementSection(section) => self.elements(section),
+            Payload::DataSection(section) => self.data(section),
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(_) = section.as_known() {
+                    let start = section.data_offset();
+                    let end = start + section.data().len() as u64;
+                    self.module.name_section = Some(Span::new(start..end));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Invalid> {
+        let offset = section.range().start;
+        for group in section {
+            for ty in group?.into_types() {
+                let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
+                    return Err(Invalid::new("unsupported type", offset));
+                };
+                let list = |types: &[wasmparser::ValType]| {
+                    types.iter().map(|ty| val_type(*ty, offset)).collect::<Result<Vec<_>, _>>()
+                };
+                self.module.types.push(FuncType::new(list(ty.params())?, list(ty.results())?));
+            }
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section.into_imports_with_offsets() {
+            let (offset, import) = item?;
+            let module = &mut *self.module;
+            let kind = match import.ty {
+                TypeRef::Func(ty) => {
+                    module.funcs.push(ty);
+                    module.func_imports += 1;
+                    ImportKind::Func(ty)
+                }
+                TypeRef::Table(ty) => {
+                    let ty = table_type(&ty, offset)?;
+                    module.tables.push(Table { ty });
+                    module.table_imports += 1;
+                    ImportKind::Table(ty)
+                }
+                TypeRef::Memory(ty) => {
+                    let ty = memory_type(&ty);
+                    module.memories.push(ty);
+                    module.memory_imports += 1;
+                    ImportKind::Memory(ty)
+                }
+                TypeRef::Global(ty) => {
+                    let ty = global_type(&ty, offset)?;
+                    module.global_imports.push(ty);
+                    ImportKind::Global(ty)
+                }
+                _ => return Err(Invalid::new("unsupported import", offset)),
+            };
+            let (from, name) = (self.span_of(import.module), self.span_of(import.name));
+            self.module.imports.push(Import { module: from, name, kind });
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, section: wasmparser::TableSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section.into_iter_with_offsets() {
+            let (offset, table) = item?;
+            if !matches!(table.init, TableInit::RefNull) {
+                return Err(Invalid::new("unsupported table initialiser", offset));
+            }
+            self.module.tables.push(Table { ty: table_type(&table.ty, offset)? });
+        }
+        Ok(())
+    }
+
+    fn globals(&mut self, section: wasmparser::GlobalSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section.into_iter_with_offsets() {
+            let (offset, global) = item?;
+            let ty = global_type(&global.ty, offset)?;
+            let init = const_range(&global.init_expr);
+            self.module.globals.push(Global { ty, init });
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section.into_iter_with_offsets() {
+            let (offset, export) = item?;
+            let index = export.index;
+            let item = match export.kind {
+                ExternalKind::Func => ExternIdx::Func(index),
+                ExternalKind::Table => ExternIdx::Table(index),
+                ExternalKind::Memory => ExternIdx::Memory(index),
+                ExternalKind::Global => ExternIdx::Global(index),
+                _ => return Err(Invalid::new("unsupported export", offset)),
+            };
+            let name = self.span_of(export.name);
+            self.module.exports.push(Export { name, item });
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self, section: wasmparser::ElementSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section.into_iter_with_offsets() {
+            let (offset, element) = item?;
+            let mode = match element.kind {
+                ElementKind::Passive => ElementMode::Passive,
+                ElementKind::Declared => ElementMode::Declared,
+                ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
+                    table: table_index.unwrap_or(0),
+                    offset: const_range(&offset_expr),
+                },
+            };
+            let segment = match element.items {
+                ElementItems::Functions(items) => ElementSegment {
+                    mode,
+                    ty: dunlin_core::RefType::FUNCREF,
+                    count: items.count(),
+                    items: Span::new(items.original_position()..items.range().end),
+                    expressions: false,
+                },
+                ElementItems::Expressions(ty, items) => ElementSegment {
+                    mode,
+                    ty: ref_type(ty, offset)?,
+                    count: items.count(),
+                    items: Span::new(items.original_position()..items.range().end),
+                    expressions: true,
+                },
+            };
+            self.module.elements.push(segment);
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), Invalid> {
+        for item in section {
+            let segment = item?;
+            let mode = match segment.kind {
+                DataKind::Passive => DataMode::Passive,
+                DataKind::Active { memory_index, offset_expr } => {
+                    DataMode::Active { memory: memory_index, offset: const_range(&offset_expr) }
+                }
+            };
+            let bytes = self.span_of_bytes(segment.data);
+            self.module.data.push(DataSegment { mode, bytes });
+        }
+        Ok(())
+    }
+
+    fn span_of(&self, text: &str) -> Span {
+        self.span_of_bytes(text.as_bytes())
+    }
+
+    /// Where a slice of the module's bytes stands in them.
+    fn span_of_bytes(&self, slice: &[u8]) -> Span {
+        let base = self.module.bytes.bytes().as_ptr() as usize;
+        let start = (slice.as_ptr() as usize - base) as u64;
+        Span::new(start..start + slice.len() as u64)
+    }
+}
+
+fn const_range(expr: &wasmparser::ConstExpr<'_>) -> ConstRange {
+    ConstRange(Span::new(expr.get_binary_reader().range()))
+}

@@ -1,0 +1,572 @@
+//! The indexed module: what it declares, and where in its bytes the rest stands.
+//!
+//! Everything is a list of small records with ranges into the original bytes; names, constant
+//! expressions, segments and bodies are decoded where they are used.
+
+use crate::{ConstOp, Features, Invalid, const_expr};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use dunlin_core::{
+    ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
+};
+use wasmparser::{BinaryReader, ConstExpr, ValidatorResources, WasmFeatures};
+
+/// The bytes of a module, wherever they lie.
+///
+/// Bytes may be shared with others that could change them (a mapped file). `pin` makes a range the
+/// module's own: after it returns, those bytes never change. The index pins what it keeps ranges of,
+/// and a body is pinned before it is validated.
+pub trait Bytes: Send + Sync {
+    /// All bytes. Only pinned ranges are stable.
+    fn bytes(&self) -> &[u8];
+
+    /// Makes `range` immune to changes from outside.
+    fn pin(&self, range: Range<usize>);
+}
+
+impl Bytes for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn pin(&self, _range: Range<usize>) {}
+}
+
+/// A range of the module's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(range: Range<u64>) -> Self {
+        // Modules are at most `MODULE_BYTES_MAX` long, checked before anything is indexed.
+        Self { start: range.start as u32, end: range.end as u32 }
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A constant expression, as a range of the module's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct ConstRange(pub(crate) Span);
+
+/// What kind of thing an export is, and its index in that kind's space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExternIdx {
+    /// A function.
+    Func(u32),
+    /// A table.
+    Table(u32),
+    /// A memory.
+    Memory(u32),
+    /// A global.
+    Global(u32),
+}
+
+/// What an import must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportKind {
+    /// A function of the type with this index.
+    Func(u32),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// One import, in the order of the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Import {
+    pub(crate) module: Span,
+    pub(crate) name: Span,
+    /// What it must be.
+    pub kind: ImportKind,
+}
+
+/// One export.
+#[derive(Clone, Copy, Debug)]
+pub struct Export {
+    pub(crate) name: Span,
+    /// What is exported.
+    pub item: ExternIdx,
+}
+
+/// A defined table.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Its type.
+    pub ty: TableType,
+}
+
+/// A defined global.
+#[derive(Clone, Copy, Debug)]
+pub struct Global {
+    /// Its type.
+    pub ty: GlobalType,
+    /// Its initial value.
+    pub init: ConstRange,
+}
+
+/// When an element segment is used.
+#[derive(Clone, Copy, Debug)]
+pub enum ElementMode {
+    /// By `table.init`.
+    Passive,
+    /// At instantiation, into `table` from `offset` on.
+    Active {
+        /// The table.
+        table: u32,
+        /// The first index written.
+        offset: ConstRange,
+    },
+    /// Never; it declares functions that `ref.func` names.
+    Declared,
+}
+
+/// An element segment.
+#[derive(Clone, Copy, Debug)]
+pub struct ElementSegment {
+    /// When it is used.
+    pub mode: ElementMode,
+    /// The type of its items.
+    pub ty: RefType,
+    /// How many items it has.
+    pub count: u32,
+    pub(crate) items: Span,
+    pub(crate) expressions: bool,
+}
+
+/// One item of an element segment.
+#[derive(Clone, Copy, Debug)]
+pub enum ElementItem {
+    /// A reference to a function.
+    Func(u32),
+    /// The value of a constant expression.
+    Expr(ConstRange),
+}
+
+/// When a data segment is used.
+#[derive(Clone, Copy, Debug)]
+pub enum DataMode {
+    /// By `memory.init`.
+    Passive,
+    /// At instantiation, into `memory` from `offset` on.
+    Active {
+        /// The memory.
+        memory: u32,
+        /// The first address written.
+        offset: ConstRange,
+    },
+}
+
+/// A data segment.
+#[derive(Clone, Copy, Debug)]
+pub struct DataSegment {
+    /// When it is used.
+    pub mode: DataMode,
+    pub(crate) bytes: Span,
+}
+
+/// A section, for reports.
+#[derive(Clone, Debug)]
+pub struct SectionInfo {
+    /// The section's number in the binary format; 0 for custom sections.
+    pub id: u8,
+    /// The custom section's name, or the specification's word for the section.
+    pub name: alloc::string::String,
+    /// Where its contents stand in the module.
+    pub range: Range<usize>,
+}
+
+/// A function with a body, for reports.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionInfo {
+    /// Its index among all functions of the module, imports first.
+    pub index: u32,
+    /// Offset of its body, local declarations included.
+    pub offset: usize,
+    /// Bytes of its body.
+    pub bytes: usize,
+}
+
+/// An indexed module: its non-code sections are valid, its bodies are located.
+pub struct Module {
+    pub(crate) bytes: Arc<dyn Bytes>,
+    pub(crate) features: WasmFeatures,
+    pub(crate) feature_set: Features,
+    pub(crate) types: Vec<FuncType>,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) funcs: Vec<u32>,
+    pub(crate) func_imports: u32,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) table_imports: u32,
+    pub(crate) memories: Vec<MemoryType>,
+    pub(crate) memory_imports: u32,
+    pub(crate) globals: Vec<Global>,
+    pub(crate) global_imports: Vec<GlobalType>,
+    pub(crate) exports: Vec<Export>,
+    pub(crate) exports_by_name: Vec<u32>,
+    pub(crate) start: Option<u32>,
+    pub(crate) elements: Vec<ElementSegment>,
+    pub(crate) data: Vec<DataSegment>,
+    pub(crate) bodies: Vec<Span>,
+    pub(crate) name_section: Option<Span>,
+    pub(crate) sections: Vec<(u8, Span)>,
+    pub(crate) resources: Option<ValidatorResources>,
+    pub(crate) has_v128_types: bool,
+}
+
+impl Module {
+    /// The module's bytes. Bodies that have not been prepared may still change under a mapped file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.bytes()
+    }
+
+    /// The features that the module was validated with.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.feature_set
+    }
+
+    /// Its function types, by type index.
+    #[must_use]
+    pub fn types(&self) -> &[FuncType] {
+        &self.types
+    }
+
+    /// Its imports, in order.
+    #[must_use]
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// The two names of an import.
+    #[must_use]
+    pub fn import_names(&self, import: &Import) -> (&str, &str) {
+        (self.text(import.module), self.text(import.name))
+    }
+
+    /// Its exports, in order.
+    #[must_use]
+    pub fn exports(&self) -> &[Export] {
+        &self.exports
+    }
+
+    /// The name of an export.
+    #[must_use]
+    pub fn export_name(&self, export: &Export) -> &str {
+        self.text(export.name)
+    }
+
+    /// What is exported under `name`.
+    #[must_use]
+    pub fn export(&self, name: &str) -> Option<ExternIdx> {
+        let found = self
+            .exports_by_name
+            .binary_search_by(|i| self.text(self.exports[*i as usize].name).cmp(name))
+            .ok()?;
+        Some(self.exports[self.exports_by_name[found] as usize].item)
+    }
+
+    /// The type of what has this index.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn extern_type(&self, item: ExternIdx) -> ExternType {
+        match item {
+            ExternIdx::Func(index) => ExternType::Func(self.func_type(index).clone()),
+            ExternIdx::Table(index) => ExternType::Table(self.table_type(index)),
+            ExternIdx::Memory(index) => ExternType::Memory(self.memories[index as usize]),
+            ExternIdx::Global(index) => ExternType::Global(self.global_type(index)),
+        }
+    }
+
+    /// The type that an import must have.
+    #[must_use]
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        match import.kind {
+            ImportKind::Func(ty) => ExternType::Func(self.types[ty as usize].clone()),
+            ImportKind::Table(ty) => ExternType::Table(ty),
+            ImportKind::Memory(ty) => ExternType::Memory(ty),
+            ImportKind::Global(ty) => ExternType::Global(ty),
+        }
+    }
+
+    /// How many functions there are, imports included.
+    #[must_use]
+    pub fn func_count(&self) -> u32 {
+        self.funcs.len() as u32
+    }
+
+    /// How many functions are imported; they have the lowest indices.
+    #[must_use]
+    pub fn func_imports(&self) -> u32 {
+        self.func_imports
+    }
+
+    /// The type index of a function.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn func_type_index(&self, func: u32) -> u32 {
+        self.funcs[func as usize]
+    }
+
+    /// The type of a function.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn func_type(&self, func: u32) -> &FuncType {
+        &self.types[self.func_type_index(func) as usize]
+    }
+
+    /// Its defined tables.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables[self.table_imports as usize..]
+    }
+
+    /// The type of a table, imports included.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn table_type(&self, index: u32) -> TableType {
+        self.tables[index as usize].ty
+    }
+
+    /// The types of its memories, imports first.
+    #[must_use]
+    pub fn memories(&self) -> &[MemoryType] {
+        &self.memories
+    }
+
+    /// The types of the memories that it defines.
+    #[must_use]
+    pub fn defined_memories(&self) -> &[MemoryType] {
+        &self.memories[self.memory_imports as usize..]
+    }
+
+    /// Its defined globals.
+    #[must_use]
+    pub fn globals(&self) -> &[Global] {
+        &self.globals
+    }
+
+    /// The type of a global, imports included.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn global_type(&self, index: u32) -> GlobalType {
+        match self.global_imports.get(index as usize) {
+            Some(ty) => *ty,
+            None => self.globals[index as usize - self.global_imports.len()].ty,
+        }
+    }
+
+    /// Its start function.
+    #[must_use]
+    pub fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    /// Its element segments.
+    #[must_use]
+    pub fn elements(&self) -> &[ElementSegment] {
+        &self.elements
+    }
+
+    /// Its data segments.
+    #[must_use]
+    pub fn data(&self) -> &[DataSegment] {
+        &self.data
+    }
+
+    /// The bytes of a data segment.
+    #[must_use]
+    pub fn data_bytes(&self, segment: &DataSegment) -> &[u8] {
+        &self.bytes()[segment.bytes.range()]
+    }
+
+    /// How many functions have bodies.
+    #[must_use]
+    pub fn body_count(&self) -> u32 {
+        self.bodies.len() as u32
+    }
+
+    /// Where the function's body stands, or `None` for an import.
+    #[must_use]
+    pub fn body_range(&self, func: u32) -> Option<Range<usize>> {
+        let body = func.checked_sub(self.func_imports)?;
+        self.bodies.get(body as usize).map(|span| span.range())
+    }
+
+    /// The function whose body holds the byte at `offset`.
+    #[must_use]
+    pub fn func_at(&self, offset: usize) -> Option<u32> {
+        let after = self.bodies.partition_point(|span| span.start as usize <= offset);
+        let body = after.checked_sub(1)?;
+        let found = self.bodies[body].range().contains(&offset);
+        found.then_some(body as u32 + self.func_imports)
+    }
+
+    /// Calls `each` with the operators of a constant expression.
+    ///
+    /// # Errors
+    ///
+    /// Never for a range of this module: the index has validated it.
+    pub fn const_ops(&self, range: ConstRange, each: impl FnMut(ConstOp)) -> Result<(), Invalid> {
+        let reader = self.reader(range.0);
+        const_expr::decode(&ConstExpr::new(reader), each)
+    }
+
+    /// Calls `each` with the items of an element segment, in order.
+    ///
+    /// # Errors
+    ///
+    /// What `each` returns.
+    pub fn element_items<E: From<Invalid>>(
+        &self,
+        segment: &ElementSegment,
+        mut each: impl FnMut(ElementItem) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut reader = self.reader(segment.items);
+        for _ in 0..segment.count {
+            let item = if segment.expressions {
+                let expr = reader.read::<ConstExpr<'_>>().map_err(Invalid::from)?;
+                ElementItem::Expr(ConstRange(Span::new(expr.get_binary_reader().range())))
+            } else {
+                ElementItem::Func(reader.read_var_u32().map_err(Invalid::from)?)
+            };
+            each(item)?;
+        }
+        Ok(())
+    }
+
+    /// The sections, for reports.
+    pub fn sections(&self) -> impl Iterator<Item = SectionInfo> {
+        self.sections.iter().map(|(id, span)| SectionInfo {
+            id: *id,
+            name: self.section_name(*id, *span).into(),
+            range: span.range(),
+        })
+    }
+
+    /// The functions with bodies, for reports.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionInfo> {
+        self.bodies.iter().enumerate().map(|(i, span)| FunctionInfo {
+            index: i as u32 + self.func_imports,
+            offset: span.start as usize,
+            bytes: span.range().len(),
+        })
+    }
+
+    fn section_name(&self, id: u8, span: Span) -> &str {
+        const NAMES: [&str; 14] = [
+            "custom",
+            "type",
+            "import",
+            "function",
+            "table",
+            "memory",
+            "global",
+            "export",
+            "start",
+            "element",
+            "code",
+            "data",
+            "datacount",
+            "tag",
+        ];
+        if id != 0 {
+            return NAMES.get(usize::from(id)).copied().unwrap_or("unknown");
+        }
+        self.reader(span).read_string().unwrap_or("custom")
+    }
+
+    pub(crate) fn reader(&self, span: Span) -> BinaryReader<'_> {
+        let range = span.range();
+        let mut reader = BinaryReader::new(&self.bytes()[range.clone()], range.start as u64);
+        reader.set_features(self.features);
+        reader
+    }
+
+    fn text(&self, span: Span) -> &str {
+        // The index has checked that the bytes are UTF-8, and they are pinned.
+        core::str::from_utf8(&self.bytes()[span.range()]).unwrap_or("")
+    }
+}
+
+impl core::fmt::Debug for Module {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Module")
+            .field("bytes", &self.bytes().len())
+            .field("functions", &self.funcs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The validator's heap type in our words.
+pub(crate) fn heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, Invalid> {
+    use wasmparser::AbstractHeapType::{Extern, Func};
+    match ty {
+        wasmparser::HeapType::Abstract { shared: false, ty: Func } => Ok(HeapType::Func),
+        wasmparser::HeapType::Abstract { shared: false, ty: Extern } => Ok(HeapType::Extern),
+        _ => Err(Invalid::new("unsupported heap type", offset)),
+    }
+}
+
+/// The validator's reference type in our words.
+pub(crate) fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType, Invalid> {
+    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), offset)? })
+}
+
+/// The validator's value type in our words.
+pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Invalid> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
+    })
+}
+
+/// The validator's table type in our words.
+pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<TableType, Invalid> {
+    Ok(TableType {
+        element: ref_type(ty.element_type, offset)?,
+        min: ty.initial,
+        max: ty.maximum,
+        table64: ty.table64,
+    })
+}
+
+/// The validator's memory type in our words.
+pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64 }
+}
+
+/// The validator's global type in our words.
+pub(crate) fn global_type(ty: &wasmparser::GlobalType, offset: u64) -> Result<GlobalType, Invalid> {
+    let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
+    Ok(GlobalType { content: val_type(ty.content_type, offset)?, mutability })
+}

@@ -1,0 +1,40 @@
+//! Names of functions, read from the custom `name` section where somebody asks for one.
+
+use crate::Module;
+use wasmparser::{Name, NameSectionReader};
+
+impl Module {
+    /// The module's own name, from its `name` section.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name_subsections()?.flatten().find_map(|part| match part {
+            Name::Module { name, .. } => Some(name),
+            _ => None,
+        })
+    }
+
+    /// The name of a function: from the `name` section, else the first export of it.
+    ///
+    /// Each call reads the section anew: names are for reports, never for running.
+    #[must_use]
+    pub fn func_name(&self, func: u32) -> Option<&str> {
+        self.debug_name(func).or_else(|| {
+            let export =
+                self.exports().iter().find(|export| export.item == crate::ExternIdx::Func(func))?;
+            Some(self.export_name(export))
+        })
+    }
+
+    fn debug_name(&self, func: u32) -> Option<&str> {
+        for part in self.name_subsections()?.flatten() {
+            if let Name::Function(names) = part {
+                return names.into_iter().flatten().find(|n| n.index == func).map(|n| n.name);
+            }
+        }
+        None
+    }
+
+    fn name_subsections(&self) -> Option<NameSectionReader<'_>> {
+        self.name_section.map(|span| NameSectionReader::new(self.reader(span)))
+    }
+}
