@@ -1,1 +1,44 @@
-//! (head to be written with the room)
+//! Stores, instances, memories, tables, globals, traps and value stacks.
+//!
+//! This room owns the memory that guests touch and the structures whose layout compiled code knows
+//! (`dunlin_module::layout`). A [`Store`] owns everything that guests create; things refer to each
+//! other by index, except where the hot paths of the tiers need an address, and those addresses are of
+//! heap cells that live as long as the store.
+//!
+//! Invariants: a `VmContext` and all that it points to live until their store is dropped; memory 0's
+//! base and length cached in a context are renewed at every growth; function references are indices
+//! into the store's list, never addresses.
+//!
+//! Does **not** know: compilers, WASI, async runtimes, what type of data a host keeps in its store.
+//!
+//! # Unsafe
+//!
+//! The room opts in to unsafe code: it allocates what guests use and hands out raw pointers to the
+//! tiers. Safe functions of [`Store`] keep indices checked; functions that take a context by pointer
+//! are unsafe and ask for one that this room made and whose store is alive and entered.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![allow(unsafe_code, reason = "this room owns the guests' memory; see the head")]
+
+extern crate alloc;
+
+pub mod code;
+pub mod context;
+mod instance;
+mod memory;
+pub mod ops;
+mod owned;
+mod stack;
+mod store;
+pub mod sync;
+pub mod sys;
+mod table;
+pub mod types;
+pub mod walk;
+
+pub use code::ModuleCode;
+pub use instance::{InstantiateError, LinkError};
+pub use store::{
+    Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Store, StoreConfig, Trap,
+};
+pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

@@ -1,0 +1,150 @@
+//! A module's code, shared by all its instances: function records, side tables, patched bodies.
+//!
+//! Records are zero until a function's first call; preparing one validates the body, builds the side
+//! table, relocates its addresses and publishes the record with one release store. Nothing here is
+//! proportional to the module's size except zeroed memory that nobody has touched.
+
+use crate::context::FuncEntry;
+use crate::sync::Mutex;
+use crate::types::TypeRegistry;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use dunlin_module::side::END_BIT;
+use dunlin_module::{Invalid, Module, Prepared, Scratch};
+
+/// A module with its code.
+pub struct ModuleCode {
+    module: Module,
+    types: Arc<TypeRegistry>,
+    type_ids: Box<[u32]>,
+    entries: Box<[FuncEntry]>,
+    arena: Mutex<Arena>,
+}
+
+/// What prepared functions own. Boxes and vectors are never touched again: tiers point into them.
+#[derive(Default)]
+struct Arena {
+    scratch: Scratch,
+    sides: Vec<Vec<u64>>,
+    /// Patched bodies by address: the function, and the copy.
+    patched: BTreeMap<usize, (u32, Box<[u8]>)>,
+}
+
+impl ModuleCode {
+    /// The code of this module, for stores whose types `types` numbers.
+    #[must_use]
+    pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
+        let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
+        let entries = zeroed_entries(module.func_count() as usize);
+        Self { module, types, type_ids, entries, arena: Mutex::default() }
+    }
+
+    /// The module.
+    #[must_use]
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The registry that numbers its types.
+    #[must_use]
+    pub fn types(&self) -> &Arc<TypeRegistry> {
+        &self.types
+    }
+
+    /// The engine's type numbers, by type index.
+    #[must_use]
+    pub fn type_ids(&self) -> &[u32] {
+        &self.type_ids
+    }
+
+    /// The function records, imports first.
+    #[must_use]
+    pub fn entries(&self) -> &[FuncEntry] {
+        &self.entries
+    }
+
+    /// Makes a function ready to be called.
+    ///
+    /// # Errors
+    ///
+    /// If its body is not valid.
+    pub fn prepare(&self, func: u32) -> Result<(), Invalid> {
+        let Some(entry) = self.entries.get(func as usize) else {
+            return Err(Invalid::new("no such function", 0));
+        };
+        let mut arena = self.arena.lock();
+        if !entry.ip.load(Ordering::Acquire).is_null() {
+            return Ok(());
+        }
+        let prepared = self.module.prepare(func, &mut arena.scratch)?;
+        self.publish(&mut arena, func, prepared);
+        Ok(())
+    }
+
+    /// Makes every function ready: eager validation.
+    ///
+    /// # Errors
+    ///
+    /// The first body that is not valid.
+    pub fn prepare_all(&self) -> Result<(), Invalid> {
+        (self.module.func_imports()..self.module.func_count())
+            .try_for_each(|func| self.prepare(func))
+    }
+
+    /// The function whose code holds this address, and the offset in the module.
+    #[must_use]
+    pub fn locate(&self, address: usize) -> Option<(u32, usize)> {
+        let bytes = self.module.bytes();
+        let base = bytes.as_ptr() as usize;
+        if (base..base + bytes.len()).contains(&address) {
+            let offset = address - base;
+            return self.module.func_at(offset).map(|func| (func, offset));
+        }
+        let arena = self.arena.lock();
+        let (copy, (func, body)) = arena.patched.range(..=address).next_back()?;
+        let range = self.module.body_range(*func)?;
+        (address - copy < body.len()).then(|| (*func, range.start + (address - copy)))
+    }
+
+    fn publish(&self, arena: &mut Arena, func: u32, prepared: Prepared) {
+        let start = self.module.body_range(func).map_or(0, |range| range.start);
+        let body: *const u8 = match prepared.patched {
+            Some(copy) => {
+                let base = copy.as_ptr();
+                arena.patched.insert(base as usize, (func, copy));
+                base
+            }
+            None => self.module.bytes()[start..].as_ptr(),
+        };
+        let mut words = prepared.words;
+        for index in &prepared.relocations {
+            let word = &mut words[*index as usize];
+            *word = (*word & END_BIT) | ((*word & !END_BIT) + body as usize as u64);
+        }
+        let code = body.wrapping_add(prepared.code_offset as usize - start);
+        let entry = &self.entries[func as usize];
+        entry.side.store(words.as_ptr().cast_mut(), Ordering::Relaxed);
+        entry.params.store(prepared.params, Ordering::Relaxed);
+        entry.zeros.store(prepared.locals - prepared.params, Ordering::Relaxed);
+        entry.frame.store(prepared.frame, Ordering::Relaxed);
+        entry.results.store(prepared.results, Ordering::Relaxed);
+        arena.sides.push(words);
+        entry.ip.store(code.cast_mut(), Ordering::Release);
+    }
+}
+
+impl core::fmt::Debug for ModuleCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ModuleCode").field("module", &self.module).finish_non_exhaustive()
+    }
+}
+
+/// Records of functions that are not prepared. The allocator's zeroed memory is not touched.
+fn zeroed_entries(count: usize) -> Box<[FuncEntry]> {
+    let entries = Box::<[FuncEntry]>::new_zeroed_slice(count);
+    // SAFETY: a record is null pointers and zeros, which all-zero memory spells.
+    unsafe { entries.assume_init() }
+}

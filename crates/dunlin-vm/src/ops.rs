@@ -1,0 +1,233 @@
+//! What the tiers ask of the VM while a guest runs: growth, bulk operations, references, preparation.
+//!
+//! All functions take the running instance's context. They are the slow paths of operators; the fast
+//! ones (loads, stores, calls) the tiers do themselves.
+
+use crate::context::VmContext;
+use crate::store::{HostCall, HostFailure, Store};
+use alloc::sync::Arc;
+use dunlin_core::TrapCode;
+
+/// Why a slow path did not complete.
+pub enum Stop {
+    /// The guest traps.
+    Trap(TrapCode),
+    /// The host failed; the store has noted how.
+    Host,
+}
+
+impl From<TrapCode> for Stop {
+    fn from(code: TrapCode) -> Self {
+        Self::Trap(code)
+    }
+}
+
+/// The store of a running instance.
+///
+/// # Safety
+///
+/// `cx` is the context of an instance that is running, so its store has been entered; the caller uses
+/// the reference before it does anything else with the store.
+unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut Store {
+    // SAFETY: a running instance's context and store context are alive.
+    let store = unsafe { (*(*cx).store).store };
+    // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
+    unsafe { &mut *store }
+}
+
+fn noted<T>(store: &mut Store, result: Result<T, HostFailure>) -> Result<T, Stop> {
+    result.map_err(|failure| {
+        store.note_failure(failure);
+        Stop::Host
+    })
+}
+
+macro_rules! running {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($store:ident, $instance:ident $(, $arg:ident: $ty:ty)*) -> $ret:ty $body:block
+    )*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// `cx` is the context of a running instance, and indices are valid for its module.
+        pub unsafe fn $name(cx: *mut VmContext $(, $arg: $ty)*) -> $ret {
+            // SAFETY: the caller's promise.
+            let ($store, $instance) = unsafe { (store(cx), (*cx).instance) };
+            $body
+        }
+    )*};
+}
+
+running! {
+    /// `memory.grow`: the former size in pages, or `None`.
+    fn memory_grow(store, instance, memory: u32, delta: u64) -> Result<Option<u64>, Stop> {
+        let memory = store.instances[instance as usize].memory(memory);
+        let grown = store.memory_grow(memory, delta);
+        noted(store, grown)
+    }
+
+    /// `memory.fill`.
+    fn memory_fill(store, instance, memory: u32, dst: u64, value: u8, len: u64) -> Result<(), Stop> {
+        let memory = store.instances[instance as usize].memory(memory);
+        range_mut(store.memory_mut(memory), dst, len)?.fill(value);
+        Ok(())
+    }
+
+    /// `memory.copy`.
+    fn memory_copy(
+        store, instance, to: (u32, u64), from: (u32, u64), len: u64
+    ) -> Result<(), Stop> {
+        let of = &store.instances[instance as usize];
+        let (to_memory, from_memory) = (of.memory(to.0), of.memory(from.0));
+        if to_memory == from_memory {
+            let bytes = store.memory_mut(to_memory);
+            let source = range(bytes.len(), from.1, len)?;
+            let target = range(bytes.len(), to.1, len)?;
+            bytes.copy_within(source, target.start);
+            return Ok(());
+        }
+        let indices = [to_memory as usize, from_memory as usize];
+        let Ok([to_memory, from_memory]) = store.memories.get_disjoint_mut(indices) else {
+            return Err(TrapCode::MemoryOutOfBounds.into());
+        };
+        let source = range(from_memory.len(), from.1, len)?;
+        range_mut(to_memory.bytes_mut(), to.1, len)?
+            .copy_from_slice(&from_memory.bytes()[source]);
+        Ok(())
+    }
+
+    /// `memory.init`.
+    fn memory_init(
+        store, instance, memory: u32, data: u32, dst: u64, src: u64, len: u64
+    ) -> Result<(), Stop> {
+        let of = &store.instances[instance as usize];
+        let (code, memory) = (of.code().clone(), of.memory(memory));
+        let segment = &code.module().data()[data as usize];
+        let bytes = if of.is_data_dropped(data) { &[] } else { code.module().data_bytes(segment) };
+        let source = &bytes[range(bytes.len(), src, len)?];
+        range_mut(store.memory_mut(memory), dst, len)?.copy_from_slice(source);
+        Ok(())
+    }
+
+    /// `data.drop`.
+    fn data_drop(store, instance, data: u32) -> () {
+        store.instances[instance as usize].drop_data(data);
+    }
+
+    /// `table.get`.
+    fn table_get(store, instance, table: u32, index: u64) -> Result<u32, Stop> {
+        let table = store.instances[instance as usize].table(table);
+        Ok(store.table_get(table, index).ok_or(TrapCode::TableOutOfBounds)?)
+    }
+
+    /// `table.set`, and `table.fill`.
+    fn table_fill(
+        store, instance, table: u32, start: u64, value: u32, len: u64
+    ) -> Result<(), Stop> {
+        let table = store.instances[instance as usize].table(table);
+        Ok(store.table_fill(table, start, value, len)?)
+    }
+
+    /// `table.size`.
+    fn table_size(store, instance, table: u32) -> u64 {
+        let table = store.instances[instance as usize].table(table);
+        store.table_type(table).min
+    }
+
+    /// `table.grow`: the former size, or `None`.
+    fn table_grow(store, instance, table: u32, delta: u64, init: u32) -> Result<Option<u64>, Stop> {
+        let table = store.instances[instance as usize].table(table);
+        let grown = store.table_grow(table, delta, init);
+        noted(store, grown)
+    }
+
+    /// `table.copy`.
+    fn table_copy(store, instance, to: (u32, u64), from: (u32, u64), len: u64) -> Result<(), Stop> {
+        let of = &store.instances[instance as usize];
+        let (to_table, from_table) = (of.table(to.0), of.table(from.0));
+        Ok(store.table_copy((to_table, to.1), (from_table, from.1), len)?)
+    }
+
+    /// `table.init`.
+    fn table_init(
+        store, instance, table: u32, element: u32, dst: u64, src: u64, len: u64
+    ) -> Result<(), Stop> {
+        let of = &store.instances[instance as usize];
+        let values = of.element(element);
+        let source = range(values.len(), src, len).map_err(|_| TrapCode::TableOutOfBounds)?;
+        let table = of.table(table) as usize;
+        store.tables[table].slice_mut(dst, len)?.copy_from_slice(&values[source]);
+        Ok(())
+    }
+
+    /// `elem.drop`.
+    fn elem_drop(store, instance, element: u32) -> () {
+        store.instances[instance as usize].drop_element(element);
+    }
+
+    /// `ref.func`.
+    fn ref_func(store, instance, func: u32) -> u32 {
+        store.func_ref(instance, func)
+    }
+
+    /// Prepares a function of the instance's module for its first call.
+    fn prepare(store, instance, func: u32) -> Result<(), Stop> {
+        let code = store.instances[instance as usize].code().clone();
+        code.prepare(func).map_err(|invalid| {
+            store.invalid = Some(invalid);
+            Stop::Trap(TrapCode::InvalidFunction)
+        })
+    }
+}
+
+/// Calls a host function whose arguments begin at `slots`.
+///
+/// # Safety
+///
+/// `cx` is the context of the calling instance, which is running, or null if the host calls; `store` is
+/// its store's context; from `slots` on, `len` slots of the value stack are the call's.
+///
+/// # Errors
+///
+/// [`Stop::Host`] if the function fails; the store has noted how.
+pub unsafe fn call_host(
+    cx: *mut VmContext,
+    context: *mut crate::context::StoreContext,
+    host: u32,
+    slots: *mut u64,
+    len: usize,
+) -> Result<(), Stop> {
+    // SAFETY: the caller's promise.
+    let store = unsafe { &mut *(*context).store };
+    let Some(function) = store.host(host).map(Arc::clone) else { return Err(Stop::Host) };
+    // SAFETY: a non-null context is alive.
+    let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
+    // SAFETY: the caller's promise; activations that the host enters begin behind these slots.
+    let (owner, before) = unsafe {
+        let context = &mut *context;
+        (context.owner, core::mem::replace(&mut context.stack_top, slots.add(len)))
+    };
+    // SAFETY: the caller's promise.
+    let slots = unsafe { core::slice::from_raw_parts_mut(slots, len) };
+    let result = function(HostCall { owner, caller, slots });
+    // SAFETY: the caller's promise.
+    unsafe { (*context).stack_top = before };
+    result.map_err(|failure| {
+        // SAFETY: the store is entered still, and the function has returned.
+        unsafe { &mut *(*context).store }.note_failure(failure);
+        Stop::Host
+    })
+}
+
+fn range(size: usize, start: u64, len: u64) -> Result<core::ops::Range<usize>, TrapCode> {
+    let end = start.checked_add(len).filter(|end| *end <= size as u64);
+    // Both are at most `size`, which is a `usize`.
+    end.map(|end| start as usize..end as usize).ok_or(TrapCode::MemoryOutOfBounds)
+}
+
+fn range_mut(bytes: &mut [u8], start: u64, len: u64) -> Result<&mut [u8], TrapCode> {
+    let range = range(bytes.len(), start, len)?;
+    Ok(&mut bytes[range])
+}

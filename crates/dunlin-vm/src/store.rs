@@ -1,0 +1,558 @@
+//! The store: owner of instances, memories, tables, globals, functions and host values.
+//!
+//! Everything is named by its index in the store's lists. Indices are never reused while the store
+//! lives, so a stale one cannot exist; whose store an index is of, the embedding API checks.
+
+use crate::ModuleCode;
+use crate::context::{ExitState, FuncRecord, GlobalCell, Interrupts, StoreContext, VmContext};
+use crate::instance::Instance;
+use crate::memory::Memory;
+use crate::owned::Owned;
+use crate::stack::ValueStack;
+use crate::table::Table;
+use crate::types::TypeRegistry;
+use crate::walk::Frame;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::ptr::null_mut;
+use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
+use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
+use dunlin_module::Invalid;
+
+/// Something that can be imported and exported, by its index in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extern {
+    /// A function reference; never 0, which is null.
+    Func(u32),
+    /// A table.
+    Table(u32),
+    /// A memory.
+    Memory(u32),
+    /// A global.
+    Global(u32),
+}
+
+/// What a host function or a limit reports instead of a result; the embedder's, passed through.
+pub type HostFailure = Box<dyn Any + Send>;
+
+/// A host function: reads its arguments from the call's slots and leaves its results there.
+pub type HostFn = dyn Fn(HostCall<'_>) -> Result<(), HostFailure> + Send + Sync;
+
+/// A call from a guest to the host.
+pub struct HostCall<'a> {
+    /// What the embedder passed when it entered the store.
+    pub owner: *mut (),
+    /// The calling instance, if a guest called.
+    pub caller: Option<u32>,
+    /// Arguments from the first slot on, and then results: as many slots as the larger needs.
+    pub slots: &'a mut [u64],
+}
+
+/// A memory or table that wants to grow, for the embedder's limits. Memories count bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// A memory.
+    Memory {
+        /// Bytes now.
+        current: u64,
+        /// Bytes wanted.
+        desired: u64,
+        /// Bytes that its type allows.
+        max: Option<u64>,
+    },
+    /// A table.
+    Table {
+        /// Elements now.
+        current: u64,
+        /// Elements wanted.
+        desired: u64,
+        /// Elements that its type allows.
+        max: Option<u64>,
+    },
+}
+
+/// The embedder's limits: whether this growth may be, or why the guest must end.
+pub type GrowthHook = fn(owner: *mut (), growth: Growth) -> Result<bool, HostFailure>;
+
+/// How a store is made.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreConfig {
+    /// Bytes of the value stack.
+    pub stack_bytes: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT }
+    }
+}
+
+/// A trap: why, and where from the innermost frame outwards.
+#[derive(Debug)]
+pub struct Trap {
+    /// Why.
+    pub code: TrapCode,
+    /// Where; at most [`crate::BACKTRACE_FRAMES_MAX`] frames.
+    pub frames: Vec<Frame>,
+    /// What is wrong with the function, where its body is not valid.
+    pub invalid: Option<Invalid>,
+}
+
+/// Why a call into a guest did not return.
+pub enum Failure {
+    /// The guest trapped.
+    Trap(Box<Trap>),
+    /// A host function or limit failed, below these frames.
+    Host(HostFailure, Vec<Frame>),
+}
+
+/// A store. See the module's head.
+pub struct Store {
+    pub(crate) context: Owned<StoreContext>,
+    interrupts: Arc<Interrupts>,
+    types: Arc<TypeRegistry>,
+    stack: Option<ValueStack>,
+    stack_bytes: usize,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) memories: Vec<Memory>,
+    pub(crate) tables: Vec<Table>,
+    globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    funcs: Vec<FuncRecord>,
+    hosts: Vec<Arc<HostFn>>,
+    values: Vec<Box<dyn Any + Send + Sync>>,
+    growth_hook: Option<GrowthHook>,
+    /// What a limit or a host function reported during the current execution.
+    pub(crate) failure: Option<HostFailure>,
+    /// What is wrong with the function that could not be prepared.
+    pub(crate) invalid: Option<Invalid>,
+}
+
+// SAFETY: raw pointers in a store's contexts lead to cells that the store owns or to its modules' code,
+// which it keeps alive; `store` and `owner` are only followed during a call, which borrows the store.
+unsafe impl Send for Store {}
+// SAFETY: shared access reads; guests run only with exclusive access.
+unsafe impl Sync for Store {}
+
+impl Store {
+    /// An empty store whose function types `types` numbers.
+    #[must_use]
+    pub fn new(types: Arc<TypeRegistry>, config: &StoreConfig) -> Self {
+        let interrupts = Arc::<Interrupts>::default();
+        let null =
+            FuncRecord { cx: null_mut(), entry: core::ptr::null(), type_id: u32::MAX, index: 0 };
+        let funcs = alloc::vec![null];
+        let context = Owned::new(StoreContext {
+            interrupts: Arc::as_ptr(&interrupts),
+            fuel: 0,
+            funcs: funcs.as_ptr(),
+            stack_top: null_mut(),
+            store: null_mut(),
+            owner: null_mut(),
+            depth: 0,
+            exit: ExitState::default(),
+        });
+        Self {
+            context,
+            interrupts,
+            types,
+            stack: None,
+            stack_bytes: config.stack_bytes,
+            instances: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            funcs,
+            hosts: Vec::new(),
+            values: Vec::new(),
+            growth_hook: None,
+            failure: None,
+            invalid: None,
+        }
+    }
+
+    /// Sets the embedder's limits.
+    pub fn set_growth_hook(&mut self, hook: Option<GrowthHook>) {
+        self.growth_hook = hook;
+    }
+
+    /// The context that tiers see.
+    #[must_use]
+    pub fn context(&self) -> *mut StoreContext {
+        self.context.as_ptr()
+    }
+
+    /// The handle by which other threads stop guests.
+    #[must_use]
+    pub fn interrupts(&self) -> &Arc<Interrupts> {
+        &self.interrupts
+    }
+
+    /// The registry that numbers this store's function types.
+    #[must_use]
+    pub fn types(&self) -> &Arc<TypeRegistry> {
+        &self.types
+    }
+
+    /// Fuel that is left; negative when a guest has overdrawn it.
+    #[must_use]
+    pub fn fuel(&self) -> i64 {
+        // SAFETY: the context lives as long as the store; no guest runs while it is borrowed.
+        unsafe { (*self.context()).fuel }
+    }
+
+    /// Sets the fuel.
+    pub fn set_fuel(&mut self, fuel: i64) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.context()).fuel = fuel };
+    }
+
+    /// Sets what host functions and limits find as their owner, while no guest runs.
+    pub fn set_owner(&mut self, owner: *mut ()) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.context()).owner = owner };
+    }
+
+    /// Makes sure that there is a value stack, and says where the next activation may begin.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::StackOverflow`] if no stack is to be had.
+    pub fn stack_top(&mut self) -> Result<*mut u64, TrapCode> {
+        if self.stack.is_none() {
+            let stack = ValueStack::new(self.stack_bytes).ok_or(TrapCode::StackOverflow)?;
+            // Frames are linked through slots, as integers.
+            let base = stack.base();
+            let _ = base.expose_provenance();
+            self.interrupts.set_stack_end(stack.end());
+            // SAFETY: as in `fuel`.
+            unsafe { (*self.context()).stack_top = base };
+            self.stack = Some(stack);
+        }
+        // SAFETY: as in `fuel`.
+        Ok(unsafe { (*self.context()).stack_top })
+    }
+
+    /// Adds a function of the host; returns a reference to it.
+    pub fn create_host_func(&mut self, ty: &FuncType, host: Arc<HostFn>) -> u32 {
+        let type_id = self.types.intern(ty);
+        self.hosts.push(host);
+        let index = self.hosts.len() as u32 - 1;
+        self.push_func(FuncRecord { cx: null_mut(), entry: core::ptr::null(), type_id, index })
+    }
+
+    /// The host function of this index, shared.
+    #[must_use]
+    pub fn host(&self, index: u32) -> Option<&Arc<HostFn>> {
+        self.hosts.get(index as usize)
+    }
+
+    /// What a function reference stands for; `None` for null and for what is not of this store.
+    #[must_use]
+    pub fn func(&self, reference: u32) -> Option<FuncRecord> {
+        self.funcs.get(reference as usize).copied().filter(|_| reference != 0)
+    }
+
+    /// The type of a function, by reference.
+    ///
+    /// # Panics
+    ///
+    /// If the reference is null or not of this store.
+    #[must_use]
+    pub fn func_type(&self, reference: u32) -> Arc<FuncType> {
+        self.types.get(self.funcs[reference as usize].type_id)
+    }
+
+    /// A reference to an instance's function, made at the first request.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such instance or function.
+    pub fn func_ref(&mut self, instance: u32, func: u32) -> u32 {
+        let of = &self.instances[instance as usize];
+        if let Some(import) = of.imports().get(func as usize) {
+            return *import;
+        }
+        if let Some(made) = of.made_func_ref(func) {
+            return made;
+        }
+        let code = of.code();
+        let type_id = code.type_ids()[code.module().func_type_index(func) as usize];
+        let entry: *const _ = &raw const code.entries()[func as usize];
+        let made = self.push_func(FuncRecord { cx: of.cx(), entry, type_id, index: func });
+        self.instances[instance as usize].note_func_ref(func, made);
+        made
+    }
+
+    fn push_func(&mut self, record: FuncRecord) -> u32 {
+        self.funcs.push(record);
+        // SAFETY: as in `fuel`; the list's address may have changed.
+        unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
+        self.funcs.len() as u32 - 1
+    }
+
+    /// Keeps a host value; returns a reference to it.
+    pub fn create_value(&mut self, value: Box<dyn Any + Send + Sync>) -> u32 {
+        self.values.push(value);
+        self.values.len() as u32
+    }
+
+    /// The host value of a reference; `None` for null and for what is not of this store.
+    #[must_use]
+    pub fn value(&self, reference: u32) -> Option<&(dyn Any + Send + Sync)> {
+        let index = (reference as usize).checked_sub(1)?;
+        self.values.get(index).map(|value| &**value)
+    }
+
+    /// How many instances, memories and tables there are.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.instances.len(), self.memories.len(), self.tables.len())
+    }
+
+    /// Asks the embedder's limits.
+    pub(crate) fn allows(&mut self, growth: Growth) -> Result<bool, HostFailure> {
+        // SAFETY: as in `fuel`.
+        let owner = unsafe { (*self.context()).owner };
+        self.growth_hook.map_or(Ok(true), |hook| hook(owner, growth))
+    }
+
+    /// Adds a memory; `None` if limits or the machine refuse.
+    ///
+    /// # Errors
+    ///
+    /// What the embedder's limits report.
+    pub fn create_memory(&mut self, ty: MemoryType) -> Result<Option<u32>, HostFailure> {
+        let desired = ty.min.saturating_mul(PAGE_BYTES);
+        let max = ty.max.map(|max| max.saturating_mul(PAGE_BYTES));
+        if !self.allows(Growth::Memory { current: 0, desired, max })? {
+            return Ok(None);
+        }
+        let Some(memory) = Memory::new(ty) else { return Ok(None) };
+        self.memories.push(memory);
+        Ok(Some(self.memories.len() as u32 - 1))
+    }
+
+    /// The type of a memory, with its current size as the minimum.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such memory; so do the functions below.
+    #[must_use]
+    pub fn memory_type(&self, index: u32) -> MemoryType {
+        self.memories[index as usize].ty()
+    }
+
+    /// The bytes of a memory.
+    #[must_use]
+    pub fn memory(&self, index: u32) -> &[u8] {
+        self.memories[index as usize].bytes()
+    }
+
+    /// The bytes of a memory, to write.
+    pub fn memory_mut(&mut self, index: u32) -> &mut [u8] {
+        self.memories[index as usize].bytes_mut()
+    }
+
+    /// Grows a memory by `delta` pages; returns its former size in pages, or `None` if it may not grow.
+    ///
+    /// # Errors
+    ///
+    /// What the embedder's limits report.
+    pub fn memory_grow(&mut self, index: u32, delta: u64) -> Result<Option<u64>, HostFailure> {
+        let memory = &self.memories[index as usize];
+        let (size, max) = (memory.size(), memory.pages_max());
+        let Some(pages) = size.checked_add(delta).filter(|pages| *pages <= max) else {
+            return Ok(None);
+        };
+        let growth = Growth::Memory {
+            current: size * PAGE_BYTES,
+            desired: pages * PAGE_BYTES,
+            max: memory.ty().max.map(|max| max.saturating_mul(PAGE_BYTES)),
+        };
+        if !self.allows(growth)? {
+            return Ok(None);
+        }
+        Ok(self.memories[index as usize].grow_to(pages).then_some(size))
+    }
+
+    /// Adds a table filled with `init`; `None` if limits or the machine refuse.
+    ///
+    /// # Errors
+    ///
+    /// What the embedder's limits report.
+    pub fn create_table(&mut self, ty: TableType, init: u32) -> Result<Option<u32>, HostFailure> {
+        if !self.allows(Growth::Table { current: 0, desired: ty.min, max: ty.max })? {
+            return Ok(None);
+        }
+        let Some(table) = Table::new(ty, init) else { return Ok(None) };
+        self.tables.push(table);
+        Ok(Some(self.tables.len() as u32 - 1))
+    }
+
+    /// The type of a table, with its current size as the minimum.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table; so do the functions below.
+    #[must_use]
+    pub fn table_type(&self, index: u32) -> TableType {
+        self.tables[index as usize].ty()
+    }
+
+    /// An element of a table.
+    #[must_use]
+    pub fn table_get(&self, table: u32, index: u64) -> Option<u32> {
+        self.tables[table as usize].get(index)
+    }
+
+    /// Writes `len` elements of a table from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::TableOutOfBounds`]
+    pub fn table_fill(
+        &mut self,
+        table: u32,
+        start: u64,
+        value: u32,
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        self.tables[table as usize].slice_mut(start, len)?.fill(value);
+        Ok(())
+    }
+
+    /// Copies `len` elements between tables, or within one.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::TableOutOfBounds`]
+    pub fn table_copy(
+        &mut self,
+        (to, dst): (u32, u64),
+        (from, src): (u32, u64),
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        if to == from {
+            return self.tables[to as usize].copy_within(dst, src, len);
+        }
+        let [to, from] = self
+            .tables
+            .get_disjoint_mut([to as usize, from as usize])
+            .map_err(|_| TrapCode::TableOutOfBounds)?;
+        let source = from.slice(src, len)?;
+        to.slice_mut(dst, len)?.copy_from_slice(source);
+        Ok(())
+    }
+
+    /// Grows a table by `delta` elements; returns its former size, or `None` if it may not grow.
+    ///
+    /// # Errors
+    ///
+    /// What the embedder's limits report.
+    pub fn table_grow(
+        &mut self,
+        table: u32,
+        delta: u64,
+        init: u32,
+    ) -> Result<Option<u64>, HostFailure> {
+        let of = &self.tables[table as usize];
+        let (size, most, ty) = (of.size(), of.elements_max(), of.ty());
+        let Some(desired) = size.checked_add(delta).filter(|size| *size <= most) else {
+            return Ok(None);
+        };
+        if !self.allows(Growth::Table { current: size, desired, max: ty.max })? {
+            return Ok(None);
+        }
+        Ok(self.tables[table as usize].grow(delta, init).then_some(size))
+    }
+
+    /// Adds a global.
+    pub fn create_global(&mut self, ty: GlobalType, value: GlobalCell) -> u32 {
+        self.globals.push((Owned::new(value), ty));
+        self.globals.len() as u32 - 1
+    }
+
+    /// The type of a global.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such global; so do the functions below.
+    #[must_use]
+    pub fn global_type(&self, index: u32) -> GlobalType {
+        self.globals[index as usize].1
+    }
+
+    /// The value of a global.
+    #[must_use]
+    pub fn global(&self, index: u32) -> GlobalCell {
+        // SAFETY: the cell lives as long as the store; no guest runs while it is borrowed.
+        unsafe { *self.global_cell(index) }
+    }
+
+    /// Writes a global, whatever its mutability.
+    pub fn set_global(&mut self, index: u32, value: GlobalCell) {
+        // SAFETY: as in `global`.
+        unsafe { *self.global_cell(index) = value };
+    }
+
+    pub(crate) fn global_cell(&self, index: u32) -> *mut GlobalCell {
+        self.globals[index as usize].0.as_ptr()
+    }
+
+    /// The code of an instance's module.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such instance.
+    #[must_use]
+    pub fn instance_code(&self, instance: u32) -> &Arc<ModuleCode> {
+        self.instances[instance as usize].code()
+    }
+
+    /// Takes what a limit or host function reported during the execution that just ended.
+    pub fn take_failure(&mut self) -> Option<HostFailure> {
+        self.failure.take()
+    }
+
+    /// Notes what a host function reported, for whoever entered the guest.
+    pub fn note_failure(&mut self, failure: HostFailure) {
+        self.failure = Some(failure);
+    }
+
+    /// Turns the exit state of the execution that just ended into a failure.
+    #[must_use]
+    pub fn failure_of_exit(&mut self) -> Failure {
+        // SAFETY: as in `fuel`.
+        let exit = unsafe { core::mem::take(&mut (*self.context()).exit) };
+        let frames = if exit.cx.is_null() {
+            Vec::new()
+        } else {
+            // SAFETY: a handler has just noted the place where it left the guest; its frames are still
+            // on the stack.
+            unsafe { self.backtrace(exit.ip, exit.fp, exit.cx) }
+        };
+        if let Some(failure) = self.failure.take() {
+            return Failure::Host(failure, frames);
+        }
+        let invalid = self.invalid.take();
+        Failure::Trap(Box::new(Trap { code: exit.code, frames, invalid }))
+    }
+
+    /// The context of an instance.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such instance.
+    #[must_use]
+    pub fn instance_context(&self, instance: u32) -> *mut VmContext {
+        self.instances[instance as usize].cx()
+    }
+}
+
+impl core::fmt::Debug for Store {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Store").field("instances", &self.instances.len()).finish_non_exhaustive()
+    }
+}
