@@ -14,10 +14,15 @@
 extern crate alloc;
 
 pub mod limits;
+pub mod numeric;
+pub mod operators;
 pub mod trap;
 pub mod types;
+pub mod v128;
 
+pub use operators::Operator;
 pub use trap::TrapCode;
 pub use types::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
 };
+pub use v128::V128;

@@ -1,0 +1,196 @@
+//! Every operator, once, as rows of data; whatever is written per operator elsewhere (handlers,
+//! decoders, printers, tables in documents) is derived from these rows by a macro.
+//!
+//! A macro `for_each_…_operator!(callback)` calls `callback! { rows }`; with further tokens,
+//! `for_each_…_operator!(callback, tokens…)`, it calls `callback! { tokens… rows }`. The callback is a
+//! path, and rows of one macro have one shape:
+//!
+//! | macro | prefix | row |
+//! |---|---|---|
+//! | [`for_each_numeric_operator`](crate::for_each_numeric_operator) | none | `0x6A I32Add "i32.add" i32_add (i32, i32) -> i32;`, and with ` traps` before the `;` for a function that returns `Result<_, TrapCode>` |
+//! | [`for_each_saturating_operator`](crate::for_each_saturating_operator) | 0xFC | as above, never `traps` |
+//! | [`for_each_simd_operator`](crate::for_each_simd_operator) | 0xFD | as above, never `traps` |
+//! | [`for_each_simd_lane_operator`](crate::for_each_simd_lane_operator) | 0xFD | `0x17 I8x16ReplaceLane "i8x16.replace_lane" i8x16_replace_lane (v128, i32) -> v128 lanes 16;` |
+//! | [`for_each_simd_shuffle_operator`](crate::for_each_simd_shuffle_operator) | 0xFD | `0x0D I8x16Shuffle "i8x16.shuffle" i8x16_shuffle (v128, v128) -> v128 shuffle;` |
+//! | [`for_each_load_operator`](crate::for_each_load_operator) | none | `0x2C I32Load8S "i32.load8_s" i32_load8_s (u8) -> i32 bytes 1;` |
+//! | [`for_each_simd_load_operator`](crate::for_each_simd_load_operator) | 0xFD | `0x07 V128Load8Splat "v128.load8_splat" v128_load8_splat (u8) -> v128 bytes 1;` |
+//! | [`for_each_store_operator`](crate::for_each_store_operator) | none | `0x3A I32Store8 "i32.store8" i32_store8 (i32) -> u8 bytes 1;` |
+//! | [`for_each_simd_store_operator`](crate::for_each_simd_store_operator) | 0xFD | `0x0B V128Store "v128.store" v128_store (v128) -> u128 bytes 16;` |
+//! | [`for_each_simd_lane_load_operator`](crate::for_each_simd_lane_load_operator) | 0xFD | `0x54 V128Load8Lane "v128.load8_lane" v128_load8_lane (u8, v128) -> v128 bytes 1 lanes 16;` |
+//! | [`for_each_simd_lane_store_operator`](crate::for_each_simd_lane_store_operator) | 0xFD | `0x58 V128Store8Lane "v128.store8_lane" v128_store8_lane (v128) -> u8 bytes 1 lanes 16;` |
+//! | [`for_each_plain_operator`](crate::for_each_plain_operator) | none | `0x0C Br "br" label;`, and with the notes ` free`, ` traps` or both before the `;` |
+//! | [`for_each_bulk_operator`](crate::for_each_bulk_operator) | 0xFC | as above, never `free` |
+//! | [`for_each_simd_plain_operator`](crate::for_each_simd_plain_operator) | 0xFD | as above, without notes |
+//!
+//! The tokens of a row:
+//!
+//! * The code is a literal: the opcode's byte, or the number after the prefix byte, LEB128 in a body.
+//! * The name is the variant of [`Operator`], the text is the specification's.
+//! * The function is in [`numeric`](crate::numeric). Its arguments are the operands in the order they
+//!   were pushed (for a lane load the raw bits come first, in place of the address), and then the
+//!   immediate if there is one: a lane index `u8` where the row says `lanes`, `[u8; 16]` where it
+//!   says `shuffle`.
+//! * Types are written `i32`, `i64`, `f32`, `f64` and `v128`, the last being
+//!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
+//!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
+//! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
+//!   `label_table`, `func`, `type_table` (a type index, then a table index), `val_types`, `heap_type`,
+//!   `local`, `global`, `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
+//!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
+//!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`. Rows with `bytes` have a
+//!   memory argument (alignment and offset), before their lane index if they have one.
+//! * `traps`: the operator itself may trap for a reason that the specification names. Rows with
+//!   `bytes` trap as well. Calls run out of stack, which is not counted here.
+//! * `free`: executing the operator uses no fuel.
+
+mod rows;
+mod simd_rows;
+
+/// The prefixes as the rows' groups name them.
+const NO_PREFIX: Option<u8> = None;
+const PREFIX_FC: Option<u8> = Some(0xFC);
+const PREFIX_FD: Option<u8> = Some(0xFD);
+
+/// Joins the rows of every macro, each group behind its prefix, and gives them to `derive_operators`.
+/// The state is: the groups so far, the prefix of the rows that follow, the macros still to call.
+macro_rules! join_rows {
+    ([$($done:tt)*] $prefix:ident [$next_prefix:ident $next:ident $($rest:tt)*] $($rows:tt)*) => {
+        crate::$next! { join_rows, [$($done)* $prefix { $($rows)* }] $next_prefix [$($rest)*] }
+    };
+    ([$($done:tt)*] $prefix:ident [] $($rows:tt)*) => {
+        derive_operators! { $($done)* $prefix { $($rows)* } }
+    };
+}
+
+/// Whether a note of a row says that the operator may trap.
+macro_rules! note_traps {
+    (traps) => {
+        true
+    };
+    (bytes) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}
+
+/// Whether a note of a row says that the operator uses no fuel.
+macro_rules! note_is_free {
+    (free) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}
+
+macro_rules! derive_operators {
+    ($($prefix:ident {$(
+        $code:literal $name:ident $text:literal
+        $word:ident $(($($param:ident),*) -> $result:ident)? $($note:ident $($number:literal)?)*;
+    )*})*) => {
+        /// An operator of WebAssembly, without its immediates.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum Operator {$($(
+            #[doc = concat!("`", $text, "`")]
+            $name,
+        )*)*}
+
+        impl Operator {
+            /// Every operator, in the order of the rows: an operator stands at its own number.
+            pub const ALL: &'static [Self] = &[$($(Self::$name,)*)*];
+
+            /// One row an operator, in the order of [`ALL`](Self::ALL).
+            const ROWS: &'static [Row] = &[$($(
+                Row {
+                    text: $text,
+                    prefix: $prefix,
+                    code: $code,
+                    traps: false $(|| note_traps!($note))*,
+                    fuel_cost: if false $(|| note_is_free!($note))* { 0 } else { 1 },
+                },
+            )*)*];
+
+            /// The operator with this code, behind this prefix byte.
+            #[must_use]
+            pub const fn from_code(prefix: Option<u8>, code: u32) -> Option<Self> {
+                match (prefix, code) {
+                    $($(($prefix, $code) => Some(Self::$name),)*)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// What a row says about an operator, as values.
+struct Row {
+    text: &'static str,
+    prefix: Option<u8>,
+    code: u8,
+    traps: bool,
+    fuel_cost: u8,
+}
+
+crate::for_each_plain_operator! { join_rows,
+    [] NO_PREFIX [
+        NO_PREFIX for_each_load_operator
+        NO_PREFIX for_each_store_operator
+        NO_PREFIX for_each_numeric_operator
+        PREFIX_FC for_each_saturating_operator
+        PREFIX_FC for_each_bulk_operator
+        PREFIX_FD for_each_simd_plain_operator
+        PREFIX_FD for_each_simd_load_operator
+        PREFIX_FD for_each_simd_store_operator
+        PREFIX_FD for_each_simd_lane_load_operator
+        PREFIX_FD for_each_simd_lane_store_operator
+        PREFIX_FD for_each_simd_lane_operator
+        PREFIX_FD for_each_simd_shuffle_operator
+        PREFIX_FD for_each_simd_operator
+    ]
+}
+
+impl Operator {
+    const fn row(self) -> &'static Row {
+        &Self::ROWS[self as usize]
+    }
+
+    /// The operator's text in the text format.
+    #[must_use]
+    pub const fn mnemonic(self) -> &'static str {
+        self.row().text
+    }
+
+    /// The byte before the operator's code, if there is one.
+    #[must_use]
+    pub const fn prefix(self) -> Option<u8> {
+        self.row().prefix
+    }
+
+    /// The operator's code: its byte, or the number after its prefix byte.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self.row().code as u32
+    }
+
+    /// Whether the operator itself may trap; running out of stack or fuel is not counted.
+    #[must_use]
+    pub const fn traps(self) -> bool {
+        self.row().traps
+    }
+
+    /// Units of fuel that executing the operator uses: 0 for those that only give structure
+    /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`), otherwise 1.
+    #[must_use]
+    pub const fn fuel_cost(self) -> u32 {
+        self.row().fuel_cost as u32
+    }
+}
+
+impl core::fmt::Display for Operator {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.mnemonic())
+    }
+}
