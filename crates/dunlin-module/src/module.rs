@@ -10,7 +10,7 @@ use core::ops::Range;
 use dunlin_core::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
 };
-use wasmparser::{BinaryReader, ConstExpr, ValidatorResources, WasmFeatures};
+use wasmparser::{BinaryReader, ConstExpr, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// The bytes of a module, wherever they lie.
 ///
@@ -425,6 +425,16 @@ impl Module {
         let body = after.checked_sub(1)?;
         let found = self.bodies[body].range().contains(&offset);
         found.then_some(body as u32 + self.func_imports)
+    }
+
+    /// The offset of the operator that holds the byte at `offset` of a function's valid body.
+    #[must_use]
+    pub fn operator_start(&self, func: u32, offset: usize) -> usize {
+        let Some(range) = self.body_range(func) else { return offset };
+        let body = FunctionBody::new(self.reader(Span::new(range.start as u64..range.end as u64)));
+        let Ok(operators) = body.get_operators_reader() else { return offset };
+        let starts = operators.into_iter_with_offsets().map_while(|op| op.ok().map(|(_, at)| at));
+        starts.take_while(|at| *at <= offset as u64).last().map_or(offset, |at| at as usize)
     }
 
     /// Calls `each` with the operators of a constant expression.

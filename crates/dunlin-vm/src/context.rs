@@ -30,6 +30,8 @@ pub struct VmContext {
     pub type_ids: *const u32,
     /// Which instance of the store this is.
     pub instance: u32,
+    /// How many functions are imported; they have the lowest indices.
+    pub func_imports: u32,
 }
 
 /// What a tier sees of a store.
@@ -122,6 +124,10 @@ pub struct FuncRecord {
     pub type_id: u32,
     /// Index in the instance's function space, or in the store's list of host functions.
     pub index: u32,
+    /// Slots of the parameters.
+    pub params: u32,
+    /// Slots of the results.
+    pub results: u32,
 }
 
 /// The end of the value stack, and the request to stop: one comparison serves both.

@@ -86,9 +86,8 @@ pub(crate) struct Instance {
     cx: Owned<VmContext>,
     code: Arc<ModuleCode>,
     imports: Box<[u32]>,
-    global_cells: Box<[*mut GlobalCell]>,
-    table_defs: Box<[*mut TableDef]>,
-    memory_defs: Box<[*mut MemoryDef]>,
+    /// The arrays that the context points to.
+    _arrays: (Box<[*mut GlobalCell]>, Box<[*mut TableDef]>, Box<[*mut MemoryDef]>),
     globals: Box<[u32]>,
     tables: Box<[u32]>,
     memories: Box<[u32]>,
@@ -295,6 +294,7 @@ impl Store {
             imports: imports.as_ptr(),
             type_ids: code.type_ids().as_ptr(),
             instance: index,
+            func_imports: module.func_imports(),
         });
         // Contexts are found again through frames on the stack, as integers.
         let _ = cx.as_ptr().expose_provenance();
@@ -305,9 +305,7 @@ impl Store {
             cx,
             code: code.clone(),
             imports,
-            global_cells,
-            table_defs,
-            memory_defs,
+            _arrays: (global_cells, table_defs, memory_defs),
             globals: core::mem::take(&mut spaces.globals).into(),
             tables: core::mem::take(&mut spaces.tables).into(),
             memories: core::mem::take(&mut spaces.memories).into(),

@@ -3,7 +3,7 @@
 //! All functions take the running instance's context. They are the slow paths of operators; the fast
 //! ones (loads, stores, calls) the tiers do themselves.
 
-use crate::context::VmContext;
+use crate::context::{StoreContext, VmContext};
 use crate::store::{HostCall, HostFailure, Store};
 use alloc::sync::Arc;
 use dunlin_core::TrapCode;
@@ -61,11 +61,12 @@ macro_rules! running {
 }
 
 running! {
-    /// `memory.grow`: the former size in pages, or `None`.
-    fn memory_grow(store, instance, memory: u32, delta: u64) -> Result<Option<u64>, Stop> {
+    /// `memory.grow`: the former size in pages, or -1, as the memory's address type spells it.
+    fn memory_grow(store, instance, memory: u32, delta: u64) -> Result<u64, Stop> {
         let memory = store.instances[instance as usize].memory(memory);
+        let is64 = store.memory_type(memory).memory64;
         let grown = store.memory_grow(memory, delta);
-        noted(store, grown)
+        Ok(noted(store, grown)?.unwrap_or(minus_one(is64)))
     }
 
     /// `memory.fill`.
@@ -136,11 +137,12 @@ running! {
         store.table_type(table).min
     }
 
-    /// `table.grow`: the former size, or `None`.
-    fn table_grow(store, instance, table: u32, delta: u64, init: u32) -> Result<Option<u64>, Stop> {
+    /// `table.grow`: the former size, or -1, as the table's index type spells it.
+    fn table_grow(store, instance, table: u32, delta: u64, init: u32) -> Result<u64, Stop> {
         let table = store.instances[instance as usize].table(table);
+        let is64 = store.table_type(table).table64;
         let grown = store.table_grow(table, delta, init);
-        noted(store, grown)
+        Ok(noted(store, grown)?.unwrap_or(minus_one(is64)))
     }
 
     /// `table.copy`.
@@ -182,35 +184,33 @@ running! {
     }
 }
 
-/// Calls a host function whose arguments begin at `slots`.
+/// Calls a host function.
 ///
 /// # Safety
 ///
-/// `cx` is the context of the calling instance, which is running, or null if the host calls; `store` is
-/// its store's context; from `slots` on, `len` slots of the value stack are the call's.
+/// `cx` is the context of the calling instance, which is running, or null if the host calls; `context`
+/// is its store's context, and the store is entered; `slots` are valid for the call and nobody else's;
+/// from `top` on, the value stack is free.
 ///
 /// # Errors
 ///
 /// [`Stop::Host`] if the function fails; the store has noted how.
 pub unsafe fn call_host(
     cx: *mut VmContext,
-    context: *mut crate::context::StoreContext,
+    context: *mut StoreContext,
     host: u32,
-    slots: *mut u64,
-    len: usize,
+    slots: &mut [u64],
+    top: *mut u64,
 ) -> Result<(), Stop> {
-    // SAFETY: the caller's promise.
-    let store = unsafe { &mut *(*context).store };
-    let Some(function) = store.host(host).map(Arc::clone) else { return Err(Stop::Host) };
+    // SAFETY: the caller's promise; the reference ends with the statement.
+    let function = unsafe { (*(*context).store).host(host) }.map(Arc::clone);
+    let Some(function) = function else { return Err(Stop::Host) };
     // SAFETY: a non-null context is alive.
     let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
-    // SAFETY: the caller's promise; activations that the host enters begin behind these slots.
-    let (owner, before) = unsafe {
-        let context = &mut *context;
-        (context.owner, core::mem::replace(&mut context.stack_top, slots.add(len)))
-    };
     // SAFETY: the caller's promise.
-    let slots = unsafe { core::slice::from_raw_parts_mut(slots, len) };
+    let owner = unsafe { (*context).owner };
+    // SAFETY: the caller's promise; activations that the host enters begin at `top`.
+    let before = unsafe { core::mem::replace(&mut (*context).stack_top, top) };
     let result = function(HostCall { owner, caller, slots });
     // SAFETY: the caller's promise.
     unsafe { (*context).stack_top = before };
@@ -219,6 +219,10 @@ pub unsafe fn call_host(
         unsafe { &mut *(*context).store }.note_failure(failure);
         Stop::Host
     })
+}
+
+fn minus_one(is64: bool) -> u64 {
+    if is64 { u64::MAX } else { u64::from(u32::MAX) }
 }
 
 fn range(size: usize, start: u64, len: u64) -> Result<core::ops::Range<usize>, TrapCode> {

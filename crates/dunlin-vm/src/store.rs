@@ -140,8 +140,14 @@ impl Store {
     #[must_use]
     pub fn new(types: Arc<TypeRegistry>, config: &StoreConfig) -> Self {
         let interrupts = Arc::<Interrupts>::default();
-        let null =
-            FuncRecord { cx: null_mut(), entry: core::ptr::null(), type_id: u32::MAX, index: 0 };
+        let null = FuncRecord {
+            cx: null_mut(),
+            entry: core::ptr::null(),
+            type_id: u32::MAX,
+            index: 0,
+            params: 0,
+            results: 0,
+        };
         let funcs = alloc::vec![null];
         let context = Owned::new(StoreContext {
             interrupts: Arc::as_ptr(&interrupts),
@@ -239,7 +245,9 @@ impl Store {
         let type_id = self.types.intern(ty);
         self.hosts.push(host);
         let index = self.hosts.len() as u32 - 1;
-        self.push_func(FuncRecord { cx: null_mut(), entry: core::ptr::null(), type_id, index })
+        let (params, results) = (ty.param_slots(), ty.result_slots());
+        let entry = core::ptr::null();
+        self.push_func(FuncRecord { cx: null_mut(), entry, type_id, index, params, results })
     }
 
     /// The host function of this index, shared.
@@ -279,8 +287,11 @@ impl Store {
         }
         let code = of.code();
         let type_id = code.type_ids()[code.module().func_type_index(func) as usize];
+        let ty = code.module().func_type(func);
+        let (params, results) = (ty.param_slots(), ty.result_slots());
         let entry: *const _ = &raw const code.entries()[func as usize];
-        let made = self.push_func(FuncRecord { cx: of.cx(), entry, type_id, index: func });
+        let record = FuncRecord { cx: of.cx(), entry, type_id, index: func, params, results };
+        let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
         made
     }

@@ -16,7 +16,7 @@ pub struct Frame {
     pub instance: u32,
     /// The function's index in its module.
     pub func: u32,
-    /// Offset in the module of a byte of the operator that is executing.
+    /// Offset in the module of the operator that is executing.
     pub offset: usize,
 }
 
@@ -48,6 +48,7 @@ impl Store {
             let instance = unsafe { (*cx).instance };
             let code = self.instance_code(instance);
             let Some((func, offset)) = code.locate((ip as usize).wrapping_sub(1)) else { break };
+            let offset = code.module().operator_start(func, offset);
             frames.push(Frame { instance, func, offset });
             let locals = locals(&code.entries()[func as usize]);
             // SAFETY: the frame record of a live activation stands behind its locals.
