@@ -20,8 +20,10 @@ mod access;
 mod convert;
 mod float;
 mod int;
+mod simd;
 
 pub use access::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;
+pub use simd::*;

@@ -55,6 +55,66 @@ impl V128 {
     }
 }
 
+/// Conversions between a vector and an array of its lanes, lane 0 first.
+macro_rules! lane_conversions {
+    ($($to:ident $from:ident: $lane:ident $count:literal;)*) => {
+        impl V128 {$(
+            /// The vector's lanes, lane 0 first.
+            #[inline(always)]
+            #[must_use]
+            pub fn $to(self) -> [$lane; $count] {
+                let (chunks, _) = self.0.as_chunks();
+                let mut lanes = [$lane::default(); $count];
+                for (lane, &chunk) in lanes.iter_mut().zip(chunks) {
+                    *lane = $lane::from_le_bytes(chunk);
+                }
+                lanes
+            }
+
+            /// The vector with these lanes, lane 0 first.
+            #[inline(always)]
+            #[must_use]
+            pub fn $from(lanes: [$lane; $count]) -> Self {
+                let mut bytes = [0; 16];
+                let (chunks, _) = bytes.as_chunks_mut();
+                for (chunk, lane) in chunks.iter_mut().zip(lanes) {
+                    *chunk = lane.to_le_bytes();
+                }
+                Self(bytes)
+            }
+        )*}
+
+        $(
+            impl From<V128> for [$lane; $count] {
+                #[inline(always)]
+                fn from(vector: V128) -> Self {
+                    vector.$to()
+                }
+            }
+
+            impl From<[$lane; $count]> for V128 {
+                #[inline(always)]
+                fn from(lanes: [$lane; $count]) -> Self {
+                    Self::$from(lanes)
+                }
+            }
+        )*
+    };
+}
+
+lane_conversions! {
+    to_i8x16 from_i8x16: i8 16;
+    to_u8x16 from_u8x16: u8 16;
+    to_i16x8 from_i16x8: i16 8;
+    to_u16x8 from_u16x8: u16 8;
+    to_i32x4 from_i32x4: i32 4;
+    to_u32x4 from_u32x4: u32 4;
+    to_i64x2 from_i64x2: i64 2;
+    to_u64x2 from_u64x2: u64 2;
+    to_f32x4 from_f32x4: f32 4;
+    to_f64x2 from_f64x2: f64 2;
+}
+
 impl fmt::Debug for V128 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "V128({:#034x})", self.to_bits())

@@ -38,13 +38,13 @@ macro_rules! trapping_truncations {
 }
 
 trapping_truncations! {
-    i32_trunc_f32_s(x: f32) -> i32 as i32 if x >= -TWO_31 as f32 && x < TWO_31 as f32;
+    i32_trunc_f32_s(x: f32) -> i32 as i32 if (-TWO_31 as f32..TWO_31 as f32).contains(&x);
     i32_trunc_f32_u(x: f32) -> i32 as u32 if x > -1.0 && x < TWO_32 as f32;
     i32_trunc_f64_s(x: f64) -> i32 as i32 if x > -TWO_31 - 1.0 && x < TWO_31;
     i32_trunc_f64_u(x: f64) -> i32 as u32 if x > -1.0 && x < TWO_32;
-    i64_trunc_f32_s(x: f32) -> i64 as i64 if x >= -TWO_63 as f32 && x < TWO_63 as f32;
+    i64_trunc_f32_s(x: f32) -> i64 as i64 if (-TWO_63 as f32..TWO_63 as f32).contains(&x);
     i64_trunc_f32_u(x: f32) -> i64 as u64 if x > -1.0 && x < TWO_64 as f32;
-    i64_trunc_f64_s(x: f64) -> i64 as i64 if x >= -TWO_63 && x < TWO_63;
+    i64_trunc_f64_s(x: f64) -> i64 as i64 if (-TWO_63..TWO_63).contains(&x);
     i64_trunc_f64_u(x: f64) -> i64 as u64 if x > -1.0 && x < TWO_64;
 }
 
