@@ -1,0 +1,233 @@
+//! Calls: direct, indirect, in tail position, and to the host.
+//!
+//! The quick handlers do nothing before they know that they can finish; otherwise the slow ones begin
+//! anew, prepare functions, follow imports and find out what is wrong.
+
+use super::regs::Regs;
+use super::{Mode, Op, Step, handler};
+use core::sync::atomic::Ordering;
+use dunlin_core::TrapCode;
+use dunlin_vm::context::{FuncEntry, FuncRecord};
+use dunlin_vm::ops::{self, Stop};
+
+/// `call`.
+pub(crate) struct Call;
+
+impl Op for Call {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let mut next = r;
+        let Some(func) = next.small() else {
+            return Step::Go(handler::<CallTwo, M>(), r);
+        };
+        enter_quickly(r, next, func)
+    }
+}
+
+/// `call` with an index of two bytes.
+struct CallTwo;
+
+impl Op for CallTwo {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let bytes = r.peek2();
+        if bytes & 0x8000 != 0 {
+            return Step::Go(handler::<CallSlow, M>(), r);
+        }
+        let func = u32::from(bytes & 0x7F) | u32::from(bytes >> 8) << 7;
+        let mut next = r;
+        next.skip(2);
+        enter_quickly(r, next, func)
+    }
+}
+
+#[inline(always)]
+fn enter_quickly<M: Mode>(r: Regs, next: Regs, func: u32) -> Step<M> {
+    let entry = r.func_entry(func);
+    if entry.ip.load(Ordering::Acquire).is_null() || !r.has_room(entry) {
+        return Step::Go(handler::<CallSlow, M>(), r);
+    }
+    Step::Next(next.enter(entry, r.cx()))
+}
+
+/// `call` of a function that is imported or not prepared, or without room.
+struct CallSlow;
+
+impl Op for CallSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let func = r.leb_u32();
+        let target = target_of(&r, func);
+        call(r, target)
+    }
+}
+
+/// `call_indirect`.
+pub(crate) struct CallIndirect;
+
+impl Op for CallIndirect {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let slow = Step::Go(handler::<CallIndirectSlow, M>(), r);
+        let bytes = r.peek2();
+        if bytes & 0x8080 != 0 {
+            return slow;
+        }
+        let (ty, table) = (u32::from(bytes & 0x7F), u32::from(bytes >> 8));
+        let Some(reference) = r.element(table, r.top()) else { return slow };
+        // Reference 0 is null, whose record has no type that a module could name.
+        let target = r.func(reference);
+        if target.type_id != r.type_id(ty) || target.entry.is_null() {
+            return slow;
+        }
+        let entry = entry_of(&target);
+        if entry.ip.load(Ordering::Acquire).is_null() || !r.has_room(entry) {
+            return slow;
+        }
+        let mut next = r;
+        next.skip(2);
+        next.pop();
+        Step::Next(next.enter(entry, target.cx))
+    }
+}
+
+/// `call_indirect` of anything unusual.
+struct CallIndirectSlow;
+
+impl Op for CallIndirectSlow {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        match indirect_target(r) {
+            Ok((r, target)) => call(r, target),
+            Err(code) => r.raise(code),
+        }
+    }
+}
+
+/// `return_call`.
+pub(crate) struct ReturnCall;
+
+impl Op for ReturnCall {
+    const COST: u8 = 1;
+
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let func = r.leb_u32();
+        let target = target_of(&r, func);
+        tail_call(r, target)
+    }
+}
+
+/// `return_call_indirect`.
+pub(crate) struct ReturnCallIndirect;
+
+impl Op for ReturnCallIndirect {
+    const COST: u8 = 1;
+
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        match indirect_target(r) {
+            Ok((r, target)) => tail_call(r, target),
+            Err(code) => r.raise(code),
+        }
+    }
+}
+
+/// `ref.func`.
+pub(crate) struct RefFunc;
+
+impl Op for RefFunc {
+    const COST: u8 = 1;
+
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let func = r.leb_u32();
+        // SAFETY: validated: the function exists; the instance is running.
+        let reference = unsafe { ops::ref_func(r.cx(), func) };
+        r.push(reference.into());
+        Step::Next(r)
+    }
+}
+
+/// The function of this index in the instance.
+fn target_of(r: &Regs, func: u32) -> FuncRecord {
+    if func < r.func_imports() {
+        return r.func(r.import(func));
+    }
+    let entry = r.func_entry(func);
+    let params = entry.params.load(Ordering::Relaxed);
+    let results = entry.results.load(Ordering::Relaxed);
+    FuncRecord { cx: r.cx(), entry, type_id: 0, index: func, params, results }
+}
+
+/// Takes the immediates and the index operand of an indirect call, and finds its target.
+fn indirect_target(mut r: Regs) -> Result<(Regs, FuncRecord), TrapCode> {
+    let ty = r.leb_u32();
+    let table = r.leb_u32();
+    let index = r.pop();
+    let reference = r.element(table, index).ok_or(TrapCode::UndefinedElement)?;
+    if reference == 0 {
+        return Err(TrapCode::UninitializedElement);
+    }
+    let target = r.func(reference);
+    if target.type_id != r.type_id(ty) {
+        return Err(TrapCode::IndirectCallTypeMismatch);
+    }
+    Ok((r, target))
+}
+
+fn entry_of(target: &FuncRecord) -> &'static FuncEntry {
+    // SAFETY: a guest's function has an entry, which lives as long as its module's code; the instance
+    // keeps that, and the lifetime never leaves the handler.
+    unsafe { &*target.entry }
+}
+
+fn prepare(target: &FuncRecord) -> Result<&'static FuncEntry, Stop> {
+    let entry = entry_of(target);
+    if entry.ip.load(Ordering::Acquire).is_null() {
+        // SAFETY: the instance's store is entered, and the index is of its module.
+        unsafe { ops::prepare(target.cx, target.index) }?;
+    }
+    Ok(entry)
+}
+
+fn call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
+    if target.entry.is_null() {
+        return call_host(&mut r, target).map_or_else(|stop| r.stop(stop), |()| Step::Next(r));
+    }
+    let ready = prepare(&target).and_then(|entry| r.check_call(entry).map(|()| entry));
+    match ready {
+        Ok(entry) => Step::Next(r.enter(entry, target.cx)),
+        Err(stop) => r.stop(stop),
+    }
+}
+
+fn call_host(r: &mut Regs, target: FuncRecord) -> Result<(), Stop> {
+    let (params, results) = (target.params as usize, target.results as usize);
+    let (slots, top) = r.host_slots(params, results);
+    // SAFETY: the instance is running; the slots are the call's operands.
+    unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) }?;
+    r.after_host(params, results);
+    Ok(())
+}
+
+fn tail_call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
+    let locals = r.side_word() as usize;
+    if target.entry.is_null() {
+        let (params, results) = (target.params as usize, target.results as usize);
+        let back = r.move_arguments(locals, params);
+        let (slots, top) = r.host_slots_at_locals(params, results);
+        // SAFETY: the instance is running; the slots are the call's arguments.
+        let called = unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) };
+        if let Err(stop) = called {
+            return r.stop(stop);
+        }
+        let mut r = r.back_to(back, results);
+        r.reload();
+        return Step::Next(r);
+    }
+    let ready = prepare(&target).and_then(|entry| r.check_call(entry).map(|()| entry));
+    match ready {
+        Ok(entry) => Step::Next(r.replace(entry, target.cx, locals)),
+        Err(stop) => r.stop(stop),
+    }
+}

@@ -1,0 +1,274 @@
+//! Control operators: blocks and branches. Targets come from the side table.
+
+use super::regs::Regs;
+use super::{Mode, Op, Step, handler};
+use dunlin_core::TrapCode;
+
+/// `unreachable`.
+pub(crate) struct Unreachable;
+
+impl Op for Unreachable {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        r.raise(TrapCode::Unreachable)
+    }
+}
+
+/// `nop`.
+pub(crate) struct Nop;
+
+impl Op for Nop {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        Step::Next(r)
+    }
+}
+
+/// `block`: only its block type is skipped.
+pub(crate) struct Block;
+
+/// `loop`: likewise; branches to it go behind it.
+pub(crate) type Loop = Block;
+
+impl Op for Block {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        skip_small(r)
+    }
+}
+
+/// `if`.
+pub(crate) struct If;
+
+impl Op for If {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        if r.pop() as u32 == 0 {
+            return r.branch();
+        }
+        r.side_skip(1);
+        skip_small(r)
+    }
+}
+
+/// `br`: the side table says where to.
+pub(crate) struct Br;
+
+impl Op for Br {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        r.branch()
+    }
+}
+
+/// `else`, reached from the first branch of its `if`: a branch that costs nothing.
+pub(crate) struct Else;
+
+/// `return`: a branch to the function's last `end`.
+pub(crate) type Return = Else;
+
+impl Op for Else {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        r.branch()
+    }
+}
+
+/// `br_if`.
+pub(crate) struct BrIf;
+
+impl Op for BrIf {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        if r.pop() as u32 != 0 {
+            return r.branch();
+        }
+        r.side_skip(1);
+        skip_small(r)
+    }
+}
+
+/// `br_table`.
+pub(crate) struct BrTable;
+
+impl Op for BrTable {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        // Targets count from the byte after the opcode, so the count is read from a copy.
+        let mut count = r;
+        let Some(count) = count.small() else {
+            return Step::Go(handler::<BrTableSlow, M>(), r);
+        };
+        let index = (r.pop() as u32).min(count);
+        r.side_skip(index as usize);
+        r.branch()
+    }
+}
+
+/// `br_table` with more than 127 targets.
+struct BrTableSlow;
+
+impl Op for BrTableSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let mut count = r;
+        let index = (r.pop() as u32).min(count.leb_u32());
+        r.side_skip(index as usize);
+        r.branch()
+    }
+}
+
+/// `end`: the function's last one returns.
+pub(crate) struct End;
+
+impl Op for End {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        if !r.is_last_end() {
+            return Step::Next(r);
+        }
+        let mut after = r;
+        after.side_skip(1);
+        match after.side_word() {
+            0 => Step::Next(r.leave(0)),
+            1 => Step::Next(r.leave(1)),
+            _ => Step::Go(handler::<EndMany, M>(), r),
+        }
+    }
+}
+
+/// The last `end` of a function with several result slots.
+struct EndMany;
+
+impl Op for EndMany {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.side_skip(1);
+        let results = r.side_word() as usize;
+        Step::Next(r.leave(results))
+    }
+}
+
+/// The return address of the host's frame.
+pub(crate) struct Leave;
+
+impl Op for Leave {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        r.exit()
+    }
+}
+
+/// `drop`.
+pub(crate) struct Drop;
+
+impl Op for Drop {
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.pop();
+        Step::Next(r)
+    }
+}
+
+/// `drop` of a vector.
+pub(crate) struct DropV128;
+
+impl Op for DropV128 {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.drop_slots(2);
+        Step::Next(r)
+    }
+}
+
+/// `select` of one-slot values.
+pub(crate) struct Select;
+
+impl Op for Select {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let condition = r.top() as u32;
+        let second = r.pop_below();
+        let first = r.pop_below();
+        r.set_top(if condition != 0 { first } else { second });
+        Step::Next(r)
+    }
+}
+
+/// `select` with a type, which is skipped.
+pub(crate) struct TypedSelect;
+
+impl Op for TypedSelect {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        // A list of one type: its length and the type, each of one byte unless encoded overlong.
+        if r.peek2() & 0x8080 != 0 {
+            return Step::Go(handler::<TypedSelectSlow, M>(), r);
+        }
+        r.skip(2);
+        Select::run(r)
+    }
+}
+
+struct TypedSelectSlow;
+
+impl Op for TypedSelectSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.skip_leb();
+        r.skip_leb();
+        Select::run(r)
+    }
+}
+
+/// `select` of vectors.
+pub(crate) struct SelectV128;
+
+impl Op for SelectV128 {
+    const COST: u8 = 1;
+
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let condition = r.pop() as u32;
+        let second = r.pop_v128();
+        let first = r.pop_v128();
+        r.push_v128(if condition != 0 { first } else { second });
+        Step::Next(r)
+    }
+}
+
+/// `select` of vectors with a type.
+pub(crate) struct TypedSelectV128;
+
+impl Op for TypedSelectV128 {
+    const COST: u8 = 1;
+
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.skip_leb();
+        r.skip_leb();
+        SelectV128::run(r)
+    }
+}
+
+/// Goes on behind a LEB128 immediate that is not needed.
+#[inline(always)]
+fn skip_small<M: Mode>(mut r: Regs) -> Step<M> {
+    if r.fetch() >= 0x80 {
+        return Step::Go(handler::<SkipLeb, M>(), r);
+    }
+    Step::Next(r)
+}
+
+/// Skips the rest of a LEB128 immediate.
+struct SkipLeb;
+
+impl Op for SkipLeb {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.skip_leb();
+        Step::Next(r)
+    }
+}

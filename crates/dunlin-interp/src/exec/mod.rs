@@ -1,0 +1,194 @@
+//! Execution: the registers, the handlers, and the two ways in which handlers follow each other.
+//!
+//! 1. [`enter`] copies the arguments to the value stack, writes a frame record whose return address is
+//!    the pseudo-operator [`EXIT`](pseudo::EXIT), and runs the first operator.
+//! 2. Each handler ([`Op::run`]) is a safe function from registers to a [`Step`]: go on with the next
+//!    operator, go to another handler, or leave.
+//! 3. A *backend* makes something callable of a handler and performs its steps: [`tail`] by jumping,
+//!    [`looped`] by returning to a loop.
+
+#![allow(unsafe_code, reason = "the interpreter's registers are raw pointers; see `regs`")]
+
+mod bulk;
+mod call;
+mod control;
+mod dispatch;
+mod locals;
+mod memory;
+mod numeric;
+mod regs;
+mod simd;
+
+#[cfg(dunlin_dispatch = "loop")]
+mod looped;
+#[cfg(dunlin_dispatch = "loop")]
+use looped as backend;
+#[cfg(dunlin_dispatch = "tail")]
+mod tail;
+#[cfg(dunlin_dispatch = "tail")]
+use tail as backend;
+
+pub(crate) use backend::{Handler, handler};
+
+use crate::Metering;
+use core::sync::atomic::Ordering;
+use dunlin_core::TrapCode;
+use dunlin_core::limits::HOST_REENTRY_DEPTH_MAX;
+use dunlin_module::side::pseudo;
+use dunlin_vm::context::{FuncRecord, StoreContext};
+use dunlin_vm::ops::{self, Stop};
+use dunlin_vm::{Failure, Store, Trap};
+use regs::Regs;
+
+/// Whether handlers meter fuel. Two copies of every handler are cheaper than a test in each.
+pub(crate) trait Mode: Copy + 'static {
+    /// Whether operators cost fuel.
+    const FUEL: bool;
+}
+
+/// Operators are free.
+#[derive(Clone, Copy)]
+pub(crate) struct Unmetered;
+/// Operators cost fuel.
+#[derive(Clone, Copy)]
+pub(crate) struct Metered;
+
+impl Mode for Unmetered {
+    const FUEL: bool = false;
+}
+
+impl Mode for Metered {
+    const FUEL: bool = true;
+}
+
+/// The handler of one operator, or the slow part of one.
+pub(crate) trait Op {
+    /// Fuel that it costs in metered mode.
+    const COST: u8 = 0;
+
+    /// Executes the operator: `r.ip` is behind its opcode.
+    fn run<M: Mode>(r: Regs) -> Step<M>;
+}
+
+/// What follows a handler.
+pub(crate) enum Step<M: Mode> {
+    /// The operator at `ip`.
+    Next(Regs),
+    /// Another handler, with `ip` where this one was entered or where it says.
+    Go(Handler<M>, Regs),
+    /// The end of this activation of the interpreter.
+    Exit(Exit),
+}
+
+/// How the interpreter was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Exit {
+    /// The function that the host called has returned.
+    Return = 0,
+    /// The guest trapped, or the host failed; the store knows how.
+    Failed = 1,
+}
+
+/// What the host's frame returns to.
+static EXIT_CODE: [u8; 1] = [pseudo::EXIT];
+
+/// Restores what an activation changes in the store's context, also when a host function panics.
+struct Activation {
+    context: *mut StoreContext,
+    stack_top: *mut u64,
+    outer: *mut Store,
+}
+
+impl Drop for Activation {
+    fn drop(&mut self) {
+        // SAFETY: the store outlives the activation, which borrows it.
+        let context = unsafe { &mut *self.context };
+        context.stack_top = self.stack_top;
+        context.store = self.outer;
+        context.depth -= 1;
+    }
+}
+
+/// See [`crate::call`].
+pub(crate) fn enter(
+    store: &mut Store,
+    func: u32,
+    slots: &mut [u64],
+    metering: Metering,
+) -> Result<(), Failure> {
+    let record = store.func(func).expect("the function is of this store");
+    assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
+    let stack_top = store.stack_top().map_err(trap)?;
+    let context = store.context();
+    let store: *mut Store = store;
+    // SAFETY: the context lives as long as the store, which is borrowed exclusively; from here on the
+    // store is used through `store` only.
+    let activation = unsafe {
+        let outer = core::mem::replace(&mut (*context).store, store);
+        (*context).depth += 1;
+        Activation { context, stack_top, outer }
+    };
+    // SAFETY: as above.
+    if unsafe { (*context).depth } > HOST_REENTRY_DEPTH_MAX {
+        return Err(trap(TrapCode::StackOverflow));
+    }
+    let result = if record.entry.is_null() {
+        let null = core::ptr::null_mut();
+        // SAFETY: the store is entered; the host's own slots are passed on.
+        unsafe { ops::call_host(null, context, record.index, slots, stack_top) }
+    } else {
+        enter_guest(&activation, record, slots, metering)
+    };
+    drop(activation);
+    result.map_err(|stop| {
+        // SAFETY: the activation is over, and `store` comes from the caller's reference.
+        let store = unsafe { &mut *store };
+        if let Stop::Trap(code) = stop {
+            // SAFETY: as for `store`. A trap that no handler has noted happened before the first one.
+            unsafe { (*context).exit.code = code };
+        }
+        store.failure_of_exit()
+    })
+}
+
+fn trap(code: TrapCode) -> Failure {
+    let trap = Trap { code, frames: Default::default(), invalid: None };
+    Failure::Trap(trap.into())
+}
+
+/// Runs a guest's function from the host, on the stack behind whatever is there.
+fn enter_guest(
+    activation: &Activation,
+    record: FuncRecord,
+    slots: &mut [u64],
+    metering: Metering,
+) -> Result<(), Stop> {
+    // SAFETY: the record of a guest's function has an entry, which lives as long as its module.
+    let entry = unsafe { &*record.entry };
+    if entry.ip.load(Ordering::Acquire).is_null() {
+        // SAFETY: the store is entered; the index is of the instance's module.
+        unsafe { ops::prepare(record.cx, record.index) }?;
+    }
+    // A slot is left free: the caller of a function without results looks at the one below it.
+    let fp = activation.stack_top.wrapping_add(1);
+    regs::check_frame(record.cx, fp, entry.frame.load(Ordering::Relaxed))?;
+    let params = record.params as usize;
+    // SAFETY: the frame lies within the stack, as just checked, and the arguments are its first slots.
+    unsafe { core::ptr::copy_nonoverlapping(slots.as_ptr(), fp, params) };
+    // SAFETY: as above; the record's function is prepared.
+    let regs = unsafe { Regs::from_host(record, fp, &raw const EXIT_CODE[0]) };
+    let exit = match metering {
+        Metering::Off => backend::run::<Unmetered>(regs),
+        Metering::Fuel => backend::run::<Metered>(regs),
+    };
+    if exit == Exit::Failed {
+        // The handler that failed has noted why; `code` is what it noted.
+        // SAFETY: the context is alive.
+        return Err(Stop::Trap(unsafe { (*activation.context).exit.code }));
+    }
+    let results = record.results as usize;
+    // SAFETY: the function has left its results where its parameters began.
+    unsafe { core::ptr::copy_nonoverlapping(fp, slots.as_mut_ptr(), results) };
+    Ok(())
+}

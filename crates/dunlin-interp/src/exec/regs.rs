@@ -1,0 +1,817 @@
+//! The interpreter's registers, and all that handlers do with raw pointers.
+//!
+//! Six words: instruction pointer, stack pointer, locals, side table, context, and the top of the
+//! operand stack, which is kept out of memory. `sp` points at the slot that belongs to the top; the
+//! slot's contents are stale until the top is spilled. When the operand stack is empty, `sp` points at
+//! the frame record's padding slot and `top` is of no meaning.
+//!
+//! # Safety
+//!
+//! Whoever makes a `Regs` promises that it describes an activation of a prepared function at an operator
+//! boundary, on the stack of an entered store. Validation then makes the methods sound for the handler
+//! of the operator at `ip`: immediates are well-formed, operands are on the stack, locals and indices
+//! exist, the side table's word is the operator's. Only `exec/` can call them, and each handler uses
+//! them as its operator's rule says. That is the whole argument of the `SAFETY` comments below which
+//! say *validated*.
+
+use super::{Exit, Mode, Op, Step, handler};
+use core::sync::atomic::Ordering;
+use dunlin_core::{TrapCode, V128};
+use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS};
+use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
+use dunlin_vm::ops::Stop;
+use dunlin_vm::walk::record;
+
+/// The registers. See the module's head.
+#[derive(Clone, Copy)]
+pub(crate) struct Regs {
+    ip: *const u8,
+    sp: *mut u64,
+    fp: *mut u64,
+    stp: *const u64,
+    cx: *mut VmContext,
+    top: u64,
+}
+
+/// The registers as arguments.
+#[cfg(dunlin_dispatch = "tail")]
+pub(crate) type Parts = (*const u8, *mut u64, *mut u64, *const u64, *mut VmContext, u64);
+
+/// Slots of a frame record, as an offset.
+const RECORD: usize = FRAME_RECORD_SLOTS as usize;
+
+/// Whether a frame of `slots` slots from `fp` on lies within the stack, when nothing wants to stop the
+/// guest.
+///
+/// # Errors
+///
+/// [`TrapCode::StackOverflow`], or [`TrapCode::Interrupted`] if that has been requested.
+pub(crate) fn check_frame(cx: *mut VmContext, fp: *mut u64, slots: u32) -> Result<(), Stop> {
+    // SAFETY: `cx` is the context of an instance whose store is entered.
+    let interrupts = unsafe { &*(*(*cx).store).interrupts };
+    let end = (fp as usize).saturating_add(slots as usize * 8);
+    if end < interrupts.limit() {
+        return Ok(());
+    }
+    if interrupts.take_request() {
+        return Err(Stop::Trap(TrapCode::Interrupted));
+    }
+    if interrupts.is_within(end) { Ok(()) } else { Err(Stop::Trap(TrapCode::StackOverflow)) }
+}
+
+/// An address in a memory, with as many bytes behind it as were asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(*mut u8);
+
+impl Place {
+    /// Reads `N` bytes, as many as the place was checked for.
+    #[inline(always)]
+    pub(crate) fn read<const N: usize>(self) -> [u8; N] {
+        // SAFETY: `Regs::place` has checked the bounds for this operator's width.
+        unsafe { self.0.cast::<[u8; N]>().read_unaligned() }
+    }
+
+    /// Writes `N` bytes, as many as the place was checked for.
+    #[inline(always)]
+    pub(crate) fn write<const N: usize>(self, bytes: [u8; N]) {
+        // SAFETY: `Regs::place` has checked the bounds for this operator's width.
+        unsafe { self.0.cast::<[u8; N]>().write_unaligned(bytes) }
+    }
+}
+
+impl Regs {
+    /// # Safety
+    ///
+    /// The parts describe an activation as the module's head says.
+    #[cfg(dunlin_dispatch = "tail")]
+    #[inline(always)]
+    pub(crate) unsafe fn from_parts(
+        ip: *const u8,
+        sp: *mut u64,
+        fp: *mut u64,
+        stp: *const u64,
+        cx: *mut VmContext,
+        top: u64,
+    ) -> Self {
+        Self { ip, sp, fp, stp, cx, top }
+    }
+
+    /// The registers as arguments.
+    #[cfg(dunlin_dispatch = "tail")]
+    #[inline(always)]
+    pub(crate) fn into_parts(self) -> Parts {
+        (self.ip, self.sp, self.fp, self.stp, self.cx, self.top)
+    }
+
+    /// The registers at the first operator of a function that the host calls.
+    ///
+    /// # Safety
+    ///
+    /// The function is prepared, its frame lies within the stack of the entered store and begins with
+    /// the arguments, and `exit` points at the exit operator.
+    pub(crate) unsafe fn from_host(func: FuncRecord, fp: *mut u64, exit: *const u8) -> Self {
+        let params = func.params as usize;
+        let (null, stp) = (core::ptr::null_mut(), core::ptr::null());
+        let sp = fp.wrapping_add(params).wrapping_sub(1);
+        // SAFETY: the caller's promise: the arguments are on the stack.
+        let top = unsafe { sp.read() };
+        let caller = Self { ip: exit, sp, fp: null, stp, cx: func.cx, top };
+        // SAFETY: the caller's promise.
+        caller.enter(unsafe { &*func.entry }, func.cx)
+    }
+
+    // Instructions.
+
+    /// Takes the byte at `ip`.
+    #[inline(always)]
+    pub(crate) fn fetch(&mut self) -> u8 {
+        // SAFETY: validated: a body ends with `end`, and nothing falls through that.
+        let byte = unsafe { self.ip.read() };
+        self.skip(1);
+        byte
+    }
+
+    /// The byte `offset` bytes behind `ip`, within the operator.
+    #[inline(always)]
+    pub(crate) fn peek(&self, offset: usize) -> u8 {
+        // SAFETY: validated: handlers look at immediates only, and every operator but the last `end` has
+        // another operator behind it.
+        unsafe { self.ip.add(offset).read() }
+    }
+
+    /// The byte before `ip`.
+    pub(crate) fn peek_back(&self) -> u8 {
+        // SAFETY: the handler has just taken that byte.
+        unsafe { self.ip.sub(1).read() }
+    }
+
+    /// The two bytes at `ip`, the first in the low byte.
+    #[inline(always)]
+    pub(crate) fn peek2(&self) -> u16 {
+        // SAFETY: validated: a memory argument has at least two bytes.
+        u16::from_le_bytes(unsafe { self.ip.cast::<[u8; 2]>().read() })
+    }
+
+    /// Takes `N` bytes of an immediate.
+    #[inline(always)]
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        // SAFETY: validated: the immediate has `N` bytes.
+        let bytes = unsafe { self.ip.cast::<[u8; N]>().read() };
+        self.skip(N);
+        bytes
+    }
+
+    /// Moves `ip` over bytes of immediates.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.ip = self.ip.wrapping_add(bytes);
+    }
+
+    /// Takes an index of one byte; `None` leaves a longer one to the slow handler.
+    #[inline(always)]
+    pub(crate) fn small(&mut self) -> Option<u32> {
+        let byte = self.peek(0);
+        if byte >= 0x80 {
+            return None;
+        }
+        self.skip(1);
+        Some(byte.into())
+    }
+
+    /// Takes an unsigned LEB128 number of any length.
+    #[inline(always)]
+    pub(crate) fn leb_u64(&mut self) -> u64 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = self.fetch();
+            value |= u64::from(byte & 0x7F) << (shift & 63);
+            shift += 7;
+            if byte < 0x80 {
+                return value;
+            }
+        }
+    }
+
+    /// Takes an unsigned LEB128 number of at most 32 bits.
+    #[inline(always)]
+    pub(crate) fn leb_u32(&mut self) -> u32 {
+        self.leb_u64() as u32
+    }
+
+    /// Takes a signed LEB128 number of any length.
+    #[inline(always)]
+    pub(crate) fn leb_i64(&mut self) -> i64 {
+        let (mut value, mut shift) = (0_i64, 0);
+        loop {
+            let byte = self.fetch();
+            value |= i64::from(byte & 0x7F) << (shift & 63);
+            shift += 7;
+            if byte < 0x80 {
+                let sign = byte & 0x40 != 0 && shift < 64;
+                return if sign { value | (-1 << shift) } else { value };
+            }
+        }
+    }
+
+    /// Moves `ip` over a LEB128 number of any length.
+    #[inline(always)]
+    pub(crate) fn skip_leb(&mut self) {
+        while self.fetch() >= 0x80 {}
+    }
+
+    // Operands.
+
+    /// The top of the operand stack.
+    #[inline(always)]
+    pub(crate) fn top(&self) -> u64 {
+        self.top
+    }
+
+    /// Replaces the top.
+    #[inline(always)]
+    pub(crate) fn set_top(&mut self, value: u64) {
+        self.top = value;
+    }
+
+    /// Pushes a slot.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: u64) {
+        self.spill();
+        self.sp = self.sp.wrapping_add(1);
+        self.top = value;
+    }
+
+    /// Pops a slot.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> u64 {
+        let value = self.top;
+        self.top = self.pop_below();
+        value
+    }
+
+    /// Pops the slot below the top, and leaves the top.
+    #[inline(always)]
+    pub(crate) fn pop_below(&mut self) -> u64 {
+        self.sp = self.sp.wrapping_sub(1);
+        // SAFETY: validated: there is an operand, or the padding slot.
+        unsafe { self.sp.read() }
+    }
+
+    /// The slot `depth` slots below the top.
+    #[inline(always)]
+    pub(crate) fn below(&self, depth: usize) -> u64 {
+        // SAFETY: validated: there are that many operands.
+        unsafe { self.sp.sub(depth).read() }
+    }
+
+    /// Drops `slots` slots from the top on.
+    #[inline(always)]
+    pub(crate) fn drop_slots(&mut self, slots: usize) {
+        self.sp = self.sp.wrapping_sub(slots);
+        self.reload();
+    }
+
+    /// Pops a vector: two slots.
+    #[inline(always)]
+    pub(crate) fn pop_v128(&mut self) -> V128 {
+        let high = self.top;
+        let low = self.below(1);
+        self.drop_slots(2);
+        V128::from_halves(low, high)
+    }
+
+    /// Pushes a vector: two slots.
+    #[inline(always)]
+    pub(crate) fn push_v128(&mut self, value: V128) {
+        let (low, high) = value.halves();
+        self.push(low);
+        self.push(high);
+    }
+
+    /// Writes the top to its slot.
+    #[inline(always)]
+    pub(crate) fn spill(&mut self) {
+        // SAFETY: validated: the frame has a slot for every operand and the padding slot.
+        unsafe { self.sp.write(self.top) };
+    }
+
+    /// Reads the top from its slot.
+    #[inline(always)]
+    pub(crate) fn reload(&mut self) {
+        // SAFETY: as in `spill`.
+        self.top = unsafe { self.sp.read() };
+    }
+
+    // Locals and globals.
+
+    /// A slot of the locals.
+    #[inline(always)]
+    pub(crate) fn local(&self, slot: u32) -> u64 {
+        // SAFETY: validated: the local exists.
+        unsafe { self.fp.add(slot as usize).read() }
+    }
+
+    /// Writes a slot of the locals.
+    #[inline(always)]
+    pub(crate) fn set_local(&mut self, slot: u32, value: u64) {
+        // SAFETY: validated: the local exists.
+        unsafe { self.fp.add(slot as usize).write(value) };
+    }
+
+    /// The cell of a global.
+    #[inline(always)]
+    fn global_cell(&self, index: u32) -> *mut u64 {
+        // SAFETY: validated: the global exists; the context is alive.
+        unsafe { (*(*self.cx).globals.add(index as usize)).cast() }
+    }
+
+    /// The first slot of a global.
+    #[inline(always)]
+    pub(crate) fn global(&self, index: u32) -> u64 {
+        // SAFETY: cells live as long as the store.
+        unsafe { self.global_cell(index).read() }
+    }
+
+    /// Writes the first slot of a global.
+    #[inline(always)]
+    pub(crate) fn set_global(&mut self, index: u32, value: u64) {
+        // SAFETY: as in `global`.
+        unsafe { self.global_cell(index).write(value) };
+    }
+
+    /// A global that holds a vector.
+    pub(crate) fn global_v128(&self, index: u32) -> V128 {
+        let cell = self.global_cell(index);
+        // SAFETY: as in `global`; a cell has two slots.
+        unsafe { V128::from_halves(cell.read(), cell.add(1).read()) }
+    }
+
+    /// Writes a global that holds a vector.
+    pub(crate) fn set_global_v128(&mut self, index: u32, value: V128) {
+        let (low, high) = value.halves();
+        let cell = self.global_cell(index);
+        // SAFETY: as in `global_v128`.
+        unsafe { cell.write(low) };
+        // SAFETY: as in `global_v128`.
+        unsafe { cell.add(1).write(high) };
+    }
+
+    // Side table and branches.
+
+    /// Takes the side table's next word.
+    #[inline(always)]
+    pub(crate) fn side_word(&mut self) -> u64 {
+        let word = self.side_peek();
+        self.stp = self.stp.wrapping_add(1);
+        word
+    }
+
+    /// The side table's next word.
+    #[inline(always)]
+    pub(crate) fn side_peek(&self) -> u64 {
+        // SAFETY: validated: the word is this operator's, or the function's `end` word.
+        unsafe { self.stp.read() }
+    }
+
+    /// Moves over words of the side table.
+    #[inline(always)]
+    pub(crate) fn side_skip(&mut self, words: usize) {
+        self.stp = self.stp.wrapping_add(words);
+    }
+
+    /// Whether the `end` just fetched is the function's last one.
+    #[inline(always)]
+    pub(crate) fn is_last_end(&self) -> bool {
+        self.side_peek() == self.ip as usize as u64 | END_BIT
+    }
+
+    /// Goes where the side table's next word says.
+    #[inline(always)]
+    pub(crate) fn branch<M: Mode>(mut self) -> Step<M> {
+        let word = self.side_peek();
+        if word >> 48 != 0 {
+            return Step::Go(handler::<MovingBranch, M>(), self);
+        }
+        let branch = Branch::unpack(word);
+        self.ip = self.ip.wrapping_offset(branch.dip as isize);
+        self.stp = self.stp.wrapping_offset(branch.dstp as isize);
+        if branch.dip < 0 { self.poll() } else { Step::Next(self) }
+    }
+
+    /// Goes on, unless something wants the guest to stop.
+    #[inline(always)]
+    fn poll<M: Mode>(self) -> Step<M> {
+        // SAFETY: the context, its store's context and the store's interrupts are alive.
+        let limit = unsafe { (*(*(*self.cx).store).interrupts).limit() };
+        if self.sp as usize >= limit {
+            return Step::Go(handler::<Interrupted, M>(), self);
+        }
+        Step::Next(self)
+    }
+
+    /// A branch that drops slots, or whose word is an escape.
+    fn branch_moving(mut self) -> (Self, bool) {
+        let word = self.side_peek();
+        let branch = Branch::unpack(word);
+        let (pops, vals);
+        let from = self.ip as usize;
+        if u64::from(branch.pops) == ESCAPE_POPS {
+            let wide = self.stp.wrapping_offset(branch.dip as isize);
+            // SAFETY: an escape leads to a wide record of three words.
+            let [ip, dstp, moved] = unsafe { wide.cast::<[u64; 3]>().read() };
+            // The record holds the target's address; the pointer keeps this body's provenance.
+            self.ip = self.ip.with_addr(ip as usize);
+            self.stp = wide.wrapping_offset(dstp as isize);
+            (pops, vals) = ((moved >> 32) as usize, moved as u32 as usize);
+        } else {
+            self.ip = self.ip.wrapping_offset(branch.dip as isize);
+            self.stp = self.stp.wrapping_offset(branch.dstp as isize);
+            (pops, vals) = (branch.pops.into(), branch.vals.into());
+        }
+        match (pops, vals) {
+            (0, _) => {}
+            (_, 1) => self.sp = self.sp.wrapping_sub(pops),
+            _ => {
+                self.spill();
+                let source = self.sp.wrapping_add(1).wrapping_sub(vals);
+                // SAFETY: validated: the operand stack holds what is kept and what is dropped.
+                unsafe { core::ptr::copy(source, source.sub(pops), vals) };
+                self.drop_slots(pops);
+            }
+        }
+        (self, (self.ip as usize) < from)
+    }
+
+    // Memories and tables.
+
+    /// `width` bytes of memory 0 from `address + offset` on; `None` if they are out of bounds. `offset`
+    /// is below 2^32.
+    #[inline(always)]
+    pub(crate) fn place0(&self, address: u64, offset: u64, width: usize) -> Option<Place> {
+        // SAFETY: the context is alive.
+        let (base, len) = unsafe { ((*self.cx).memory0_base, (*self.cx).memory0_len) };
+        place(base, len, address, offset, width)
+    }
+
+    /// As [`place0`](Self::place0), in any memory.
+    #[inline(always)]
+    pub(crate) fn place(
+        &self,
+        memory: u32,
+        address: u64,
+        offset: u64,
+        width: usize,
+    ) -> Option<Place> {
+        let def = self.memory(memory);
+        // SAFETY: definitions live as long as the store.
+        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
+    }
+
+    #[inline(always)]
+    fn memory(&self, index: u32) -> *mut MemoryDef {
+        // SAFETY: validated: the memory exists; the context is alive.
+        unsafe { *(*self.cx).memories.add(index as usize) }
+    }
+
+    /// The bytes of a memory.
+    #[inline(always)]
+    pub(crate) fn memory_len(&self, index: u32) -> u64 {
+        // SAFETY: definitions live as long as the store.
+        unsafe { (*self.memory(index)).len as u64 }
+    }
+
+    #[inline(always)]
+    fn table(&self, index: u32) -> *mut TableDef {
+        // SAFETY: validated: the table exists; the context is alive.
+        unsafe { *(*self.cx).tables.add(index as usize) }
+    }
+
+    /// An element of a table; `None` beyond its end.
+    #[inline(always)]
+    pub(crate) fn element(&self, table: u32, index: u64) -> Option<u32> {
+        let def = self.table(table);
+        // SAFETY: definitions live as long as the store.
+        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        if index >= len as u64 {
+            return None;
+        }
+        // SAFETY: the index is below the table's length.
+        Some(unsafe { base.add(index as usize).read() })
+    }
+
+    // Functions.
+
+    /// The instance's context, for the slow paths of the VM.
+    #[inline(always)]
+    pub(crate) fn cx(&self) -> *mut VmContext {
+        self.cx
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(&self) -> *mut StoreContext {
+        // SAFETY: the context is alive.
+        unsafe { (*self.cx).store }
+    }
+
+    /// The record of a function of the instance's module.
+    #[inline(always)]
+    pub(crate) fn func_entry(&self, func: u32) -> &'static FuncEntry {
+        // SAFETY: validated: the function exists. Records live as long as the module's code, which the
+        // instance keeps; the lifetime never leaves the handler.
+        unsafe { &*(*self.cx).funcs.add(func as usize) }
+    }
+
+    /// How many functions the instance's module imports.
+    #[inline(always)]
+    pub(crate) fn func_imports(&self) -> u32 {
+        // SAFETY: the context is alive.
+        unsafe { (*self.cx).func_imports }
+    }
+
+    /// The function reference of an imported function.
+    #[inline(always)]
+    pub(crate) fn import(&self, func: u32) -> u32 {
+        // SAFETY: the caller has compared the index with `func_imports`.
+        unsafe { (*self.cx).imports.add(func as usize).read() }
+    }
+
+    /// What a function reference stands for. It is not null.
+    #[inline(always)]
+    pub(crate) fn func(&self, reference: u32) -> FuncRecord {
+        // SAFETY: references on the stack and in tables are of this store.
+        unsafe { (*self.store()).funcs.add(reference as usize).read() }
+    }
+
+    /// The engine's number of a type of the instance's module.
+    #[inline(always)]
+    pub(crate) fn type_id(&self, ty: u32) -> u32 {
+        // SAFETY: validated: the type exists; the context is alive.
+        unsafe { (*self.cx).type_ids.add(ty as usize).read() }
+    }
+
+    /// Whether a call of `entry` has room and nobody asks to stop. The quick answer; `false` leaves the
+    /// case to [`check_call`](Self::check_call).
+    #[inline(always)]
+    pub(crate) fn has_room(&self, entry: &FuncEntry) -> bool {
+        let end = self.sp as usize + entry.frame.load(Ordering::Relaxed) as usize * 8 + 8;
+        // SAFETY: the context, its store's context and the store's interrupts are alive.
+        end < unsafe { (*(*(*self.cx).store).interrupts).limit() }
+    }
+
+    /// Whether a call of `entry` has room and nobody asks to stop.
+    ///
+    /// # Errors
+    ///
+    /// See [`check_frame`].
+    pub(crate) fn check_call(&self, entry: &FuncEntry) -> Result<(), Stop> {
+        let above = self.sp.wrapping_add(1);
+        check_frame(self.cx, above, entry.frame.load(Ordering::Relaxed))
+    }
+
+    /// Begins an activation of a prepared function whose arguments are on the operand stack; there is
+    /// room. `ip` is behind the call.
+    #[inline(always)]
+    pub(crate) fn enter(mut self, entry: &FuncEntry, cx: *mut VmContext) -> Self {
+        self.spill();
+        let params = entry.params.load(Ordering::Relaxed) as usize;
+        let fp = self.sp.wrapping_add(1).wrapping_sub(params);
+        let back = Back { ip: self.ip, fp: self.fp, stp: self.stp, cx: self.cx };
+        self.begin(entry, cx, fp, params, back)
+    }
+
+    /// Replaces this activation, whose locals take `locals` slots, by one of a prepared function whose
+    /// arguments are on the operand stack; there is room.
+    pub(crate) fn replace(mut self, entry: &FuncEntry, cx: *mut VmContext, locals: usize) -> Self {
+        let params = entry.params.load(Ordering::Relaxed) as usize;
+        let back = self.move_arguments(locals, params);
+        self.begin(entry, cx, self.fp, params, back)
+    }
+
+    /// Moves `params` slots from the operand stack to where this activation's locals begin, and says to
+    /// whom it returns.
+    pub(crate) fn move_arguments(&mut self, locals: usize, params: usize) -> Back {
+        self.spill();
+        let back = self.back(self.fp.wrapping_add(locals));
+        let source = self.sp.wrapping_add(1).wrapping_sub(params);
+        // SAFETY: validated: the arguments are on the operand stack, above the locals.
+        unsafe { core::ptr::copy(source, self.fp, params) };
+        back
+    }
+
+    #[inline(always)]
+    fn begin(
+        mut self,
+        entry: &FuncEntry,
+        cx: *mut VmContext,
+        fp: *mut u64,
+        params: usize,
+        back: Back,
+    ) -> Self {
+        let zeros = entry.zeros.load(Ordering::Relaxed) as usize;
+        let mut slot = fp.wrapping_add(params);
+        let record = slot.wrapping_add(zeros);
+        while slot != record {
+            // SAFETY: the caller has checked that the frame lies within the stack. Volatile, so that the
+            // loop does not become a call of `memset`, which would cost every call a native frame.
+            unsafe { slot.write_volatile(0) };
+            slot = slot.wrapping_add(1);
+        }
+        let words = [
+            back.ip.expose_provenance() as u64,
+            back.fp.expose_provenance() as u64,
+            back.stp.expose_provenance() as u64,
+            back.cx.expose_provenance() as u64,
+        ];
+        // SAFETY: as above: the record is part of the frame.
+        unsafe { record.cast::<[u64; 4]>().write(words) };
+        self.ip = entry.ip.load(Ordering::Acquire);
+        self.stp = entry.side.load(Ordering::Relaxed);
+        self.fp = fp;
+        self.sp = record.wrapping_add(RECORD - 1);
+        self.cx = cx;
+        self
+    }
+
+    /// Reads a frame record.
+    #[inline(always)]
+    fn back(&self, at: *mut u64) -> Back {
+        // SAFETY: `begin` has written a record here.
+        let words = unsafe { at.cast::<[u64; 4]>().read() };
+        let address = |index: usize| words[index] as usize;
+        Back {
+            ip: core::ptr::with_exposed_provenance(address(record::RETURN_IP)),
+            fp: core::ptr::with_exposed_provenance_mut(address(record::CALLER_FP)),
+            stp: core::ptr::with_exposed_provenance(address(record::CALLER_STP)),
+            cx: core::ptr::with_exposed_provenance_mut(address(record::CALLER_CX)),
+        }
+    }
+
+    /// Ends the activation: the results are all that is on the operand stack.
+    #[inline(always)]
+    pub(crate) fn leave(mut self, results: usize) -> Self {
+        let base = self.sp.wrapping_add(1).wrapping_sub(results);
+        let back = self.back(base.wrapping_sub(RECORD));
+        if results > 1 {
+            self.spill();
+            for i in 0..results {
+                // SAFETY: results are on the operand stack, and the caller has room for them where the
+                // arguments were. Volatile, so that the loop does not become a call of `memmove`.
+                unsafe {
+                    let value = base.add(i).read_volatile();
+                    self.fp.add(i).write_volatile(value);
+                }
+            }
+        }
+        self.back_to(back, results)
+    }
+
+    /// Goes on in the caller, whose `results` lie where the arguments began; one result is in the top.
+    #[inline(always)]
+    pub(crate) fn back_to(mut self, back: Back, results: usize) -> Self {
+        self.sp = self.fp.wrapping_add(results).wrapping_sub(1);
+        if results != 1 {
+            self.reload();
+        }
+        (self.ip, self.fp, self.stp, self.cx) = (back.ip, back.fp, back.stp, back.cx);
+        self
+    }
+
+    /// The slots of a host call's arguments and results, from the `params` operands on top on, and the
+    /// free stack behind them.
+    pub(crate) fn host_slots(
+        &mut self,
+        params: usize,
+        results: usize,
+    ) -> (&'static mut [u64], *mut u64) {
+        self.spill();
+        let first = self.sp.wrapping_add(1).wrapping_sub(params);
+        let len = params.max(results);
+        // SAFETY: validated: the arguments are operands, and the frame has room for the results. The
+        // slice is used for one host call, during which nobody else touches these slots.
+        let slots = unsafe { core::slice::from_raw_parts_mut(first, len) };
+        (slots, first.wrapping_add(len))
+    }
+
+    /// Where a host function's results lie after a tail call: at the locals.
+    pub(crate) fn host_slots_at_locals(
+        &mut self,
+        params: usize,
+        results: usize,
+    ) -> (&'static mut [u64], *mut u64) {
+        let len = params.max(results);
+        // SAFETY: the arguments have been moved here, and the caller has room for the results.
+        let slots = unsafe { core::slice::from_raw_parts_mut(self.fp, len) };
+        (slots, self.fp.wrapping_add(len))
+    }
+
+    /// Drops a call's arguments and takes its results, which lie where the arguments began.
+    pub(crate) fn after_host(&mut self, params: usize, results: usize) {
+        self.sp = self.sp.wrapping_sub(params).wrapping_add(results);
+        self.reload();
+    }
+
+    // Endings.
+
+    /// Spills the top where the host reads the results.
+    pub(crate) fn exit<M: Mode>(mut self) -> Step<M> {
+        self.spill();
+        Step::Exit(Exit::Return)
+    }
+
+    /// Traps.
+    #[inline(always)]
+    pub(crate) fn raise<M: Mode>(mut self, code: TrapCode) -> Step<M> {
+        self.top = code as u64;
+        Step::Go(handler::<Raise, M>(), self)
+    }
+
+    /// Ends the execution for a reason of the VM's.
+    #[cold]
+    pub(crate) fn stop<M: Mode>(self, stop: Stop) -> Step<M> {
+        // Where the host failed, the store knows why; the code is of no meaning then.
+        let code = match stop {
+            Stop::Trap(code) => code,
+            Stop::Host => TrapCode::Unreachable,
+        };
+        self.note(code);
+        Step::Exit(Exit::Failed)
+    }
+
+    fn note(&self, code: TrapCode) {
+        // SAFETY: the store's context is alive.
+        let exit = unsafe { &mut (*self.store()).exit };
+        (exit.code, exit.ip, exit.fp, exit.cx) = (code, self.ip, self.fp, self.cx);
+    }
+
+    // Fuel.
+
+    /// Pays for an operator; `false` if the fuel does not suffice, and then nothing is paid.
+    #[inline(always)]
+    pub(crate) fn pay(&mut self, units: u64) -> bool {
+        // SAFETY: the store's context is alive.
+        let fuel = unsafe { &mut (*self.store()).fuel };
+        match fuel.checked_sub_unsigned(units) {
+            Some(left) if left >= 0 => {
+                *fuel = left;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The step of an operator that could not be paid for.
+    pub(crate) fn out_of_fuel<M: Mode>(self) -> Step<M> {
+        self.raise(TrapCode::OutOfFuel)
+    }
+}
+
+/// Where an activation returns to.
+#[derive(Clone, Copy)]
+pub(crate) struct Back {
+    ip: *const u8,
+    fp: *mut u64,
+    stp: *const u64,
+    cx: *mut VmContext,
+}
+
+#[inline(always)]
+fn place(base: *mut u8, len: usize, address: u64, offset: u64, width: usize) -> Option<Place> {
+    let (end, wrapped) = address.overflowing_add(offset + width as u64);
+    if wrapped || end > len as u64 {
+        return None;
+    }
+    // The place is within the memory, whose length is a `usize`.
+    Some(Place(base.wrapping_add((address + offset) as usize)))
+}
+
+/// Notes a trap, whose code is in the top, and leaves.
+pub(crate) struct Raise;
+
+impl Op for Raise {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let code = TrapCode::from_number(r.top as u8).unwrap_or(TrapCode::Unreachable);
+        r.stop(Stop::Trap(code))
+    }
+}
+
+/// A branch that drops slots, or whose word is an escape.
+pub(crate) struct MovingBranch;
+
+impl Op for MovingBranch {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let (r, backwards) = r.branch_moving();
+        if backwards { r.poll() } else { Step::Next(r) }
+    }
+}
+
+/// The slow path of a poll: stops if that has been asked for.
+pub(crate) struct Interrupted;
+
+impl Op for Interrupted {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        // SAFETY: the context, its store's context and the store's interrupts are alive.
+        let requested = unsafe { (*(*(*r.cx).store).interrupts).take_request() };
+        if requested { r.raise(TrapCode::Interrupted) } else { Step::Next(r) }
+    }
+}
