@@ -15,7 +15,9 @@ fn run(text: &str, slots: &mut [u64], metering: Metering) -> Result<i64, Failure
     let code = Arc::new(ModuleCode::new(module, types.clone()));
     let mut store = Store::new(types, &StoreConfig::default());
     let Ok(instance) = store.instantiate(&code, &[]) else { panic!("it instantiates") };
-    let Some(Extern::Func(func)) = store.export(instance, "run") else { panic!("`run` is exported") };
+    let Some(Extern::Func(func)) = store.export(instance, "run") else {
+        panic!("`run` is exported")
+    };
     store.set_fuel(1_000_000);
     call(&mut store, func, slots, metering)?;
     Ok(store.fuel())
@@ -96,7 +98,8 @@ fn vectors_in_locals_parameters_and_branches() {
 #[test]
 fn traps_and_limits() {
     let mut slots = [0; 1];
-    let text = "(module (func (export \"run\") (result i32) (i32.div_u (i32.const 1) (i32.const 0))))";
+    let text =
+        "(module (func (export \"run\") (result i32) (i32.div_u (i32.const 1) (i32.const 0))))";
     let Err(Failure::Trap(trap)) = run(text, &mut slots, Metering::Off) else { panic!("it traps") };
     assert_eq!(trap.code, dunlin_core::TrapCode::IntegerDivisionByZero);
     assert_eq!(trap.frames.len(), 1);
@@ -105,7 +108,9 @@ fn traps_and_limits() {
     assert_eq!(trap.code, dunlin_core::TrapCode::StackOverflow);
     assert_eq!(trap.frames.len(), dunlin_vm::BACKTRACE_FRAMES_MAX);
     let text = "(module (func (export \"run\") (result i32) (loop (br 0)) (i32.const 0)))";
-    let Err(Failure::Trap(trap)) = run(text, &mut slots, Metering::Fuel) else { panic!("it traps") };
+    let Err(Failure::Trap(trap)) = run(text, &mut slots, Metering::Fuel) else {
+        panic!("it traps")
+    };
     assert_eq!(trap.code, dunlin_core::TrapCode::OutOfFuel);
 }
 

@@ -10,7 +10,7 @@ use dunlin_core::TrapCode;
 use dunlin_vm::context::{FuncEntry, FuncRecord};
 use dunlin_vm::ops::{self, Stop};
 
-/// `call`.
+/// `call`. Whatever is not quick goes to one place: two would cost a register that is not free.
 pub(crate) struct Call;
 
 impl Op for Call {
@@ -19,10 +19,13 @@ impl Op for Call {
     #[inline(always)]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let mut next = r;
-        let Some(func) = next.small() else {
-            return Step::Go(handler::<CallTwo, M>(), r);
-        };
-        enter_quickly(r, next, func)
+        if let Some(func) = next.small() {
+            let entry = r.func_entry(func);
+            if is_ready(&r, entry) {
+                return Step::Next(next.enter(entry, r.cx()));
+            }
+        }
+        Step::Go(handler::<CallTwo, M>(), r)
     }
 }
 
@@ -33,23 +36,22 @@ impl Op for CallTwo {
     #[inline(always)]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let bytes = r.peek2();
-        if bytes & 0x8000 != 0 {
-            return Step::Go(handler::<CallSlow, M>(), r);
+        if bytes & 0x8080 == 0x80 {
+            let entry = r.func_entry(u32::from(bytes & 0x7F) | u32::from(bytes >> 8) << 7);
+            if is_ready(&r, entry) {
+                let mut next = r;
+                next.skip(2);
+                return Step::Next(next.enter(entry, r.cx()));
+            }
         }
-        let func = u32::from(bytes & 0x7F) | u32::from(bytes >> 8) << 7;
-        let mut next = r;
-        next.skip(2);
-        enter_quickly(r, next, func)
+        Step::Go(handler::<CallSlow, M>(), r)
     }
 }
 
+/// Whether a function is prepared and has room.
 #[inline(always)]
-fn enter_quickly<M: Mode>(r: Regs, next: Regs, func: u32) -> Step<M> {
-    let entry = r.func_entry(func);
-    if entry.ip.load(Ordering::Acquire).is_null() || !r.has_room(entry) {
-        return Step::Go(handler::<CallSlow, M>(), r);
-    }
-    Step::Next(next.enter(entry, r.cx()))
+fn is_ready(r: &Regs, entry: &FuncEntry) -> bool {
+    !entry.ip.load(Ordering::Acquire).is_null() && r.has_room(entry)
 }
 
 /// `call` of a function that is imported or not prepared, or without room.
@@ -70,27 +72,49 @@ impl Op for CallIndirect {
     const COST: u8 = 1;
 
     #[inline(always)]
-    fn run<M: Mode>(r: Regs) -> Step<M> {
-        let slow = Step::Go(handler::<CallIndirectSlow, M>(), r);
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let bytes = r.peek2();
-        if bytes & 0x8080 != 0 {
-            return slow;
+        if bytes & 0x8080 == 0 {
+            let (ty, table) = (u32::from(bytes & 0x7F), u32::from(bytes >> 8));
+            // Reference 0 is null, whose record has no type that a module could name.
+            if let Some(reference) = r.element(table, r.top())
+                && r.func_type_id(reference) == r.type_id(ty)
+            {
+                r.skip(2);
+                r.pop_below();
+                r.set_top(reference.into());
+                return Step::Go(handler::<EnterFunc, M>(), r);
+            }
         }
-        let (ty, table) = (u32::from(bytes & 0x7F), u32::from(bytes >> 8));
-        let Some(reference) = r.element(table, r.top()) else { return slow };
-        // Reference 0 is null, whose record has no type that a module could name.
-        let target = r.func(reference);
-        if target.type_id != r.type_id(ty) || target.entry.is_null() {
-            return slow;
+        Step::Go(handler::<CallIndirectSlow, M>(), r)
+    }
+}
+
+/// Enters the function whose reference is in the top, which covers no operand: all are in memory.
+struct EnterFunc;
+
+impl Op for EnterFunc {
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let (entry, cx) = r.func_target(r.top() as u32);
+        if let Some(entry) = entry
+            && is_ready(&r, entry)
+        {
+            r.reload();
+            return Step::Next(r.enter(entry, cx));
         }
-        let entry = entry_of(&target);
-        if entry.ip.load(Ordering::Acquire).is_null() || !r.has_room(entry) {
-            return slow;
-        }
-        let mut next = r;
-        next.skip(2);
-        next.pop();
-        Step::Next(next.enter(entry, target.cx))
+        Step::Go(handler::<EnterFuncSlow, M>(), r)
+    }
+}
+
+/// As [`EnterFunc`], for the host's functions and for those that are not prepared or without room.
+struct EnterFuncSlow;
+
+impl Op for EnterFuncSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let target = r.func(r.top() as u32);
+        r.reload();
+        call(r, target)
     }
 }
 

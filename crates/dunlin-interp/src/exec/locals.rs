@@ -171,6 +171,22 @@ impl Op for I32Const {
                 r.push(u64::from(sign_extend(byte) as u32));
                 Step::Next(r)
             }
+            None => Step::Go(handler::<I32ConstTwo, M>(), r),
+        }
+    }
+}
+
+/// `i32.const` of two bytes.
+struct I32ConstTwo;
+
+impl Op for I32ConstTwo {
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        match small_two(&mut r) {
+            Some(value) => {
+                r.push(u64::from(value as u32));
+                Step::Next(r)
+            }
             None => Step::Go(handler::<I32ConstSlow, M>(), r),
         }
     }
@@ -199,6 +215,22 @@ impl Op for I64Const {
                 r.push(i64::from(sign_extend(byte)) as u64);
                 Step::Next(r)
             }
+            None => Step::Go(handler::<I64ConstTwo, M>(), r),
+        }
+    }
+}
+
+/// `i64.const` of two bytes.
+struct I64ConstTwo;
+
+impl Op for I64ConstTwo {
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        match small_two(&mut r) {
+            Some(value) => {
+                r.push(i64::from(value) as u64);
+                Step::Next(r)
+            }
             None => Step::Go(handler::<I64ConstSlow, M>(), r),
         }
     }
@@ -218,6 +250,18 @@ impl Op for I64ConstSlow {
 #[inline(always)]
 fn sign_extend(byte: u32) -> i32 {
     ((byte << 25) as i32) >> 25
+}
+
+/// Takes a signed LEB128 number of two bytes, if it is no longer.
+#[inline(always)]
+fn small_two(r: &mut Regs) -> Option<i32> {
+    let bytes = u32::from(r.peek2());
+    if bytes & 0x8000 != 0 {
+        return None;
+    }
+    r.skip(2);
+    let value = bytes & 0x7F | bytes >> 1 & 0x3F80;
+    Some(((value << 18) as i32) >> 18)
 }
 
 /// `f32.const`.

@@ -1,5 +1,5 @@
-//! Loads and stores: one handler a row, a quick one for memory 0 with an offset of one byte, and a slow
-//! one for every other memory argument. Bounds are checked explicitly, whatever the address type.
+//! Loads and stores, a row each: a quick handler for memory 0 with an offset of one byte, another for
+//! offsets of two and three, and one for every other memory argument. Bounds are checked explicitly, whatever the address type.
 
 use super::numeric::{Operand, v128};
 use super::regs::{Place, Regs};
@@ -11,15 +11,12 @@ use dunlin_core::{TrapCode, numeric};
 pub(crate) trait Access {
     /// Bytes accessed.
     const BYTES: usize;
-    /// Whether the operands above the address are popped before it: stores. Loads keep the address in
-    /// the top.
-    type Above;
+    /// Slots of operands above the address.
+    const ABOVE: usize;
 
-    /// Pops the operands above the address, and the immediate behind the memory argument if there is one.
-    fn above(r: &mut Regs) -> Self::Above;
-
-    /// Accesses `place`; the address has been popped.
-    fn access(r: &mut Regs, place: Place, above: Self::Above);
+    /// Accesses `place`, takes the lane behind the memory argument if there is one, pops the operands
+    /// and pushes the result.
+    fn access(r: &mut Regs, place: Place);
 }
 
 /// The quick handler of access `A`.
@@ -39,61 +36,64 @@ impl<A: Access> Op for Quick<A> {
             return Step::Go(handler::<Slow<A>, M>(), r);
         }
         r.skip(2);
-        let above = A::above(&mut r);
-        let address = r.pop();
-        match r.place0(address, (argument >> 8).into(), A::BYTES) {
-            Some(place) => {
-                A::access(&mut r, place, above);
-                Step::Next(r)
-            }
-            None => r.raise(TrapCode::MemoryOutOfBounds),
-        }
+        finish0::<A, M>(r, (argument >> 8).into())
     }
 }
 
-/// The handler of access `A` for any memory argument.
+/// The handler of access `A` in memory 0 with an offset of two or three bytes.
 struct Slow<A>(PhantomData<A>);
 
 impl<A: Access> Op for Slow<A> {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let alignment = r.leb_u32();
-        if alignment & MEMORY_INDEX != 0 {
+        // An offset of one byte comes here only with an unusual alignment, so that two bytes of offset
+        // and the next operator make four.
+        let argument = r.peek4();
+        if argument & 0x80C0 != 0x8000 {
             return Step::Go(handler::<Indexed<A>, M>(), r);
         }
-        let offset = r.leb_u64();
-        finish::<A, M>(r, 0, offset)
+        let low = argument >> 8 & 0x7F | argument >> 9 & 0x3F80;
+        if argument & 0x80_0000 == 0 {
+            r.skip(3);
+            return finish0::<A, M>(r, low);
+        }
+        if argument & 0x8000_0000 != 0 {
+            return Step::Go(handler::<Indexed<A>, M>(), r);
+        }
+        r.skip(4);
+        finish0::<A, M>(r, low | argument >> 10 & 0x1F_C000)
+    }
+}
+
+#[inline(always)]
+fn finish0<A: Access, M: Mode>(mut r: Regs, offset: u32) -> Step<M> {
+    match r.place0(r.under_top(A::ABOVE), offset.into(), A::BYTES) {
+        Some(place) => {
+            A::access(&mut r, place);
+            Step::Next(r)
+        }
+        None => r.raise(TrapCode::MemoryOutOfBounds),
     }
 }
 
 /// The bit of the alignment that says that a memory index follows.
 const MEMORY_INDEX: u32 = 0x40;
 
-/// The rest of an access whose memory argument names a memory; `ip` is at that index.
+/// The handler of access `A` for any memory argument.
 struct Indexed<A>(PhantomData<A>);
 
 impl<A: Access> Op for Indexed<A> {
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let memory = r.leb_u32();
+        let alignment = r.leb_u32();
+        let memory = if alignment & MEMORY_INDEX != 0 { r.leb_u32() } else { 0 };
         let offset = r.leb_u64();
-        finish::<A, M>(r, memory, offset)
-    }
-}
-
-#[inline(always)]
-fn finish<A: Access, M: Mode>(mut r: Regs, memory: u32, offset: u64) -> Step<M> {
-    let above = A::above(&mut r);
-    let address = r.pop();
-    let place = match (memory, u32::try_from(offset)) {
-        (0, Ok(offset)) => r.place0(address, offset.into(), A::BYTES),
-        _ => r.place(memory, address, offset, A::BYTES),
-    };
-    match place {
-        Some(place) => {
-            A::access(&mut r, place, above);
-            Step::Next(r)
+        match r.place(memory, r.under_top(A::ABOVE), offset, A::BYTES) {
+            Some(place) => {
+                A::access(&mut r, place);
+                Step::Next(r)
+            }
+            None => r.raise(TrapCode::MemoryOutOfBounds),
         }
-        None => r.raise(TrapCode::MemoryOutOfBounds),
     }
 }
 
@@ -107,14 +107,12 @@ macro_rules! loads {
 
         impl Access for $name {
             const BYTES: usize = $bytes;
-            type Above = ();
+            const ABOVE: usize = 0;
 
             #[inline(always)]
-            fn above(_: &mut Regs) {}
-
-            #[inline(always)]
-            fn access(r: &mut Regs, place: Place, (): ()) {
+            fn access(r: &mut Regs, place: Place) {
                 let value: $result = numeric::$function($bits::from_le_bytes(place.read()));
+                r.pop();
                 value.push(r);
             }
         }
@@ -131,17 +129,13 @@ macro_rules! stores {
 
         impl Access for $name {
             const BYTES: usize = $bytes;
-            type Above = $value;
+            const ABOVE: usize = <$value>::SLOTS;
 
             #[inline(always)]
-            fn above(r: &mut Regs) -> $value {
-                <$value>::pop(r)
-            }
-
-            #[inline(always)]
-            fn access(_: &mut Regs, place: Place, value: $value) {
-                let bits: $bits = numeric::$function(value);
+            fn access(r: &mut Regs, place: Place) {
+                let bits: $bits = numeric::$function(<$value>::pop(r));
                 place.write(bits.to_le_bytes());
+                r.pop();
             }
         }
     )*};
@@ -157,16 +151,12 @@ macro_rules! lane_loads {
 
         impl Access for $name {
             const BYTES: usize = $bytes;
-            type Above = (v128, u8);
+            const ABOVE: usize = <v128>::SLOTS;
 
             #[inline(always)]
-            fn above(r: &mut Regs) -> (v128, u8) {
-                let lane = r.fetch();
-                (v128::pop(r), lane)
-            }
-
-            #[inline(always)]
-            fn access(r: &mut Regs, place: Place, (vector, lane): (v128, u8)) {
+            fn access(r: &mut Regs, place: Place) {
+                let (lane, vector) = (r.fetch(), v128::pop(r));
+                r.pop();
                 let bits = $bits::from_le_bytes(place.read());
                 numeric::$function(bits, vector, lane).push(r);
             }
@@ -184,17 +174,13 @@ macro_rules! lane_stores {
 
         impl Access for $name {
             const BYTES: usize = $bytes;
-            type Above = (v128, u8);
+            const ABOVE: usize = <v128>::SLOTS;
 
             #[inline(always)]
-            fn above(r: &mut Regs) -> (v128, u8) {
-                let lane = r.fetch();
-                (v128::pop(r), lane)
-            }
-
-            #[inline(always)]
-            fn access(_: &mut Regs, place: Place, (vector, lane): (v128, u8)) {
+            fn access(r: &mut Regs, place: Place) {
+                let (lane, vector) = (r.fetch(), v128::pop(r));
                 place.write(numeric::$function(vector, lane).to_le_bytes());
+                r.pop();
             }
         }
     )*};

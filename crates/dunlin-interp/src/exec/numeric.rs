@@ -6,6 +6,9 @@ use dunlin_core::{TrapCode, V128, numeric};
 
 /// A type whose values stand on the operand stack.
 pub(crate) trait Operand: Sized {
+    /// Slots of a value.
+    const SLOTS: usize = 1;
+
     /// Pops a value.
     fn pop(r: &mut Regs) -> Self;
     /// Pushes a value.
@@ -38,6 +41,8 @@ one_slot! {
 }
 
 impl Operand for V128 {
+    const SLOTS: usize = 2;
+
     #[inline(always)]
     fn pop(r: &mut Regs) -> Self {
         r.pop_v128()

@@ -152,6 +152,14 @@ impl Regs {
         u16::from_le_bytes(unsafe { self.ip.cast::<[u8; 2]>().read() })
     }
 
+    /// The four bytes at `ip`, the first in the low byte.
+    #[inline(always)]
+    pub(crate) fn peek4(&self) -> u32 {
+        // SAFETY: validated: asked for immediates of at least three bytes only, and another operator
+        // follows.
+        u32::from_le_bytes(unsafe { self.ip.cast::<[u8; 4]>().read() })
+    }
+
     /// Takes `N` bytes of an immediate.
     #[inline(always)]
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
@@ -262,6 +270,12 @@ impl Regs {
     pub(crate) fn below(&self, depth: usize) -> u64 {
         // SAFETY: validated: there are that many operands.
         unsafe { self.sp.sub(depth).read() }
+    }
+
+    /// The slot `depth` slots below the top, which may be the top itself.
+    #[inline(always)]
+    pub(crate) fn under_top(&self, depth: usize) -> u64 {
+        if depth == 0 { self.top } else { self.below(depth) }
     }
 
     /// Drops `slots` slots from the top on.
@@ -390,7 +404,7 @@ impl Regs {
     pub(crate) fn branch<M: Mode>(mut self) -> Step<M> {
         let word = self.side_peek();
         if word >> 48 != 0 {
-            return Step::Go(handler::<MovingBranch, M>(), self);
+            return Step::Go(handler::<DroppingBranch, M>(), self);
         }
         let branch = Branch::unpack(word);
         self.ip = self.ip.wrapping_offset(branch.dip as isize);
@@ -409,11 +423,27 @@ impl Regs {
         Step::Next(self)
     }
 
-    /// A branch that drops slots, or whose word is an escape.
+    /// A branch that keeps at most one slot, and whose word is no escape.
+    #[inline(always)]
+    fn branch_dropping<M: Mode>(mut self) -> Step<M> {
+        let branch = Branch::unpack(self.side_peek());
+        if branch.vals > 1 || u64::from(branch.pops) == ESCAPE_POPS {
+            return Step::Go(handler::<MovingBranch, M>(), self);
+        }
+        self.ip = self.ip.wrapping_offset(branch.dip as isize);
+        self.stp = self.stp.wrapping_offset(branch.dstp as isize);
+        self.sp = self.sp.wrapping_sub(branch.pops.into());
+        if branch.vals == 0 {
+            self.reload();
+        }
+        if branch.dip < 0 { self.poll() } else { Step::Next(self) }
+    }
+
+    /// Any branch; says whether it goes backwards.
     fn branch_moving(mut self) -> (Self, bool) {
         let word = self.side_peek();
         let branch = Branch::unpack(word);
-        let (pops, vals);
+        let (pops, vals): (usize, usize);
         let from = self.ip as usize;
         if u64::from(branch.pops) == ESCAPE_POPS {
             let wide = self.stp.wrapping_offset(branch.dip as isize);
@@ -428,16 +458,12 @@ impl Regs {
             self.stp = self.stp.wrapping_offset(branch.dstp as isize);
             (pops, vals) = (branch.pops.into(), branch.vals.into());
         }
-        match (pops, vals) {
-            (0, _) => {}
-            (_, 1) => self.sp = self.sp.wrapping_sub(pops),
-            _ => {
-                self.spill();
-                let source = self.sp.wrapping_add(1).wrapping_sub(vals);
-                // SAFETY: validated: the operand stack holds what is kept and what is dropped.
-                unsafe { core::ptr::copy(source, source.sub(pops), vals) };
-                self.drop_slots(pops);
-            }
+        if pops > 0 {
+            self.spill();
+            let source = self.sp.wrapping_add(1).wrapping_sub(vals);
+            // SAFETY: validated: the operand stack holds what is kept and what is dropped.
+            unsafe { core::ptr::copy(source, source.sub(pops), vals) };
+            self.drop_slots(pops);
         }
         (self, (self.ip as usize) < from)
     }
@@ -543,6 +569,26 @@ impl Regs {
         unsafe { (*self.store()).funcs.add(reference as usize).read() }
     }
 
+    /// The engine's number of the type of a function reference.
+    #[inline(always)]
+    pub(crate) fn func_type_id(&self, reference: u32) -> u32 {
+        // SAFETY: references on the stack and in tables are of this store.
+        unsafe { (*(*self.store()).funcs.add(reference as usize)).type_id }
+    }
+
+    /// The record and instance of a function reference that is not null; no record for the host's.
+    #[inline(always)]
+    pub(crate) fn func_target(
+        &self,
+        reference: u32,
+    ) -> (Option<&'static FuncEntry>, *mut VmContext) {
+        // SAFETY: references on the stack and in tables are of this store.
+        let record = unsafe { &*(*self.store()).funcs.add(reference as usize) };
+        // SAFETY: records live as long as their module's code, which the store keeps; the lifetime never
+        // leaves the handler.
+        (unsafe { record.entry.as_ref() }, record.cx)
+    }
+
     /// The engine's number of a type of the instance's module.
     #[inline(always)]
     pub(crate) fn type_id(&self, ty: u32) -> u32 {
@@ -608,15 +654,20 @@ impl Regs {
         params: usize,
         back: Back,
     ) -> Self {
-        let zeros = entry.zeros.load(Ordering::Relaxed) as usize;
         let mut slot = fp.wrapping_add(params);
-        let record = slot.wrapping_add(zeros);
-        while slot != record {
-            // SAFETY: the caller has checked that the frame lies within the stack. Volatile, so that the
-            // loop does not become a call of `memset`, which would cost every call a native frame.
-            unsafe { slot.write_volatile(0) };
+        let first = slot;
+        // The count is read in each round: a loop whose length the compiler knows becomes a call of
+        // `memset` or is unrolled, and both cost every call saved registers.
+        let zeros = || {
+            // SAFETY: the record is alive; the field is not written once its function is prepared.
+            unsafe { entry.zeros.as_ptr().read_volatile() as usize }
+        };
+        while slot < first.wrapping_add(zeros()) {
+            // SAFETY: the caller has checked that the frame lies within the stack.
+            unsafe { slot.write(0) };
             slot = slot.wrapping_add(1);
         }
+        let record = slot;
         let words = [
             back.ip.expose_provenance() as u64,
             back.fp.expose_provenance() as u64,
@@ -795,7 +846,17 @@ impl Op for Raise {
     }
 }
 
-/// A branch that drops slots, or whose word is an escape.
+/// A branch that drops slots.
+pub(crate) struct DroppingBranch;
+
+impl Op for DroppingBranch {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        r.branch_dropping()
+    }
+}
+
+/// A branch that keeps several slots, or whose word is an escape.
 pub(crate) struct MovingBranch;
 
 impl Op for MovingBranch {

@@ -24,7 +24,9 @@ macro_rules! convention {
             u64,
         ) -> u64;
 
-        /// The code of handler `O`.
+        /// The code of handler `O`. Never inlined: a slow handler's needs must not become those of the
+        /// quick one that leaves a case to it.
+        #[inline(never)]
         unsafe extern $abi fn entry<O: Op, M: Mode>(
             ip: *const u8,
             sp: *mut u64,
@@ -65,14 +67,28 @@ pub(crate) const fn handler<O: Op, M: Mode>() -> Handler<M> {
     TailHandler(entry::<O, M>, core::marker::PhantomData)
 }
 
-/// Performs a step by jumping.
+/// Performs a step by jumping. Each arm has a jump of its own, which predictors like, and which keeps
+/// the needs of rare arms out of the common one.
 #[inline(always)]
 fn perform<M: Mode>(step: Step<M>) -> u64 {
-    let (handler, r) = match step {
-        Step::Next(mut r) => (Table::<M>::ONE[r.fetch() as usize], r),
-        Step::Go(handler, r) => (handler, r),
-        Step::Exit(exit) => return exit as u64,
-    };
+    match step {
+        Step::Next(mut r) => {
+            let handler = &raw const Table::<M>::ONE[r.fetch() as usize];
+            // SAFETY: the pointer is to an entry of a constant table. Volatile, so that the entry is in a
+            // register before the others are moved to their places: folded into the jump, the table and
+            // the index would need two, which the hot handlers do not have.
+            let handler = unsafe { handler.read_volatile() };
+            jump(handler, r)
+        }
+        Step::Go(handler, r) => jump(handler, r),
+        // Opaque, or handlers that always fail would be called and not jumped to: their callers would know
+        // the result.
+        Step::Exit(exit) => core::hint::black_box(exit as u64),
+    }
+}
+
+#[inline(always)]
+fn jump<M>(handler: Handler<M>, r: Regs) -> u64 {
     let (ip, sp, fp, stp, cx, tos) = r.into_parts();
     // SAFETY: the registers are those of a step, as every handler expects.
     unsafe { handler.0(ip, sp, fp, stp, cx, tos) }
