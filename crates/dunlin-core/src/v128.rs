@@ -1,7 +1,9 @@
 //! A 128-bit vector as plain data (specification, 4.2.1): bytes, least significant first.
 //!
 //! Bytes rather than one integer: lanes are then slices of memory for the compiler, and lane-wise
-//! loops become vector instructions; with shifts of a 128-bit integer they would not.
+//! loops become vector instructions; with shifts of a 128-bit integer they would not. For the same
+//! reason a caller reads and writes vectors in memory whole (as [`V128`], or through
+//! [`V128::from_bytes`]): halves put together in registers cost more than most operators.
 
 use core::fmt;
 
@@ -42,16 +44,16 @@ impl V128 {
     /// The vector with these halves: the first slot of a frame, then the second.
     #[inline(always)]
     #[must_use]
-    pub const fn from_halves(low: u64, high: u64) -> Self {
-        Self::from_bits(low as u128 | (high as u128) << 64)
+    pub fn from_halves(low: u64, high: u64) -> Self {
+        Self::from_u64x2([low, high])
     }
 
     /// The vector's low and high half, as they lie in two slots of a frame.
     #[inline(always)]
     #[must_use]
-    pub const fn halves(self) -> (u64, u64) {
-        let bits = self.to_bits();
-        (bits as u64, (bits >> 64) as u64)
+    pub fn halves(self) -> (u64, u64) {
+        let [low, high] = self.to_u64x2();
+        (low, high)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Floating-point operators (specification, 4.3.3 "Floating-Point Operations").
 //!
 //! Rounding to integers calls nothing, since a call in an interpreter's hot handler would make it
-//! save registers. The steps, for a mantissa of `m` bits:
+//! save registers, and has no branches, so that lanes of vectors can do the same. The steps, for a
+//! mantissa of `m` bits:
 //!
-//! 1. A magnitude of at least 2^m has no fraction, and an infinity or NaN none either: it is the
-//!    result, with NaN made quiet.
+//! 1. A magnitude of at least 2^m has no fraction, and infinity has none either.
 //! 2. Adding 2^m to a smaller magnitude leaves no room for a fraction, so the addition rounds half
-//!    to even; subtracting 2^m again leaves the nearest integer, exactly.
+//!    to even; subtracting 2^m again leaves the nearest integer, exactly. To a larger magnitude, 0 is
+//!    added, which makes NaN quiet as every addition does.
 //! 3. `floor`, `ceil` and `trunc` step back by one where the nearest integer lies on the wrong side.
 //! 4. The sign is the operand's, also that of a zero: -0.3 rounds up to -0.0.
 
@@ -46,29 +47,21 @@ macro_rules! float_operators {
             fn $div(lhs: $float, rhs: $float) -> $float { lhs / rhs }
             /// The smaller operand: -0.0 is below 0.0, and NaN wins.
             fn $min(lhs: $float, rhs: $float) -> $float {
-                if lhs < rhs {
-                    lhs
-                } else if rhs < lhs {
-                    rhs
-                } else if lhs == rhs {
-                    // Equal operands differ at most in the sign of zero.
-                    $float::from_bits(lhs.to_bits() | rhs.to_bits())
-                } else {
-                    lhs + rhs
-                }
+                // Selections rather than branches, so that lanes of vectors can do the same. Equal
+                // operands differ at most in the sign of zero.
+                let smaller = if lhs < rhs { lhs } else { rhs };
+                let equal = $float::from_bits(lhs.to_bits() | rhs.to_bits());
+                let ordered = if lhs == rhs { equal } else { smaller };
+                let nan = lhs + rhs;
+                if lhs.is_nan() | rhs.is_nan() { nan } else { ordered }
             }
             /// The larger operand: 0.0 is above -0.0, and NaN wins.
             fn $max(lhs: $float, rhs: $float) -> $float {
-                if lhs > rhs {
-                    lhs
-                } else if rhs > lhs {
-                    rhs
-                } else if lhs == rhs {
-                    // Equal operands differ at most in the sign of zero.
-                    $float::from_bits(lhs.to_bits() & rhs.to_bits())
-                } else {
-                    lhs + rhs
-                }
+                let larger = if lhs > rhs { lhs } else { rhs };
+                let equal = $float::from_bits(lhs.to_bits() & rhs.to_bits());
+                let ordered = if lhs == rhs { equal } else { larger };
+                let nan = lhs + rhs;
+                if lhs.is_nan() | rhs.is_nan() { nan } else { ordered }
             }
         }
     };
@@ -78,66 +71,41 @@ macro_rules! float_operators {
 macro_rules! float_rounding {
     ($float:ident $bits:ident $std_sqrt:path, $libm_sqrt:path:
      $ceil:ident $floor:ident $trunc:ident $nearest:ident $sqrt:ident
-     $integral_min:ident $quiet:ident $round_magnitude:ident
+     $integral_min:ident $round_magnitude:ident
     ) => {
         /// The magnitude from which on every number is an integer.
         const $integral_min: $float = ((1 as $bits) << ($float::MANTISSA_DIGITS - 1)) as $float;
 
-        /// The operand, with NaN made quiet.
-        #[inline(always)]
-        fn $quiet(operand: $float) -> $float {
-            let quiet_bit = $bits::from(operand.is_nan()) << ($float::MANTISSA_DIGITS - 2);
-            $float::from_bits(operand.to_bits() | quiet_bit)
-        }
-
-        /// The integer nearest to a magnitude below the bound, ties to even.
+        /// The integer nearest to a magnitude, ties to even; NaN becomes quiet.
         #[inline(always)]
         fn $round_magnitude(magnitude: $float) -> $float {
-            (magnitude + $integral_min) - $integral_min
+            let room = if magnitude < $integral_min { $integral_min } else { 0.0 };
+            (magnitude + room) - room
         }
 
         pure! {
             /// The smallest integer that is not below the operand.
             fn $ceil(operand: $float) -> $float {
-                let magnitude = operand.abs();
-                if magnitude < $integral_min {
-                    let nearest = $round_magnitude(magnitude).copysign(operand);
-                    let step = if nearest < operand { 1.0 } else { 0.0 };
-                    (nearest + step).copysign(operand)
-                } else {
-                    $quiet(operand)
-                }
+                let nearest = $nearest(operand);
+                let step = if nearest < operand { 1.0 } else { 0.0 };
+                (nearest + step).copysign(operand)
             }
             /// The largest integer that is not above the operand.
             fn $floor(operand: $float) -> $float {
-                let magnitude = operand.abs();
-                if magnitude < $integral_min {
-                    let nearest = $round_magnitude(magnitude).copysign(operand);
-                    let step = if nearest > operand { 1.0 } else { 0.0 };
-                    (nearest - step).copysign(operand)
-                } else {
-                    $quiet(operand)
-                }
+                let nearest = $nearest(operand);
+                let step = if nearest > operand { 1.0 } else { 0.0 };
+                (nearest - step).copysign(operand)
             }
             /// The operand without its fraction.
             fn $trunc(operand: $float) -> $float {
                 let magnitude = operand.abs();
-                if magnitude < $integral_min {
-                    let nearest = $round_magnitude(magnitude);
-                    let step = if nearest > magnitude { 1.0 } else { 0.0 };
-                    (nearest - step).copysign(operand)
-                } else {
-                    $quiet(operand)
-                }
+                let nearest = $round_magnitude(magnitude);
+                let step = if nearest > magnitude { 1.0 } else { 0.0 };
+                (nearest - step).copysign(operand)
             }
             /// The nearest integer, ties to even.
             fn $nearest(operand: $float) -> $float {
-                let magnitude = operand.abs();
-                if magnitude < $integral_min {
-                    $round_magnitude(magnitude).copysign(operand)
-                } else {
-                    $quiet(operand)
-                }
+                $round_magnitude(operand.abs()).copysign(operand)
             }
             /// Square root.
             fn $sqrt(operand: $float) -> $float {
@@ -164,9 +132,9 @@ float_operators! { f64:
 }
 float_rounding! { f32 u32 f32::sqrt, libm::sqrtf:
     f32_ceil f32_floor f32_trunc f32_nearest f32_sqrt
-    F32_INTEGRAL_MIN f32_quiet f32_round_magnitude
+    F32_INTEGRAL_MIN f32_round_magnitude
 }
 float_rounding! { f64 u64 f64::sqrt, libm::sqrt:
     f64_ceil f64_floor f64_trunc f64_nearest f64_sqrt
-    F64_INTEGRAL_MIN f64_quiet f64_round_magnitude
+    F64_INTEGRAL_MIN f64_round_magnitude
 }

@@ -5,8 +5,8 @@
 /// behind no prefix: `code Name "text" immediates notes…;`.
 #[macro_export]
 macro_rules! for_each_plain_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x00 Unreachable "unreachable" none free traps;
             0x01 Nop "nop" none free;
@@ -50,8 +50,8 @@ macro_rules! for_each_plain_operator {
 /// 0xFC: `code Name "text" immediates notes…;`.
 #[macro_export]
 macro_rules! for_each_bulk_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x08 MemoryInit "memory.init" data_memory traps;
             0x09 DataDrop "data.drop" data;
@@ -71,8 +71,8 @@ macro_rules! for_each_bulk_operator {
 /// `code Name "text" function (raw) -> type bytes width;`.
 #[macro_export]
 macro_rules! for_each_load_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x28 I32Load "i32.load" i32_load (u32) -> i32 bytes 4;
             0x29 I64Load "i64.load" i64_load (u64) -> i64 bytes 8;
@@ -96,8 +96,8 @@ macro_rules! for_each_load_operator {
 /// `code Name "text" function (type) -> raw bytes width;`.
 #[macro_export]
 macro_rules! for_each_store_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x36 I32Store "i32.store" i32_store (i32) -> u32 bytes 4;
             0x37 I64Store "i64.store" i64_store (i64) -> u64 bytes 8;
@@ -116,8 +116,8 @@ macro_rules! for_each_store_operator {
 /// `code Name "text" function (types) -> type;`, or `… -> type traps;`.
 #[macro_export]
 macro_rules! for_each_numeric_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x45 I32Eqz "i32.eqz" i32_eqz (i32) -> i32;
             0x46 I32Eq "i32.eq" i32_eq (i32, i32) -> i32;
@@ -255,8 +255,8 @@ macro_rules! for_each_numeric_operator {
 /// `code Name "text" function (type) -> type;`.
 #[macro_export]
 macro_rules! for_each_saturating_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x00 I32TruncSatF32S "i32.trunc_sat_f32_s" i32_trunc_sat_f32_s (f32) -> i32;
             0x01 I32TruncSatF32U "i32.trunc_sat_f32_u" i32_trunc_sat_f32_u (f32) -> i32;

@@ -4,8 +4,8 @@
 /// Calls a macro with the row of `v128.const`: `code Name "text" immediates;`.
 #[macro_export]
 macro_rules! for_each_simd_plain_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x0C V128Const "v128.const" const_v128;
         }
@@ -16,8 +16,8 @@ macro_rules! for_each_simd_plain_operator {
 /// `code Name "text" function (raw) -> v128 bytes width;`.
 #[macro_export]
 macro_rules! for_each_simd_load_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x00 V128Load "v128.load" v128_load (u128) -> v128 bytes 16;
             0x01 V128Load8x8S "v128.load8x8_s" v128_load8x8_s (u64) -> v128 bytes 8;
@@ -40,8 +40,8 @@ macro_rules! for_each_simd_load_operator {
 /// `code Name "text" function (v128) -> raw bytes width;`.
 #[macro_export]
 macro_rules! for_each_simd_store_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x0B V128Store "v128.store" v128_store (v128) -> u128 bytes 16;
         }
@@ -52,8 +52,8 @@ macro_rules! for_each_simd_store_operator {
 /// `code Name "text" function (raw, v128) -> v128 bytes width lanes count;`.
 #[macro_export]
 macro_rules! for_each_simd_lane_load_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x54 V128Load8Lane "v128.load8_lane" v128_load8_lane (u8, v128) -> v128 bytes 1 lanes 16;
             0x55 V128Load16Lane "v128.load16_lane" v128_load16_lane (u16, v128) -> v128 bytes 2 lanes 8;
@@ -67,8 +67,8 @@ macro_rules! for_each_simd_lane_load_operator {
 /// `code Name "text" function (v128) -> raw bytes width lanes count;`.
 #[macro_export]
 macro_rules! for_each_simd_lane_store_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x58 V128Store8Lane "v128.store8_lane" v128_store8_lane (v128) -> u8 bytes 1 lanes 16;
             0x59 V128Store16Lane "v128.store16_lane" v128_store16_lane (v128) -> u16 bytes 2 lanes 8;
@@ -82,8 +82,8 @@ macro_rules! for_each_simd_lane_store_operator {
 /// `code Name "text" function (types) -> type lanes count;`.
 #[macro_export]
 macro_rules! for_each_simd_lane_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x15 I8x16ExtractLaneS "i8x16.extract_lane_s" i8x16_extract_lane_s (v128) -> i32 lanes 16;
             0x16 I8x16ExtractLaneU "i8x16.extract_lane_u" i8x16_extract_lane_u (v128) -> i32 lanes 16;
@@ -107,8 +107,8 @@ macro_rules! for_each_simd_lane_operator {
 /// `code Name "text" function (v128, v128) -> v128 shuffle;`.
 #[macro_export]
 macro_rules! for_each_simd_shuffle_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x0D I8x16Shuffle "i8x16.shuffle" i8x16_shuffle (v128, v128) -> v128 shuffle;
         }
@@ -119,8 +119,8 @@ macro_rules! for_each_simd_shuffle_operator {
 /// `code Name "text" function (types) -> type;`.
 #[macro_export]
 macro_rules! for_each_simd_operator {
-    ($callback:path $(, $($extra:tt)*)?) => {
-        $callback! {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
             $($($extra)*)?
             0x0E I8x16Swizzle "i8x16.swizzle" i8x16_swizzle (v128, v128) -> v128;
             0x0F I8x16Splat "i8x16.splat" i8x16_splat (i32) -> v128;

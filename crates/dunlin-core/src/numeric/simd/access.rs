@@ -1,11 +1,19 @@
 //! How bytes of a memory become vectors or lanes, and back (specification, 4.4.7).
 
-use super::{
-    i8x16_replace_lane, i16x8_extend_low_i8x16_s, i16x8_extend_low_i8x16_u, i16x8_replace_lane,
-    i32x4_extend_low_i16x8_s, i32x4_extend_low_i16x8_u, i32x4_replace_lane,
-    i64x2_extend_low_i32x4_s, i64x2_extend_low_i32x4_u, i64x2_replace_lane,
-};
+use super::{i8x16_replace_lane, i16x8_replace_lane, i32x4_replace_lane, i64x2_replace_lane};
 use crate::V128;
+
+/// The narrow lanes in 8 bytes, each as a lane of twice the width.
+macro_rules! extending_load {
+    ($raw:ident, $narrow:ident $bytes:literal -> $wide:ident $count:literal) => {{
+        let raw = $raw.to_le_bytes();
+        let mut lanes = [0; $count];
+        for (lane, &bytes) in lanes.iter_mut().zip(raw.as_chunks::<$bytes>().0) {
+            *lane = $wide::from($narrow::from_le_bytes(bytes));
+        }
+        V128::from(lanes)
+    }};
+}
 
 pure! {
     /// 16 bytes as they are.
@@ -13,17 +21,17 @@ pure! {
     /// The bits as they are.
     fn v128_store(value: V128) -> u128 { value.to_bits() }
     /// 8 bytes, each sign-extended into a lane.
-    fn v128_load8x8_s(raw: u64) -> V128 { i16x8_extend_low_i8x16_s(v128_load64_zero(raw)) }
+    fn v128_load8x8_s(raw: u64) -> V128 { extending_load!(raw, i8 1 -> i16 8) }
     /// 8 bytes, each zero-extended into a lane.
-    fn v128_load8x8_u(raw: u64) -> V128 { i16x8_extend_low_i8x16_u(v128_load64_zero(raw)) }
+    fn v128_load8x8_u(raw: u64) -> V128 { extending_load!(raw, u8 1 -> u16 8) }
     /// 4 pairs of bytes, each sign-extended into a lane.
-    fn v128_load16x4_s(raw: u64) -> V128 { i32x4_extend_low_i16x8_s(v128_load64_zero(raw)) }
+    fn v128_load16x4_s(raw: u64) -> V128 { extending_load!(raw, i16 2 -> i32 4) }
     /// 4 pairs of bytes, each zero-extended into a lane.
-    fn v128_load16x4_u(raw: u64) -> V128 { i32x4_extend_low_i16x8_u(v128_load64_zero(raw)) }
+    fn v128_load16x4_u(raw: u64) -> V128 { extending_load!(raw, u16 2 -> u32 4) }
     /// 2 numbers of 4 bytes, each sign-extended into a lane.
-    fn v128_load32x2_s(raw: u64) -> V128 { i64x2_extend_low_i32x4_s(v128_load64_zero(raw)) }
+    fn v128_load32x2_s(raw: u64) -> V128 { extending_load!(raw, i32 4 -> i64 2) }
     /// 2 numbers of 4 bytes, each zero-extended into a lane.
-    fn v128_load32x2_u(raw: u64) -> V128 { i64x2_extend_low_i32x4_u(v128_load64_zero(raw)) }
+    fn v128_load32x2_u(raw: u64) -> V128 { extending_load!(raw, u32 4 -> u64 2) }
     /// 1 byte in every lane.
     fn v128_load8_splat(raw: u8) -> V128 { V128::from_u8x16([raw; 16]) }
     /// 2 bytes in every lane.

@@ -14,7 +14,7 @@ macro_rules! mask {
 macro_rules! integer_vectors {
     ($int:ident $uint:ident $count:literal:
      $add:ident $sub:ident $abs:ident $neg:ident $shl:ident $shr_s:ident $shr_u:ident
-     $all_true:ident $bitmask:ident
+     $all_true:ident
     ) => {
         pure! {
             /// Sums, modulo 2^N.
@@ -49,15 +49,6 @@ macro_rules! integer_vectors {
             fn $all_true(vector: V128) -> i32 {
                 let zero = <[$int; $count]>::from(vector).into_iter().fold(false, |zero, lane| zero | (lane == 0));
                 i32::from(!zero)
-            }
-            /// The sign bits of the lanes, lane 0 lowest.
-            fn $bitmask(vector: V128) -> i32 {
-                let lanes = <[$int; $count]>::from(vector);
-                let mut bits = 0;
-                for (i, lane) in lanes.into_iter().enumerate() {
-                    bits |= i32::from(lane < 0) << i;
-                }
-                bits
             }
         }
     };
@@ -174,19 +165,19 @@ macro_rules! saturating_vectors {
 
 integer_vectors! { i8 u8 16:
     i8x16_add i8x16_sub i8x16_abs i8x16_neg i8x16_shl i8x16_shr_s i8x16_shr_u
-    i8x16_all_true i8x16_bitmask
+    i8x16_all_true
 }
 integer_vectors! { i16 u16 8:
     i16x8_add i16x8_sub i16x8_abs i16x8_neg i16x8_shl i16x8_shr_s i16x8_shr_u
-    i16x8_all_true i16x8_bitmask
+    i16x8_all_true
 }
 integer_vectors! { i32 u32 4:
     i32x4_add i32x4_sub i32x4_abs i32x4_neg i32x4_shl i32x4_shr_s i32x4_shr_u
-    i32x4_all_true i32x4_bitmask
+    i32x4_all_true
 }
 integer_vectors! { i64 u64 2:
     i64x2_add i64x2_sub i64x2_abs i64x2_neg i64x2_shl i64x2_shr_s i64x2_shr_u
-    i64x2_all_true i64x2_bitmask
+    i64x2_all_true
 }
 integer_vector_comparisons! { i8 16:
     i8x16_eq i8x16_ne i8x16_lt_s i8x16_gt_s i8x16_le_s i8x16_ge_s
@@ -216,7 +207,37 @@ saturating_vectors! { i16 u16 u32 8:
     i16x8_add_sat_s i16x8_add_sat_u i16x8_sub_sat_s i16x8_sub_sat_u i16x8_avgr_u
 }
 
+/// Gathers the sign bits of the lanes in one half of a vector. The factor moves the sign bit of lane
+/// `i`, shifted down to the lane's lowest bit, to `64 - lane_bits + i`; no two products of bits meet.
+#[inline(always)]
+fn gather_signs(half: u64, lane_bits: u32, factor: u64) -> i32 {
+    let lowest_bits = u64::MAX / (u64::MAX >> (64 - lane_bits));
+    let signs = (half >> (lane_bits - 1)) & lowest_bits;
+    let gathered = signs.wrapping_mul(factor) >> (64 - lane_bits);
+    (gathered & (u64::MAX >> (64 - 64 / lane_bits))) as i32
+}
+
 pure! {
+    /// The sign bits of the lanes, lane 0 lowest.
+    fn i8x16_bitmask(vector: V128) -> i32 {
+        let (low, high) = vector.halves();
+        gather_signs(low, 8, 0x0102_0408_1020_4080) | gather_signs(high, 8, 0x0102_0408_1020_4080) << 8
+    }
+    /// The sign bits of the lanes, lane 0 lowest.
+    fn i16x8_bitmask(vector: V128) -> i32 {
+        let (low, high) = vector.halves();
+        gather_signs(low, 16, 0x0001_0002_0004_0008) | gather_signs(high, 16, 0x0001_0002_0004_0008) << 4
+    }
+    /// The sign bits of the lanes, lane 0 lowest.
+    fn i32x4_bitmask(vector: V128) -> i32 {
+        let [a, b, c, d] = vector.to_u32x4().map(|lane| lane >> 31);
+        (a | b << 1 | c << 2 | d << 3) as i32
+    }
+    /// The sign bits of the lanes, lane 0 lowest.
+    fn i64x2_bitmask(vector: V128) -> i32 {
+        let [low, high] = vector.to_u64x2().map(|lane| lane >> 63);
+        (low | high << 1) as i32
+    }
     /// Number of one bits in each byte.
     fn i8x16_popcnt(vector: V128) -> V128 {
         map::<u8, u8, 16>(vector, |lane| {

@@ -63,11 +63,10 @@ pure! {
     }
     /// Bytes of the first operand by the indices in the second; 0 for an index above 15.
     fn i8x16_swizzle(vector: V128, indices: V128) -> V128 {
-        let bytes = vector.to_bytes();
-        let select = |index: u8| {
-            let byte = bytes[usize::from(index) & 15];
-            if index < 16 { byte } else { 0 }
-        };
-        V128::from_bytes(indices.to_bytes().map(select))
+        // Behind the operand's bytes stand zeros, and all larger indices mean the first of them.
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&vector.to_bytes());
+        let bounded = indices.to_bytes().map(|index| index.min(16));
+        V128::from_bytes(bounded.map(|index| bytes[usize::from(index) & 31]))
     }
 }

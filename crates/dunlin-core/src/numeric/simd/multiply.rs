@@ -95,8 +95,11 @@ macro_rules! narrowings {
             /// The signed lanes of the first operand, then of the second, saturated to half the width.
             fn $name(lhs: V128, rhs: V128) -> V128 {
                 let (lhs, rhs) = (<[$wide; $count]>::from(lhs), <[$wide; $count]>::from(rhs));
+                let mut wide = [0; $narrow_count];
+                wide[..$count].copy_from_slice(&lhs);
+                wide[$count..].copy_from_slice(&rhs);
                 let mut narrow = [0; $narrow_count];
-                for (narrow, lane) in narrow.iter_mut().zip(lhs.into_iter().chain(rhs)) {
+                for (narrow, lane) in narrow.iter_mut().zip(wide) {
                     *narrow = lane.clamp($wide::from($narrow::MIN), $wide::from($narrow::MAX)) as $narrow;
                 }
                 narrow.into()
@@ -129,12 +132,10 @@ pure! {
     }
     /// Sums of products of neighbouring signed lanes, modulo 2^32.
     fn i32x4_dot_i16x8_s(lhs: V128, rhs: V128) -> V128 {
-        let (lhs, rhs) = (lhs.to_i16x8(), rhs.to_i16x8());
-        let product = |i: usize| i32::from(lhs[i]) * i32::from(rhs[i]);
-        let mut sums = [0; 4];
-        for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = product(2 * i).wrapping_add(product(2 * i + 1));
-        }
-        sums.into()
+        // Lanes of 32 bits hold the neighbours as halves, so that no lane has to move.
+        zip::<i32, i32, 4>(lhs, rhs, |lhs, rhs| {
+            let low = i32::from(lhs as i16) * i32::from(rhs as i16);
+            low.wrapping_add((lhs >> 16) * (rhs >> 16))
+        })
     }
 }
