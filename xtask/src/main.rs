@@ -4,6 +4,8 @@
 //! standard error what it runs and how long that took, and prints only results on standard output.
 //! Does **not** know: how anything inside the engine works. It starts programs and reads text.
 
+#![allow(unreachable_pub, reason = "a program has no outside: `pub` here says `for other modules`")]
+
 mod bench;
 mod bless;
 mod check;
