@@ -24,6 +24,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         "clippy",
         &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
+    deny()?;
     // The library and the program are both called `dunlin`; the program's pages would overwrite the
     // library's.
     step(
@@ -42,6 +43,16 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             BARE_TARGET,
         ]),
     )
+}
+
+/// Judges licences and advisories where cargo-deny is installed; `tidy` judges the rest of
+/// `deny.toml` everywhere.
+fn deny() -> Result<(), Error> {
+    if capture("cargo-deny", &mut cargo(&["deny", "--version"])).is_err() {
+        eprintln!("==> deny: skipped, cargo-deny is not installed (cargo install cargo-deny)");
+        return Ok(());
+    }
+    step("deny", &mut cargo(&["deny", "check"]))
 }
 
 /// Installs the standard library of a target unless it is there.
