@@ -63,7 +63,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if outcomes.iter().all(|outcome| outcome.error.is_none()) {
         return Ok(());
     }
-    Err(Error::new("`ci` failed").hint("the lines above name each failed step and its command"))
+    Err(Error::told())
 }
 
 /// The last lines of a run: times, failures, counts.

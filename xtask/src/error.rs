@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-/// Why a command failed.
+/// Why a command failed: one word, since every result carries it.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Story>);
+
+/// What an error tells; empty when it was told already.
+#[derive(Debug)]
+struct Story {
     what: String,
     causes: Vec<String>,
     hint: Option<String>,
@@ -13,31 +17,41 @@ pub struct Error {
 impl Error {
     /// An error whose first line is `what`; values in it stand in backticks.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), causes: Vec::new(), hint: None }
+        Self(Box::new(Story { what: what.into(), causes: Vec::new(), hint: None }))
+    }
+
+    /// An error whose story the command has printed already.
+    pub fn told() -> Self {
+        Self::new("")
+    }
+
+    /// Whether there is nothing left to print.
+    pub fn is_told(&self) -> bool {
+        self.0.what.is_empty()
     }
 
     /// Adds a cause, the nearest first.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string());
+        self.0.causes.push(cause.to_string());
         self
     }
 
     /// Says what to do about it, best as a command that can be pasted.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.what)?;
-        for cause in &self.causes {
+        write!(f, "error: {}", self.0.what)?;
+        for cause in &self.0.causes {
             write!(f, "\n  because: {cause}")?;
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &self.0.hint {
             write!(f, "\n\nhint: {hint}")?;
         }
         Ok(())

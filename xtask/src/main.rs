@@ -63,7 +63,9 @@ fn main() -> ExitCode {
     match dispatch(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            if !error.is_told() {
+                eprintln!("{error}");
+            }
             ExitCode::FAILURE
         }
     }
