@@ -7,6 +7,7 @@
 mod edges;
 mod functions;
 mod heads;
+mod links;
 mod lock;
 mod markers;
 mod rooms;
@@ -50,6 +51,7 @@ const RULES: &[Rule] = &[
     Rule { name: "functions", judge: functions::judge },
     Rule { name: "rooms", judge: rooms::judge },
     Rule { name: "markers", judge: markers::judge },
+    Rule { name: "links", judge: links::judge },
     Rule { name: "words", judge: words::judge },
 ];
 

@@ -1,5 +1,6 @@
 //! The workspace's text files in memory, as every rule sees them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::source::{self, Views};
@@ -27,6 +28,8 @@ pub struct File {
 pub struct Tree {
     /// Sorted by path.
     pub files: Vec<File>,
+    /// Every file's path from the root, text or not.
+    paths: BTreeSet<String>,
 }
 
 impl Tree {
@@ -43,23 +46,38 @@ impl Tree {
                 paths.extend(workspace::files(&folder, "")?);
             }
         }
-        let mut files = Vec::new();
+        let mut tree = Self { files: Vec::new(), paths: BTreeSet::new() };
         for path in paths {
             let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
             let relative = relative.replace('\\', "/");
+            tree.paths.insert(relative.clone());
             if SUFFIXES.iter().any(|suffix| relative.ends_with(suffix)) {
-                files.push(File::new(relative, workspace::read(&path)?));
+                tree.files.push(File::new(relative, workspace::read(&path)?));
             }
         }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { files })
+        tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(tree)
     }
 
     /// A tree of snippets, for the tests of rules.
     #[cfg(test)]
     pub fn of(files: &[(&str, &str)]) -> Self {
         let file = |&(path, text): &(&str, &str)| File::new(path.into(), text.into());
-        Self { files: files.iter().map(file).collect() }
+        let paths = files.iter().map(|&(path, _)| path.into()).collect();
+        Self { files: files.iter().map(file).collect(), paths }
+    }
+
+    /// Whether a file or folder stands at a path from the root.
+    pub fn holds(&self, path: &str) -> bool {
+        let path = path.trim_end_matches('/');
+        let folder = format!("{path}/");
+        path.is_empty()
+            || self.paths.contains(path)
+            || self
+                .paths
+                .range(folder.clone()..)
+                .next()
+                .is_some_and(|next| next.starts_with(&folder))
     }
 
     /// The Rust sources: path, text and views.
