@@ -1,6 +1,7 @@
 //! Starts programs, says which, and says how long each took.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -35,6 +36,33 @@ pub fn run(title: &str, command: &mut Command) -> Result<(), Error> {
     eprintln!("==> {title}: {call}");
     let start = Instant::now();
     let status = command.status().map_err(|cause| not_started(title, command, &cause))?;
+    eprintln!("    {title}: {} in {}", outcome(status.success()), seconds(start.elapsed()));
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("`{title}` failed")).cause(status).hint(call))
+}
+
+/// Runs a program as [`run`] does and shows each line of its standard output to `look` as well.
+///
+/// # Errors
+///
+/// When the program cannot be started or ends with a failure; the hint repeats the call.
+pub fn watch(title: &str, command: &mut Command, mut look: impl FnMut(&str)) -> Result<(), Error> {
+    let call = describe(command);
+    eprintln!("==> {title}: {call}");
+    let start = Instant::now();
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.map_err(|cause| not_started(title, command, &cause))?;
+    if let Some(stdout) = child.stdout.take() {
+        // Guests may print bytes that are not text; a line is shown as far as it can be read.
+        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            look(&line);
+        }
+    }
+    let status = child.wait().map_err(|cause| not_started(title, command, &cause))?;
     eprintln!("    {title}: {} in {}", outcome(status.success()), seconds(start.elapsed()));
     if status.success() {
         return Ok(());
@@ -110,13 +138,24 @@ fn not_started(title: &str, command: &Command, cause: &std::io::Error) -> Error 
 
 #[cfg(test)]
 mod tests {
-    use super::{capture, describe, program};
+    use super::{capture, describe, program, watch};
 
     #[test]
     fn a_call_is_described_so_that_it_can_be_pasted() {
         let mut command = program("echo", &["a b", "it's", "plain"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(describe(&command), r"RUSTDOCFLAGS='-D warnings' echo 'a b' 'it'\''s' plain");
+    }
+
+    #[test]
+    fn a_watched_program_shows_every_line() {
+        let mut lines: Vec<String> = Vec::new();
+        watch("probe", &mut program("sh", &["-c", "printf 'a\\nb'"]), |line| {
+            lines.push(line.into())
+        })
+        .expect("it succeeds");
+        assert_eq!(lines, ["a", "b"].map(String::from));
+        watch("probe", &mut program("sh", &["-c", "exit 1"]), |_| {}).expect_err("it fails");
     }
 
     #[test]
