@@ -151,7 +151,7 @@ mod tests {
     fn a_watched_program_shows_every_line() {
         let mut lines: Vec<String> = Vec::new();
         watch("probe", &mut program("sh", &["-c", "printf 'a\\nb'"]), |line| {
-            lines.push(line.into())
+            lines.push(line.into());
         })
         .expect("it succeeds");
         assert_eq!(lines, ["a", "b"].map(String::from));
