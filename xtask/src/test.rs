@@ -48,7 +48,11 @@ pub fn release(arguments: &[String]) -> Result<(), Error> {
 }
 
 /// Runs tests and counts them.
-fn tally(title: &str, command: &mut Command) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// When a test fails; the causes name those that did.
+pub fn tally(title: &str, command: &mut Command) -> Result<(), Error> {
     let mut tally = Tally::default();
     let result = watch(title, command, |line| tally.look(line));
     eprintln!("    {title}: {} passed, {} failed", tally.passed, tally.failed);
