@@ -10,6 +10,7 @@ mod heads;
 mod links;
 mod lock;
 mod markers;
+mod platform;
 mod rooms;
 mod source;
 mod tree;
@@ -50,6 +51,7 @@ const RULES: &[Rule] = &[
     Rule { name: "heads", judge: heads::judge },
     Rule { name: "functions", judge: functions::judge },
     Rule { name: "rooms", judge: rooms::judge },
+    Rule { name: "platform", judge: platform::judge },
     Rule { name: "markers", judge: markers::judge },
     Rule { name: "links", judge: links::judge },
     Rule { name: "words", judge: words::judge },
