@@ -5,10 +5,13 @@
 //! fast path, which halves the speed, and a lost sibling call makes a long loop overflow the native
 //! stack. Neither shows in a test of results, so this reads the machine code.
 //!
-//! 1. Build the program in release mode and disassemble it.
+//! 1. Build the program in release mode, with names that say which handler an instance of a generic
+//!    function is (the older scheme calls them all `entry`), and disassemble it.
 //! 2. For each row of the interpreter's list, find the symbols whose name holds it; none is an error,
 //!    since the row would prove nothing.
 //! 3. Object to each `push` and `call` in them.
+
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::steps::{capture, cargo, program, run as step, timed};
@@ -16,6 +19,9 @@ use crate::workspace;
 
 /// The interpreter's list: a part of a symbol's name a row, `#` before remarks.
 const LIST: &str = "crates/dunlin-interp/tests/hot-handlers.txt";
+
+/// The flag that makes symbols hold the types that a generic function was made for.
+const NAMES: &str = "-Csymbol-mangling-version=v0";
 
 /// The start of the instructions that a hot handler does not hold.
 const FORBIDDEN: &[&str] = &["push", "call"];
@@ -35,9 +41,8 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         return Ok(());
     }
     let list = workspace::read(&workspace::root().join(LIST))?;
-    step("build", &mut cargo(&["build", "--release", "--package", "dunlin-cli"]))?;
+    let binary = build()?;
     timed("machine-code", || {
-        let binary = workspace::dunlin();
         let listing = capture(
             "disassemble",
             &mut program(
@@ -48,6 +53,23 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         .map_err(|error| error.hint("apt-get install binutils"))?;
         judge(&list, &listing)
     })
+}
+
+/// Builds the program and says where it is.
+///
+/// Where `RUSTFLAGS` asks for the names already, as `.ci/run` does, this is the ordinary release build;
+/// elsewhere it has a folder of its own, so that the ordinary one stays as it is.
+fn build() -> Result<PathBuf, Error> {
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let mut command = cargo(&["build", "--release", "--package", "dunlin-cli"]);
+    let mut target = workspace::target();
+    if !flags.contains(NAMES) {
+        target = target.join("machine-code");
+        command.env("RUSTFLAGS", format!("{flags} {NAMES}").trim());
+        command.arg("--target-dir").arg(&target);
+    }
+    step("build", &mut command)?;
+    Ok(workspace::dunlin_in(&target))
 }
 
 /// Judges a disassembly by the list.

@@ -19,7 +19,12 @@ pub fn target() -> PathBuf {
 
 /// The release build of the `dunlin` program.
 pub fn dunlin() -> PathBuf {
-    target().join("release").join(format!("dunlin{}", std::env::consts::EXE_SUFFIX))
+    dunlin_in(&target())
+}
+
+/// The release build of the `dunlin` program in a build folder.
+pub fn dunlin_in(target: &Path) -> PathBuf {
+    target.join("release").join(format!("dunlin{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The conformance suites, where `DUNLIN_SUITES` names a folder that stands.
