@@ -117,6 +117,18 @@ lane_conversions! {
     to_f64x2 from_f64x2: f64 2;
 }
 
+impl From<u128> for V128 {
+    fn from(bits: u128) -> Self {
+        Self::from_bits(bits)
+    }
+}
+
+impl From<V128> for u128 {
+    fn from(vector: V128) -> Self {
+        vector.to_bits()
+    }
+}
+
 impl fmt::Debug for V128 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "V128({:#034x})", self.to_bits())
