@@ -1,6 +1,7 @@
 //! Names of functions, read from the custom `name` section where somebody asks for one.
 
 use crate::Module;
+use alloc::collections::BTreeMap;
 use wasmparser::{Name, NameSectionReader};
 
 impl Module {
@@ -23,6 +24,26 @@ impl Module {
                 self.exports().iter().find(|export| export.item == crate::ExternIdx::Func(func))?;
             Some(self.export_name(export))
         })
+    }
+
+    /// The names of all functions that have one, as [`Module::func_name`] would find them, in one pass.
+    #[must_use]
+    pub fn func_names(&self) -> BTreeMap<u32, &str> {
+        let mut found = BTreeMap::new();
+        for part in self.name_subsections().into_iter().flatten().flatten() {
+            if let Name::Function(names) = part {
+                for naming in names.into_iter().flatten() {
+                    found.entry(naming.index).or_insert(naming.name);
+                }
+                break;
+            }
+        }
+        for export in self.exports() {
+            if let crate::ExternIdx::Func(func) = export.item {
+                found.entry(func).or_insert_with(|| self.export_name(export));
+            }
+        }
+        found
     }
 
     fn debug_name(&self, func: u32) -> Option<&str> {
