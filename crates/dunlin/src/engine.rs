@@ -1,0 +1,169 @@
+//! The engine: what modules and stores of one configuration share, and the clock of epochs.
+//!
+//! Stores register their epoch deadline with the engine; passing to the next epoch interrupts exactly
+//! those whose deadline it reaches, by the same request as from any other thread. Guests therefore look
+//! at no epoch while they run.
+
+use crate::config::Config;
+use crate::counter::Counter;
+use crate::error::{Error, Result};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::fmt;
+use dunlin_interp::Metering;
+use dunlin_vm::context::Interrupts;
+use dunlin_vm::sync::Mutex;
+use dunlin_vm::types::TypeRegistry;
+
+/// Bytes of a value stack at most. It bounds the address space that one store can reserve.
+const STACK_BYTES_MAX: u64 = 1 << 36;
+
+/// What modules and stores of one configuration share. Cloning it gives another handle to the same.
+///
+/// Objects of different engines do not mix: using them together is an error of kind
+/// [`Usage`](crate::ErrorKind::Usage).
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Config, Engine};
+///
+/// let engine = Engine::default();
+/// let metered = Engine::new(Config::new().consume_fuel(true))?;
+/// assert!(!Engine::same(&engine, &metered));
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Arc<EngineInner>);
+
+struct EngineInner {
+    config: Config,
+    metering: Metering,
+    types: Arc<TypeRegistry>,
+    epoch: Counter,
+    /// Who is to be interrupted, by deadline and store.
+    deadlines: Mutex<BTreeMap<(u64, u64), Arc<Interrupts>>>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::with_config(Config::new())
+    }
+}
+
+impl Engine {
+    /// An engine of this configuration.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not make sense: a value stack of more than 64 GiB.
+    pub fn new(config: &Config) -> Result<Self> {
+        if config.stack_bytes as u64 > STACK_BYTES_MAX {
+            let bytes = config.stack_bytes;
+            return Err(Error::usage(format_args!(
+                "a value stack of {bytes} bytes is larger than the {STACK_BYTES_MAX} allowed"
+            )));
+        }
+        Ok(Self::with_config(config.clone()))
+    }
+
+    fn with_config(config: Config) -> Self {
+        let metering = if config.fuel { Metering::Fuel } else { Metering::Off };
+        Self(Arc::new(EngineInner {
+            config,
+            metering,
+            types: Arc::default(),
+            epoch: Counter::new(0),
+            deadlines: Mutex::default(),
+        }))
+    }
+
+    /// How the engine was set up.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether two handles are of the same engine.
+    #[must_use]
+    pub fn same(a: &Self, b: &Self) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// Passes to the next epoch, and interrupts the guests whose deadline it is.
+    ///
+    /// Any thread may call it, at any time; usually one does so at regular intervals. See
+    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline).
+    pub fn increment_epoch(&self) {
+        let mut deadlines = self.0.deadlines.lock();
+        let now = self.0.epoch.increment() + 1;
+        let later = deadlines.split_off(&(now.saturating_add(1), 0));
+        let due = core::mem::replace(&mut *deadlines, later);
+        // The lock is held still, so that a store that moves its deadline is not interrupted after.
+        for interrupts in due.values() {
+            interrupts.interrupt();
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.0.epoch.get()
+    }
+
+    pub(crate) fn metering(&self) -> Metering {
+        self.0.metering
+    }
+
+    pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
+        &self.0.types
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// A store's deadline, taken back when the store is dropped.
+pub(crate) struct EpochDeadline {
+    engine: Engine,
+    store: u64,
+    /// The epoch that guests may not reach; `u64::MAX` where epochs do not interrupt.
+    at: u64,
+}
+
+impl EpochDeadline {
+    /// The deadline of a new store: already passed, where epochs interrupt.
+    pub(crate) fn new(engine: Engine, store: u64) -> Self {
+        let at = if engine.config().epochs { 0 } else { u64::MAX };
+        Self { engine, store, at }
+    }
+
+    /// Whether the deadline has passed.
+    #[inline]
+    pub(crate) fn has_passed(&self) -> bool {
+        self.at != u64::MAX && self.at <= self.engine.epoch()
+    }
+
+    /// Sets the deadline to so many epochs after the current one, then calls `renew` before any thread
+    /// can pass to another epoch.
+    pub(crate) fn set(&mut self, ticks: u64, interrupts: &Arc<Interrupts>, renew: impl FnOnce()) {
+        if !self.engine.config().epochs {
+            return;
+        }
+        let mut deadlines = self.engine.0.deadlines.lock();
+        deadlines.remove(&(self.at, self.store));
+        // The last value means that there is no deadline at all.
+        self.at = self.engine.epoch().saturating_add(ticks).min(u64::MAX - 1);
+        deadlines.insert((self.at, self.store), interrupts.clone());
+        renew();
+    }
+}
+
+impl Drop for EpochDeadline {
+    fn drop(&mut self) {
+        if self.at != u64::MAX {
+            self.engine.0.deadlines.lock().remove(&(self.at, self.store));
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Functions: those of guests, those made from closures, and calls of both.
+
+use crate::caller::Caller;
+use crate::context::{AsContext, AsContextMut};
+use crate::error::{Error, Result};
+use crate::host;
+use crate::store::StoreInner;
+use crate::val::Val;
+use crate::wasm_ty::{IntoFunc, TYPED_SLOTS_MAX, WasmParams, WasmResults};
+use alloc::sync::Arc;
+use core::fmt;
+use core::marker::PhantomData;
+use dunlin_core::{FuncType, ValType};
+use dunlin_vm::HostFn;
+
+/// Slots of an untyped call that are kept on the native stack; longer lists are allocated.
+const UNTYPED_SLOTS_INLINE: usize = 16;
+
+/// Slots of a typed call that are cleared at little cost; longer lists take the largest array.
+const TYPED_SLOTS_SHORT: usize = 4;
+
+/// A function of a store: a guest's, or the host's.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, Func, Store, Val};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let add = Func::wrap(&mut store, |a: i32, b: i32| a + b);
+///
+/// let mut results = [Val::I32(0)];
+/// add.call(&mut store, &[Val::I32(1), Val::I32(2)], &mut results)?;
+/// assert_eq!(results[0].i32(), Some(3));
+///
+/// let typed = add.typed::<(i32, i32), i32>(&store)?;
+/// assert_eq!(typed.call(&mut store, (3, 4))?, 7);
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Func {
+    pub(crate) store: u64,
+    pub(crate) index: u32,
+}
+
+impl fmt::Debug for Func {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Func({}:{})", self.store, self.index)
+    }
+}
+
+/// A host function that no store has yet.
+#[derive(Clone)]
+pub struct HostFunc {
+    pub(crate) ty: FuncType,
+    pub(crate) code: Arc<HostFn>,
+}
+
+impl HostFunc {
+    /// A host function whose types are known at run time.
+    pub(crate) fn new<T: 'static>(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let types = ty.clone();
+        let code =
+            host::host_fn::<T>(move |caller, slots| call_untyped(&func, &types, caller, slots));
+        Self { ty, code }
+    }
+
+    /// Makes it a function of this store.
+    pub(crate) fn add_to<T>(&self, store: &mut StoreInner<T>) -> Func {
+        let index = store.vm.create_host_func(&self.ty, self.code.clone());
+        Func { store: store.id, index }
+    }
+}
+
+/// Runs a closure over values: arguments from the slots, results back into them.
+fn call_untyped<T>(
+    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()>,
+    ty: &FuncType,
+    caller: Caller<'_, T>,
+    slots: &mut [u64],
+) -> Result<()> {
+    let store = caller.store_id();
+    let params = ty.params().len();
+    let mut values = ValList::new(params + ty.results().len());
+    let (arguments, results) = values.as_mut().split_at_mut(params);
+    read_all(store, ty.params(), slots, arguments);
+    for (result, ty) in results.iter_mut().zip(ty.results()) {
+        *result = Val::default_for(*ty);
+    }
+    func(caller, arguments, results)?;
+    write_all(store, ty.results(), results, "result", slots)
+}
+
+/// Values of an untyped call of the host: a few on the native stack, or else on the heap.
+enum ValList {
+    Short([Val; UNTYPED_SLOTS_INLINE], usize),
+    Long(alloc::vec::Vec<Val>),
+}
+
+impl ValList {
+    fn new(len: usize) -> Self {
+        if len <= UNTYPED_SLOTS_INLINE {
+            Self::Short([Val::I32(0); UNTYPED_SLOTS_INLINE], len)
+        } else {
+            Self::Long(alloc::vec![Val::I32(0); len])
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut [Val] {
+        match self {
+            Self::Short(values, len) => &mut values[..*len],
+            Self::Long(values) => values,
+        }
+    }
+}
+
+fn read_all(store: u64, types: &[ValType], slots: &[u64], values: &mut [Val]) {
+    let mut at = 0;
+    for (ty, value) in types.iter().zip(values) {
+        *value = Val::read(store, *ty, &slots[at..]);
+        at += ty.slots() as usize;
+    }
+}
+
+fn write_all(
+    store: u64,
+    types: &[ValType],
+    values: &[Val],
+    what: &str,
+    slots: &mut [u64],
+) -> Result<()> {
+    let mut at = 0;
+    for (ty, value) in types.iter().zip(values) {
+        value.write(store, *ty, what, &mut slots[at..])?;
+        at += ty.slots() as usize;
+    }
+    Ok(())
+}
+
+impl Func {
+    /// Makes a host function whose types are known at run time.
+    ///
+    /// The closure is given the arguments and as many results, which it overwrites; they begin as
+    /// zeros and nulls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Func, FuncType, Store, Val, ValType};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let ty = FuncType::new([ValType::I32], [ValType::I32, ValType::I64]);
+    /// let func = Func::new(&mut store, ty, |_caller, params, results| {
+    ///     results[0] = params[0];
+    ///     results[1] = Val::I64(7);
+    ///     Ok(())
+    /// });
+    /// let mut results = [Val::I32(0), Val::I32(0)];
+    /// func.call(&mut store, &[Val::I32(5)], &mut results)?;
+    /// assert_eq!((results[0].i32(), results[1].i64()), (Some(5), Some(7)));
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn new<T: 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        HostFunc::new(ty, func).add_to(store.as_context_mut().0)
+    }
+
+    /// Makes a host function from a closure, whose types say what the function's are.
+    ///
+    /// See [`IntoFunc`] for the closures that can be one, and [`Linker::func_wrap`] for one that every
+    /// store can use.
+    ///
+    /// [`Linker::func_wrap`]: crate::Linker::func_wrap
+    pub fn wrap<T: 'static, Params, Results>(
+        mut store: impl AsContextMut<Data = T>,
+        func: impl IntoFunc<T, Params, Results>,
+    ) -> Self {
+        func.into_func().add_to(store.as_context_mut().0)
+    }
+
+    /// The function's type.
+    ///
+    /// # Errors
+    ///
+    /// If the function is one of another store.
+    pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the function")?;
+        Ok((*inner.vm.func_type(self.index)).clone())
+    }
+
+    /// Calls the function and writes its results to `results`, whose values before do not matter.
+    ///
+    /// # Errors
+    ///
+    /// If the function is one of another store, the values are not of its types, it traps, or a host
+    /// function that it calls fails.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a host function that it calls.
+    pub fn call(
+        &self,
+        mut store: impl AsContextMut,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        inner.check(self.store, "the function")?;
+        let ty = inner.vm.func_type(self.index);
+        check_count("arguments", ty.params().len(), params.len())?;
+        check_count("results", ty.results().len(), results.len())?;
+        let len = ty.param_slots().max(ty.result_slots()) as usize;
+        let (mut short, mut long);
+        let slots = if len <= UNTYPED_SLOTS_INLINE {
+            short = [0; UNTYPED_SLOTS_INLINE];
+            &mut short[..len]
+        } else {
+            long = alloc::vec![0; len];
+            &mut long[..]
+        };
+        write_all(inner.id, ty.params(), params, "argument", slots)?;
+        inner.call(self.index, slots)?;
+        read_all(inner.id, ty.results(), slots, results);
+        Ok(())
+    }
+
+    /// This function with types that are known when the embedder's code is compiled: calls of it check
+    /// no types and allocate nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the function is one of another store or of another type.
+    pub fn typed<P: WasmParams, R: WasmResults>(
+        &self,
+        store: impl AsContext,
+    ) -> Result<TypedFunc<P, R>> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the function")?;
+        let ty = inner.vm.func_type(self.index);
+        if ty.params() != P::TYPES || ty.results() != R::TYPES {
+            let asked = FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied());
+            return Err(Error::usage(format_args!(
+                "the function is of type {ty}, and was asked for as {asked}"
+            )));
+        }
+        Ok(TypedFunc { func: *self, _types: PhantomData })
+    }
+
+    pub(crate) fn from_reference(store: u64, index: u32) -> Option<Self> {
+        (index != 0).then_some(Self { store, index })
+    }
+}
+
+fn check_count(what: &str, expected: usize, given: usize) -> Result<()> {
+    if expected == given {
+        return Ok(());
+    }
+    Err(Error::usage(format_args!("the function has {expected} {what}, and {given} were given")))
+}
+
+/// A function whose parameters and results are types of Rust; see [`Func::typed`].
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, Instance, Module, Store, TypedFunc};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"
+///     (module (func (export "divmod") (param i32 i32) (result i32 i32)
+///         (i32.div_s (local.get 0) (local.get 1))
+///         (i32.rem_s (local.get 0) (local.get 1))))
+/// "#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let divmod: TypedFunc<(i32, i32), (i32, i32)> =
+///     instance.get_typed_func(&mut store, "divmod")?;
+/// assert_eq!(divmod.call(&mut store, (17, 5))?, (3, 2));
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+pub struct TypedFunc<P, R> {
+    func: Func,
+    _types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+impl<P, R> fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.func.fmt(f)
+    }
+}
+
+impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
+    /// The function without its types.
+    #[must_use]
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+
+    /// Calls the function.
+    ///
+    /// # Errors
+    ///
+    /// If the function, or a reference among the parameters, is one of another store, it traps, or a
+    /// host function that it calls fails.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a host function that it calls.
+    #[inline]
+    pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
+        let inner = store.as_context_mut().0;
+        if const { P::SLOTS <= TYPED_SLOTS_SHORT && R::SLOTS <= TYPED_SLOTS_SHORT } {
+            self.call_in(inner, params, &mut [0; TYPED_SLOTS_SHORT])
+        } else {
+            self.call_in(inner, params, &mut [0; TYPED_SLOTS_MAX])
+        }
+    }
+
+    #[inline]
+    fn call_in<T>(&self, inner: &mut StoreInner<T>, params: P, slots: &mut [u64]) -> Result<R> {
+        let slots = &mut slots[..if P::SLOTS > R::SLOTS { P::SLOTS } else { R::SLOTS }];
+        inner.check(self.func.store, "the function")?;
+        if !params.is_of(inner.id) {
+            return Err(Error::other_store("a reference among the arguments"));
+        }
+        params.write(slots);
+        inner.call(self.func.index, slots)?;
+        Ok(R::read(slots, inner.id))
+    }
+}

@@ -1,0 +1,87 @@
+//! Globals, as the host sees them.
+
+use crate::context::{AsContext, AsContextMut};
+use crate::error::{Error, Result};
+use crate::val::Val;
+use core::fmt;
+use dunlin_core::GlobalType;
+
+/// A global of a store.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, Global, GlobalType, Mutability, Store, Val, ValType};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let ty = GlobalType::new(ValType::I64, Mutability::Var);
+/// let global = Global::new(&mut store, ty, Val::I64(1))?;
+/// global.set(&mut store, Val::I64(2))?;
+/// assert_eq!(global.get(&store)?.i64(), Some(2));
+/// assert!(global.set(&mut store, Val::I32(3)).is_err());
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Global {
+    pub(crate) store: u64,
+    pub(crate) index: u32,
+}
+
+impl fmt::Debug for Global {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Global({}:{})", self.store, self.index)
+    }
+}
+
+impl Global {
+    /// Makes a global with this value.
+    ///
+    /// # Errors
+    ///
+    /// If the value is not of the global's type, or one of another store.
+    pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self> {
+        let inner = store.as_context_mut().0;
+        let cell = value.to_cell(inner.id, ty.content, "the global's value")?;
+        Ok(Self { store: inner.id, index: inner.vm.create_global(ty, cell) })
+    }
+
+    /// Its type.
+    ///
+    /// # Errors
+    ///
+    /// If the global is one of another store.
+    pub fn ty(&self, store: impl AsContext) -> Result<GlobalType> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the global")?;
+        Ok(inner.vm.global_type(self.index))
+    }
+
+    /// Its value.
+    ///
+    /// # Errors
+    ///
+    /// If the global is one of another store.
+    pub fn get(&self, store: impl AsContext) -> Result<Val> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the global")?;
+        let ty = inner.vm.global_type(self.index).content;
+        Ok(Val::from_cell(inner.id, ty, inner.vm.global(self.index)))
+    }
+
+    /// Writes its value.
+    ///
+    /// # Errors
+    ///
+    /// If it is immutable, the value is not of its type, or either is one of another store.
+    pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        inner.check(self.store, "the global")?;
+        let ty = inner.vm.global_type(self.index);
+        if !ty.is_mutable() {
+            return Err(Error::usage("the global is immutable"));
+        }
+        let cell = value.to_cell(inner.id, ty.content, "the global's value")?;
+        inner.vm.set_global(self.index, cell);
+        Ok(())
+    }
+}

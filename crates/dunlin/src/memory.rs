@@ -1,0 +1,162 @@
+//! Linear memories, as the host sees them.
+
+use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+use crate::error::{Error, Result};
+use crate::host;
+use core::fmt;
+use core::ops::Range;
+use dunlin_core::limits::PAGE_BYTES;
+use dunlin_core::{MemoryType, TrapCode};
+
+/// A linear memory of a store.
+///
+/// Used with another store, a memory has no bytes: slices of it are empty and its size is zero.
+/// Operations that return a `Result` say what is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, Memory, MemoryType, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let memory = Memory::new(&mut store, MemoryType::new(1, Some(2)))?;
+/// memory.write(&mut store, 8, b"hello")?;
+/// assert_eq!(&memory.data(&store)[8..13], b"hello");
+/// assert_eq!(memory.grow(&mut store, 1)?, 1);
+/// assert_eq!(memory.data_size(&store), 2 * 65536);
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Memory {
+    pub(crate) store: u64,
+    pub(crate) index: u32,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({}:{})", self.store, self.index)
+    }
+}
+
+impl Memory {
+    /// Makes a memory of the type's minimum size, all zeros.
+    ///
+    /// # Errors
+    ///
+    /// If the type makes no sense, or the store's limits or the machine refuse.
+    pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Self> {
+        let inner = store.as_context_mut().0;
+        if ty.max.is_some_and(|max| max < ty.min) {
+            return Err(Error::usage("a memory's maximum is at least its minimum"));
+        }
+        inner.check_counts(0, 1, 0)?;
+        let made = inner.enter().create_memory(ty).map_err(host::error_of)?;
+        match made {
+            Some(index) => Ok(Self { store: inner.id, index }),
+            None => Err(refused("create a memory of", ty.min)),
+        }
+    }
+
+    /// Its type, with the current size as the minimum.
+    ///
+    /// # Errors
+    ///
+    /// If the memory is one of another store.
+    pub fn ty(&self, store: impl AsContext) -> Result<MemoryType> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the memory")?;
+        Ok(inner.vm.memory_type(self.index))
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn data<'a, T: 'static>(&self, store: impl Into<StoreContext<'a, T>>) -> &'a [u8] {
+        let inner = store.into().0;
+        if self.store == inner.id { inner.vm.memory(self.index) } else { &[] }
+    }
+
+    /// Its bytes, to change.
+    #[must_use]
+    pub fn data_mut<'a, T: 'static>(
+        &self,
+        store: impl Into<StoreContextMut<'a, T>>,
+    ) -> &'a mut [u8] {
+        self.data_and_store_mut(store).0
+    }
+
+    /// Its bytes and the embedder's data, both to change.
+    #[must_use]
+    pub fn data_and_store_mut<'a, T: 'static>(
+        &self,
+        store: impl Into<StoreContextMut<'a, T>>,
+    ) -> (&'a mut [u8], &'a mut T) {
+        let inner = store.into().0;
+        let bytes: &mut [u8] =
+            if self.store == inner.id { inner.vm.memory_mut(self.index) } else { &mut [] };
+        (bytes, &mut inner.data)
+    }
+
+    /// Copies bytes from `offset` on out of the memory.
+    ///
+    /// # Errors
+    ///
+    /// If they are not all within the memory ([`TrapCode::MemoryOutOfBounds`]), or it is one of another
+    /// store.
+    pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        let inner = store.as_context().0;
+        inner.check(self.store, "the memory")?;
+        let bytes = inner.vm.memory(self.index);
+        buffer.copy_from_slice(&bytes[range(bytes.len(), offset, buffer.len())?]);
+        Ok(())
+    }
+
+    /// Copies bytes into the memory from `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// If they do not all fit ([`TrapCode::MemoryOutOfBounds`]), or it is one of another store.
+    pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        inner.check(self.store, "the memory")?;
+        let bytes = inner.vm.memory_mut(self.index);
+        let range = range(bytes.len(), offset, buffer.len())?;
+        bytes[range].copy_from_slice(buffer);
+        Ok(())
+    }
+
+    /// Its size in pages of 64 KiB.
+    #[must_use]
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.data_size(store) as u64 / PAGE_BYTES
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn data_size(&self, store: impl AsContext) -> usize {
+        self.data(&store).len()
+    }
+
+    /// Grows it by `delta` pages; returns its size before, in pages.
+    ///
+    /// # Errors
+    ///
+    /// If its type, the store's limits or the machine refuse, or it is one of another store.
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Result<u64> {
+        let inner = store.as_context_mut().0;
+        inner.check(self.store, "the memory")?;
+        let grown = inner.enter().memory_grow(self.index, delta).map_err(host::error_of)?;
+        grown.ok_or_else(|| refused("grow a memory by", delta))
+    }
+}
+
+fn range(size: usize, start: usize, len: usize) -> Result<Range<usize>> {
+    let end = start.checked_add(len).filter(|end| *end <= size);
+    Ok(start..end.ok_or(TrapCode::MemoryOutOfBounds)?)
+}
+
+#[cold]
+fn refused(what: &str, pages: u64) -> Error {
+    Error::resource(format_args!(
+        "cannot {what} {pages} pages: its type, the store's limits or the machine refuse"
+    ))
+}

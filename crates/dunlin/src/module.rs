@@ -1,0 +1,361 @@
+//! Modules: loaded, indexed, validated, and asked about.
+
+use crate::config::ValidateMode;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+use dunlin_core::{ExternType, MemoryType, TableType};
+use dunlin_module::{Bytes, Feature, Invalid, Scratch};
+use dunlin_vm::ModuleCode;
+
+/// The first bytes of the binary format.
+const MAGIC: &[u8] = b"\0asm";
+
+/// A WebAssembly module, ready to be instantiated in any store of its engine. Cloning it gives another
+/// handle to the same.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, ErrorKind, Module};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, b"\0asm\x01\0\0\0")?;
+/// assert_eq!(module.exports().len(), 0);
+///
+/// // The text format is told apart by its first bytes.
+/// let module = Module::new(&engine, r#"(module $greeter (memory (export "memory") 1))"#)?;
+/// assert_eq!(module.name(), Some("greeter"));
+/// assert_eq!(module.exports().next().unwrap().name(), "memory");
+///
+/// let error = Module::new(&engine, b"\0asm\x01\0\0\0\xff").unwrap_err();
+/// assert_eq!((error.kind(), error.offset()), (ErrorKind::Invalid, Some(8)));
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Module {
+    engine: Engine,
+    code: Arc<ModuleCode>,
+}
+
+impl Module {
+    /// Loads a module: in the binary format, or in the text format if the feature `wat` is on.
+    ///
+    /// All function bodies are validated, unless the configuration says
+    /// [`ValidateMode::Lazy`]; nothing is compiled.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are malformed or invalid; [`Error::offset`] says where.
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self> {
+        let bytes = bytes.as_ref();
+        match text(bytes)? {
+            Some(binary) => Self::from_bytes(engine, Arc::new(binary)),
+            None => Self::from_bytes(engine, Arc::new(bytes.to_vec())),
+        }
+    }
+
+    /// Loads a module from a file, which is mapped rather than read if it is large.
+    ///
+    /// Bytes of the file that the module uses are made its own before they are looked at: writing to
+    /// the file meanwhile does no harm. Shortening it makes the process fault, as it does any program
+    /// that runs from a mapped file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`], and if the file cannot be read; the kind is then
+    /// [`Host`](crate::ErrorKind::Host), with the [`io::Error`](std::io::Error).
+    #[cfg(feature = "std")]
+    pub fn from_file(engine: &Engine, path: impl AsRef<std::path::Path>) -> Result<Self> {
+        let file = dunlin_vm::sys::MappedFile::open(path.as_ref())?;
+        match text(file.bytes())? {
+            Some(binary) => Self::from_bytes(engine, Arc::new(binary)),
+            None => Self::from_bytes(engine, Arc::new(file)),
+        }
+    }
+
+    /// Validates a module, bodies included, and keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`].
+    pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let bytes = bytes.as_ref();
+        let binary = match text(bytes)? {
+            Some(binary) => binary,
+            None => bytes.to_vec(),
+        };
+        let module = parse(engine, Arc::new(binary))?;
+        let mut scratch = Scratch::default();
+        for func in module.func_imports()..module.func_count() {
+            module.prepare(func, &mut scratch).map_err(Error::invalid)?;
+        }
+        Ok(())
+    }
+
+    fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
+        let module = parse(engine, bytes)?;
+        let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
+        if engine.config().validate == ValidateMode::Eager {
+            code.prepare_all().map_err(Error::invalid)?;
+        }
+        Ok(Self::from_code(engine, code))
+    }
+
+    pub(crate) fn from_code(engine: &Engine, code: Arc<ModuleCode>) -> Self {
+        Self { engine: engine.clone(), code }
+    }
+
+    pub(crate) fn code(&self) -> &Arc<ModuleCode> {
+        &self.code
+    }
+
+    /// The module's engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The module's name, from its `name` section.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.code.module().name()
+    }
+
+    /// Its imports, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        let module = self.code.module();
+        module.imports().iter().map(move |import| {
+            let (from, name) = module.import_names(import);
+            ImportType { module: from, name, ty: module.import_type(import) }
+        })
+    }
+
+    /// Its exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        let module = self.code.module();
+        module.exports().iter().map(move |export| ExportType {
+            name: module.export_name(export),
+            ty: module.extern_type(export.item),
+        })
+    }
+
+    /// The type of what is exported under `name`.
+    #[must_use]
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        let module = self.code.module();
+        module.export(name).map(|item| module.extern_type(item))
+    }
+
+    /// What the module consists of, for reports.
+    #[must_use]
+    pub fn info(&self) -> ModuleInfo<'_> {
+        ModuleInfo { module: self.code.module() }
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
+    refuse_component(bytes.bytes())?;
+    dunlin_module::Module::parse(bytes, engine.config().features).map_err(Error::invalid)
+}
+
+/// A component has the module's magic number, and a layer where a module's version ends.
+fn refuse_component(bytes: &[u8]) -> Result<()> {
+    if bytes.starts_with(MAGIC) && bytes.get(6..8) == Some(&[1, 0]) {
+        return Err(Error::invalid(Invalid::new("this is a component, not a core module", 6)));
+    }
+    Ok(())
+}
+
+/// The binary that a text stands for; `None` if it is binary already.
+#[cfg(feature = "wat")]
+fn text(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    // A beginning of the magic number is a truncated binary, not a text.
+    if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
+        return Ok(None);
+    }
+    if core::str::from_utf8(bytes).is_err() {
+        let message = "neither a binary module (no magic number) nor text (not UTF-8)";
+        return Err(Error::invalid(Invalid::new(message, 0)));
+    }
+    match wat::parse_bytes(bytes) {
+        Ok(binary) => Ok(Some(binary.into_owned())),
+        Err(error) => Err(Error::message(crate::ErrorKind::Invalid, error)),
+    }
+}
+
+/// Texts are not understood: what is not binary is refused by the parser.
+#[cfg(not(feature = "wat"))]
+#[allow(clippy::unnecessary_wraps, reason = "the same shape as with the text format")]
+fn text(_bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    Ok(None)
+}
+
+/// An import that a module asks for.
+#[derive(Clone, Debug)]
+pub struct ImportType<'m> {
+    module: &'m str,
+    name: &'m str,
+    ty: ExternType,
+}
+
+impl<'m> ImportType<'m> {
+    /// The first of its two names: whose it is.
+    #[must_use]
+    pub fn module(&self) -> &'m str {
+        self.module
+    }
+
+    /// The second of its two names.
+    #[must_use]
+    pub fn name(&self) -> &'m str {
+        self.name
+    }
+
+    /// What it must be.
+    #[must_use]
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}
+
+/// An export that a module's instances have.
+#[derive(Clone, Debug)]
+pub struct ExportType<'m> {
+    name: &'m str,
+    ty: ExternType,
+}
+
+impl<'m> ExportType<'m> {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'m str {
+        self.name
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}
+
+/// What a module consists of; see [`Module::info`].
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, Module};
+///
+/// let module = Module::new(&Engine::default(), r#"(module (memory 1) (func $f nop))"#)?;
+/// let info = module.info();
+/// assert_eq!(info.functions()[0].name.as_deref(), Some("f"));
+/// assert!(info.sections().iter().any(|section| section.name == "code"));
+/// assert_eq!(info.memories()[0].min, 1);
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ModuleInfo<'m> {
+    module: &'m dunlin_module::Module,
+}
+
+/// A section of a module's binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModuleSection {
+    /// Its number in the binary format; 0 for custom sections.
+    pub id: u8,
+    /// The custom section's name, or the specification's word for the section.
+    pub name: String,
+    /// Where its contents stand in the module.
+    pub range: Range<usize>,
+}
+
+/// A function of a module that has a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModuleFunction {
+    /// Its index, imports first.
+    pub index: u32,
+    /// Its name, from the `name` section, else that of an export.
+    pub name: Option<String>,
+    /// Where its body stands in the module, local declarations included.
+    pub offset: usize,
+    /// Bytes of its body.
+    pub bytes: usize,
+}
+
+impl ModuleInfo<'_> {
+    /// The sections, in order.
+    #[must_use]
+    pub fn sections(&self) -> Vec<ModuleSection> {
+        let section = |section: dunlin_module::SectionInfo| ModuleSection {
+            id: section.id,
+            name: section.name,
+            range: section.range,
+        };
+        self.module.sections().map(section).collect()
+    }
+
+    /// The functions that have bodies, in order.
+    #[must_use]
+    pub fn functions(&self) -> Vec<ModuleFunction> {
+        let names = self.module.func_names();
+        let function = |function: dunlin_module::FunctionInfo| ModuleFunction {
+            index: function.index,
+            name: names.get(&function.index).map(|name| (*name).to_owned()),
+            offset: function.offset,
+            bytes: function.bytes,
+        };
+        self.module.functions().map(function).collect()
+    }
+
+    /// The types of its memories, imports first.
+    #[must_use]
+    pub fn memories(&self) -> Vec<MemoryType> {
+        self.module.memories().to_vec()
+    }
+
+    /// The types of the tables that it defines.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableType> {
+        self.module.tables().iter().map(|table| table.ty).collect()
+    }
+
+    /// How many globals it defines.
+    #[must_use]
+    pub fn globals(&self) -> usize {
+        self.module.globals().len()
+    }
+
+    /// Whether it has a start function.
+    #[must_use]
+    pub fn has_start(&self) -> bool {
+        self.module.start().is_some()
+    }
+
+    /// The features without which the module is not valid; empty if it is not valid with all of them.
+    ///
+    /// It validates the module once for each feature.
+    #[must_use]
+    pub fn features_used(&self) -> Vec<Feature> {
+        self.module.features_used().map_or_else(|_| Vec::new(), |used| used.iter().collect())
+    }
+
+    /// Bytes of its binary.
+    #[must_use]
+    pub fn bytes_len(&self) -> usize {
+        self.module.bytes().len()
+    }
+}

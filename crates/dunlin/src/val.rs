@@ -1,0 +1,300 @@
+//! Values whose type is known at run time, and references to the host's own values.
+
+use crate::context::{AsContextMut, StoreContext};
+use crate::error::{Error, Result};
+use crate::func::Func;
+use alloc::boxed::Box;
+use core::any::Any;
+use core::fmt;
+use dunlin_core::{HeapType, RefType, V128, ValType};
+use dunlin_vm::context::GlobalCell;
+
+/// A value of WebAssembly with its type. Floats are bits, so that a NaN's payload stays what it is.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Val, ValType};
+///
+/// assert_eq!(Val::from(7_i32).ty(), ValType::I32);
+/// assert_eq!(Val::from(1.5_f64).f64(), Some(1.5));
+/// assert_eq!(Val::I64(1).i32(), None);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum Val {
+    /// A 32-bit integer.
+    I32(i32),
+    /// A 64-bit integer.
+    I64(i64),
+    /// The bits of a 32-bit float.
+    F32(u32),
+    /// The bits of a 64-bit float.
+    F64(u64),
+    /// A vector.
+    V128(V128),
+    /// A function, or null.
+    FuncRef(Option<Func>),
+    /// A value of the host, or null.
+    ExternRef(Option<ExternRef>),
+}
+
+impl Val {
+    /// The value that a local of this type begins with: zero, or null.
+    #[must_use]
+    pub const fn default_for(ty: ValType) -> Self {
+        match ty {
+            ValType::I32 => Self::I32(0),
+            ValType::I64 => Self::I64(0),
+            ValType::F32 => Self::F32(0),
+            ValType::F64 => Self::F64(0),
+            ValType::V128 => Self::V128(V128::from_bits(0)),
+            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Self::FuncRef(None),
+            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Self::ExternRef(None),
+        }
+    }
+
+    /// The type of this value; of a reference, the nullable one.
+    #[must_use]
+    pub const fn ty(&self) -> ValType {
+        match self {
+            Self::I32(_) => ValType::I32,
+            Self::I64(_) => ValType::I64,
+            Self::F32(_) => ValType::F32,
+            Self::F64(_) => ValType::F64,
+            Self::V128(_) => ValType::V128,
+            Self::FuncRef(_) => ValType::FUNCREF,
+            Self::ExternRef(_) => ValType::EXTERNREF,
+        }
+    }
+
+    /// The integer, if this is an `i32`.
+    #[must_use]
+    pub const fn i32(&self) -> Option<i32> {
+        match self {
+            Self::I32(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is an `i64`.
+    #[must_use]
+    pub const fn i64(&self) -> Option<i64> {
+        match self {
+            Self::I64(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is an `f32`.
+    #[must_use]
+    pub const fn f32(&self) -> Option<f32> {
+        match self {
+            Self::F32(bits) => Some(f32::from_bits(*bits)),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is an `f64`.
+    #[must_use]
+    pub const fn f64(&self) -> Option<f64> {
+        match self {
+            Self::F64(bits) => Some(f64::from_bits(*bits)),
+            _ => None,
+        }
+    }
+
+    /// The vector, if this is a `v128`.
+    #[must_use]
+    pub const fn v128(&self) -> Option<V128> {
+        match self {
+            Self::V128(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The reference, if this is a `funcref`; the inner `None` is null.
+    #[must_use]
+    pub const fn func_ref(&self) -> Option<Option<Func>> {
+        match self {
+            Self::FuncRef(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The reference, if this is an `externref`; the inner `None` is null.
+    #[must_use]
+    pub const fn extern_ref(&self) -> Option<Option<ExternRef>> {
+        match self {
+            Self::ExternRef(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Whether this value is one of type `ty`.
+    #[must_use]
+    pub fn matches(&self, ty: ValType) -> bool {
+        match ty {
+            ValType::Ref(RefType { nullable: false, heap }) => {
+                let non_null = !matches!(self, Self::FuncRef(None) | Self::ExternRef(None));
+                non_null && self.ty() == ValType::Ref(RefType { nullable: true, heap })
+            }
+            ty => self.ty() == ty,
+        }
+    }
+
+    /// This value as the store `store` keeps it, if it is of type `ty`: the first slot, and the second
+    /// of a vector.
+    pub(crate) fn to_cell(self, store: u64, ty: ValType, what: &str) -> Result<GlobalCell> {
+        if !self.matches(ty) {
+            return Err(self.mismatch(ty, what));
+        }
+        let reference = |of: u64, index: u32, kind: &str| match of == store {
+            true => Ok([index.into(), 0]),
+            false => Err(Error::other_store(kind)),
+        };
+        match self {
+            Self::I32(value) => Ok([u64::from(value.cast_unsigned()), 0]),
+            Self::I64(value) => Ok([value.cast_unsigned(), 0]),
+            Self::F32(bits) => Ok([bits.into(), 0]),
+            Self::F64(bits) => Ok([bits, 0]),
+            Self::V128(value) => Ok(value.halves().into()),
+            Self::FuncRef(None) | Self::ExternRef(None) => Ok([0; 2]),
+            Self::FuncRef(Some(func)) => reference(func.store, func.index, "the function"),
+            Self::ExternRef(Some(value)) => reference(value.store, value.index, "the host value"),
+        }
+    }
+
+    #[cold]
+    fn mismatch(self, ty: ValType, what: &str) -> Error {
+        let null = match self {
+            Self::FuncRef(None) | Self::ExternRef(None) => "null ",
+            _ => "",
+        };
+        let have = self.ty();
+        Error::usage(format_args!("{what} must be of type {ty}, but is {null}{have}"))
+    }
+
+    /// The value of type `ty` that the store `store` keeps like this.
+    pub(crate) fn from_cell(store: u64, ty: ValType, cell: GlobalCell) -> Self {
+        let low = cell[0];
+        match ty {
+            ValType::I32 => Self::I32((low as u32).cast_signed()),
+            ValType::I64 => Self::I64(low.cast_signed()),
+            ValType::F32 => Self::F32(low as u32),
+            ValType::F64 => Self::F64(low),
+            ValType::V128 => Self::V128(V128::from_halves(low, cell[1])),
+            ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
+                Self::FuncRef(Func::from_reference(store, low as u32))
+            }
+            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => {
+                Self::ExternRef(ExternRef::from_reference(store, low as u32))
+            }
+        }
+    }
+
+    /// Writes this value to the first of `slots`, or its first two.
+    pub(crate) fn write(
+        self,
+        store: u64,
+        ty: ValType,
+        what: &str,
+        slots: &mut [u64],
+    ) -> Result<()> {
+        let cell = self.to_cell(store, ty, what)?;
+        let count = ty.slots() as usize;
+        slots[..count].copy_from_slice(&cell[..count]);
+        Ok(())
+    }
+
+    /// Reads a value of type `ty` from the first of `slots`, or its first two.
+    pub(crate) fn read(store: u64, ty: ValType, slots: &[u64]) -> Self {
+        let high = if ty == ValType::V128 { slots[1] } else { 0 };
+        Self::from_cell(store, ty, [slots[0], high])
+    }
+}
+
+macro_rules! from {
+    ($($ty:ty, $value:ident => $made:expr;)*) => {$(
+        impl From<$ty> for Val {
+            fn from($value: $ty) -> Self {
+                $made
+            }
+        }
+    )*};
+}
+
+from! {
+    i32, value => Self::I32(value);
+    u32, value => Self::I32(value.cast_signed());
+    i64, value => Self::I64(value);
+    u64, value => Self::I64(value.cast_signed());
+    f32, value => Self::F32(value.to_bits());
+    f64, value => Self::F64(value.to_bits());
+    V128, value => Self::V128(value);
+    Func, value => Self::FuncRef(Some(value));
+    Option<Func>, value => Self::FuncRef(value);
+    ExternRef, value => Self::ExternRef(Some(value));
+    Option<ExternRef>, value => Self::ExternRef(value);
+}
+
+/// A reference to a value of the host, which guests pass around and cannot look into.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, ExternRef, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let reference = ExternRef::new(&mut store, String::from("hello"))?;
+/// let value = reference.data(&store)?;
+/// assert_eq!(value.downcast_ref::<String>().unwrap(), "hello");
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExternRef {
+    pub(crate) store: u64,
+    pub(crate) index: u32,
+}
+
+impl ExternRef {
+    /// Keeps `value` in the store, for as long as the store lives.
+    ///
+    /// # Errors
+    ///
+    /// If the store has as many values as references can number, 2^32 - 1.
+    pub fn new(
+        mut store: impl AsContextMut,
+        value: impl Any + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let inner = store.as_context_mut().0;
+        let index = inner.vm.create_value(Box::new(value));
+        if index == 0 {
+            return Err(Error::resource("the store has too many host values"));
+        }
+        Ok(Self { store: inner.id, index })
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// If it is one of another store.
+    pub fn data<'a, T: 'static>(
+        &self,
+        store: impl Into<StoreContext<'a, T>>,
+    ) -> Result<&'a (dyn Any + Send + Sync)> {
+        let inner = store.into().0;
+        inner.check(self.store, "the host value")?;
+        inner.vm.value(self.index).ok_or_else(|| Error::bug("a host value is gone"))
+    }
+
+    pub(crate) fn from_reference(store: u64, index: u32) -> Option<Self> {
+        (index != 0).then_some(Self { store, index })
+    }
+}
+
+impl fmt::Debug for ExternRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExternRef({}:{})", self.store, self.index)
+    }
+}
