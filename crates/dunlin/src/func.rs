@@ -16,6 +16,9 @@ use dunlin_vm::HostFn;
 /// Slots of an untyped call that are kept on the native stack; longer lists are allocated.
 const UNTYPED_SLOTS_INLINE: usize = 16;
 
+/// Values of an untyped call of the host that are kept on the native stack.
+const UNTYPED_VALUES_INLINE: usize = 8;
+
 /// Slots of a typed call that are cleared at little cost; longer lists take the largest array.
 const TYPED_SLOTS_SHORT: usize = 4;
 
@@ -84,37 +87,22 @@ fn call_untyped<T>(
 ) -> Result<()> {
     let store = caller.store_id();
     let params = ty.params().len();
-    let mut values = ValList::new(params + ty.results().len());
-    let (arguments, results) = values.as_mut().split_at_mut(params);
+    let len = params + ty.results().len();
+    let (mut short, mut long);
+    let values = if len <= UNTYPED_VALUES_INLINE {
+        short = [Val::I32(0); UNTYPED_VALUES_INLINE];
+        &mut short[..len]
+    } else {
+        long = alloc::vec![Val::I32(0); len];
+        &mut long[..]
+    };
+    let (arguments, results) = values.split_at_mut(params);
     read_all(store, ty.params(), slots, arguments);
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = Val::default_for(*ty);
     }
     func(caller, arguments, results)?;
     write_all(store, ty.results(), results, "result", slots)
-}
-
-/// Values of an untyped call of the host: a few on the native stack, or else on the heap.
-enum ValList {
-    Short([Val; UNTYPED_SLOTS_INLINE], usize),
-    Long(alloc::vec::Vec<Val>),
-}
-
-impl ValList {
-    fn new(len: usize) -> Self {
-        if len <= UNTYPED_SLOTS_INLINE {
-            Self::Short([Val::I32(0); UNTYPED_SLOTS_INLINE], len)
-        } else {
-            Self::Long(alloc::vec![Val::I32(0); len])
-        }
-    }
-
-    fn as_mut(&mut self) -> &mut [Val] {
-        match self {
-            Self::Short(values, len) => &mut values[..*len],
-            Self::Long(values) => values,
-        }
-    }
 }
 
 fn read_all(store: u64, types: &[ValType], slots: &[u64], values: &mut [Val]) {

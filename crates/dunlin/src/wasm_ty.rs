@@ -221,7 +221,12 @@ macro_rules! lists {
     ($(($($ty:ident)*))*) => {$(
         impl<$($ty: WasmTy),*> Sealed for ($($ty,)*) {}
 
-        #[allow(non_snake_case, unused, reason = "one macro makes the list of every length")]
+        #[allow(
+            non_snake_case,
+            unused,
+            clippy::unused_unit,
+            reason = "one macro makes the list of every length, the empty one too"
+        )]
         impl<$($ty: WasmTy),*> WasmParams for ($($ty,)*) {
             const TYPES: &'static [ValType] = &[$($ty::TYPE),*];
             const SLOTS: usize = 0 $(+ <$ty as WasmTy>::SLOTS)*;
