@@ -3,7 +3,8 @@
 //!
 //! A macro `for_each_…_operator!(callback)` calls `callback! { rows }`; with further tokens,
 //! `for_each_…_operator!(callback, tokens…)`, it calls `callback! { tokens… rows }`. The callback is a
-//! path, and rows of one macro have one shape:
+//! path; the macros can stand where items, statements or expressions do. Rows of one macro have one
+//! shape:
 //!
 //! | macro | prefix | row |
 //! |---|---|---|

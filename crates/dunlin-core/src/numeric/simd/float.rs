@@ -26,7 +26,7 @@ macro_rules! float_vectors {
                 }
             )*
             $(
-                /// Each pair of lanes as the scalar operator: all ones where it holds, otherwise zero.
+                /// Each pair of lanes as the scalar operator: all ones where it holds, zero in others.
                 fn $compare(lhs: V128, rhs: V128) -> V128 {
                     zip::<$float, $bits, $count>(lhs, rhs, |lhs, rhs| {
                         if scalar::$scalar_compare(lhs, rhs) != 0 { $bits::MAX } else { 0 }
@@ -35,11 +35,13 @@ macro_rules! float_vectors {
             )*
             /// The second lane where it is less than the first, otherwise the first.
             fn $pmin(lhs: V128, rhs: V128) -> V128 {
-                zip::<$float, $float, $count>(lhs, rhs, |lhs, rhs| if rhs < lhs { rhs } else { lhs })
+                let select = |lhs, rhs| if rhs < lhs { rhs } else { lhs };
+                zip::<$float, $float, $count>(lhs, rhs, select)
             }
             /// The second lane where the first is less than it, otherwise the first.
             fn $pmax(lhs: V128, rhs: V128) -> V128 {
-                zip::<$float, $float, $count>(lhs, rhs, |lhs, rhs| if lhs < rhs { rhs } else { lhs })
+                let select = |lhs, rhs| if lhs < rhs { rhs } else { lhs };
+                zip::<$float, $float, $count>(lhs, rhs, select)
             }
         }
     };
@@ -55,7 +57,8 @@ float_vectors! { f32 u32 4:
         f32x4_min f32_min f32x4_max f32_max
     }
     compare {
-        f32x4_eq f32_eq f32x4_ne f32_ne f32x4_lt f32_lt f32x4_gt f32_gt f32x4_le f32_le f32x4_ge f32_ge
+        f32x4_eq f32_eq f32x4_ne f32_ne f32x4_lt f32_lt f32x4_gt f32_gt f32x4_le f32_le
+        f32x4_ge f32_ge
     }
     f32x4_pmin f32x4_pmax
 }
@@ -69,7 +72,8 @@ float_vectors! { f64 u64 2:
         f64x2_min f64_min f64x2_max f64_max
     }
     compare {
-        f64x2_eq f64_eq f64x2_ne f64_ne f64x2_lt f64_lt f64x2_gt f64_gt f64x2_le f64_le f64x2_ge f64_ge
+        f64x2_eq f64_eq f64x2_ne f64_ne f64x2_lt f64_lt f64x2_gt f64_gt f64x2_le f64_le
+        f64x2_ge f64_ge
     }
     f64x2_pmin f64x2_pmax
 }

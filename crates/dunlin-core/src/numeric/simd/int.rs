@@ -47,8 +47,8 @@ macro_rules! integer_vectors {
             }
             /// Whether no lane is zero.
             fn $all_true(vector: V128) -> i32 {
-                let zero = <[$int; $count]>::from(vector).into_iter().fold(false, |zero, lane| zero | (lane == 0));
-                i32::from(!zero)
+                let lanes = <[$int; $count]>::from(vector);
+                i32::from(!lanes.into_iter().fold(false, |zero, lane| zero | (lane == 0)))
             }
         }
     };
@@ -221,12 +221,14 @@ pure! {
     /// The sign bits of the lanes, lane 0 lowest.
     fn i8x16_bitmask(vector: V128) -> i32 {
         let (low, high) = vector.halves();
-        gather_signs(low, 8, 0x0102_0408_1020_4080) | gather_signs(high, 8, 0x0102_0408_1020_4080) << 8
+        let gather = |half| gather_signs(half, 8, 0x0102_0408_1020_4080);
+        gather(low) | (gather(high) << 8)
     }
     /// The sign bits of the lanes, lane 0 lowest.
     fn i16x8_bitmask(vector: V128) -> i32 {
         let (low, high) = vector.halves();
-        gather_signs(low, 16, 0x0001_0002_0004_0008) | gather_signs(high, 16, 0x0001_0002_0004_0008) << 4
+        let gather = |half| gather_signs(half, 16, 0x0001_0002_0004_0008);
+        gather(low) | (gather(high) << 4)
     }
     /// The sign bits of the lanes, lane 0 lowest.
     fn i32x4_bitmask(vector: V128) -> i32 {

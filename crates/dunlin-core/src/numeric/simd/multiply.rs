@@ -16,26 +16,34 @@ macro_rules! widening {
     ) => {
         pure! {
             /// The low half of the lanes, widened.
-            fn $extend_low(vector: V128) -> V128 { widening!(@half vector, LOW, $narrow $narrow_count $wide $count).into() }
+            fn $extend_low(vector: V128) -> V128 {
+                widening!(@half vector, LOW, $narrow $narrow_count $wide $count)
+            }
             /// The high half of the lanes, widened.
-            fn $extend_high(vector: V128) -> V128 { widening!(@half vector, HIGH, $narrow $narrow_count $wide $count).into() }
+            fn $extend_high(vector: V128) -> V128 {
+                widening!(@half vector, HIGH, $narrow $narrow_count $wide $count)
+            }
             /// Exact products of the low halves.
             fn $extmul_low(lhs: V128, rhs: V128) -> V128 {
-                zip::<$wide, $wide, $count>($extend_low(lhs), $extend_low(rhs), $wide::wrapping_mul)
+                let (lhs, rhs) = ($extend_low(lhs), $extend_low(rhs));
+                zip::<$wide, $wide, $count>(lhs, rhs, $wide::wrapping_mul)
             }
             /// Exact products of the high halves.
             fn $extmul_high(lhs: V128, rhs: V128) -> V128 {
-                zip::<$wide, $wide, $count>($extend_high(lhs), $extend_high(rhs), $wide::wrapping_mul)
+                let (lhs, rhs) = ($extend_high(lhs), $extend_high(rhs));
+                zip::<$wide, $wide, $count>(lhs, rhs, $wide::wrapping_mul)
             }
         }
     };
-    (@half $vector:ident, $half:ident, $narrow:ident $narrow_count:literal $wide:ident $count:literal) => {{
+    (@half $vector:ident, $half:ident,
+     $narrow:ident $narrow_count:literal $wide:ident $count:literal
+    ) => {{
         let lanes = <[$narrow; $narrow_count]>::from($vector);
         let mut wide = [0; $count];
         for (wide, &lane) in wide.iter_mut().zip(&lanes[$half * $count..]) {
             *wide = $wide::from(lane);
         }
-        wide
+        V128::from(wide)
     }};
 }
 
@@ -92,15 +100,17 @@ pairwise_sums! {
 macro_rules! narrowings {
     ($($wide:ident $count:literal -> $narrow:ident $narrow_count:literal: $name:ident;)*) => {
         pure! {$(
-            /// The signed lanes of the first operand, then of the second, saturated to half the width.
+            /// The signed lanes of the first operand, then of the second, saturated to half the
+            /// width.
             fn $name(lhs: V128, rhs: V128) -> V128 {
                 let (lhs, rhs) = (<[$wide; $count]>::from(lhs), <[$wide; $count]>::from(rhs));
                 let mut wide = [0; $narrow_count];
                 wide[..$count].copy_from_slice(&lhs);
                 wide[$count..].copy_from_slice(&rhs);
+                let (low, high) = ($wide::from($narrow::MIN), $wide::from($narrow::MAX));
                 let mut narrow = [0; $narrow_count];
                 for (narrow, lane) in narrow.iter_mut().zip(wide) {
-                    *narrow = lane.clamp($wide::from($narrow::MIN), $wide::from($narrow::MAX)) as $narrow;
+                    *narrow = lane.clamp(low, high) as $narrow;
                 }
                 narrow.into()
             }
