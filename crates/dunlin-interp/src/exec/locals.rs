@@ -110,23 +110,21 @@ slotted! {
 
     /// `local.get` of a vector.
     SlotGetV128: |r, slot| {
-        let (low, high) = (r.local(slot), r.local(slot + 1));
-        r.push(low);
-        r.push(high);
+        let value = r.local_v128(slot);
+        r.push_v128(value);
     }
 
     /// `local.set` of a vector.
     SlotSetV128: |r, slot| {
-        let (low, high) = (r.below(1), r.top());
-        r.set_local(slot, low);
-        r.set_local(slot + 1, high);
-        r.drop_slots(2);
+        let value = r.pop_v128();
+        r.set_local_v128(slot, value);
     }
 
     /// `local.tee` of a vector.
     SlotTeeV128: |r, slot| {
-        r.set_local(slot, r.below(1));
-        r.set_local(slot + 1, r.top());
+        let value = r.pop_v128();
+        r.set_local_v128(slot, value);
+        r.push_v128(value);
     }
 }
 

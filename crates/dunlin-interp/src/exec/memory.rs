@@ -30,13 +30,16 @@ impl<A: Access> Op for Quick<A> {
     const COST: u8 = 1;
 
     #[inline(always)]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+    fn run<M: Mode>(r: Regs) -> Step<M> {
         let argument = r.peek2();
-        if argument & UNUSUAL != 0 {
-            return Step::Go(handler::<Slow<A>, M>(), r);
+        if argument & UNUSUAL == 0 {
+            let offset = (argument >> 8).into();
+            if let Some(place) = r.place0(r.under_top(A::ABOVE), offset, A::BYTES) {
+                return access::<A, M>(r, place, 2);
+            }
         }
-        r.skip(2);
-        finish0::<A, M>(r, (argument >> 8).into())
+        // Also where the access is out of bounds: another way out would cost registers.
+        Step::Go(handler::<Slow<A>, M>(), r)
     }
 }
 
@@ -45,35 +48,33 @@ struct Slow<A>(PhantomData<A>);
 
 impl<A: Access> Op for Slow<A> {
     #[inline(always)]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        // An offset of one byte comes here only with an unusual alignment, so that two bytes of offset
-        // and the next operator make four.
-        let argument = r.peek4();
-        if argument & 0x80C0 != 0x8000 {
-            return Step::Go(handler::<Indexed<A>, M>(), r);
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        // The alignment, the first byte of the offset and the next operator are three bytes; a fourth
+        // is there if the offset has a second one.
+        if r.peek2() & UNUSUAL == 0x8000 {
+            let argument = r.peek4();
+            let low = argument >> 8 & 0x7F | argument >> 9 & 0x3F80;
+            let (offset, bytes) = if argument & 0x80_0000 == 0 {
+                (low, 3)
+            } else {
+                (low | argument >> 10 & 0x1F_C000, 4)
+            };
+            if argument & 0x8080_0000 != 0x8080_0000
+                && let Some(place) = r.place0(r.under_top(A::ABOVE), offset.into(), A::BYTES)
+            {
+                return access::<A, M>(r, place, bytes);
+            }
         }
-        let low = argument >> 8 & 0x7F | argument >> 9 & 0x3F80;
-        if argument & 0x80_0000 == 0 {
-            r.skip(3);
-            return finish0::<A, M>(r, low);
-        }
-        if argument & 0x8000_0000 != 0 {
-            return Step::Go(handler::<Indexed<A>, M>(), r);
-        }
-        r.skip(4);
-        finish0::<A, M>(r, low | argument >> 10 & 0x1F_C000)
+        Step::Go(handler::<Indexed<A>, M>(), r)
     }
 }
 
+/// Performs an access behind a memory argument of `bytes` bytes.
 #[inline(always)]
-fn finish0<A: Access, M: Mode>(mut r: Regs, offset: u32) -> Step<M> {
-    match r.place0(r.under_top(A::ABOVE), offset.into(), A::BYTES) {
-        Some(place) => {
-            A::access(&mut r, place);
-            Step::Next(r)
-        }
-        None => r.raise(TrapCode::MemoryOutOfBounds),
-    }
+fn access<A: Access, M: Mode>(mut r: Regs, place: Place, bytes: usize) -> Step<M> {
+    r.skip(bytes);
+    A::access(&mut r, place);
+    Step::Next(r)
 }
 
 /// The bit of the alignment that says that a memory index follows.

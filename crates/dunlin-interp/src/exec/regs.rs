@@ -286,20 +286,25 @@ impl Regs {
     }
 
     /// Pops a vector: two slots.
+    ///
+    /// The upper half of a vector in the top is in its slot as well: [`push_v128`](Self::push_v128) and
+    /// whatever reads the top from memory see to that, and nothing else makes a vector the top.
     #[inline(always)]
     pub(crate) fn pop_v128(&mut self) -> V128 {
-        let high = self.top;
-        let low = self.below(1);
+        // SAFETY: validated: a vector is on top. A `V128` may lie at any address.
+        let value = unsafe { self.sp.sub(1).cast::<V128>().read() };
         self.drop_slots(2);
-        V128::from_halves(low, high)
+        value
     }
 
     /// Pushes a vector: two slots.
     #[inline(always)]
     pub(crate) fn push_v128(&mut self, value: V128) {
-        let (low, high) = value.halves();
-        self.push(low);
-        self.push(high);
+        self.spill();
+        // SAFETY: validated: the frame has slots for every operand.
+        unsafe { self.sp.add(1).cast::<V128>().write(value) };
+        self.sp = self.sp.wrapping_add(2);
+        self.reload();
     }
 
     /// Writes the top to its slot.
@@ -353,21 +358,30 @@ impl Regs {
         unsafe { self.global_cell(index).write(value) };
     }
 
+    /// A vector in the locals.
+    #[inline(always)]
+    pub(crate) fn local_v128(&self, slot: u32) -> V128 {
+        // SAFETY: validated: the local exists and has two slots.
+        unsafe { self.fp.add(slot as usize).cast::<V128>().read() }
+    }
+
+    /// Writes a vector in the locals.
+    #[inline(always)]
+    pub(crate) fn set_local_v128(&mut self, slot: u32, value: V128) {
+        // SAFETY: validated: the local exists and has two slots.
+        unsafe { self.fp.add(slot as usize).cast::<V128>().write(value) };
+    }
+
     /// A global that holds a vector.
     pub(crate) fn global_v128(&self, index: u32) -> V128 {
-        let cell = self.global_cell(index);
         // SAFETY: as in `global`; a cell has two slots.
-        unsafe { V128::from_halves(cell.read(), cell.add(1).read()) }
+        unsafe { self.global_cell(index).cast::<V128>().read() }
     }
 
     /// Writes a global that holds a vector.
     pub(crate) fn set_global_v128(&mut self, index: u32, value: V128) {
-        let (low, high) = value.halves();
-        let cell = self.global_cell(index);
         // SAFETY: as in `global_v128`.
-        unsafe { cell.write(low) };
-        // SAFETY: as in `global_v128`.
-        unsafe { cell.add(1).write(high) };
+        unsafe { self.global_cell(index).cast::<V128>().write(value) };
     }
 
     // Side table and branches.
@@ -403,31 +417,21 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn branch<M: Mode>(mut self) -> Step<M> {
         let word = self.side_peek();
-        if word >> 48 != 0 {
+        if word >> 48 != 0 || self.must_stop(word) {
             return Step::Go(handler::<DroppingBranch, M>(), self);
         }
         let branch = Branch::unpack(word);
         self.ip = self.ip.wrapping_offset(branch.dip as isize);
         self.stp = self.stp.wrapping_offset(branch.dstp as isize);
-        if branch.dip < 0 { self.poll() } else { Step::Next(self) }
-    }
-
-    /// Goes on, unless something wants the guest to stop.
-    #[inline(always)]
-    fn poll<M: Mode>(self) -> Step<M> {
-        // SAFETY: the context, its store's context and the store's interrupts are alive.
-        let limit = unsafe { (*(*(*self.cx).store).interrupts).limit() };
-        if self.sp as usize >= limit {
-            return Step::Go(handler::<Interrupted, M>(), self);
-        }
         Step::Next(self)
     }
 
     /// A branch that keeps at most one slot, and whose word is no escape.
     #[inline(always)]
     fn branch_dropping<M: Mode>(mut self) -> Step<M> {
-        let branch = Branch::unpack(self.side_peek());
-        if branch.vals > 1 || u64::from(branch.pops) == ESCAPE_POPS {
+        let word = self.side_peek();
+        let branch = Branch::unpack(word);
+        if branch.vals > 1 || u64::from(branch.pops) == ESCAPE_POPS || self.must_stop(word) {
             return Step::Go(handler::<MovingBranch, M>(), self);
         }
         self.ip = self.ip.wrapping_offset(branch.dip as isize);
@@ -436,7 +440,21 @@ impl Regs {
         if branch.vals == 0 {
             self.reload();
         }
-        if branch.dip < 0 { self.poll() } else { Step::Next(self) }
+        Step::Next(self)
+    }
+
+    /// Whether a branch goes backwards and something wants the guest to stop.
+    #[inline(always)]
+    fn must_stop(&self, word: u64) -> bool {
+        (word as i32) < 0 && self.is_beyond_limit()
+    }
+
+    /// Whether the stack is exhausted, or something wants the guest to stop.
+    #[inline(always)]
+    fn is_beyond_limit(&self) -> bool {
+        // SAFETY: the context, its store's context and the store's interrupts are alive.
+        let limit = unsafe { (*(*(*self.cx).store).interrupts).limit() };
+        self.sp as usize >= limit
     }
 
     /// Any branch; says whether it goes backwards.
@@ -655,19 +673,12 @@ impl Regs {
         back: Back,
     ) -> Self {
         let mut slot = fp.wrapping_add(params);
-        let first = slot;
-        // The count is read in each round: a loop whose length the compiler knows becomes a call of
-        // `memset` or is unrolled, and both cost every call saved registers.
-        let zeros = || {
-            // SAFETY: the record is alive; the field is not written once its function is prepared.
-            unsafe { entry.zeros.as_ptr().read_volatile() as usize }
-        };
-        while slot < first.wrapping_add(zeros()) {
+        let record = slot.wrapping_add(entry.zeros.load(Ordering::Relaxed) as usize);
+        while slot != record {
             // SAFETY: the caller has checked that the frame lies within the stack.
             unsafe { slot.write(0) };
-            slot = slot.wrapping_add(1);
+            slot = opaque(slot.wrapping_add(1));
         }
-        let record = slot;
         let words = [
             back.ip.expose_provenance() as u64,
             back.fp.expose_provenance() as u64,
@@ -817,6 +828,23 @@ impl Regs {
     }
 }
 
+/// The same pointer, of which the optimiser knows nothing: a loop whose length it knows becomes a call
+/// of `memset` or is unrolled, and both would cost every call saved registers.
+#[inline(always)]
+fn opaque(pointer: *mut u64) -> *mut u64 {
+    #[cfg(dunlin_dispatch = "tail")]
+    {
+        let mut pointer = pointer;
+        // SAFETY: the template is a comment.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(reg) pointer, options(nomem, nostack, preserves_flags));
+        }
+        pointer
+    }
+    #[cfg(dunlin_dispatch = "loop")]
+    pointer
+}
+
 /// Where an activation returns to.
 #[derive(Clone, Copy)]
 pub(crate) struct Back {
@@ -862,7 +890,10 @@ pub(crate) struct MovingBranch;
 impl Op for MovingBranch {
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let (r, backwards) = r.branch_moving();
-        if backwards { r.poll() } else { Step::Next(r) }
+        if backwards && r.is_beyond_limit() {
+            return Step::Go(handler::<Interrupted, M>(), r);
+        }
+        Step::Next(r)
     }
 }
 
