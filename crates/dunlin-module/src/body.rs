@@ -555,7 +555,6 @@ macro_rules! after_simd {
     };
 }
 
-#[expect(clippy::clone_on_copy, reason = "the rows do not say which immediates are `Copy`")]
 impl<'a> VisitOperator<'a> for Body<'_> {
     type Output = wasmparser::Result<()>;
 

@@ -86,8 +86,7 @@ pub(crate) struct Instance {
     cx: Owned<VmContext>,
     code: Arc<ModuleCode>,
     imports: Box<[u32]>,
-    /// The arrays that the context points to.
-    _arrays: (Box<[*mut GlobalCell]>, Box<[*mut TableDef]>, Box<[*mut MemoryDef]>),
+    _arrays: Arrays,
     globals: Box<[u32]>,
     tables: Box<[u32]>,
     memories: Box<[u32]>,
@@ -141,6 +140,13 @@ impl Instance {
     pub(crate) fn is_data_dropped(&self, index: u32) -> bool {
         self.data_dropped[index as usize]
     }
+}
+
+/// The arrays that a context points to.
+struct Arrays {
+    _globals: Box<[*mut GlobalCell]>,
+    _tables: Box<[*mut TableDef]>,
+    _memories: Box<[*mut MemoryDef]>,
 }
 
 /// Indices in the store, by kind, imports first.
@@ -305,7 +311,7 @@ impl Store {
             cx,
             code: code.clone(),
             imports,
-            _arrays: (global_cells, table_defs, memory_defs),
+            _arrays: Arrays { _globals: global_cells, _tables: table_defs, _memories: memory_defs },
             globals: core::mem::take(&mut spaces.globals).into(),
             tables: core::mem::take(&mut spaces.tables).into(),
             memories: core::mem::take(&mut spaces.memories).into(),

@@ -52,6 +52,10 @@ macro_rules! running {
         /// # Safety
         ///
         /// `cx` is the context of a running instance, and indices are valid for its module.
+        ///
+        /// # Errors
+        ///
+        /// Where the operator can fail: its trap, or a failure of the host's that the store has noted.
         pub unsafe fn $name(cx: *mut VmContext $(, $arg: $ty)*) -> $ret {
             // SAFETY: the caller's promise.
             let ($store, $instance) = unsafe { (store(cx), (*cx).instance) };
