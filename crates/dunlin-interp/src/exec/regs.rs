@@ -692,6 +692,8 @@ impl Regs {
         self.fp = fp;
         self.sp = record.wrapping_add(RECORD - 1);
         self.cx = cx;
+        // The operand stack is empty. A value of its own frees the register that holds the top.
+        self.top = 0;
         self
     }
 
