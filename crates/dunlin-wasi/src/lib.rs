@@ -2,7 +2,7 @@
 //! the older name `wasi_unstable`, over a sandbox of capabilities.
 //!
 //! What it does: [`WasiCtx`] holds what one guest was granted; [`preview1`] holds one short function
-//! for each WASI function, over a [`WasiCtx`] and the guest's memory alone; `add_to_linker` makes
+//! for each WASI function, over a [`WasiCtx`] and the guest's memory alone; [`add_to_linker`] makes
 //! host functions of them from one table of rows.
 //!
 //! Invariants:
@@ -22,6 +22,7 @@ mod ctx;
 pub mod errno;
 mod exit;
 pub mod limits;
+mod link;
 pub mod memory;
 pub mod preview1;
 pub mod random;
@@ -34,5 +35,6 @@ pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::ExitCode;
 pub use limits::Limits;
+pub use link::add_to_linker;
 pub use memory::GuestMemory;
 pub use stdio::{Input, InputPipe, Output, OutputPipe};

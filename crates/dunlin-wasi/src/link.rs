@@ -73,16 +73,28 @@ fn call<T>(
 
 /// The core type of a parameter.
 macro_rules! core_type {
-    (u32) => { i32 };
-    (u64) => { i64 };
-    (i64) => { i64 };
+    (u32) => {
+        i32
+    };
+    (u64) => {
+        i64
+    };
+    (i64) => {
+        i64
+    };
 }
 
 /// A parameter, from its core type.
 macro_rules! from_core {
-    (u32, $value:ident) => { $value.cast_unsigned() };
-    (u64, $value:ident) => { $value.cast_unsigned() };
-    (i64, $value:ident) => { $value };
+    (u32, $value:ident) => {
+        $value.cast_unsigned()
+    };
+    (u64, $value:ident) => {
+        $value.cast_unsigned()
+    };
+    (i64, $value:ident) => {
+        $value
+    };
 }
 
 /// Calls a handler; those of `both` are the same in both revisions.

@@ -4,7 +4,7 @@
 //! could wait for someone else is preceded by a wait in slices, so that the embedder's interrupt is
 //! seen; what does not have the right to read or write is `BADF`, as POSIX has it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::time::Duration;
 
 use super::Result;
@@ -93,9 +93,10 @@ pub fn fd_write(
     memory.region(nwritten, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
     let waits = Waits { interrupt, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
+    let appends = descriptor.flags.contains(FdFlags::APPEND);
     let count = match &mut descriptor.kind {
         Kind::Output(output) => write_output(output, memory, &regions)?,
-        Kind::File(file) => write_file(file, memory, &regions, waits)?,
+        Kind::File(file) => write_file(file, memory, &regions, waits, appends)?,
         Kind::Input(_) | Kind::Dir(_) => return Err(Errno::Badf),
     };
     memory.write_u32(nwritten, count)
@@ -228,6 +229,7 @@ fn write_file(
     memory: &GuestMemory<'_>,
     regions: &[Region],
     waits: Waits<'_>,
+    appends: bool,
 ) -> Result<u32> {
     let slices = memory.io_slices(regions);
     if slices.is_empty() {
@@ -237,7 +239,7 @@ fn write_file(
         if file.filetype != FileType::RegularFile {
             waits.until_ready(Waitable::file(&file.file), Direction::Write)?;
         }
-        match (&file.file).write_vectored(&slices) {
+        match crate::sys::write_file(&file.file, &slices, appends) {
             Ok(count) => return u32::try_from(count).map_err(|_| Errno::Overflow),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !waits.nonblock => {}
             Err(error) => return Err(error.into()),

@@ -1,7 +1,8 @@
-//! Everywhere else: the same functions from `std` alone, each saying what is lost.
+//! Everywhere else: the same functions from `std` alone, each saying what is lost. A loop of links is
+//! refused here too, but told as `IO`: `std` has no stable name for it.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
 use std::marker::PhantomData;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -34,9 +35,9 @@ pub(crate) fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result
     result
 }
 
-/// Append mode cannot be changed after opening here.
-pub(crate) fn set_append(_: &File, append: bool) -> io::Result<()> {
-    if append { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
+/// The system is not told: [`write_file`] goes to the end itself.
+pub(crate) fn set_append(_: &File, _: bool) -> io::Result<()> {
+    Ok(())
 }
 
 /// Advice is only advice, and is ignored.
@@ -94,4 +95,17 @@ pub(crate) fn wait(
 /// Reads from a file as a stream.
 pub(crate) fn read_file(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     file.read(buffer)
+}
+
+/// Writes to a file as a stream, at its end if it is appended to; not one step for others who share
+/// the file.
+pub(crate) fn write_file(
+    mut file: &File,
+    slices: &[IoSlice<'_>],
+    appends: bool,
+) -> io::Result<usize> {
+    if appends {
+        file.seek(SeekFrom::End(0))?;
+    }
+    file.write_vectored(slices)
 }

@@ -1,7 +1,7 @@
 //! Unix: positioned reads, status flags, advice, allocation and readiness, through `rustix`.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
@@ -171,4 +171,13 @@ fn readiness((stream, direction): (Waitable<'_>, Direction), polled: &PollFd<'_>
 /// Reads from a file as a stream.
 pub(crate) fn read_file(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     file.read(buffer)
+}
+
+/// Writes to a file as a stream; the system itself knows whether it is appended to.
+pub(crate) fn write_file(
+    mut file: &File,
+    slices: &[IoSlice<'_>],
+    _appends: bool,
+) -> io::Result<usize> {
+    file.write_vectored(slices)
 }

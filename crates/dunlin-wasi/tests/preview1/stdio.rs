@@ -118,3 +118,19 @@ fn several_buffers_are_filled_and_emptied_in_turn() {
     assert_eq!(guest.call(|ctx, memory| preview1::fd_write(ctx, memory, 1, list, 3, 64)), Ok(()));
     assert_eq!((guest.u32_at(64), out.contents()), (5, b"abcde".to_vec()));
 }
+
+#[test]
+fn a_context_goes_to_any_thread() {
+    fn sent<T: Send>(value: T) -> T {
+        value
+    }
+    let mut builder = WasiCtx::builder();
+    builder.stdin(Input::Reader(Box::new(std::io::empty()))).random_seed(1);
+    let mut ctx = sent(builder.build().expect("a context"));
+    ctx.set_interrupt(|| false);
+    let ended = std::thread::spawn(move || {
+        let mut bytes = [0_u8; 8];
+        preview1::sched_yield(&mut ctx, &mut dunlin_wasi::GuestMemory::new(&mut bytes))
+    });
+    assert_eq!(ended.join().expect("no panic"), Ok(()));
+}
