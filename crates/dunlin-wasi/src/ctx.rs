@@ -75,6 +75,11 @@ impl std::error::Error for BuildError {
 pub(crate) struct Interrupt(Option<Box<dyn Fn() -> bool + Send + Sync>>);
 
 impl Interrupt {
+    /// Whether the embedder is asked at all.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Fails if the embedder wants the guest back.
     pub(crate) fn check(&self) -> Result<(), Errno> {
         match &self.0 {
@@ -126,7 +131,7 @@ impl WasiCtx {
         WasiCtxBuilder::new()
     }
 
-    /// Sets what is asked while the guest sleeps or waits for input: true ends the wait with `INTR`.
+    /// Sets what is asked while the guest sleeps or waits for a stream: true ends the wait with `INTR`.
     /// It is asked at least every [`WAIT_SLICE_MILLISECONDS_MAX`] milliseconds.
     ///
     /// [`WAIT_SLICE_MILLISECONDS_MAX`]: crate::limits::WAIT_SLICE_MILLISECONDS_MAX

@@ -11,8 +11,9 @@
 //! 2. Nothing under a read-only directory is changed, also not by way of another directory.
 //! 3. No argument of a guest panics, allocates beyond what its memory justifies, or keeps the host's
 //!    thread longer than one slice of a wait after the embedder's interrupt. The exceptions are the
-//!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited standard
-//!    input on systems without a readiness call, where a read waits as long as it waits.
+//!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited streams on
+//!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
+//!    waited for.
 //!
 //! What it does not know: HTTP, sockets (every `sock_*` says so), and the command line.
 #![forbid(unsafe_code)]

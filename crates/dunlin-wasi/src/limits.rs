@@ -7,6 +7,10 @@
 /// this often while a guest sleeps or waits for input.
 pub const WAIT_SLICE_MILLISECONDS_MAX: u64 = 10;
 
+/// How many bytes go to an inherited output that was found ready: POSIX lets no pipe that is ready hold
+/// a writer of so few (`PIPE_BUF` on Linux), so that the embedder's interrupt is seen between them.
+pub const READY_WRITE_BYTES_MAX: usize = 4096;
+
 /// How many random bytes are drawn between two looks at the embedder's interrupt.
 pub const RANDOM_CHUNK_BYTES_MAX: usize = 1 << 20;
 

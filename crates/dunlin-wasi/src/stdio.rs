@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::errno::Errno;
+use crate::sys::Waitable;
 use crate::types::FileType;
 
 /// What a guest reads as its standard input.
@@ -48,9 +49,12 @@ impl Input {
         }
     }
 
-    /// Whether a read can wait for the host, so that it must be waited for in slices first.
-    pub(crate) fn can_wait(&self) -> bool {
-        matches!(self, Input::Inherit)
+    /// The host's stream, where a read can wait for the host.
+    pub(crate) fn waitable(&self) -> Option<Waitable<'static>> {
+        match self {
+            Input::Inherit => Some(Waitable::stdin()),
+            _ => None,
+        }
     }
 
     /// Reads once.
@@ -111,28 +115,33 @@ impl Output {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         match self {
             Output::Null => Ok(bytes.len()),
-            Output::Stdout => write_whole(&mut io::stdout().lock(), bytes),
-            Output::Stderr => write_whole(&mut io::stderr().lock(), bytes),
+            Output::Stdout => Ok(crate::sys::write_stdout(bytes)?),
+            Output::Stderr => Ok(crate::sys::write_stderr(bytes)?),
             Output::File(file) => Ok(file.write(bytes)?),
             Output::Pipe(pipe) => pipe.write(bytes),
-            Output::Writer(writer) => write_whole(writer.as_mut(), bytes),
+            Output::Writer(writer) => {
+                writer.write_all(bytes)?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    /// The host's stream, where a write can wait for the host.
+    pub(crate) fn waitable(&self) -> Option<Waitable<'static>> {
+        match self {
+            Output::Stdout => Some(Waitable::stdout()),
+            Output::Stderr => Some(Waitable::stderr()),
+            _ => None,
         }
     }
 
     /// Hands on what is still held here.
     pub(crate) fn flush(&mut self) -> Result<(), Errno> {
         match self {
-            Output::Stdout => Ok(io::stdout().flush()?),
             Output::Writer(writer) => Ok(writer.flush()?),
             _ => Ok(()),
         }
     }
-}
-
-/// Writes all bytes; what the guest has written must be out when the guest ends.
-fn write_whole(writer: &mut dyn Write, bytes: &[u8]) -> Result<usize, Errno> {
-    writer.write_all(bytes)?;
-    Ok(bytes.len())
 }
 
 /// A buffer that the embedder fills and the guest reads; a guest that finds it empty finds the end.

@@ -11,7 +11,7 @@ use super::Result;
 use super::fd::OFFSET_MAX;
 use crate::ctx::{Interrupt, WasiCtx};
 use crate::errno::Errno;
-use crate::limits::WAIT_SLICE_MILLISECONDS_MAX;
+use crate::limits::{READY_WRITE_BYTES_MAX, WAIT_SLICE_MILLISECONDS_MAX};
 use crate::memory::{GuestMemory, Region};
 use crate::stdio::{Input, Output};
 use crate::sys::{Direction, Waitable};
@@ -95,7 +95,7 @@ pub fn fd_write(
     let waits = Waits { interrupt, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
     let appends = descriptor.flags.contains(FdFlags::APPEND);
     let count = match &mut descriptor.kind {
-        Kind::Output(output) => write_output(output, memory, &regions)?,
+        Kind::Output(output) => write_output(output, memory, &regions, waits)?,
         Kind::File(file) => write_file(file, memory, &regions, waits, appends)?,
         Kind::Input(_) | Kind::Dir(_) => return Err(Errno::Badf),
     };
@@ -184,8 +184,8 @@ fn read_input(
     let Some(region) = first_with_room(regions) else {
         return Ok(0);
     };
-    if input.can_wait() {
-        waits.until_ready(Waitable::stdin(), Direction::Read)?;
+    if let Some(stream) = input.waitable() {
+        waits.until_ready(stream, Direction::Read)?;
     }
     let count = input.read(memory.bytes_mut(region))?;
     u32::try_from(count.min(region.len())).map_err(|_| Errno::Overflow)
@@ -212,15 +212,39 @@ fn read_stream(
     }
 }
 
-/// Writes a standard output, buffer by buffer.
+/// Writes a standard output, buffer by buffer, all of each.
 fn write_output(
     output: &mut Output,
     memory: &mut GuestMemory<'_>,
     regions: &[Region],
+    waits: Waits<'_>,
 ) -> Result<u32> {
-    let count = move_each(memory, regions, |memory, region, _| output.write(memory.bytes(region)))?;
+    let count = move_each(memory, regions, |memory, region, _| {
+        let mut left = memory.bytes(region);
+        while !left.is_empty() {
+            match write_output_part(output, left, waits) {
+                Ok(0) => break,
+                Ok(count) => left = left.get(count..).unwrap_or(&[]),
+                Err(_) if left.len() < region.len() => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(region.len() - left.len())
+    })?;
     output.flush()?;
     Ok(count)
+}
+
+/// Writes some bytes to a standard output: to the host's own only when it is ready, and then so few
+/// that it stays so, unless nobody could want the thread back.
+fn write_output_part(output: &mut Output, bytes: &[u8], waits: Waits<'_>) -> Result<usize> {
+    match output.waitable() {
+        Some(stream) if waits.nonblock || waits.interrupt.is_set() => {
+            waits.until_ready(stream, Direction::Write)?;
+            output.write(&bytes[..bytes.len().min(READY_WRITE_BYTES_MAX)])
+        }
+        _ => output.write(bytes),
+    }
 }
 
 /// Writes a file, all buffers in one step, so that what is appended stays together.

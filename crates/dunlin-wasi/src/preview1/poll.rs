@@ -217,20 +217,22 @@ enum StreamStanding<'a> {
     Host(Waitable<'a>),
 }
 
+impl<'a> From<Option<Waitable<'a>>> for StreamStanding<'a> {
+    fn from(stream: Option<Waitable<'a>>) -> StreamStanding<'a> {
+        stream.map_or(StreamStanding::Settled(0), StreamStanding::Host)
+    }
+}
+
 /// How a descriptor stands for one direction.
 fn stream_standing(ctx: &WasiCtx, fd: u32, direction: Direction) -> Result<StreamStanding<'_>> {
     let descriptor = ctx.table.get(fd)?;
     require_polling(descriptor, direction)?;
     match (&descriptor.kind, direction) {
-        (Kind::Input(Input::Inherit), Direction::Read) => {
-            Ok(StreamStanding::Host(Waitable::stdin()))
-        }
         (Kind::Input(Input::Pipe(pipe)), Direction::Read) => {
             Ok(StreamStanding::Settled(u64::try_from(pipe.len()).unwrap_or(u64::MAX)))
         }
-        (Kind::Input(_), Direction::Read) | (Kind::Output(_), Direction::Write) => {
-            Ok(StreamStanding::Settled(0))
-        }
+        (Kind::Input(input), Direction::Read) => Ok(input.waitable().into()),
+        (Kind::Output(output), Direction::Write) => Ok(output.waitable().into()),
         (Kind::File(file), _) if file.filetype == FileType::RegularFile => {
             Ok(StreamStanding::Settled(bytes_left(file, direction)))
         }

@@ -68,6 +68,19 @@ pub(crate) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
     io::stdin().read(buffer)
 }
 
+/// Writes to the process's standard output.
+pub(crate) fn write_stdout(bytes: &[u8]) -> io::Result<usize> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
+    Ok(bytes.len())
+}
+
+/// Writes to the process's standard error.
+pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<usize> {
+    io::stderr().lock().write(bytes)
+}
+
 /// A stream that can be waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waitable<'a>(PhantomData<&'a File>);
@@ -75,6 +88,16 @@ pub(crate) struct Waitable<'a>(PhantomData<&'a File>);
 impl<'a> Waitable<'a> {
     /// The process's standard input.
     pub(crate) fn stdin() -> Waitable<'static> {
+        Waitable(PhantomData)
+    }
+
+    /// The process's standard output.
+    pub(crate) fn stdout() -> Waitable<'static> {
+        Waitable(PhantomData)
+    }
+
+    /// The process's standard error.
+    pub(crate) fn stderr() -> Waitable<'static> {
         Waitable(PhantomData)
     }
 

@@ -117,6 +117,18 @@ pub(crate) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::io::read(io::stdin().as_fd(), buffer)?)
 }
 
+/// Writes to the process's standard output, after what `std` still holds.
+pub(crate) fn write_stdout(bytes: &[u8]) -> io::Result<usize> {
+    let mut stdout = io::stdout().lock();
+    stdout.flush()?;
+    Ok(rustix::io::write(stdout.as_fd(), bytes)?)
+}
+
+/// Writes to the process's standard error, which `std` does not buffer.
+pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::write(io::stderr().lock().as_fd(), bytes)?)
+}
+
 /// A stream that can be waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waitable<'a>(BorrowedFd<'a>);
@@ -125,6 +137,16 @@ impl<'a> Waitable<'a> {
     /// The process's standard input.
     pub(crate) fn stdin() -> Waitable<'static> {
         Waitable(rustix::stdio::stdin())
+    }
+
+    /// The process's standard output.
+    pub(crate) fn stdout() -> Waitable<'static> {
+        Waitable(rustix::stdio::stdout())
+    }
+
+    /// The process's standard error.
+    pub(crate) fn stderr() -> Waitable<'static> {
+        Waitable(rustix::stdio::stderr())
     }
 
     /// An open file.

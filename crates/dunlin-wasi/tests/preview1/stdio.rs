@@ -134,3 +134,49 @@ fn a_context_goes_to_any_thread() {
     });
     assert_eq!(ended.join().expect("no panic"), Ok(()));
 }
+
+/// Tells the test below, run again as a process of its own, which part it plays.
+const ROLE: &str = "DUNLIN_WASI_TEST_ROLE";
+/// How that process ends when everything in it went as it should.
+const PLAYED: i32 = 42;
+
+#[test]
+fn the_host_s_own_streams_are_given_up() {
+    if std::env::var_os(ROLE).is_some() {
+        std::process::exit(wait_for_the_host());
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "stdio::the_host_s_own_streams_are_given_up", "--nocapture"])
+        .env(ROLE, "guest")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("this program runs");
+    // Both pipes stay open and unused: nothing comes, and soon nothing fits.
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let status = child.wait().expect("it ends by itself");
+    assert_eq!(status.code(), Some(PLAYED));
+    drop((stdin, stdout));
+}
+
+/// Reads and writes the process's own streams until interrupted.
+fn wait_for_the_host() -> i32 {
+    let interrupted_after = |milliseconds| {
+        let start = std::time::Instant::now();
+        let mut builder = WasiCtx::builder();
+        builder.inherit_stdio().interrupt(move || start.elapsed().as_millis() > milliseconds);
+        Guest::new(builder)
+    };
+    let reading = interrupted_after(50).read(0, 10);
+    let mut guest = interrupted_after(200);
+    let ended = loop {
+        match guest.write(1, &[b'x'; 60_000]) {
+            Ok(_) => {}
+            Err(errno) => break errno,
+        }
+    };
+    let told = guest.call(|ctx, memory| preview1::fd_fdstat_set_flags(ctx, memory, 1, 4));
+    let nonblocking = guest.write(1, b"x");
+    let expected = (Err(Errno::Intr), Errno::Intr, Ok(()), Err(Errno::Again));
+    if (reading, ended, told, nonblocking) == expected { PLAYED } else { 1 }
+}
