@@ -39,7 +39,6 @@ pub fn path_create_directory(
 ///
 /// # Errors
 /// `BADF`, `NOTDIR`, `NOTCAPABLE`, those of a path, `FAULT`, what the host meets.
-#[expect(clippy::too_many_arguments, reason = "the ABI decides the parameters")]
 pub fn path_filestat_get(
     abi: Abi,
     ctx: &mut WasiCtx,
@@ -119,7 +118,6 @@ pub fn path_link(
 ///
 /// # Errors
 /// `BADF`, `NOTDIR`, `NOTCAPABLE`, those of a path, `INVAL` for no link, `FAULT`, what the host meets.
-#[expect(clippy::too_many_arguments, reason = "the ABI decides the parameters")]
 pub fn path_readlink(
     ctx: &mut WasiCtx,
     memory: &mut GuestMemory<'_>,
@@ -161,7 +159,6 @@ pub fn path_remove_directory(
 ///
 /// # Errors
 /// `BADF`, `NOTDIR`, `ROFS`, `NOTCAPABLE`, those of a path, what the host meets.
-#[expect(clippy::too_many_arguments, reason = "the ABI decides the parameters")]
 pub fn path_rename(
     ctx: &mut WasiCtx,
     memory: &mut GuestMemory<'_>,

@@ -29,7 +29,6 @@ pub fn sock_accept(
 ///
 /// # Errors
 /// `NOTSOCK`, or `BADF` for no descriptor.
-#[expect(clippy::too_many_arguments, reason = "the ABI decides the parameters")]
 pub fn sock_recv(
     ctx: &mut WasiCtx,
     _: &mut GuestMemory<'_>,
