@@ -1,1 +1,41 @@
-//! (head to be written with the room)
+//! WASI 0.1 for the Dunlin engine: the 46 functions of `wasi_snapshot_preview1` and the same under
+//! the older name `wasi_unstable`, over a sandbox of capabilities.
+//!
+//! What it does: [`WasiCtx`] holds what one guest was granted; [`preview1`] holds one short function
+//! for each WASI function, over a [`WasiCtx`] and the guest's memory alone; [`add_to_linker`] makes
+//! host functions of them from one table of rows.
+//!
+//! Invariants:
+//! 1. Nothing is granted unless asked for, and no path leads out of a granted directory: every name
+//!    is resolved by `cap-std` beneath an open directory, links included.
+//! 2. Nothing under a read-only directory is changed, also not by way of another directory.
+//! 3. No argument of a guest panics, allocates beyond what its memory justifies, or keeps the host's
+//!    thread longer than one slice of a wait after the embedder's interrupt. The exceptions are the
+//!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited streams on
+//!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
+//!    waited for.
+//!
+//! What it does not know: HTTP, sockets (every `sock_*` says so), and the command line.
+#![forbid(unsafe_code)]
+
+pub mod clocks;
+mod ctx;
+pub mod errno;
+mod exit;
+pub mod limits;
+mod link;
+pub mod memory;
+pub mod preview1;
+pub mod random;
+pub mod stdio;
+mod sys;
+mod table;
+pub mod types;
+
+pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
+pub use errno::Errno;
+pub use exit::ExitCode;
+pub use limits::Limits;
+pub use link::add_to_linker;
+pub use memory::GuestMemory;
+pub use stdio::{Input, InputPipe, Output, OutputPipe};

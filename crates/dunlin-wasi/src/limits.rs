@@ -1,0 +1,51 @@
+//! Every bound on what a guest can make the host hold or do in one call, with its reason.
+//!
+//! A guest owns its arguments; these numbers make sure that no argument decides how much the host
+//! allocates, or how long a single call keeps a thread.
+
+/// How long one uninterrupted wait may be, in milliseconds: an embedder's interrupt is seen at least
+/// this often while a guest sleeps or waits for input.
+pub const WAIT_SLICE_MILLISECONDS_MAX: u64 = 10;
+
+/// How many bytes go to an inherited output that was found ready: POSIX lets no pipe that is ready hold
+/// a writer of so few (`PIPE_BUF` on Linux), so that the embedder's interrupt is seen between them.
+pub const READY_WRITE_BYTES_MAX: usize = 4096;
+
+/// How many random bytes are drawn between two looks at the embedder's interrupt.
+pub const RANDOM_CHUNK_BYTES_MAX: usize = 1 << 20;
+
+/// The bounds of one context; [`Limits::default`] suits a program run from the command line.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Open descriptors, standard streams and preopens included (`MFILE` beyond). The usual soft
+    /// limit of a process.
+    pub descriptors_max: usize,
+    /// Entries of one scatter or gather list (`INVAL` beyond), as POSIX's `IOV_MAX`.
+    pub iovecs_max: u32,
+    /// Bytes moved by one read or write; what is beyond is a short transfer, which every caller must
+    /// expect anyway.
+    pub transfer_bytes_max: u32,
+    /// Bytes of one `random_get` (`INVAL` beyond).
+    pub random_bytes_max: u32,
+    /// Subscriptions of one `poll_oneoff` (`INVAL` beyond).
+    pub subscriptions_max: u32,
+    /// Bytes of one path (`NAMETOOLONG` beyond), as `PATH_MAX`.
+    pub path_bytes_max: u32,
+    /// Directory entries held in listings over all open directories (`NOMEM` beyond).
+    pub directory_entries_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            descriptors_max: 1024,
+            iovecs_max: 1024,
+            transfer_bytes_max: 64 << 20,
+            random_bytes_max: 64 << 20,
+            subscriptions_max: 65_536,
+            path_bytes_max: 4096,
+            directory_entries_max: 1 << 20,
+        }
+    }
+}

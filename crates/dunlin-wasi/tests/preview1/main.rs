@@ -1,0 +1,13 @@
+//! The functions of WASI 0.1 called directly, over a memory that is a plain `Vec<u8>`.
+
+// Both plant links on the host.
+#[cfg(unix)]
+mod confined;
+#[cfg(unix)]
+mod escapes;
+mod files;
+mod guest;
+mod hostile;
+mod layout;
+mod polls;
+mod stdio;
