@@ -273,7 +273,7 @@ pub(crate) const WAST: Command<WastOptions> = Command {
             name: "fuel",
             value: Some("N"),
             example: "1000000",
-            help: "Give each module's store N units of fuel",
+            help: "Fuel that each directive begins with",
             set: |o, value| assign(&mut o.fuel, whole(text(value)?)?),
         },
     ],

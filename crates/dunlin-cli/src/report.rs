@@ -63,6 +63,27 @@ impl Report {
         Self::new(Exit::Usage, what.into())
     }
 
+    /// A guest that trapped.
+    #[cold]
+    pub(crate) fn trap(what: impl Into<String>) -> Self {
+        Self::new(Exit::Trap, what.into())
+    }
+
+    /// A guest that ended with an error: a trap, unless the error is our own fault. What caused the
+    /// error follows; its own text is for the caller to place.
+    #[cold]
+    pub(crate) fn ended(what: impl Into<String>, error: &dunlin::Error) -> Self {
+        let exit = match error.kind() {
+            dunlin::ErrorKind::Bug => Exit::Bug,
+            _ => Exit::Trap,
+        };
+        let report = Self::new(exit, what.into());
+        match std::error::Error::source(error) {
+            Some(source) => report.cause_chain(source),
+            None => report,
+        }
+    }
+
     /// A failed write to standard output: no news when the reader has left.
     #[cold]
     pub(crate) fn output(error: io::Error) -> Self {
@@ -141,6 +162,12 @@ pub(crate) fn warn(text: &str) {
     let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
     // Nobody can be told that standard error is closed.
     let _ = writeln!(anstream::stderr(), "{yellow}warning:{yellow:#} {}", Clean(text));
+}
+
+/// Prints a line of talk to standard error.
+pub(crate) fn say(text: &str) {
+    // Nobody can be told that standard error is closed.
+    let _ = writeln!(anstream::stderr(), "{}", Clean(text));
 }
 
 /// Text with its control characters escaped: names come from modules and servers that nobody has

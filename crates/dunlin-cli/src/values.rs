@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin::{Func, Val, ValType};
+use dunlin::{Func, V128, Val, ValType};
 
 /// Bytes written as `65536`, `64KiB`, `64K`, `64MB`: `K`, `M`, `G`, `T` and `KiB` … are powers of
 /// 1024, `kB` … powers of 1000, as their standards have it.
@@ -92,7 +92,7 @@ pub(crate) fn parse_value(ty: ValType, text: &str) -> Result<Val, String> {
         ValType::I64 => integer(text, 64).map(|bits| Val::I64(bits as i64)),
         ValType::F32 => float::<f32>(text).map(|number| Val::F32(number.to_bits())),
         ValType::F64 => float::<f64>(text).map(|number| Val::F64(number.to_bits())),
-        ValType::V128 => vector(text).map(|bits| Val::V128(bits.into())),
+        ValType::V128 => vector(text).map(|bits| Val::V128(V128::from_bits(bits))),
         ValType::Ref(_) if text == "null" && ty == ValType::FUNCREF => {
             Ok(Val::FuncRef(None::<Func>))
         }
@@ -108,7 +108,7 @@ pub(crate) fn show_value(value: &Val) -> String {
         Val::I64(number) => number.to_string(),
         Val::F32(bits) => show_float(f32::from_bits(*bits)),
         Val::F64(bits) => show_float(f64::from_bits(*bits)),
-        Val::V128(vector) => format!("0x{:032x}", u128::from(*vector)),
+        Val::V128(vector) => format!("0x{:032x}", vector.to_bits()),
         Val::FuncRef(None) | Val::ExternRef(None) => "null".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),

@@ -1,8 +1,10 @@
 //! The commands, one file each, and the choice between them.
 
+mod deadline;
 mod inspect;
 mod run;
 mod source;
+mod trap;
 mod validate;
 mod wast;
 

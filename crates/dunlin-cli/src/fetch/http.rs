@@ -64,7 +64,7 @@ pub(super) fn get(url: &str, etag: Option<&str>) -> Result<Response, Report> {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let response = request.call().map_err(|error| unreachable(url, &at, &error))?;
+        let response = request.call().map_err(|error| no_answer(url, &at, &error))?;
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -136,7 +136,7 @@ fn resolve(base: &str, location: &str) -> Option<String> {
 }
 
 #[cold]
-fn unreachable(url: &str, at: &str, error: &ureq::Error) -> Report {
+fn no_answer(url: &str, at: &str, error: &ureq::Error) -> Report {
     let mut report = Report::failure(format!("cannot download `{url}`"));
     if at != url {
         report = report.cause(format!("it redirects to `{at}`"));

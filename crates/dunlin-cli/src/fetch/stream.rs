@@ -117,7 +117,7 @@ impl StreamValidator {
         let early = !no_more;
         let invalid = |error: wasmparser::BinaryReaderError| Invalid {
             message: error.message().to_owned(),
-            offset: Some(error.offset() as u64),
+            offset: Some(error.offset()),
             early,
         };
         while !self.ended {
