@@ -143,7 +143,7 @@ impl<O: Default> Command<O> {
             }
             _ => return Ok(()),
         };
-        Err(report.hint(format!("`dunlin {} {}`", self.name, self.usage)))
+        Err(report.hint(format!("`dunlin {} --help` shows how", self.name)))
     }
 
     /// Writes the help screen.

@@ -155,6 +155,9 @@ fn guess(bytes: &[u8], no_more: bool) -> Result<Kind, Invalid> {
     match bytes.get(blank) {
         Some(b'(' | b';') => Ok(Kind::Text),
         None if !no_more && blank <= TEXT_BLANK_BYTES_MAX => Ok(Kind::Unknown),
+        None if bytes.is_empty() => {
+            Err(Invalid { message: "it is empty".to_owned(), offset: None, early: false })
+        }
         _ => {
             let start: String = String::from_utf8_lossy(&bytes[blank..]).chars().take(12).collect();
             let message = format!("neither binary nor text WebAssembly begins with `{start}`");
