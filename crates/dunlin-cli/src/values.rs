@@ -80,6 +80,11 @@ pub(crate) fn show_size(bytes: u64) -> String {
     format!("{scaled:.1} {}", units[power - 1])
 }
 
+/// Where in a module's bytes something is wrong.
+pub(crate) fn show_offset(offset: u64) -> String {
+    format!("at offset {offset:#x}")
+}
+
 /// A guest's argument of this type, written as the text format writes constants: integers decimal or
 /// hexadecimal, signed or unsigned; floats decimal, `inf` or `nan`; vectors hexadecimal; `null`.
 ///

@@ -302,7 +302,8 @@ fn cut_and_mislabelled_bodies_are_refused() {
         "error: `URL` ended after 19 of 39 bytes\n  the server closed the connection\n\n\
          hint: try again; what came so far is not kept\n",
     );
-    let cut = "error: `URL` is not a valid module\n  unexpected end (at byte 19, 0x13)\n";
+    let cut = "error: `URL` is not a valid module\n  function section has non-zero count but code \
+               section is absent (at offset 0x13)\n";
     server.refuses("/understated", &[], cut);
     server.refuses("/half", &[], cut);
     server.refuses("/empty", &[], "error: `URL` is not a valid module\n  it is empty\n");
@@ -326,7 +327,7 @@ fn an_invalid_module_stops_its_own_download() {
     server.refuses(
         "/bad.wasm",
         &[],
-        "error: `URL` is not a valid module\n  type mismatch: expected i32, found i64 (at byte 26, 0x1a)\n  \
+        "error: `URL` is not a valid module\n  type mismatch: expected i32, found i64 (at offset 0x1a)\n  \
          the download was stopped there\n",
     );
     server.refuses(

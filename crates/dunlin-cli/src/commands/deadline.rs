@@ -57,7 +57,7 @@ impl Deadline {
             guest.interrupt();
             thread::sleep(GRACE_TIME);
             if deadline.claim() {
-                std::process::exit(trap::stuck(&shown, span).print());
+                std::process::exit(trap::late(&shown, span).print());
             }
         };
         thread::Builder::new().name("deadline".to_owned()).spawn(watch).map(drop)

@@ -201,9 +201,12 @@ impl Section {
 }
 
 fn pages(ty: &MemoryType) -> String {
-    let size = |pages: u64| match pages.checked_mul(dunlin::PAGE_BYTES) {
-        Some(bytes) => format!("{pages} pages ({})", show_size(bytes)),
-        None => format!("{pages} pages"),
+    let size = |pages: u64| {
+        let unit = if pages == 1 { "page" } else { "pages" };
+        match pages.checked_mul(dunlin::PAGE_BYTES) {
+            Some(bytes) => format!("{pages} {unit} ({})", show_size(bytes)),
+            None => format!("{pages} {unit}"),
+        }
     };
     let most = ty.max.map_or("no maximum".to_owned(), |max| format!("at most {}", size(max)));
     format!("{}, {most}{}", size(ty.min), if ty.memory64 { ", 64-bit addresses" } else { "" })

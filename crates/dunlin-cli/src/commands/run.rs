@@ -8,7 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dunlin::{
     Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Linker, Module, Store,
@@ -27,8 +27,6 @@ use crate::values::{parse_value, show_duration, show_value};
 const COMMAND: &str = "_start";
 /// What a reactor exports to be run before anything else.
 const REACTOR: &str = "_initialize";
-/// The section of a module's start function.
-const START_SECTION: u8 = 8;
 
 /// The store's data: what the guest was granted, and its bounds.
 struct Host {
@@ -66,7 +64,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     if let Some(fuel) = options.fuel {
         store.set_fuel(fuel).map_err(failed)?;
     }
-    let guest = Guest::prepare(&engine, module, &options, job)?;
+    let guest = Guest::prepare(&engine, &shown, module, &options, job)?;
     if let Some(span) = options.timeout {
         deadline.start(span, store.interrupt_handle(), &shown).map_err(|error| {
             Report::failure("cannot start the clock of `--timeout`").cause(error)
@@ -76,20 +74,36 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let ended = guest.execute(&mut store, out);
     deadline.finish();
     if options.stats {
-        let load = show_duration(loaded - begun);
-        let link = show_duration(linked - loaded);
-        let run = show_duration(linked.elapsed());
-        let fuel = options.fuel.and_then(|fuel| Some(fuel - store.get_fuel().ok()?.min(fuel)));
-        let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
-        say(&format!("stats: load {load}, link {link}, run {run}{fuel}"));
+        let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
+        say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel);
     }
-    match ended {
-        Ok(()) => Ok(0),
-        Err(Ended::Output(report) | Ended::Link(report)) => Err(report),
+    exit_code(&shown, ended, &options, &deadline)
+}
+
+fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>) {
+    let [load, link, run] = [load, link, run].map(show_duration);
+    let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
+    say(&format!("stats: load {load}, link {link}, run {run}{fuel}"));
+}
+
+/// What the shell hears: the guest's own code, unless it was stopped or its time is over.
+fn exit_code(
+    shown: &str,
+    ended: Result<(), Ended>,
+    options: &RunOptions,
+    deadline: &Deadline,
+) -> Outcome {
+    let code = match ended {
+        Ok(()) => 0,
+        Err(Ended::Output(report) | Ended::Link(report)) => return Err(report),
         Err(Ended::Guest(error)) => match error.downcast_ref::<ExitCode>() {
-            Some(code) => Ok(code.0),
-            None => Err(trap::report(&shown, &error, &options)),
+            Some(code) => code.0,
+            None => return Err(trap::report(shown, &error, options)),
         },
+    };
+    match options.timeout.filter(|_| deadline.has_passed()) {
+        Some(span) => Err(trap::late(shown, span)),
+        None => Ok(code),
     }
 }
 
@@ -162,6 +176,7 @@ struct Guest {
     linker: Linker<Host>,
     /// Name, what to call it in reports, and module.
     libraries: Vec<(String, String, Module)>,
+    shown: String,
     module: Module,
     unknown_imports: UnknownImports,
     job: Job,
@@ -172,6 +187,7 @@ impl Guest {
     /// many, and a guest that needs none starts sooner without them.
     fn prepare(
         engine: &Engine,
+        shown: &str,
         module: Module,
         options: &RunOptions,
         job: Job,
@@ -182,11 +198,20 @@ impl Guest {
             libraries.push((name.clone(), file.display().to_string(), library));
         }
         let mut linker = Linker::new(engine);
+        // A preloaded module takes the place of stand-ins for what an earlier one did not find.
+        linker.allow_shadowing(true);
         if asks_for_wasi(&module) || libraries.iter().any(|(.., library)| asks_for_wasi(library)) {
             dunlin_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)
                 .map_err(|error| Report::engine("cannot provide WASI", &error))?;
         }
-        Ok(Self { linker, libraries, module, unknown_imports: options.unknown_imports, job })
+        Ok(Self {
+            linker,
+            libraries,
+            shown: shown.to_owned(),
+            module,
+            unknown_imports: options.unknown_imports,
+            job,
+        })
     }
 
     fn execute(mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
@@ -197,8 +222,8 @@ impl Guest {
                 Ended::Link(Report::engine(format!("cannot preload `{shown}`"), &error))
             })?;
         }
-        let module = self.module.clone();
-        let instance = self.instantiate(store, &module, "the module")?;
+        let (module, shown) = (self.module.clone(), std::mem::take(&mut self.shown));
+        let instance = self.instantiate(store, &module, &shown)?;
         match self.job {
             Job::Command => call(&instance, store, COMMAND, &[], &mut []),
             Job::Initialize => initialize(&instance, store),
@@ -221,7 +246,7 @@ impl Guest {
         module: &Module,
         shown: &str,
     ) -> Result<Instance, Ended> {
-        let link = |error: Error| Ended::Link(cannot_link(shown, &error));
+        let link = |error: Error| Ended::Link(cannot_link(shown, module, &error));
         match self.unknown_imports {
             UnknownImports::Error => {}
             UnknownImports::Trap => {
@@ -232,8 +257,8 @@ impl Guest {
             }
         }
         self.linker.instantiate(&mut *store, module).map_err(|error| match error.kind() {
-            // Anything else comes from the start function, which runs while instantiating.
-            ErrorKind::Link | ErrorKind::Resource => link(error),
+            // With frames, it comes from the start function, which runs while instantiating.
+            ErrorKind::Link | ErrorKind::Resource if error.backtrace().is_none() => link(error),
             _ => Ended::Guest(error),
         })
     }
@@ -278,8 +303,7 @@ impl Job {
         if is_func(COMMAND) {
             return Ok(Self::Command);
         }
-        let starts = || module.info().sections().iter().any(|part| part.id == START_SECTION);
-        if is_func(REACTOR) || starts() {
+        if is_func(REACTOR) || module.info().has_start() {
             return Ok(Self::Initialize);
         }
         let report =
@@ -345,13 +369,18 @@ fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
 }
 
 #[cold]
-fn cannot_link(shown: &str, error: &Error) -> Report {
+fn cannot_link(shown: &str, module: &Module, error: &Error) -> Report {
     let report = Report::engine(format!("cannot instantiate `{shown}`"), error);
     match error.kind() {
         ErrorKind::Link => report.hint(
             "`--preload NAME=FILE` provides imports; `--unknown-imports trap` runs without them",
         ),
-        ErrorKind::Resource => report.hint("`--max-memory` sets what a memory may have"),
+        ErrorKind::Resource => {
+            let memories = module.info().memories();
+            let pages = memories.iter().map(|memory| memory.min).max().unwrap_or(0);
+            let kibibytes = pages.saturating_mul(dunlin::PAGE_BYTES / 1024);
+            report.hint(format!("its largest memory begins with `--max-memory {kibibytes}KiB`"))
+        }
         _ => report,
     }
 }

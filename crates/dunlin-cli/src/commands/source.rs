@@ -9,6 +9,7 @@ use dunlin::{Engine, ErrorKind, Module};
 
 use crate::fetch::{self, Fetched};
 use crate::report::Report;
+use crate::values::show_offset;
 
 /// Bytes read from standard input or a pipe: the engine's bound on a module, and one more, so that
 /// the engine sees that it is too long.
@@ -64,7 +65,7 @@ pub(super) fn program_name(word: &OsStr) -> String {
 pub(super) fn show_invalid(error: &dunlin::Error) -> String {
     let text = error.to_string();
     match error.offset() {
-        Some(offset) if !text.contains("offset") => format!("{text} (at offset {offset:#x})"),
+        Some(offset) if !text.contains("offset") => format!("{text} ({})", show_offset(offset)),
         _ => text,
     }
 }

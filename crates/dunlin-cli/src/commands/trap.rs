@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use dunlin::{Backtrace, Error, TrapCode};
+use dunlin::{Backtrace, BacktraceFrame, Error, TrapCode};
 
 use crate::flags::RunOptions;
 use crate::report::Report;
 use crate::values::show_duration;
 
-/// Frames shown from either end of a backtrace; what is between them is a recursion.
-const FRAMES_SHOWN_MAX: usize = 16;
+/// Lines of a backtrace shown from either end; what is between them is a recursion.
+const LINES_SHOWN_MAX: usize = 10;
 
 /// The report of a guest that ended with an error.
 #[cold]
@@ -27,40 +27,50 @@ pub(super) fn report(shown: &str, error: &Error, options: &RunOptions) -> Report
     }
 }
 
-/// The report of a guest that did not stop when it was interrupted.
+/// The report of a guest that had not ended when its time was over, although nothing stopped it: it
+/// waited in a host call, or ended as soon as its wait was cut short.
 #[cold]
-pub(super) fn stuck(shown: &str, span: Duration) -> Report {
+pub(super) fn late(shown: &str, span: Duration) -> Report {
     Report::trap(format!("`{shown}` trapped: {}", TrapCode::Interrupted))
-        .cause(format!("its {} are over, and it waits in a host call", show_duration(span)))
+        .cause(format!("its {} are over, and it was waiting in a host call", show_duration(span)))
         .hint(longer(span))
 }
 
 fn lines(backtrace: &Backtrace) -> Vec<String> {
     let frames = backtrace.frames();
-    let mut lines = Vec::new();
-    if let Some(innermost) = frames.first() {
-        let offset = innermost.module_offset();
-        lines.push(format!("in {}, at module offset {offset:#x}", function(innermost)));
-    }
-    if frames.len() > 1 {
-        lines.push("backtrace, innermost first:".to_owned());
-    } else {
+    let Some(innermost) = frames.first() else { return Vec::new() };
+    let offset = innermost.module_offset();
+    let mut lines = vec![format!("in {}, at module offset {offset:#x}", function(innermost))];
+    if frames.len() == 1 {
         return lines;
     }
-    for (i, frame) in frames.iter().enumerate() {
-        let hidden = FRAMES_SHOWN_MAX..frames.len().saturating_sub(FRAMES_SHOWN_MAX);
-        if hidden.contains(&i) {
-            if i == hidden.start {
-                lines.push(format!("  … {} more …", hidden.len()));
-            }
-            continue;
-        }
-        lines.push(format!("  {i:>3}: {:#8x}  {}", frame.module_offset(), function(frame)));
+    lines.push("backtrace, innermost first:".to_owned());
+    let mut calls = Vec::new();
+    let mut number = 0;
+    // Deep recursions are mostly one call, over and over: that is one line.
+    for same in frames.chunk_by(|a, b| place(a) == place(b)) {
+        let times = if same.len() > 1 { format!(", {} times", same.len()) } else { String::new() };
+        let (offset, name) = (same[0].module_offset(), function(&same[0]));
+        calls.push(format!("{number:>5}: {offset:#8x}  {name}{times}"));
+        number += same.len();
+    }
+    let hidden = LINES_SHOWN_MAX..calls.len().saturating_sub(LINES_SHOWN_MAX);
+    if !hidden.is_empty() {
+        let more = format!("       … {} more …", hidden.len());
+        calls.splice(hidden, [more]);
+    }
+    lines.append(&mut calls);
+    if frames.len() == dunlin::BACKTRACE_FRAMES_MAX {
+        lines.push("       … and what called them".to_owned());
     }
     lines
 }
 
-fn function(frame: &dunlin::Frame) -> String {
+fn place(frame: &BacktraceFrame) -> (u32, usize, Option<&str>) {
+    (frame.func_index(), frame.module_offset(), frame.module_name())
+}
+
+fn function(frame: &BacktraceFrame) -> String {
     let name = match frame.func_name() {
         Some(name) => format!("`{name}`"),
         None => format!("function {}", frame.func_index()),

@@ -19,8 +19,11 @@ pub(super) fn run(_options: ValidateOptions, files: Vec<OsString>, out: &mut dyn
             Ok(None) => writeln!(out, "{}: valid", Clean(&shown)).map_err(Report::output)?,
             Ok(Some(why)) => {
                 code = 1;
-                writeln!(out, "{}: invalid: {}", Clean(&shown), Clean(&why))
-                    .map_err(Report::output)?;
+                write!(out, "{}: invalid: ", Clean(&shown)).map_err(Report::output)?;
+                // The text format's errors show the place in further lines.
+                for line in why.lines() {
+                    writeln!(out, "{}", Clean(line)).map_err(Report::output)?;
+                }
             }
             Err(report) => code = report.print(),
         }

@@ -13,6 +13,8 @@ use wasmparser::{
     Chunk, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
+use crate::values::show_offset;
+
 /// What the engine executes (its feature table's defaults): anything else would fail at loading.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
@@ -36,7 +38,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match self.offset {
-            Some(offset) => write!(f, " (at byte {offset}, {offset:#x})"),
+            Some(offset) => write!(f, " ({})", show_offset(offset)),
             None => Ok(()),
         }
     }
