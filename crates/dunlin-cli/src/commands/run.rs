@@ -1,0 +1,386 @@
+//! `dunlin run`: loads a module, grants it what the flags say, runs it, and tells how it ended.
+//!
+//! 1. Everything that can be refused without running is: the module, the export that `--invoke`
+//!    names, its arguments, the folders.
+//! 2. The clock of `--timeout` starts when all of that is ready.
+//! 3. Preloaded modules, then the module itself are instantiated; a command's `_start` runs, or a
+//!    reactor's `_initialize` and then the invoked function.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use dunlin::{
+    Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Linker, Module, Store,
+    StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
+};
+use dunlin_wasi::{DirRights, ExitCode, WasiCtx};
+
+use super::deadline::Deadline;
+use super::{Outcome, source, trap};
+use crate::args::nearest;
+use crate::flags::{RunOptions, Tier, UnknownImports, Validate};
+use crate::report::{Clean, Report, say};
+use crate::values::{parse_value, show_duration, show_value};
+
+/// What a command exports to be run.
+const COMMAND: &str = "_start";
+/// What a reactor exports to be run before anything else.
+const REACTOR: &str = "_initialize";
+
+/// The store's data: what the guest was granted, and its bounds.
+struct Host {
+    wasi: WasiCtx,
+    limits: StoreLimits,
+}
+
+/// What is to be called, once everything stands.
+enum Job {
+    /// `_start`.
+    Command,
+    /// `_initialize` if there is one; the start function, if there is one, has already run.
+    Initialize,
+    /// A function with its arguments.
+    Invoke(String, FuncType, Vec<Val>),
+}
+
+pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write) -> Outcome {
+    let begun = Instant::now();
+    let (file, arguments) = words
+        .split_first()
+        .map_or((OsStr::new("-"), &[][..]), |(file, rest)| (file.as_os_str(), rest));
+    let shown = file.to_string_lossy();
+    let engine = engine(&options)?;
+    let module = source::load(&engine, file, options.max_download)?;
+    let loaded = Instant::now();
+    let arguments = texts(arguments)?;
+    let job = Job::choose(&shown, &module, &options, &arguments)?;
+    let guest_arguments = if options.invoke.is_none() { arguments.as_slice() } else { &[] };
+    let deadline = Deadline::default();
+    let wasi = wasi(&options, source::program_name(file), guest_arguments, &deadline)?;
+    let mut store = Store::new(&engine, Host { wasi, limits: limits(&options) });
+    store.limiter(|host| &mut host.limits);
+    let failed = |error: Error| Report::engine(format!("cannot run `{shown}`"), &error);
+    if let Some(fuel) = options.fuel {
+        store.set_fuel(fuel).map_err(failed)?;
+    }
+    let guest = Guest::prepare(&engine, &shown, module, &options, job)?;
+    if let Some(span) = options.timeout {
+        deadline.start(span, store.interrupt_handle(), &shown).map_err(|error| {
+            Report::failure("cannot start the clock of `--timeout`").cause(error)
+        })?;
+    }
+    let linked = Instant::now();
+    let ended = guest.execute(&mut store, out);
+    deadline.finish();
+    if options.stats {
+        let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
+        say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel);
+    }
+    exit_code(&shown, ended, &options, &deadline)
+}
+
+fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>) {
+    let [load, link, run] = [load, link, run].map(show_duration);
+    let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
+    say(&format!("stats: load {load}, link {link}, run {run}{fuel}"));
+}
+
+/// What the shell hears: the guest's own code, unless it was stopped or its time is over.
+fn exit_code(
+    shown: &str,
+    ended: Result<(), Ended>,
+    options: &RunOptions,
+    deadline: &Deadline,
+) -> Outcome {
+    let code = match ended {
+        Ok(()) => 0,
+        Err(Ended::Output(report) | Ended::Link(report)) => return Err(report),
+        Err(Ended::Guest(error)) => match error.downcast_ref::<ExitCode>() {
+            Some(code) => code.0,
+            None => return Err(trap::report(shown, &error, options)),
+        },
+    };
+    match options.timeout.filter(|_| deadline.has_passed()) {
+        Some(span) => Err(trap::late(shown, span)),
+        None => Ok(code),
+    }
+}
+
+/// The engine's name for a tier.
+pub(super) fn tier(tier: Tier) -> dunlin::Tier {
+    match tier {
+        Tier::Auto => dunlin::Tier::Auto,
+        Tier::Interp => dunlin::Tier::Interp,
+    }
+}
+
+fn engine(options: &RunOptions) -> Result<Engine, Report> {
+    let mut config = Config::new();
+    config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
+    config.validate(match options.validate {
+        Validate::Lazy => ValidateMode::Lazy,
+        Validate::Eager => ValidateMode::Eager,
+    });
+    if let Some(bytes) = options.max_stack {
+        config.max_stack_bytes(bytes);
+    }
+    Engine::new(&config).map_err(|error| Report::engine("cannot start the engine", &error))
+}
+
+fn limits(options: &RunOptions) -> StoreLimits {
+    let builder = StoreLimitsBuilder::new();
+    match options.max_memory {
+        Some(bytes) => builder.memory_size(bytes).build(),
+        None => builder.build(),
+    }
+}
+
+/// What the guest is granted: the streams, its arguments, and what the flags name.
+fn wasi(
+    options: &RunOptions,
+    name: String,
+    arguments: &[String],
+    deadline: &Deadline,
+) -> Result<WasiCtx, Report> {
+    let mut builder = WasiCtx::builder();
+    builder.inherit_stdio().arg(name).args(arguments.iter().cloned());
+    for (name, value) in &options.env {
+        builder.env(name, value);
+    }
+    for dir in &options.dirs {
+        let rights = if dir.writable { DirRights::ReadWrite } else { DirRights::ReadOnly };
+        builder.preopened_dir(&dir.host, &dir.guest, rights).map_err(|error| {
+            Report::failure(format!("cannot grant the folder `{}`", dir.host.display()))
+                .cause_chain(&error)
+        })?;
+    }
+    if options.timeout.is_some() {
+        let deadline = deadline.clone();
+        builder.interrupt(move || deadline.has_passed());
+    }
+    builder
+        .build()
+        .map_err(|error| Report::failure("cannot give the guest what it needs").cause_chain(&error))
+}
+
+/// Why a run ended early: before a guest, in it, or after it.
+enum Ended {
+    Link(Report),
+    Guest(Error),
+    Output(Report),
+}
+
+/// Everything that is needed to run, and nothing has run yet.
+struct Guest {
+    linker: Linker<Host>,
+    /// Name, what to call it in reports, and module.
+    libraries: Vec<(String, String, Module)>,
+    shown: String,
+    module: Module,
+    unknown_imports: UnknownImports,
+    job: Job,
+}
+
+impl Guest {
+    /// Loads the preloaded modules, and provides WASI if any module asks for it: its functions are
+    /// many, and a guest that needs none starts sooner without them.
+    fn prepare(
+        engine: &Engine,
+        shown: &str,
+        module: Module,
+        options: &RunOptions,
+        job: Job,
+    ) -> Result<Self, Report> {
+        let mut libraries = Vec::new();
+        for (name, file) in &options.preload {
+            let library = source::load(engine, file.as_os_str(), options.max_download)?;
+            libraries.push((name.clone(), file.display().to_string(), library));
+        }
+        let mut linker = Linker::new(engine);
+        // A preloaded module takes the place of stand-ins for what an earlier one did not find.
+        linker.allow_shadowing(true);
+        if asks_for_wasi(&module) || libraries.iter().any(|(.., library)| asks_for_wasi(library)) {
+            dunlin_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)
+                .map_err(|error| Report::engine("cannot provide WASI", &error))?;
+        }
+        Ok(Self {
+            linker,
+            libraries,
+            shown: shown.to_owned(),
+            module,
+            unknown_imports: options.unknown_imports,
+            job,
+        })
+    }
+
+    fn execute(mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
+        for (name, shown, library) in std::mem::take(&mut self.libraries) {
+            let instance = self.instantiate(store, &library, &shown)?;
+            initialize(&instance, store)?;
+            self.linker.instance(&mut *store, &name, instance).map_err(|error| {
+                Ended::Link(Report::engine(format!("cannot preload `{shown}`"), &error))
+            })?;
+        }
+        let (module, shown) = (self.module.clone(), std::mem::take(&mut self.shown));
+        let instance = self.instantiate(store, &module, &shown)?;
+        match self.job {
+            Job::Command => call(&instance, store, COMMAND, &[], &mut []),
+            Job::Initialize => initialize(&instance, store),
+            Job::Invoke(name, ty, arguments) => {
+                initialize(&instance, store)?;
+                let mut results = vec![Val::I32(0); ty.results().len()];
+                call(&instance, store, &name, &arguments, &mut results)?;
+                for value in &results {
+                    writeln!(out, "{}", show_value(value))
+                        .map_err(|error| Ended::Output(Report::output(error)))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn instantiate(
+        &mut self,
+        store: &mut Store<Host>,
+        module: &Module,
+        shown: &str,
+    ) -> Result<Instance, Ended> {
+        let link = |error: Error| Ended::Link(cannot_link(shown, module, &error));
+        match self.unknown_imports {
+            UnknownImports::Error => {}
+            UnknownImports::Trap => {
+                self.linker.define_unknown_imports_as_traps(module).map_err(link)?;
+            }
+            UnknownImports::Default => {
+                self.linker.define_unknown_imports_as_default_values(module).map_err(link)?;
+            }
+        }
+        self.linker.instantiate(&mut *store, module).map_err(|error| match error.kind() {
+            // With frames, it comes from the start function, which runs while instantiating.
+            ErrorKind::Link | ErrorKind::Resource if error.backtrace().is_none() => link(error),
+            _ => Ended::Guest(error),
+        })
+    }
+}
+
+fn asks_for_wasi(module: &Module) -> bool {
+    module.imports().any(|import| import.module().starts_with("wasi_"))
+}
+
+fn initialize(instance: &Instance, store: &mut Store<Host>) -> Result<(), Ended> {
+    match instance.get_func(&mut *store, REACTOR) {
+        Some(_) => call(instance, store, REACTOR, &[], &mut []),
+        None => Ok(()),
+    }
+}
+
+fn call(
+    instance: &Instance,
+    store: &mut Store<Host>,
+    name: &str,
+    arguments: &[Val],
+    results: &mut [Val],
+) -> Result<(), Ended> {
+    match instance.get_func(&mut *store, name) {
+        Some(func) => func.call(&mut *store, arguments, results).map_err(Ended::Guest),
+        // The job was chosen from the module's exports, and an instance has them all.
+        None => Err(Ended::Link(Report::failure(format!("the export `{name}` is gone")))),
+    }
+}
+
+impl Job {
+    fn choose(
+        shown: &str,
+        module: &Module,
+        options: &RunOptions,
+        arguments: &[String],
+    ) -> Result<Self, Report> {
+        if let Some(name) = &options.invoke {
+            return Self::invoke(shown, module, name, arguments);
+        }
+        let is_func = |name| matches!(module.get_export(name), Some(ExternType::Func(_)));
+        if is_func(COMMAND) {
+            return Ok(Self::Command);
+        }
+        if is_func(REACTOR) || module.info().has_start() {
+            return Ok(Self::Initialize);
+        }
+        let report =
+            Report::usage(format!("`{shown}` is not a command: it exports no `{COMMAND}`"));
+        Err(match functions(module).first() {
+            Some(name) => report.hint(format!("`dunlin run --invoke {name} {shown}`")),
+            None => report.hint(format!("`dunlin inspect {shown}` shows what it exports")),
+        })
+    }
+
+    fn invoke(
+        shown: &str,
+        module: &Module,
+        name: &str,
+        arguments: &[String],
+    ) -> Result<Self, Report> {
+        let Some(ExternType::Func(ty)) = module.get_export(name) else {
+            let report = Report::usage(format!("`{shown}` exports no function `{name}`"));
+            let names = functions(module);
+            return Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => report.hint(format!("did you mean `--invoke {near}`?")),
+                None => report.hint(format!("`dunlin inspect {shown}` lists its exports")),
+            });
+        };
+        if ty.params().len() != arguments.len() {
+            let types: Vec<String> = ty.params().iter().map(|ty| format!("<{ty}>")).collect();
+            let hint = format!("`dunlin run --invoke {name} {shown} {}`", types.join(" "));
+            return Err(Report::usage(format!(
+                "`{name}` takes {} arguments, and was given {}",
+                ty.params().len(),
+                arguments.len()
+            ))
+            .hint(hint.replace(" `", "`")));
+        }
+        let values = ty.params().iter().zip(arguments).enumerate().map(|(i, (ty, text))| {
+            parse_value(*ty, text).map_err(|why| {
+                let number = i + 1;
+                Report::usage(format!("argument {number} of `{name}` cannot be `{text}`"))
+                    .cause(format!("it is of type `{ty}`: {why}"))
+            })
+        });
+        let values = values.collect::<Result<_, _>>()?;
+        Ok(Self::Invoke(name.to_owned(), ty, values))
+    }
+}
+
+/// The names of the functions that a module exports.
+fn functions(module: &Module) -> Vec<String> {
+    module
+        .exports()
+        .filter(|export| matches!(export.ty(), ExternType::Func(_)))
+        .map(|export| Clean(export.name()).to_string())
+        .collect()
+}
+
+fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
+    let text = |word: &OsString| {
+        word.to_str().map(str::to_owned).ok_or_else(|| {
+            Report::usage(format!("the argument `{}` is not UTF-8", word.to_string_lossy()))
+        })
+    };
+    words.iter().map(text).collect()
+}
+
+#[cold]
+fn cannot_link(shown: &str, module: &Module, error: &Error) -> Report {
+    let report = Report::engine(format!("cannot instantiate `{shown}`"), error);
+    match error.kind() {
+        ErrorKind::Link => report.hint(
+            "`--preload NAME=FILE` provides imports; `--unknown-imports trap` runs without them",
+        ),
+        ErrorKind::Resource => {
+            let memories = module.info().memories();
+            let pages = memories.iter().map(|memory| memory.min).max().unwrap_or(0);
+            let kibibytes = pages.saturating_mul(dunlin::PAGE_BYTES / 1024);
+            report.hint(format!("its largest memory begins with `--max-memory {kibibytes}KiB`"))
+        }
+        _ => report,
+    }
+}

@@ -1,0 +1,135 @@
+//! Where modules come from: files, standard input, URLs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use dunlin::{Engine, ErrorKind, Module};
+
+use crate::fetch::{self, Fetched};
+use crate::report::Report;
+use crate::values::show_offset;
+
+/// Bytes read from standard input or a pipe: the engine's bound on a module, and one more, so that
+/// the engine sees that it is too long.
+const STREAM_BYTES_MAX: u64 = (1 << 30) + 1;
+
+/// Loads what a word of the command line names: a URL, `-`, or a file.
+///
+/// # Errors
+///
+/// When it cannot be had, or is no valid module.
+pub(super) fn load(engine: &Engine, word: &OsStr, download_max: u64) -> Result<Module, Report> {
+    let shown = word.to_string_lossy();
+    let module = match word.to_str() {
+        Some("-") => Module::new(engine, standard_input()?),
+        Some(url) if fetch::is_url(url) => match fetch::fetch(url, download_max)? {
+            Fetched::File(path) => Module::from_file(engine, path),
+            Fetched::Bytes(bytes) => Module::new(engine, bytes),
+        },
+        // Only plain files can be mapped; pipes and devices are read.
+        _ if is_plain_file(Path::new(word))? => Module::from_file(engine, word),
+        _ => Module::new(engine, stream(Path::new(word))?),
+    };
+    module.map_err(|error| refused(&shown, &error))
+}
+
+/// The bytes of `-` or a file.
+///
+/// # Errors
+///
+/// When they cannot be read.
+pub(super) fn read(word: &OsStr) -> Result<Vec<u8>, Report> {
+    match word.to_str() {
+        Some("-") => standard_input(),
+        _ if is_plain_file(Path::new(word))? => {
+            fs::read(word).map_err(|error| unreadable(Path::new(word), &error))
+        }
+        _ => stream(Path::new(word)),
+    }
+}
+
+/// What the guest's `argv[0]` is: the last part of a file's path or of a URL's.
+pub(super) fn program_name(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let path = match fetch::is_url(&text) {
+        true => text.split(['?', '#']).next().unwrap_or(&text),
+        false => &text,
+    };
+    let name = path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path);
+    if name.is_empty() { text.into_owned() } else { name.to_owned() }
+}
+
+/// How people read where a module is wrong.
+pub(super) fn show_invalid(error: &dunlin::Error) -> String {
+    let text = error.to_string();
+    match error.offset() {
+        Some(offset) if !text.contains("offset") => format!("{text} ({})", show_offset(offset)),
+        _ => text,
+    }
+}
+
+fn is_plain_file(path: &Path) -> Result<bool, Report> {
+    let data = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if data.is_dir() {
+        return Err(Report::failure(format!("cannot read `{}`", path.display()))
+            .cause("it is a folder")
+            .hint(format!("`ls {}` shows the files in it", path.display())));
+    }
+    Ok(data.is_file())
+}
+
+fn standard_input() -> Result<Vec<u8>, Report> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .take(STREAM_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Report::failure("cannot read standard input").cause(error))?;
+    Ok(bytes)
+}
+
+fn stream(path: &Path) -> Result<Vec<u8>, Report> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(STREAM_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
+}
+
+#[cold]
+fn unreadable(path: &Path, error: &io::Error) -> Report {
+    let report = Report::failure(format!("cannot read `{}`", path.display())).cause(error);
+    match error.kind() {
+        io::ErrorKind::NotFound => report.hint("`dunlin --help` shows how to name a module"),
+        _ => report,
+    }
+}
+
+#[cold]
+fn refused(shown: &str, error: &dunlin::Error) -> Report {
+    if error.kind() == ErrorKind::Invalid {
+        return Report::failure(format!("`{shown}` is not a valid module"))
+            .cause(show_invalid(error));
+    }
+    Report::engine(format!("cannot load `{shown}`"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_are_called_by_their_last_name() {
+        for (word, name) in [
+            ("app.wasm", "app.wasm"),
+            ("/a/b/app.wasm", "app.wasm"),
+            ("https://a.example/b/app.wasm?x=/y#z", "app.wasm"),
+            ("https://a.example/", "https://a.example/"),
+            ("-", "-"),
+        ] {
+            assert_eq!(program_name(OsStr::new(word)), name, "{word}");
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Every command and flag, as rows. Parser, help screens and tests derive from them.
+//!
+//! To add a flag: a field in its command's options, a row in its table, and a case in `tests/cases`.
+//! This file holds data, so its length says nothing about its complexity.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::args::{Command, Flag, Words};
+use crate::values;
+
+/// Bytes that a download may have unless `--max-download` says otherwise.
+pub(crate) const DOWNLOAD_BYTES_MAX: u64 = 256 << 20;
+
+/// A folder that the guest may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dir {
+    pub(crate) host: PathBuf,
+    pub(crate) guest: String,
+    pub(crate) writable: bool,
+}
+
+/// What to do about imports that nobody provides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UnknownImports {
+    #[default]
+    Error,
+    Trap,
+    Default,
+}
+
+/// When function bodies are validated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Validate {
+    #[default]
+    Lazy,
+    Eager,
+}
+
+/// Which tiers may run the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tier {
+    #[default]
+    Auto,
+    Interp,
+}
+
+/// The options of `dunlin run`.
+#[derive(Debug)]
+pub(crate) struct RunOptions {
+    pub(crate) dirs: Vec<Dir>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) invoke: Option<String>,
+    pub(crate) fuel: Option<u64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_memory: Option<usize>,
+    pub(crate) max_stack: Option<usize>,
+    pub(crate) max_download: u64,
+    pub(crate) tier: Tier,
+    pub(crate) validate: Validate,
+    pub(crate) unknown_imports: UnknownImports,
+    pub(crate) preload: Vec<(String, PathBuf)>,
+    pub(crate) stats: bool,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            dirs: Vec::new(),
+            env: Vec::new(),
+            invoke: None,
+            fuel: None,
+            timeout: None,
+            max_memory: None,
+            max_stack: None,
+            max_download: DOWNLOAD_BYTES_MAX,
+            tier: Tier::default(),
+            validate: Validate::default(),
+            unknown_imports: UnknownImports::default(),
+            preload: Vec::new(),
+            stats: false,
+        }
+    }
+}
+
+/// `dunlin run`.
+pub(crate) const RUN: Command<RunOptions> = Command {
+    name: "run",
+    usage: "[OPTIONS] FILE|URL|- [ARGS…]",
+    about: "Run a WebAssembly module: a command's `_start`, or one function with --invoke.",
+    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input; a URL is downloaded\n\
+            and cached. Everything after FILE belongs to the guest, which has no folder, no variable\n\
+            and no network unless a flag grants it.\n\
+            exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
+    words: Words::ModuleThenGuest,
+    flags: &[
+        Flag {
+            name: "dir",
+            value: Some("HOST[::GUEST][:ro]"),
+            example: "./data::/data:ro",
+            help: "Grant a folder, under another name, read-only",
+            set: |o, value| push(&mut o.dirs, dir(text(value)?)?),
+        },
+        Flag {
+            name: "env",
+            value: Some("NAME[=VALUE]"),
+            example: "LANG=C",
+            help: "Set a variable, or pass on our own",
+            set: |o, value| push(&mut o.env, variable(text(value)?)?),
+        },
+        Flag {
+            name: "invoke",
+            value: Some("NAME"),
+            example: "add",
+            help: "Call this export with ARGS as its values, print its results",
+            set: |o, value| assign(&mut o.invoke, text(value)?.to_owned()),
+        },
+        Flag {
+            name: "fuel",
+            value: Some("N"),
+            example: "1000000",
+            help: "Trap after N units of fuel (about one an instruction)",
+            set: |o, value| assign(&mut o.fuel, whole(text(value)?)?),
+        },
+        Flag {
+            name: "timeout",
+            value: Some("DURATION"),
+            example: "2s",
+            help: "Interrupt the guest after 500ms, 2s, 10m …",
+            set: |o, value| assign(&mut o.timeout, values::duration(text(value)?)?),
+        },
+        Flag {
+            name: "max-memory",
+            value: Some("SIZE"),
+            example: "64MiB",
+            help: "Bytes that each memory may have: 64MiB, 1GiB …",
+            set: |o, value| assign(&mut o.max_memory, bytes(text(value)?)?),
+        },
+        Flag {
+            name: "max-stack",
+            value: Some("SIZE"),
+            example: "1MiB",
+            help: "Bytes of the guest's stack (default 8MiB)",
+            set: |o, value| assign(&mut o.max_stack, bytes(text(value)?)?),
+        },
+        Flag {
+            name: "max-download",
+            value: Some("SIZE"),
+            example: "512MiB",
+            help: "Bytes that a URL may give (default 256MiB)",
+            set: |o, value| {
+                o.max_download = values::size(text(value)?)?;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "tier",
+            value: Some("TIER"),
+            example: "interp",
+            help: "How to execute: auto (default), interp",
+            set: |o, value| tier(&mut o.tier, value),
+        },
+        Flag {
+            name: "validate",
+            value: Some("WHEN"),
+            example: "eager",
+            help: "Validate functions: lazy (default: at their first call), eager",
+            set: |o, value| {
+                o.validate =
+                    one_of(value, &[("lazy", Validate::Lazy), ("eager", Validate::Eager)])?;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "unknown-imports",
+            value: Some("HOW"),
+            example: "trap",
+            help: "Imports nobody provides: error (default), trap (when called), default",
+            set: |o, value| {
+                let names = [
+                    ("error", UnknownImports::Error),
+                    ("trap", UnknownImports::Trap),
+                    ("default", UnknownImports::Default),
+                ];
+                o.unknown_imports = one_of(value, &names)?;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "preload",
+            value: Some("NAME=FILE"),
+            example: "env=library.wasm",
+            help: "Instantiate FILE first; its exports serve imports from NAME",
+            set: |o, value| push(&mut o.preload, preload(text(value)?)?),
+        },
+        Flag {
+            name: "stats",
+            value: None,
+            example: "",
+            help: "Say at the end where the time went",
+            set: |o, _| {
+                o.stats = true;
+                Ok(())
+            },
+        },
+    ],
+};
+
+/// The options of `dunlin validate`: none yet.
+#[derive(Debug, Default)]
+pub(crate) struct ValidateOptions;
+
+/// `dunlin validate`.
+pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
+    name: "validate",
+    usage: "FILE…",
+    about: "Check that modules are valid, every function of them, and print each one's verdict.",
+    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.\n\
+            exit codes: 0 all are valid; 1 one is not, or cannot be read",
+    words: Words::Many,
+    flags: &[],
+};
+
+/// The options of `dunlin inspect`.
+#[derive(Debug, Default)]
+pub(crate) struct InspectOptions {
+    pub(crate) json: bool,
+}
+
+/// `dunlin inspect`.
+pub(crate) const INSPECT: Command<InspectOptions> = Command {
+    name: "inspect",
+    usage: "[OPTIONS] FILE",
+    about: "Show what a module needs, offers and uses, and where its bytes go.",
+    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.",
+    words: Words::One,
+    flags: &[Flag {
+        name: "json",
+        value: None,
+        example: "",
+        help: "Print JSON, with every function and not only the biggest",
+        set: |o, _| {
+            o.json = true;
+            Ok(())
+        },
+    }],
+};
+
+/// The options of `dunlin wast`.
+#[derive(Debug, Default)]
+pub(crate) struct WastOptions {
+    pub(crate) tier: Tier,
+    pub(crate) fuel: Option<u64>,
+}
+
+/// `dunlin wast`.
+pub(crate) const WAST: Command<WastOptions> = Command {
+    name: "wast",
+    usage: "[OPTIONS] FILE…",
+    about: "Run scripts of the specification's test suite and print how many assertions passed.",
+    notes: "exit codes: 0 all passed; 1 one did not, or a script cannot be read",
+    words: Words::Many,
+    flags: &[
+        Flag {
+            name: "tier",
+            value: Some("TIER"),
+            example: "interp",
+            help: "How to execute: auto (default), interp",
+            set: |o, value| tier(&mut o.tier, value),
+        },
+        Flag {
+            name: "fuel",
+            value: Some("N"),
+            example: "1000000",
+            help: "Fuel that each directive begins with",
+            set: |o, value| assign(&mut o.fuel, whole(text(value)?)?),
+        },
+    ],
+};
+
+type Set = Result<(), String>;
+
+fn push<T>(list: &mut Vec<T>, value: T) -> Set {
+    list.push(value);
+    Ok(())
+}
+
+fn assign<T>(place: &mut Option<T>, value: T) -> Set {
+    *place = Some(value);
+    Ok(())
+}
+
+fn text(value: &OsStr) -> Result<&str, String> {
+    value.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number of at most 64 bits".to_owned())
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let bytes = values::size(text)?;
+    usize::try_from(bytes).map_err(|_| "it is more than this machine can address".to_owned())
+}
+
+fn tier(place: &mut Tier, value: &OsStr) -> Set {
+    *place = one_of(value, &[("auto", Tier::Auto), ("interp", Tier::Interp)])?;
+    Ok(())
+}
+
+/// The value that a name stands for; an unknown name is answered with the known ones.
+fn one_of<T: Copy>(value: &OsStr, names: &[(&str, T)]) -> Result<T, String> {
+    let found = names.iter().find(|(name, _)| value == *name);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<String> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
+        format!("valid names: {}", known.join(", "))
+    })
+}
+
+/// `HOST[::GUEST][:ro]`; the guest sees HOST's own spelling unless GUEST is given.
+fn dir(value: &str) -> Result<Dir, String> {
+    let (rest, writable) = match value.strip_suffix(":ro") {
+        Some(rest) => (rest, false),
+        None => (value, true),
+    };
+    let (host, guest) = rest.split_once("::").unwrap_or((rest, rest));
+    if host.is_empty() || guest.is_empty() {
+        return Err("expected HOST, HOST::GUEST, or either with :ro".to_owned());
+    }
+    Ok(Dir { host: PathBuf::from(host), guest: guest.to_owned(), writable })
+}
+
+/// `NAME=VALUE`, or `NAME` for our own value of it.
+fn variable(value: &str) -> Result<(String, String), String> {
+    let (name, content) = match value.split_once('=') {
+        Some((name, content)) => (name, Some(content.to_owned())),
+        None => (value, None),
+    };
+    if name.is_empty() {
+        return Err("expected NAME=VALUE, or NAME to pass on our own".to_owned());
+    }
+    let content = match content {
+        Some(content) => content,
+        None => std::env::var(name).map_err(|error| match error {
+            std::env::VarError::NotPresent => "no such variable is set here".to_owned(),
+            std::env::VarError::NotUnicode(_) => "its value here is not UTF-8".to_owned(),
+        })?,
+    };
+    Ok((name.to_owned(), content))
+}
+
+/// `NAME=FILE`.
+fn preload(value: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = value.split_once('=').ok_or("expected NAME=FILE")?;
+    if file.is_empty() {
+        return Err("expected NAME=FILE".to_owned());
+    }
+    Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders() {
+        let check = |text: &str, expected: Option<(&str, &str, bool)>| {
+            let expected = expected.map(|(host, guest, writable)| Dir {
+                host: host.into(),
+                guest: guest.into(),
+                writable,
+            });
+            assert_eq!(dir(text).ok(), expected, "{text}");
+        };
+        check(".", Some((".", ".", true)));
+        check("a::/b", Some(("a", "/b", true)));
+        check("a::/b:ro", Some(("a", "/b", false)));
+        check("a:ro", Some(("a", "a", false)));
+        check("a:b", Some(("a:b", "a:b", true)));
+        check("::/b", None);
+        check("a::", None);
+        check("a:::ro", None);
+        check("", None);
+    }
+
+    #[test]
+    fn variables_and_preloads() {
+        assert_eq!(variable("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert_eq!(variable("A="), Ok(("A".into(), String::new())));
+        assert_eq!(variable("=b"), Err("expected NAME=VALUE, or NAME to pass on our own".into()));
+        assert_eq!(variable("DUNLIN_UNSET_3"), Err("no such variable is set here".into()));
+        assert_eq!(preload("env=a.wasm"), Ok(("env".into(), "a.wasm".into())));
+        assert_eq!(preload("env="), Err("expected NAME=FILE".into()));
+    }
+
+    /// Rows that a reader could not tell apart, or could not paste, are mistakes.
+    #[test]
+    fn rows_are_sound() {
+        fn check<O: Default>(command: &Command<O>) {
+            for (i, flag) in command.flags.iter().enumerate() {
+                assert!(command.flags[..i].iter().all(|other| other.name != flag.name));
+                assert_eq!(flag.value.is_some(), !flag.example.is_empty(), "{}", flag.name);
+                let stored = (flag.set)(&mut O::default(), OsStr::new(flag.example));
+                assert_eq!(stored, Ok(()), "the example of `--{}`", flag.name);
+            }
+        }
+        check(&RUN);
+        check(&VALIDATE);
+        check(&INSPECT);
+        check(&WAST);
+    }
+}
