@@ -59,10 +59,7 @@ fn host_number(store: &impl AsContext, reference: &ExternRef) -> Option<u32> {
 
 fn needs_gc(expected: &WastRetCore<'_>) -> bool {
     use WastRetCore::{RefAny, RefArray, RefEq, RefHost, RefI31, RefI31Shared, RefStruct};
-    matches!(
-        expected,
-        RefHost(_) | RefAny | RefEq | RefArray | RefStruct | RefI31 | RefI31Shared
-    )
+    matches!(expected, RefHost(_) | RefAny | RefEq | RefArray | RefStruct | RefI31 | RefI31Shared)
 }
 
 fn is_func(heap: &HeapType<'_>) -> bool {

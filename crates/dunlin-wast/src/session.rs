@@ -106,7 +106,8 @@ impl Session {
 
     fn load(&self, mut module: QuoteWat<'_>) -> Outcome<Module> {
         refuse_component(&module)?;
-        let bytes = module.encode().map_err(|error| format!("not a module: {}", error.message()))?;
+        let bytes =
+            module.encode().map_err(|error| format!("not a module: {}", error.message()))?;
         Module::new(&self.engine, bytes).map_err(|error| show_error(&error))
     }
 
@@ -201,8 +202,7 @@ impl Session {
             }
             WastExecute::Get { module, global, .. } => {
                 let found = self.named(module)?.get_global(&mut self.store, global);
-                let found =
-                    found.ok_or_else(|| format!("no global is exported as `{global}`"))?;
+                let found = found.ok_or_else(|| format!("no global is exported as `{global}`"))?;
                 Ok(Ok(vec![found.get(&mut self.store)]))
             }
         }
@@ -285,9 +285,7 @@ impl Session {
         };
         let loaded = Module::new(&self.engine, &bytes);
         let validated = match self.config.validate {
-            dunlin::ValidateMode::Lazy if loaded.is_ok() => {
-                Module::validate(&self.engine, &bytes)
-            }
+            dunlin::ValidateMode::Lazy if loaded.is_ok() => Module::validate(&self.engine, &bytes),
             _ => loaded.map(drop),
         };
         match validated {

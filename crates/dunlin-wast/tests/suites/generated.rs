@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::binary::{Function, directive, func_type, module, padded, padded_signed, signed, unsigned};
+use super::binary::{
+    Function, directive, func_type, module, padded, padded_signed, signed, unsigned,
+};
 
 /// Every generated script, by name.
 pub(crate) fn scripts() -> Vec<(String, String)> {
@@ -86,13 +88,17 @@ fn wide_branches() -> String {
         "(func (export \"give\") (param {list}) (param i32) (result i32) local.get {last}))"
     );
     for (name, param, _) in &bodies {
-        let arguments: &[&str] =
-            if param.is_empty() { &[""] } else { &["(i32.const 0)", "(i32.const 1)", "(i32.const 7)"] };
+        let arguments: &[&str] = if param.is_empty() {
+            &[""]
+        } else {
+            &["(i32.const 0)", "(i32.const 1)", "(i32.const 7)"]
+        };
         for argument in arguments {
             let _ = writeln!(script, "(assert_return (invoke \"{name}\" {argument}) {values})");
         }
     }
-    let _ = writeln!(script, "(assert_return (invoke \"give\" {values} (i32.const 5)) (i32.const 5))");
+    let _ =
+        writeln!(script, "(assert_return (invoke \"give\" {values} (i32.const 5)) (i32.const 5))");
     script
 }
 
@@ -124,12 +130,17 @@ fn many_branches() -> String {
     let module = module(&[func_type(&[0x7f], &[0x7f])], &[function], &[], &[], &[]);
     let mut script = directive(&module);
     for k in [1, 2, 100, 32_767, 32_768, 44_999, BRANCHES] {
-        let _ = writeln!(script, "(assert_return (invoke \"f\" (i32.const {k})) (i32.const {}))", k * 10);
+        let _ = writeln!(
+            script,
+            "(assert_return (invoke \"f\" (i32.const {k})) (i32.const {}))",
+            k * 10
+        );
     }
     for k in [0, -1, BRANCHES + 1] {
         // One pass that matches nothing, then the last one matches.
         let want = BRANCHES * 10 + 1;
-        let _ = writeln!(script, "(assert_return (invoke \"f\" (i32.const {k})) (i32.const {want}))");
+        let _ =
+            writeln!(script, "(assert_return (invoke \"f\" (i32.const {k})) (i32.const {want}))");
     }
     script
 }
@@ -185,10 +196,11 @@ fn big_br_table() -> String {
         function("plain1", plain(TARGETS[1])),
         function("valued1", valued(TARGETS[1])),
     ];
-    let mut script =
-        directive(&module(&[func_type(&[0x7f], &[0x7f])], &functions, &[], &[], &[]));
+    let mut script = directive(&module(&[func_type(&[0x7f], &[0x7f])], &functions, &[], &[], &[]));
     for (which, targets) in TARGETS.into_iter().enumerate() {
-        for index in [0, 1, 49, 50, 1_234, targets - 1, targets, targets + 1, 0x8000_0000, 0xffff_ffff] {
+        for index in
+            [0, 1, 49, 50, 1_234, targets - 1, targets, targets + 1, 0x8000_0000, 0xffff_ffff]
+        {
             let block = if index >= targets { TARGET_BLOCKS - 1 } else { index % TARGET_BLOCKS };
             for (name, base) in [("plain", 0), ("valued", 1000)] {
                 let _ = writeln!(
@@ -226,8 +238,7 @@ fn deep_blocks() -> String {
     let get = |code: Vec<u8>| [code, vec![0x20, 0]].concat();
     let function = |name, code| Function { type_index: 0, name, locals: vec![0], code: get(code) };
     let functions = [function("blocks", blocks), function("loops", loops), function("ifs", ifs)];
-    let mut script =
-        directive(&module(&[func_type(&[0x7f], &[0x7f])], &functions, &[], &[], &[]));
+    let mut script = directive(&module(&[func_type(&[0x7f], &[0x7f])], &functions, &[], &[], &[]));
     for (name, argument, result) in [
         ("blocks", 0, DEPTH as i64),
         // The outermost block's end counts as well.
@@ -253,8 +264,7 @@ fn many_locals() -> String {
     let index = |opcode: u8, local: u64| [vec![opcode], unsigned(local)].concat();
     // Half of them i64, half v128; the last i64 and the first v128 are written and read.
     let half = LOCALS / 2;
-    let locals =
-        [vec![2], unsigned(half), vec![0x7e], unsigned(half), vec![0x7b]].concat();
+    let locals = [vec![2], unsigned(half), vec![0x7e], unsigned(half), vec![0x7b]].concat();
     let code = [
         vec![0x20, 0],
         index(0x21, half),
@@ -270,8 +280,7 @@ fn many_locals() -> String {
     ]
     .concat();
     let function = Function { type_index: 0, name: "f", locals, code };
-    let mut script =
-        directive(&module(&[func_type(&[0x7e], &[0x7e])], &[function], &[], &[], &[]));
+    let mut script = directive(&module(&[func_type(&[0x7e], &[0x7e])], &[function], &[], &[], &[]));
     for value in [21_i64, -4, 0] {
         let _ = writeln!(
             script,
@@ -362,7 +371,8 @@ fn access_bounds() -> String {
             access(op.into(), &|offset| format!("local.get 0 {op} offset={offset}"), width);
         }
         for (op, ty, width) in STORES {
-            let zero = if ty == "v128" { "v128.const i64x2 0 0".into() } else { format!("{ty}.const 0") };
+            let zero =
+                if ty == "v128" { "v128.const i64x2 0 0".into() } else { format!("{ty}.const 0") };
             let store = |offset| format!("local.get 0 {zero} {op} offset={offset} i32.const 0");
             access(op.into(), &store, width);
         }
@@ -390,23 +400,25 @@ fn access_bounds() -> String {
 fn long_immediates() -> String {
     // Indices, counts and opcodes behind a prefix are u32: five bytes at most.
     let p = |value: u64| padded(value, 5);
-    let op = |opcode: &[u8], immediates: &[Vec<u8>]| [opcode.to_vec(), immediates.concat()].concat();
+    let op =
+        |opcode: &[u8], immediates: &[Vec<u8>]| [opcode.to_vec(), immediates.concat()].concat();
     let s32 = |value: i64| op(&[0x41], &[padded_signed(value, 5)]);
     let s64 = |value: i64| op(&[0x42], &[padded_signed(value, 10)]);
     // Alignment with the bit that says that a memory index follows, the index, the offset.
     let memarg = |align: u64, memory: u64, offset: u64| {
         [p(align | 0x40), p(memory), padded(offset, 10)].concat()
     };
-    let fc = |opcode: u64, immediates: &[Vec<u8>]| op(&[0xfc], &[&[p(opcode)], immediates].concat());
-    let fd = |opcode: u64, immediates: &[Vec<u8>]| op(&[0xfd], &[&[p(opcode)], immediates].concat());
+    let fc =
+        |opcode: u64, immediates: &[Vec<u8>]| op(&[0xfc], &[&[p(opcode)], immediates].concat());
+    let fd =
+        |opcode: u64, immediates: &[Vec<u8>]| op(&[0xfd], &[&[p(opcode)], immediates].concat());
     let get = |index: u64| op(&[0x20], &[p(index)]);
     let end = vec![0x0b];
 
     // Types: 0 [] -> [i32], 1 [i32] -> [i32], 2 [] -> []. Function 0 is `seven`.
     let types = [func_type(&[], &[0x7f]), func_type(&[0x7f], &[0x7f]), func_type(&[], &[])];
     let block = |ty: i64| op(&[0x02], &[padded_signed(ty, 5)]);
-    let br_table =
-        [p(2), p(0), p(1), p(2)].concat();
+    let br_table = [p(2), p(0), p(1), p(2)].concat();
     let cases: Vec<(&'static str, u8, Vec<Vec<u8>>, i32)> = vec![
         ("seven", 0, vec![s32(7)], 7),
         ("local", 1, vec![get(0), op(&[0x22], &[p(1)]), op(&[0x21], &[p(0)]), get(1)], 1),
@@ -418,7 +430,14 @@ fn long_immediates() -> String {
         (
             "if",
             1,
-            vec![get(0), op(&[0x04], &[padded_signed(0, 5)]), s32(10), vec![0x05], s32(11), end.clone()],
+            vec![
+                get(0),
+                op(&[0x04], &[padded_signed(0, 5)]),
+                s32(10),
+                vec![0x05],
+                s32(11),
+                end.clone(),
+            ],
             10,
         ),
         (
@@ -455,7 +474,13 @@ fn long_immediates() -> String {
         (
             "global",
             0,
-            vec![s32(17), op(&[0x24], &[p(1)]), op(&[0x23], &[p(1)]), op(&[0x23], &[p(0)]), vec![0x6a]],
+            vec![
+                s32(17),
+                op(&[0x24], &[p(1)]),
+                op(&[0x23], &[p(1)]),
+                op(&[0x23], &[p(0)]),
+                vec![0x6a],
+            ],
             117,
         ),
         (
@@ -629,10 +654,8 @@ fn long_immediates_script(
     let mut script = directive(&module(types, &functions, &definitions, &before_code, &after_code));
     for (name, type_index, _, want) in cases {
         let argument = if *type_index == 1 { "(i32.const 1)" } else { "" };
-        let _ = writeln!(
-            script,
-            "(assert_return (invoke \"{name}\" {argument}) (i32.const {want}))"
-        );
+        let _ =
+            writeln!(script, "(assert_return (invoke \"{name}\" {argument}) (i32.const {want}))");
     }
     script
 }

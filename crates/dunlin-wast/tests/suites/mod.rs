@@ -106,9 +106,7 @@ fn own(root: &Path) -> io::Result<Suite> {
 /// The specification's suite.
 fn spec() -> io::Result<Suite> {
     let (scripts, origin) = match suites_folder().map(|folder| folder.join("spec")) {
-        Some(root) if root.is_dir() => {
-            (folder("spec", &root)?, format!("from {}", root.display()))
-        }
+        Some(root) if root.is_dir() => (folder("spec", &root)?, format!("from {}", root.display())),
         Some(root) => {
             let error = format!("DUNLIN_SUITES is set, but there is no `{}`", root.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, error));
