@@ -25,7 +25,7 @@ pub(crate) fn value_matches(
         (WastRetCore::I64(want), Val::I64(got)) => want == got,
         (WastRetCore::F32(want), Val::F32(got)) => f32_matches(want, *got),
         (WastRetCore::F64(want), Val::F64(got)) => f64_matches(want, *got),
-        (WastRetCore::V128(want), Val::V128(got)) => v128_matches(want, got.as_u128()),
+        (WastRetCore::V128(want), Val::V128(got)) => v128_matches(want, got.to_bits()),
         (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => is_func(heap),
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => is_extern(heap),
@@ -124,7 +124,7 @@ pub(crate) fn show_value(store: &impl AsContext, value: &Val) -> String {
         Val::F32(bits) => format!("(f32.const {:?} = {bits:#010x})", f32::from_bits(*bits)),
         Val::F64(bits) => format!("(f64.const {:?} = {bits:#018x})", f64::from_bits(*bits)),
         Val::V128(value) => {
-            let bits = value.as_u128();
+            let bits = value.to_bits();
             let lanes: Vec<String> =
                 (0..4).map(|i| format!("{:#010x}", (bits >> (32 * i)) as u32)).collect();
             format!("(v128.const i32x4 {})", lanes.join(" "))

@@ -162,7 +162,8 @@ impl Session {
             .get_func(&mut self.store, call.name)
             .ok_or_else(|| format!("no function is exported as `{}`", call.name))?;
         let args = call.args.iter().map(|arg| self.argument(arg)).collect::<Outcome<Vec<_>>>()?;
-        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        let ty = func.ty(&self.store).map_err(|error| show_error(&error))?;
+        let mut results = vec![Val::I32(0); ty.results().len()];
         Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
     }
 
@@ -176,7 +177,7 @@ impl Session {
             WastArgCore::F32(value) => Val::F32(value.bits),
             WastArgCore::F64(value) => Val::F64(value.bits),
             WastArgCore::V128(value) => {
-                Val::V128(V128::from(u128::from_le_bytes(value.to_le_bytes())))
+                Val::V128(V128::from_bytes(value.to_le_bytes()))
             }
             WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
                 AbstractHeapType::Func => Val::FuncRef(None),
@@ -203,7 +204,7 @@ impl Session {
             WastExecute::Get { module, global, .. } => {
                 let found = self.named(module)?.get_global(&mut self.store, global);
                 let found = found.ok_or_else(|| format!("no global is exported as `{global}`"))?;
-                Ok(Ok(vec![found.get(&mut self.store)]))
+                Ok(found.get(&mut self.store).map(|value| vec![value]))
             }
         }
     }
