@@ -1,0 +1,132 @@
+//! The runner: one engine, and a fresh store for every script.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use dunlin::{Engine, Tier, ValidateMode};
+use wast::lexer::Lexer;
+use wast::parser::{self, ParseBuffer};
+use wast::token::Span;
+use wast::{Wast, WastDirective};
+
+use crate::report::{Failure, Report};
+use crate::session::Session;
+
+/// How scripts are run: the tier, what is counted, and when functions are validated.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// The tier that executes.
+    pub tier: Tier,
+    /// When function bodies are validated.
+    pub validate: ValidateMode,
+    /// Units of fuel that every directive begins with; `None` counts no fuel.
+    pub fuel_units: Option<u64>,
+    /// Bytes of the value stack; `None` leaves the engine's default.
+    pub stack_bytes_max: Option<usize>,
+}
+
+impl Config {
+    fn engine(&self) -> dunlin::Config {
+        let mut config = dunlin::Config::new();
+        config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        if let Some(bytes) = self.stack_bytes_max {
+            config.max_stack_bytes(bytes);
+        }
+        config
+    }
+}
+
+/// Runs scripts, each in a store of its own.
+#[derive(Clone)]
+pub struct Runner {
+    engine: Engine,
+    config: Config,
+}
+
+impl Runner {
+    /// A runner with this configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the engine refuses the configuration.
+    pub fn new(config: Config) -> dunlin::Result<Self> {
+        Ok(Self { engine: Engine::new(&config.engine())?, config })
+    }
+
+    /// Runs the script in this file, under its path as name.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read. Whatever is wrong with its contents is in the report.
+    pub fn run_file(&self, path: impl AsRef<Path>) -> io::Result<Report> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path)?;
+        let name = path.display().to_string();
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(self.run_text(name, text)),
+            Err(error) => {
+                let what = format!("the script is not UTF-8: {error}");
+                Ok(Report { name, passed: 0, failures: vec![Failure { line: 0, column: 0, what }] })
+            }
+        }
+    }
+
+    /// Runs this script under this name.
+    #[must_use]
+    pub fn run_text(&self, name: impl Into<String>, text: &str) -> Report {
+        let mut report = Report { name: name.into(), ..Report::default() };
+        if let Err(error) = self.run_into(text, &mut report) {
+            report.failures.push(failure(text, error.span(), error.message()));
+        }
+        report
+    }
+
+    /// Parses the script and runs its directives; the error is one of parsing.
+    fn run_into(&self, text: &str, report: &mut Report) -> Result<(), wast::Error> {
+        let mut lexer = Lexer::new(text);
+        // Some scripts hold right-to-left marks in names on purpose.
+        lexer.allow_confusing_unicode(true);
+        let buffer = ParseBuffer::new_with_lexer(lexer)?;
+        let script = parser::parse::<Wast<'_>>(&buffer)?;
+
+        let begin = || Session::new(&self.engine, self.config.clone());
+        let mut session = match begin() {
+            Ok(session) => session,
+            Err(error) => {
+                let what = format!("cannot begin: {error}");
+                report.failures.push(failure(text, Span::from_offset(0), what));
+                return Ok(());
+            }
+        };
+        for directive in script.directives {
+            let span = directive.span();
+            match guarded(&mut session, directive) {
+                Ok(()) => report.passed += 1,
+                Err(what) => report.failures.push(failure(text, span, what)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs one directive, and turns a panic into a failure: a defect of the engine must not hide what
+/// the rest of the script says.
+fn guarded(session: &mut Session, directive: WastDirective<'_>) -> Result<(), String> {
+    // The store may be inconsistent after a panic. It is used on: safe code cannot make that unsound,
+    // and whatever follows from the first panic is reported after it.
+    catch_unwind(AssertUnwindSafe(|| session.directive(directive))).unwrap_or_else(|payload| {
+        let said = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("(a panic without a message)");
+        Err(format!("bug: the engine panicked: {said}"))
+    })
+}
+
+fn failure(text: &str, span: Span, what: impl Into<String>) -> Failure {
+    let (line, column) = span.linecol_in(text);
+    Failure { line: line + 1, column: column + 1, what: what.into() }
+}

@@ -1,0 +1,325 @@
+//! One script's state: its store, its instances by name, and what each directive does to them.
+
+use std::collections::HashMap;
+
+use dunlin::{
+    Engine, Error, ErrorKind, ExternRef, Instance, Linker, Module, Store, TrapCode, V128, Val,
+};
+use wast::core::{AbstractHeapType, HeapType, WastArgCore, WastRetCore};
+use wast::token::Id;
+use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+use crate::matching::{message_matches, show_value, value_matches};
+use crate::runner::Config;
+
+/// What a directive came to: nothing, or why it is a failure.
+type Outcome<T = ()> = Result<T, String>;
+
+/// The state that the directives of one script share.
+pub(crate) struct Session {
+    config: Config,
+    engine: Engine,
+    store: Store<()>,
+    linker: Linker<()>,
+    /// The instance that directives without a name mean.
+    current: Option<Instance>,
+    instances: HashMap<String, Instance>,
+    /// The module that `module instance` without a name means.
+    last_module: Option<Module>,
+    modules: HashMap<String, Module>,
+}
+
+impl Session {
+    pub(crate) fn new(engine: &Engine, config: Config) -> dunlin::Result<Self> {
+        let mut store = Store::new(engine, ());
+        let mut linker = Linker::new(engine);
+        // `register` may give a name a second time; the later one holds.
+        linker.allow_shadowing(true);
+        crate::host::define(&mut linker, &mut store)?;
+        Ok(Self {
+            config,
+            engine: engine.clone(),
+            store,
+            linker,
+            current: None,
+            instances: HashMap::new(),
+            last_module: None,
+            modules: HashMap::new(),
+        })
+    }
+
+    /// Runs one directive.
+    pub(crate) fn directive(&mut self, directive: WastDirective<'_>) -> Outcome {
+        use WastDirective as D;
+        self.refuel()?;
+        match directive {
+            D::Module(module) => self.module(module),
+            D::ModuleDefinition(module) => self.define(module).map(drop),
+            D::ModuleInstance { instance, module, .. } => self.instance(instance, module),
+            D::Register { name, module, .. } => self.register(name, module),
+            D::Invoke(call) => self.invoke(&call)?.map(drop).map_err(|error| show_error(&error)),
+            D::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
+            D::AssertTrap { exec, message, .. } => self.assert_trap(exec, message),
+            D::AssertExhaustion { call, message, .. } => self.assert_exhaustion(&call, message),
+            D::AssertInvalid { module, message, .. } => self.assert_rejected(module, message),
+            D::AssertMalformed { module, message, .. } => self.assert_rejected(module, message),
+            D::AssertUnlinkable { module, message, .. } => self.assert_unlinkable(module, message),
+            D::AssertMalformedCustom { module, message, .. }
+            | D::AssertInvalidCustom { module, message, .. } => {
+                self.assert_rejected(module, message)
+            }
+            D::AssertException { .. } => Err("exceptions are not supported".into()),
+            D::AssertSuspension { .. } => Err("stack switching is not supported".into()),
+            D::Thread(_) | D::Wait { .. } => Err("threads are not supported".into()),
+        }
+    }
+
+    fn refuel(&mut self) -> Outcome {
+        match self.config.fuel_units {
+            Some(units) => self.store.set_fuel(units).map_err(|error| show_error(&error)),
+            None => Ok(()),
+        }
+    }
+
+    // ---- Modules and instances
+
+    fn module(&mut self, module: QuoteWat<'_>) -> Outcome {
+        self.current = None;
+        let name = module.name().map(|id| id.name().to_owned());
+        let module = self.define(module)?;
+        let instance = self.instantiate(&module).map_err(|error| show_error(&error))?;
+        self.make_current(name, instance);
+        Ok(())
+    }
+
+    /// Defines a module for `module instance` to find.
+    fn define(&mut self, module: QuoteWat<'_>) -> Outcome<Module> {
+        self.last_module = None;
+        let name = module.name().map(|id| id.name().to_owned());
+        let module = self.load(module)?;
+        if let Some(name) = name {
+            self.modules.insert(name, module.clone());
+        }
+        self.last_module = Some(module.clone());
+        Ok(module)
+    }
+
+    fn load(&self, mut module: QuoteWat<'_>) -> Outcome<Module> {
+        refuse_component(&module)?;
+        let bytes =
+            module.encode().map_err(|error| format!("not a module: {}", error.message()))?;
+        Module::new(&self.engine, bytes).map_err(|error| show_error(&error))
+    }
+
+    fn instance(&mut self, name: Option<Id<'_>>, module: Option<Id<'_>>) -> Outcome {
+        self.current = None;
+        let module = match module {
+            Some(id) => self.modules.get(id.name()),
+            None => self.last_module.as_ref(),
+        };
+        let module = module.cloned().ok_or("no such module definition")?;
+        let instance = self.instantiate(&module).map_err(|error| show_error(&error))?;
+        self.make_current(name.map(|id| id.name().to_owned()), instance);
+        Ok(())
+    }
+
+    fn instantiate(&mut self, module: &Module) -> dunlin::Result<Instance> {
+        self.linker.instantiate(&mut self.store, module)
+    }
+
+    fn make_current(&mut self, name: Option<String>, instance: Instance) {
+        if let Some(name) = name {
+            self.instances.insert(name, instance.clone());
+        }
+        self.current = Some(instance);
+    }
+
+    fn named(&self, name: Option<Id<'_>>) -> Outcome<Instance> {
+        match name {
+            Some(id) => {
+                let found = self.instances.get(id.name()).cloned();
+                found.ok_or_else(|| format!("no instance is named `${}`", id.name()))
+            }
+            None => self.current.clone().ok_or_else(|| "there is no instance".into()),
+        }
+    }
+
+    fn register(&mut self, name: &str, module: Option<Id<'_>>) -> Outcome {
+        let instance = self.named(module)?;
+        self.linker
+            .instance(&mut self.store, name, instance)
+            .map(drop)
+            .map_err(|error| show_error(&error))
+    }
+
+    // ---- Actions
+
+    /// Calls an export. The outer error is the script's (no such export, an argument that cannot be
+    /// made); the inner one is the engine's.
+    fn invoke(&mut self, call: &WastInvoke<'_>) -> Outcome<dunlin::Result<Vec<Val>>> {
+        let instance = self.named(call.module)?;
+        let func = instance
+            .get_func(&mut self.store, call.name)
+            .ok_or_else(|| format!("no function is exported as `{}`", call.name))?;
+        let args = call.args.iter().map(|arg| self.argument(arg)).collect::<Outcome<Vec<_>>>()?;
+        let ty = func.ty(&self.store).map_err(|error| show_error(&error))?;
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+    }
+
+    fn argument(&mut self, arg: &WastArg<'_>) -> Outcome<Val> {
+        let WastArg::Core(arg) = arg else {
+            return Err("component values are not supported".into());
+        };
+        Ok(match arg {
+            WastArgCore::I32(value) => Val::I32(*value),
+            WastArgCore::I64(value) => Val::I64(*value),
+            WastArgCore::F32(value) => Val::F32(value.bits),
+            WastArgCore::F64(value) => Val::F64(value.bits),
+            WastArgCore::V128(value) => {
+                Val::V128(V128::from_bytes(value.to_le_bytes()))
+            }
+            WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
+                AbstractHeapType::Func => Val::FuncRef(None),
+                AbstractHeapType::Extern => Val::ExternRef(None),
+                _ => return Err("null references of later proposals are not supported".into()),
+            },
+            WastArgCore::RefExtern(number) => {
+                let reference = ExternRef::new(&mut self.store, *number);
+                Val::ExternRef(Some(reference.map_err(|error| show_error(&error))?))
+            }
+            WastArgCore::RefNull(_) | WastArgCore::RefHost(_) => {
+                return Err("references of the GC proposal are not supported".into());
+            }
+        })
+    }
+
+    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<dunlin::Result<Vec<Val>>> {
+        match exec {
+            WastExecute::Invoke(call) => self.invoke(&call),
+            WastExecute::Wat(wat) => {
+                let module = self.load(QuoteWat::Wat(wat))?;
+                Ok(self.instantiate(&module).map(|_| Vec::new()))
+            }
+            WastExecute::Get { module, global, .. } => {
+                let found = self.named(module)?.get_global(&mut self.store, global);
+                let found = found.ok_or_else(|| format!("no global is exported as `{global}`"))?;
+                Ok(found.get(&mut self.store).map(|value| vec![value]))
+            }
+        }
+    }
+
+    // ---- Assertions
+
+    fn assert_return(&mut self, exec: WastExecute<'_>, expected: &[WastRet<'_>]) -> Outcome {
+        let actual = self.execute(exec)?.map_err(|error| show_error(&error))?;
+        if actual.len() != expected.len() {
+            let (count, got) = (expected.len(), self.show_values(&actual));
+            return Err(format!("expected {count} results, got {}: {got}", actual.len()));
+        }
+        for (index, (actual, expected)) in actual.iter().zip(expected).enumerate() {
+            let WastRet::Core(expected) = expected else {
+                return Err("component values are not supported".into());
+            };
+            if !value_matches(&self.store, actual, expected)? {
+                let got = show_value(&self.store, actual);
+                let want = show_expected(expected);
+                return Err(format!("result {index}: expected {want}, got {got}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn assert_trap(&mut self, exec: WastExecute<'_>, message: &str) -> Outcome {
+        let error = self.expect_error(exec, message)?;
+        // An error of a host function ends the guest like a trap does; our own scripts cause some.
+        if !matches!(error.kind(), ErrorKind::Trap | ErrorKind::Host) {
+            return Err(format!("expected trap `{message}`, got {}", show_error(&error)));
+        }
+        let actual = match error.trap_code() {
+            Some(code) => code.text().to_owned(),
+            None => error.to_string(),
+        };
+        if message_matches(&actual, message) {
+            Ok(())
+        } else {
+            Err(format!("expected trap `{message}`, got {}", show_error(&error)))
+        }
+    }
+
+    fn assert_exhaustion(&mut self, call: &WastInvoke<'_>, message: &str) -> Outcome {
+        match self.invoke(call)? {
+            Ok(_) => Err(format!("expected `{message}`, but it returned")),
+            Err(error)
+                if error.trap_code() == Some(TrapCode::StackOverflow)
+                    && message_matches(TrapCode::StackOverflow.text(), message) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(format!("expected `{message}`, got {}", show_error(&error))),
+        }
+    }
+
+    fn expect_error(&mut self, exec: WastExecute<'_>, message: &str) -> Outcome<Error> {
+        match self.execute(exec)? {
+            Err(error) => Ok(error),
+            Ok(values) => {
+                let got = self.show_values(&values);
+                Err(format!("expected `{message}`, but it returned ({got})"))
+            }
+        }
+    }
+
+    fn show_values(&self, values: &[Val]) -> String {
+        let shown: Vec<String> =
+            values.iter().map(|value| show_value(&self.store, value)).collect();
+        shown.join(" ")
+    }
+
+    /// Any rejection counts, whatever its text: of the text's parser, of the decoder, or of the
+    /// validator. A function that is validated at its first call is validated here, since that a lazy
+    /// engine *can* tell is what the assertion is about.
+    fn assert_rejected(&mut self, mut module: QuoteWat<'_>, message: &str) -> Outcome {
+        refuse_component(&module)?;
+        let Ok(bytes) = module.encode() else {
+            return Ok(());
+        };
+        let loaded = Module::new(&self.engine, &bytes);
+        let validated = match self.config.validate {
+            dunlin::ValidateMode::Lazy if loaded.is_ok() => Module::validate(&self.engine, &bytes),
+            _ => loaded.map(drop),
+        };
+        match validated {
+            Ok(()) => Err(format!("expected the module to be rejected: {message}")),
+            Err(error) if error.kind() == ErrorKind::Bug => Err(show_error(&error)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn assert_unlinkable(&mut self, module: Wat<'_>, message: &str) -> Outcome {
+        let module = self.load(QuoteWat::Wat(module))?;
+        match self.instantiate(&module) {
+            Ok(_) => Err(format!("expected the module not to link: {message}")),
+            Err(error) if error.kind() == ErrorKind::Link => Ok(()),
+            Err(error) => Err(format!("expected `{message}`, got {}", show_error(&error))),
+        }
+    }
+}
+
+fn refuse_component(module: &QuoteWat<'_>) -> Outcome {
+    match module {
+        QuoteWat::Wat(Wat::Component(_)) | QuoteWat::QuoteComponent(..) => {
+            Err("components are not supported".into())
+        }
+        QuoteWat::Wat(Wat::Module(_)) | QuoteWat::QuoteModule(..) => Ok(()),
+    }
+}
+
+/// The error with its kind; a defect of ours is called a bug wherever it shows.
+fn show_error(error: &Error) -> String {
+    format!("{}: {error}", format!("{:?}", error.kind()).to_lowercase())
+}
+
+fn show_expected(expected: &WastRetCore<'_>) -> String {
+    format!("{expected:?}")
+}

