@@ -1,0 +1,3 @@
+module dunlin.example/flock
+
+go 1.27
