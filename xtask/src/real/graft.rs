@@ -38,9 +38,9 @@ impl Exports {
     pub fn function(&self, name: &str) -> Result<u32, Error> {
         let start = format!("{name}:");
         let found = self.0.iter().find(|(full, _)| *full == name || full.starts_with(&start));
-        found.map(|(_, &index)| index).ok_or_else(|| {
-            Error::new(format!("the module exports no function `{name}`"))
-        })
+        found
+            .map(|(_, &index)| index)
+            .ok_or_else(|| Error::new(format!("the module exports no function `{name}`")))
     }
 }
 

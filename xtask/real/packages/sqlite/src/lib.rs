@@ -1,0 +1,1 @@
+//! Empty: the package stands for its dependency.

