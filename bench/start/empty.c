@@ -1,0 +1,2 @@
+// Nothing: what a process costs.
+int main(void) { return 0; }

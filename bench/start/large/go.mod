@@ -1,0 +1,3 @@
+module dunlin.example/large
+
+go 1.27
