@@ -40,19 +40,88 @@ macro_rules! indexed {
     )*};
 }
 
-indexed! {
-    /// `local.get`.
-    LocalGet, LocalGetSlow: |r, index| {
+/// `local.get`, and a second one behind it: they come in pairs so often that one jump for two is worth
+/// the comparison.
+pub(crate) struct LocalGet;
+
+impl Op for LocalGet {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let Some(index) = r.small() else {
+            return Step::Go(handler::<LocalGetSlow, M>(), r);
+        };
         let value = r.local(index);
         r.push(value);
+        if let Some(second) = small_local_get::<M>(&mut r) {
+            let value = r.local(second);
+            r.push(value);
+        }
+        Step::Next(r)
     }
+}
 
-    /// `local.set`.
-    LocalSet, LocalSetSlow: |r, index| {
+/// The index of a quick `local.get` at `ip`, which is then taken. Never where operators cost fuel, so
+/// that each is paid for.
+#[inline(always)]
+fn small_local_get<M: Mode>(r: &mut Regs) -> Option<u32> {
+    const LOCAL_GET: u8 = 0x20;
+    if M::FUEL || r.peek(0) != LOCAL_GET || r.peek(1) >= 0x80 {
+        return None;
+    }
+    let index = r.peek(1);
+    r.skip(2);
+    Some(index.into())
+}
+
+/// `local.set`, and a `local.get` behind it.
+pub(crate) struct LocalSet;
+
+impl Op for LocalSet {
+    const COST: u8 = 1;
+
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let Some(index) = r.small() else {
+            return Step::Go(handler::<LocalSetSlow, M>(), r);
+        };
+        r.set_local(index, r.top());
+        match small_local_get::<M>(&mut r) {
+            Some(second) => r.set_top(r.local(second)),
+            None => {
+                r.pop();
+            }
+        }
+        Step::Next(r)
+    }
+}
+
+/// `local.set` with an index of several bytes.
+struct LocalSetSlow;
+
+impl Op for LocalSetSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let index = r.leb_u32();
         let value = r.pop();
         r.set_local(index, value);
+        Step::Next(r)
     }
+}
 
+/// `local.get` with an index of several bytes.
+struct LocalGetSlow;
+
+impl Op for LocalGetSlow {
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let index = r.leb_u32();
+        let value = r.local(index);
+        r.push(value);
+        Step::Next(r)
+    }
+}
+
+indexed! {
     /// `local.tee`.
     LocalTee, LocalTeeSlow: |r, index| {
         r.set_local(index, r.top());
@@ -165,13 +234,24 @@ impl Op for I32Const {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         match r.small() {
-            Some(byte) => {
-                r.push(u64::from(sign_extend(byte) as u32));
-                Step::Next(r)
-            }
+            Some(byte) => Step::Next(i32_const::<M>(r, sign_extend(byte))),
             None => Step::Go(handler::<I32ConstTwo, M>(), r),
         }
     }
+}
+
+/// Pushes a constant, or adds it where `i32.add` is next.
+#[inline(always)]
+fn i32_const<M: Mode>(mut r: Regs, value: i32) -> Regs {
+    const I32_ADD: u8 = 0x6A;
+    if !M::FUEL && r.peek(0) == I32_ADD {
+        r.skip(1);
+        let sum = dunlin_core::numeric::i32_add(r.top() as i32, value);
+        r.set_top(u64::from(sum as u32));
+    } else {
+        r.push(u64::from(value as u32));
+    }
+    r
 }
 
 /// `i32.const` of two bytes.
@@ -181,10 +261,7 @@ impl Op for I32ConstTwo {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         match small_two(&mut r) {
-            Some(value) => {
-                r.push(u64::from(value as u32));
-                Step::Next(r)
-            }
+            Some(value) => Step::Next(i32_const::<M>(r, value)),
             None => Step::Go(handler::<I32ConstSlow, M>(), r),
         }
     }
