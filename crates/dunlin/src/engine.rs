@@ -11,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::fmt;
 use dunlin_interp::Metering;
+use dunlin_module::Features;
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::sync::Mutex;
 use dunlin_vm::types::TypeRegistry;
@@ -82,6 +83,12 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The features that its modules may use.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.0.config.features
     }
 
     /// Whether two handles are of the same engine.
