@@ -3,6 +3,7 @@
 use crate::config::ValidateMode;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::validate;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -102,7 +103,7 @@ impl Module {
         let module = parse(engine, bytes)?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
         if engine.config().validate == ValidateMode::Eager {
-            code.prepare_all().map_err(Error::invalid)?;
+            validate::prepare_all(&code).map_err(Error::invalid)?;
         }
         Ok(Self::from_code(engine, code))
     }
