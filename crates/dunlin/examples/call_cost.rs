@@ -1,13 +1,13 @@
 //! What a call between host and guest costs, each way, typed and untyped.
 //!
-//! `cargo run --release -p dunlin --example call_cost`
+//! `cargo run --release -p dunlin --example call_cost [CALLS]`
 
 use dunlin::{Caller, Engine, FuncType, Linker, Module, Result, Store, Val, ValType};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const CALLS: u32 = 5_000_000;
-const ROUNDS: usize = 5;
+const CALLS_DEFAULT: u32 = 2_000_000;
+const ROUNDS: usize = 10;
 
 const GUEST: &str = r#"(module
     (import "host" "typed" (func $typed (param i32 i32) (result i32)))
@@ -33,6 +33,8 @@ const GUEST: &str = r#"(module
             (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
 
 fn main() -> Result<()> {
+    let calls = std::env::args().nth(1).and_then(|calls| calls.parse().ok());
+    let calls: u32 = calls.unwrap_or(CALLS_DEFAULT);
     let engine = Engine::default();
     let module = Module::new(&engine, GUEST)?;
     let mut linker = Linker::new(&engine);
@@ -50,15 +52,15 @@ fn main() -> Result<()> {
     let instance = linker.instantiate(&mut store, &module)?;
 
     let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
-    report("host -> guest, typed", || {
-        for i in 0..CALLS {
+    report(calls, "host -> guest, typed", || {
+        for i in 0..calls {
             black_box(add.call(&mut store, (1, black_box(i.cast_signed())))?);
         }
         Ok(())
     })?;
-    report("host -> guest, untyped", || {
+    report(calls, "host -> guest, untyped", || {
         let mut results = [Val::I32(0)];
-        for i in 0..CALLS {
+        for i in 0..calls {
             let params = [Val::I32(1), Val::from(black_box(i))];
             add.func().call(&mut store, &params, &mut results)?;
             black_box(&results);
@@ -67,11 +69,11 @@ fn main() -> Result<()> {
     })?;
     for name in ["loop", "typed", "caller", "untyped"] {
         let run = instance.get_typed_func::<u32, ()>(&mut store, name)?;
-        report(&format!("guest -> host, {name}"), || run.call(&mut store, CALLS))?;
+        report(calls, &format!("guest -> host, {name}"), || run.call(&mut store, calls))?;
     }
-    report("instantiate, 3 imports", || {
+    report(calls / 100, "instantiate, 3 imports", || {
         let pre = linker.instantiate_pre(&module)?;
-        for _ in 0..CALLS / 100 {
+        for _ in 0..calls / 100 {
             pre.instantiate(&mut Store::new(&engine, 0))?;
         }
         Ok(())
@@ -79,13 +81,13 @@ fn main() -> Result<()> {
 }
 
 /// Prints the best of a few rounds.
-fn report(what: &str, mut run: impl FnMut() -> Result<()>) -> Result<()> {
+fn report(calls: u32, what: &str, mut run: impl FnMut() -> Result<()>) -> Result<()> {
     let mut best = Duration::MAX;
     for _ in 0..ROUNDS {
         let begun = Instant::now();
         run()?;
         best = best.min(begun.elapsed());
     }
-    println!("{what:24} {:6.1} ns", best.as_nanos() as f64 / f64::from(CALLS));
+    println!("{what:24} {:6.1} ns", best.as_nanos() as f64 / f64::from(calls));
     Ok(())
 }

@@ -99,8 +99,8 @@ impl Engine {
 
     /// Passes to the next epoch, and interrupts the guests whose deadline it is.
     ///
-    /// Any thread may call it, at any time; usually one does so at regular intervals. See
-    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline).
+    /// Any thread may call it, at any time; usually one does so at regular intervals. It takes a lock, so
+    /// a signal handler may not. See [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline).
     pub fn increment_epoch(&self) {
         let mut deadlines = self.0.deadlines.lock();
         let now = self.0.epoch.increment() + 1;

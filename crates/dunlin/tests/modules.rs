@@ -71,7 +71,11 @@ fn bytes_that_are_no_module() {
         (b"(module (func)", None, "expected `)`"),
         (b"(component)", Some(6), "this is a component, not a core module"),
     ] {
-        for result in [Module::new(&engine, bytes).map(drop), Module::validate(&engine, bytes)] {
+        for result in [
+            Module::new(&engine, bytes).map(drop),
+            Module::from_vec(&engine, bytes.to_vec()).map(drop),
+            Module::validate(&engine, bytes),
+        ] {
             let error = result.expect_err("it is no module");
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
             assert_eq!(error.offset(), offset, "{error}");
@@ -138,7 +142,7 @@ fn the_first_invalid_body_is_reported() {
     let valid = wat::parse_str(&text).unwrap();
     assert!(valid.len() > 256 << 10);
     Module::new(&Engine::default(), &valid).expect("it is valid");
-    let info = Module::new(&Engine::default(), &valid).unwrap();
+    let info = Module::from_vec(&Engine::default(), valid.clone()).unwrap();
     let functions = info.info().functions();
     for broken in [[3999, 3999], [2100, 3000], [1, 3999], [0, 1]] {
         let mut binary = valid.clone();
