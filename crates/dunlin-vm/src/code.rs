@@ -84,6 +84,25 @@ impl ModuleCode {
         Ok(())
     }
 
+    /// Makes a function ready to be called, with the working memory of one of several threads that do
+    /// so for different functions.
+    ///
+    /// # Errors
+    ///
+    /// If its body is not valid.
+    pub fn prepare_with(&self, func: u32, scratch: &mut Scratch) -> Result<(), Invalid> {
+        let Some(entry) = self.entries.get(func as usize) else {
+            return Err(Invalid::new("no such function", 0));
+        };
+        let prepared = self.module.prepare(func, scratch)?;
+        let mut arena = self.arena.lock();
+        // Another thread may have been faster; what it published is in use.
+        if entry.ip.load(Ordering::Acquire).is_null() {
+            self.publish(&mut arena, func, prepared);
+        }
+        Ok(())
+    }
+
     /// Makes every function ready: eager validation.
     ///
     /// # Errors

@@ -207,8 +207,10 @@ pub unsafe fn call_host(
     top: *mut u64,
 ) -> Result<(), Stop> {
     // SAFETY: the caller's promise; the reference ends with the statement.
-    let function = unsafe { (*(*context).store).host(host) }.map(Arc::clone);
+    let function = unsafe { (*(*context).store).host(host) }.map(Arc::as_ptr);
     let Some(function) = function else { return Err(Stop::Host) };
+    // SAFETY: the store never gives up a host function while it lives, so none is counted for the call.
+    let function = unsafe { &*function };
     // SAFETY: a non-null context is alive.
     let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
     // SAFETY: the caller's promise.

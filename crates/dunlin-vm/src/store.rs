@@ -16,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
@@ -127,6 +128,9 @@ pub struct Store {
     pub(crate) failure: Option<HostFailure>,
     /// What is wrong with the function that could not be prepared.
     pub(crate) invalid: Option<Invalid>,
+    /// While a guest runs, host functions use the store through the pointer in its context, although
+    /// whoever entered holds a reference. Compilers take no reference to what is pinned for the only one.
+    _pinned: PhantomPinned,
 }
 
 // SAFETY: raw pointers in a store's contexts lead to cells that the store owns or to its modules' code,
@@ -175,6 +179,7 @@ impl Store {
             growth_hook: None,
             failure: None,
             invalid: None,
+            _pinned: PhantomPinned,
         }
     }
 

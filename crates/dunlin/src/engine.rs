@@ -11,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::fmt;
 use dunlin_interp::Metering;
+use dunlin_module::Features;
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::sync::Mutex;
 use dunlin_vm::types::TypeRegistry;
@@ -84,6 +85,12 @@ impl Engine {
         &self.0.config
     }
 
+    /// The features that its modules may use.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.0.config.features
+    }
+
     /// Whether two handles are of the same engine.
     #[must_use]
     pub fn same(a: &Self, b: &Self) -> bool {
@@ -92,8 +99,8 @@ impl Engine {
 
     /// Passes to the next epoch, and interrupts the guests whose deadline it is.
     ///
-    /// Any thread may call it, at any time; usually one does so at regular intervals. See
-    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline).
+    /// Any thread may call it, at any time; usually one does so at regular intervals. It takes a lock, so
+    /// a signal handler may not. See [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline).
     pub fn increment_epoch(&self) {
         let mut deadlines = self.0.deadlines.lock();
         let now = self.0.epoch.increment() + 1;

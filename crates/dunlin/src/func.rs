@@ -201,7 +201,8 @@ impl Func {
     ) -> Result<()> {
         let inner = store.as_context_mut().0;
         inner.check(self.store, "the function")?;
-        let ty = inner.vm.func_type(self.index);
+        let store = inner.id;
+        let ty = inner.func_type(self.index);
         check_count("arguments", ty.params().len(), params.len())?;
         check_count("results", ty.results().len(), results.len())?;
         let len = ty.param_slots().max(ty.result_slots()) as usize;
@@ -213,9 +214,9 @@ impl Func {
             long = alloc::vec![0; len];
             &mut long[..]
         };
-        write_all(inner.id, ty.params(), params, "argument", slots)?;
+        write_all(store, ty.params(), params, "argument", slots)?;
         inner.call(self.index, slots)?;
-        read_all(inner.id, ty.results(), slots, results);
+        read_all(store, inner.func_type(self.index).results(), slots, results);
         Ok(())
     }
 

@@ -92,6 +92,7 @@ mod module;
 mod store;
 mod table;
 mod val;
+mod validate;
 mod wasm_ty;
 
 pub use backtrace::{Backtrace, BacktraceFrame};

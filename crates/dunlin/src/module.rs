@@ -3,6 +3,7 @@
 use crate::config::ValidateMode;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::validate;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -54,10 +55,18 @@ impl Module {
     /// If the bytes are malformed or invalid; [`Error::offset`] says where.
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self> {
         let bytes = bytes.as_ref();
-        match text(bytes)? {
-            Some(binary) => Self::from_bytes(engine, Arc::new(binary)),
-            None => Self::from_bytes(engine, Arc::new(bytes.to_vec())),
-        }
+        let binary = text(bytes)?.unwrap_or_else(|| bytes.to_vec());
+        Self::from_bytes(engine, Arc::new(binary))
+    }
+
+    /// Loads a module as [`Module::new`] does, and keeps the bytes without copying them if they are binary.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`].
+    pub fn from_vec(engine: &Engine, bytes: Vec<u8>) -> Result<Self> {
+        let binary = text(&bytes)?.unwrap_or(bytes);
+        Self::from_bytes(engine, Arc::new(binary))
     }
 
     /// Loads a module from a file, which is mapped rather than read if it is large.
@@ -86,10 +95,7 @@ impl Module {
     /// As [`Module::new`].
     pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
         let bytes = bytes.as_ref();
-        let binary = match text(bytes)? {
-            Some(binary) => binary,
-            None => bytes.to_vec(),
-        };
+        let binary = text(bytes)?.unwrap_or_else(|| bytes.to_vec());
         let module = parse(engine, Arc::new(binary))?;
         let mut scratch = Scratch::default();
         for func in module.func_imports()..module.func_count() {
@@ -102,7 +108,7 @@ impl Module {
         let module = parse(engine, bytes)?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
         if engine.config().validate == ValidateMode::Eager {
-            code.prepare_all().map_err(Error::invalid)?;
+            validate::prepare_all(&code).map_err(Error::invalid)?;
         }
         Ok(Self::from_code(engine, code))
     }

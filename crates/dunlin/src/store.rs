@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use dunlin_core::TrapCode;
+use dunlin_core::{FuncType, TrapCode};
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::{Failure, Frame, StoreConfig};
 
@@ -50,6 +50,8 @@ pub(crate) struct StoreInner<T: 'static> {
     deadline: EpochDeadline,
     /// Whether an [`InterruptHandle`] asks the guest to stop.
     interrupted: Arc<AtomicBool>,
+    /// Function types by the engine's number, as far as untyped calls have asked for them.
+    func_types: Vec<Option<Arc<FuncType>>>,
     pub(crate) limiter: Option<Limiter<T>>,
     pub(crate) data: T,
 }
@@ -66,6 +68,7 @@ impl<T: 'static> Store<T> {
             engine: engine.clone(),
             deadline: EpochDeadline::new(engine.clone(), id),
             interrupted: Arc::default(),
+            func_types: Vec::new(),
             limiter: None,
             data,
         };
@@ -282,6 +285,20 @@ impl<T: 'static> StoreInner<T> {
             Ok(()) => Ok(()),
             Err(failure) => Err(self.error_of(failure)),
         }
+    }
+
+    /// The type of a function of this store, without asking the registry that all stores share.
+    #[inline]
+    pub(crate) fn func_type(&mut self, func: u32) -> &FuncType {
+        let id = self.vm.func(func).map_or(0, |record| record.type_id as usize);
+        if self.func_types.get(id).is_none_or(Option::is_none) {
+            if id >= self.func_types.len() {
+                self.func_types.resize(id + 1, None);
+            }
+            self.func_types[id] = Some(self.vm.func_type(func));
+        }
+        // The entry has just been made if it was not there.
+        self.func_types[id].as_ref().expect("an entry that exists")
     }
 
     /// The error that a failed call is. A host function's panic goes on here.

@@ -7,9 +7,11 @@ use super::Finding;
 use super::source;
 use super::tree::Tree;
 
-/// Every room, as a prefix of paths: the VM for memories, stacks and the operating system, and the
-/// interpreter's handlers, which read code and slots that validation has judged.
-const ROOMS: &[&str] = &["crates/dunlin-vm/", "crates/dunlin-interp/src/exec/"];
+/// Every room, as a prefix of paths: the VM for memories, stacks and the operating system, the
+/// interpreter's handlers, which read code and slots that validation has judged, and the file of the
+/// embedding API in which the VM's owner pointer becomes the store again.
+const ROOMS: &[&str] =
+    &["crates/dunlin-vm/", "crates/dunlin-interp/src/exec/", "crates/dunlin/src/host.rs"];
 
 /// Judges the sources of every crate and of `xtask`; guests are programs of their own.
 pub fn judge(tree: &Tree) -> Vec<Finding> {
