@@ -15,6 +15,7 @@ mod commands;
 mod fetch;
 mod flags;
 mod report;
+mod sys;
 mod values;
 
 use std::io::Write;

@@ -83,7 +83,7 @@ impl Summary {
             imports: imports.collect(),
             exports: exports.collect(),
             memories: info.memories(),
-            features: info.features_used().into_iter().map(|feature| feature.name()).collect(),
+            features: info.features_used().into_iter().map(dunlin::Feature::name).collect(),
             sections: sections.collect(),
             functions: functions.collect(),
         };

@@ -64,7 +64,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     if let Some(fuel) = options.fuel {
         store.set_fuel(fuel).map_err(failed)?;
     }
-    let guest = Guest::prepare(&engine, &shown, module, &options, job)?;
+    let mut guest = Guest::prepare(&engine, &shown, module, &options, job)?;
     if let Some(span) = options.timeout {
         deadline.start(span, store.interrupt_handle(), &shown).map_err(|error| {
             Report::failure("cannot start the clock of `--timeout`").cause(error)
@@ -77,7 +77,10 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
         let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
         say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel);
     }
-    exit_code(&shown, ended, &options, &deadline)
+    let code = exit_code(&shown, ended, &options, &deadline);
+    // The process ends now, and the system takes back at once what would be given up piece by piece.
+    std::mem::forget((store, guest));
+    code
 }
 
 fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>) {
@@ -214,7 +217,7 @@ impl Guest {
         })
     }
 
-    fn execute(mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
+    fn execute(&mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
         for (name, shown, library) in std::mem::take(&mut self.libraries) {
             let instance = self.instantiate(store, &library, &shown)?;
             initialize(&instance, store)?;
@@ -224,13 +227,13 @@ impl Guest {
         }
         let (module, shown) = (self.module.clone(), std::mem::take(&mut self.shown));
         let instance = self.instantiate(store, &module, &shown)?;
-        match self.job {
+        match &self.job {
             Job::Command => call(&instance, store, COMMAND, &[], &mut []),
             Job::Initialize => initialize(&instance, store),
             Job::Invoke(name, ty, arguments) => {
                 initialize(&instance, store)?;
                 let mut results = vec![Val::I32(0); ty.results().len()];
-                call(&instance, store, &name, &arguments, &mut results)?;
+                call(&instance, store, name, arguments, &mut results)?;
                 for value in &results {
                     writeln!(out, "{}", show_value(value))
                         .map_err(|error| Ended::Output(Report::output(error)))?;

@@ -21,6 +21,8 @@ use std::time::{Duration, SystemTime};
 
 use ring::digest::{Context, SHA256, digest};
 
+use crate::sys;
+
 /// Bytes of all modules kept; beyond it those unused for longest go.
 const CACHE_BYTES_MAX: u64 = 1 << 30;
 /// URLs remembered; beyond it those unused for longest go.
@@ -53,15 +55,15 @@ impl Cache {
     ///
     /// When there is no place for it, or it cannot be created.
     pub(super) fn open() -> io::Result<Self> {
-        let home = user_cache_folder()
+        let home = sys::user_cache_folder()
             .ok_or_else(|| io::Error::other("neither `XDG_CACHE_HOME` nor `HOME` is set"))?;
         Self::open_at(home.join("dunlin").join("modules"))
     }
 
     fn open_at(root: PathBuf) -> io::Result<Self> {
         let cache = Self { root };
-        private_folder(&cache.index())?;
-        private_folder(&cache.partial())?;
+        sys::private_folder(&cache.index())?;
+        sys::private_folder(&cache.partial())?;
         Ok(cache)
     }
 
@@ -193,29 +195,6 @@ impl Drop for Partial {
         // After a commit there is no file of this name any more.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Where the system keeps what can be had again: `XDG_CACHE_HOME` if absolute (as its specification
-/// demands), `~/.cache`, or Windows' local data.
-fn user_cache_folder() -> Option<PathBuf> {
-    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    if let Some(folder) = named.filter(|folder| folder.is_absolute()) {
-        return Some(folder);
-    }
-    if cfg!(windows) {
-        return std::env::var_os("LOCALAPPDATA").map(PathBuf::from);
-    }
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    home.filter(|home| home.is_absolute()).map(|home| home.join(".cache"))
-}
-
-/// Creates a folder that nobody else may write: what is in it will be executed.
-fn private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn hash_of(mut file: File) -> io::Result<String> {

@@ -144,6 +144,7 @@ fn no_answer(url: &str, at: &str, error: &ureq::Error) -> Report {
     match error {
         ureq::Error::HostNotFound => report.cause("no host of that name is known"),
         ureq::Error::Timeout(_) => report.cause("the server did not answer in time"),
+        ureq::Error::Io(error) => report.cause(error),
         other => report.cause_chain(other),
     }
 }

@@ -9,16 +9,16 @@
 
 mod cache;
 mod http;
+mod progress;
 mod stream;
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::report::{Report, warn};
 use crate::values::show_size;
 use cache::{Cache, Partial};
+use progress::Progress;
 use stream::StreamValidator;
 
 /// Bytes read from a connection at once: as much as a socket's buffer usually holds.
@@ -99,7 +99,7 @@ struct Download<'a> {
 impl Download<'_> {
     fn receive(&mut self, mut body: impl Read, sink: &mut Sink<'_>) -> Result<(), Report> {
         let url = self.url;
-        let bar = progress_bar(self.length);
+        let mut progress = Progress::new(self.length);
         let mut validator = StreamValidator::new();
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut total: u64 = 0;
@@ -123,12 +123,7 @@ impl Download<'_> {
                     Report::failure(format!("cannot keep `{url}` in the cache")).cause(error)
                 })?,
             }
-            if let Some(bar) = &bar {
-                bar.inc(count as u64);
-            }
-        }
-        if let Some(bar) = &bar {
-            bar.finish_and_clear();
+            progress.add(count as u64);
         }
         if self.length.is_some_and(|length| total < length) {
             return Err(self.cut_short(total, io::ErrorKind::UnexpectedEof.into()));
@@ -149,23 +144,6 @@ impl Download<'_> {
         }
         .hint("try again; what came so far is not kept")
     }
-}
-
-/// A bar on a terminal, nothing elsewhere.
-fn progress_bar(length: Option<u64>) -> Option<ProgressBar> {
-    if !io::stderr().is_terminal() {
-        return None;
-    }
-    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-    let template = match length {
-        Some(_) => "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-        None => "{spinner} {bytes}, {bytes_per_sec}",
-    };
-    // A template that does not parse would be our slip; the default style then serves as well.
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    Some(bar)
 }
 
 #[cold]

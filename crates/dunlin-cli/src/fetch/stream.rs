@@ -197,6 +197,28 @@ mod tests {
         Ok(fed)
     }
 
+    /// The engine's table is the truth; when it gains a default, `FEATURES` must too.
+    #[test]
+    fn downloads_may_use_what_the_engine_runs() {
+        let flag = |name: &str| match name {
+            "mutable-global" => WasmFeatures::MUTABLE_GLOBAL,
+            "sign-extension" => WasmFeatures::SIGN_EXTENSION,
+            "saturating-float-to-int" => WasmFeatures::SATURATING_FLOAT_TO_INT,
+            "multi-value" => WasmFeatures::MULTI_VALUE,
+            "reference-types" => WasmFeatures::REFERENCE_TYPES,
+            "bulk-memory" => WasmFeatures::BULK_MEMORY,
+            "simd" => WasmFeatures::SIMD,
+            "extended-const" => WasmFeatures::EXTENDED_CONST,
+            "multi-memory" => WasmFeatures::MULTI_MEMORY,
+            "tail-call" => WasmFeatures::TAIL_CALL,
+            "memory64" => WasmFeatures::MEMORY64,
+            other => panic!("`{other}` is new: downloads must accept it too"),
+        };
+        let base = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
+        let engine = dunlin::Features::default().iter().fold(base, |all, f| all | flag(f.name()));
+        assert_eq!(FEATURES, engine);
+    }
+
     #[test]
     fn valid_modules_pass_in_pieces_of_any_size() {
         let bytes = module(&[0x41, 7]);
