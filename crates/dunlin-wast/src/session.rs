@@ -176,9 +176,7 @@ impl Session {
             WastArgCore::I64(value) => Val::I64(*value),
             WastArgCore::F32(value) => Val::F32(value.bits),
             WastArgCore::F64(value) => Val::F64(value.bits),
-            WastArgCore::V128(value) => {
-                Val::V128(V128::from_bytes(value.to_le_bytes()))
-            }
+            WastArgCore::V128(value) => Val::V128(V128::from_bytes(value.to_le_bytes())),
             WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
                 AbstractHeapType::Func => Val::FuncRef(None),
                 AbstractHeapType::Extern => Val::ExternRef(None),
