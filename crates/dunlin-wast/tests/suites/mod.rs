@@ -2,6 +2,7 @@
 
 mod binary;
 mod generated;
+mod operators;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
