@@ -74,7 +74,7 @@ fn define_callbacks(linker: &mut Linker<()>) -> Result<()> {
     let swap = FuncType::new([V128, I32, V128], [V128, I32, V128]);
     linker.func_new("host", "swap", swap, |_caller: Caller<'_, ()>, params, results| {
         for (result, param) in results.iter_mut().zip(params.iter().rev()) {
-            *result = param.clone();
+            *result = *param;
         }
         Ok(())
     })?;
@@ -83,7 +83,7 @@ fn define_callbacks(linker: &mut Linker<()>) -> Result<()> {
 
 fn callee(params: &[Val]) -> Result<Func> {
     match params.first() {
-        Some(Val::FuncRef(Some(func))) => Ok(func.clone()),
+        Some(Val::FuncRef(Some(func))) => Ok(*func),
         _ => Err(Error::msg("the host was given no function to call")),
     }
 }

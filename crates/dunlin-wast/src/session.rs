@@ -129,7 +129,7 @@ impl Session {
 
     fn make_current(&mut self, name: Option<String>, instance: Instance) {
         if let Some(name) = name {
-            self.instances.insert(name, instance.clone());
+            self.instances.insert(name, instance);
         }
         self.current = Some(instance);
     }
@@ -137,10 +137,10 @@ impl Session {
     fn named(&self, name: Option<Id<'_>>) -> Outcome<Instance> {
         match name {
             Some(id) => {
-                let found = self.instances.get(id.name()).cloned();
+                let found = self.instances.get(id.name()).copied();
                 found.ok_or_else(|| format!("no instance is named `${}`", id.name()))
             }
-            None => self.current.clone().ok_or_else(|| "there is no instance".into()),
+            None => self.current.ok_or_else(|| "there is no instance".into()),
         }
     }
 
@@ -176,9 +176,7 @@ impl Session {
             WastArgCore::I64(value) => Val::I64(*value),
             WastArgCore::F32(value) => Val::F32(value.bits),
             WastArgCore::F64(value) => Val::F64(value.bits),
-            WastArgCore::V128(value) => {
-                Val::V128(V128::from_bytes(value.to_le_bytes()))
-            }
+            WastArgCore::V128(value) => Val::V128(V128::from_bytes(value.to_le_bytes())),
             WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
                 AbstractHeapType::Func => Val::FuncRef(None),
                 AbstractHeapType::Extern => Val::ExternRef(None),

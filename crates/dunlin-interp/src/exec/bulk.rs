@@ -8,9 +8,16 @@ use dunlin_vm::ops::{self, Stop};
 /// Bytes or elements of a bulk operation that cost one unit of fuel.
 const BULK_PER_FUEL_UNIT: u64 = 64;
 
-/// Pays for a bulk operation.
-fn pay<M: Mode>(r: &mut Regs, len: u64) -> bool {
-    !M::FUEL || r.pay(len / BULK_PER_FUEL_UNIT)
+/// Pays for a bulk operation on a memory or table of this size. One that is longer than that traps
+/// before it does anything, so it costs nothing: fuel must not hide why it traps.
+fn pay<M: Mode>(r: &mut Regs, len: u64, size: impl FnOnce(&mut Regs) -> u64) -> bool {
+    !M::FUEL || len > size(r) || r.pay(len / BULK_PER_FUEL_UNIT)
+}
+
+/// Elements of a table.
+fn table_len(r: &mut Regs, table: u32) -> u64 {
+    // SAFETY: validated: the table exists; the instance is running.
+    unsafe { ops::table_size(r.cx(), table) }
 }
 
 /// Goes on if an operator of the VM succeeded.
@@ -67,7 +74,7 @@ slow_operators! {
     MemoryFill: |r| {
         let memory = r.leb_u32();
         let (len, value, dst) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| r.memory_len(memory)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above.
@@ -79,7 +86,7 @@ slow_operators! {
     MemoryCopy: |r| {
         let (to, from) = (r.leb_u32(), r.leb_u32());
         let (len, src, dst) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| r.memory_len(to)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above.
@@ -91,7 +98,7 @@ slow_operators! {
     MemoryInit: |r| {
         let (data, memory) = (r.leb_u32(), r.leb_u32());
         let (len, src, dst) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| r.memory_len(memory)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above; the segment exists.
@@ -128,8 +135,7 @@ slow_operators! {
     /// `table.size`.
     TableSize: |r| {
         let table = r.leb_u32();
-        // SAFETY: as above; the table exists.
-        let size = unsafe { ops::table_size(r.cx(), table) };
+        let size = table_len(&mut r, table);
         r.push(size);
         Step::Next(r)
     }
@@ -147,7 +153,7 @@ slow_operators! {
     TableFill: |r| {
         let table = r.leb_u32();
         let (len, value, start) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| table_len(r, table)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above; the table exists.
@@ -159,7 +165,7 @@ slow_operators! {
     TableCopy: |r| {
         let (to, from) = (r.leb_u32(), r.leb_u32());
         let (len, src, dst) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| table_len(r, to)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above; the tables exist.
@@ -171,7 +177,7 @@ slow_operators! {
     TableInit: |r| {
         let (element, table) = (r.leb_u32(), r.leb_u32());
         let (len, src, dst) = (r.pop(), r.pop(), r.pop());
-        if !pay::<M>(&mut r, len) {
+        if !pay::<M>(&mut r, len, |r| table_len(r, table)) {
             return r.out_of_fuel();
         }
         // SAFETY: as above; the table and the segment exist.

@@ -16,6 +16,7 @@ pub(crate) fn scripts() -> Vec<(String, String)> {
         ("long-immediates", long_immediates()),
         ("access-bounds", access_bounds()),
         ("many-locals", many_locals()),
+        ("every-operator", super::operators::script()),
     ]
     .map(|(name, text)| (format!("generated/{name}.wast"), text))
     .into()
