@@ -145,6 +145,7 @@ impl Guest {
                     "-mcpu=mvp",
                     "-Os",
                     "-s",
+                    "-Wl,-z,stack-size=262144",
                     "-Wall",
                     "-Wextra",
                     "-Werror",
@@ -164,6 +165,8 @@ impl Guest {
                     "-fstrip",
                     "-fno-entry",
                     "--export=_start",
+                    "--stack",
+                    "65536",
                 ];
                 let mut command = packages::zig(&arguments)?;
                 command.arg(format!("-femit-bin={}", module.display())).arg(self.source("zig"));

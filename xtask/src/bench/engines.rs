@@ -165,7 +165,9 @@ impl Engine {
             Engine::Wasmi => wasmi_arguments(&mut command, job)?,
             Engine::Node => node_arguments(&mut command, job)?,
             Engine::Pulley => wasmtime_arguments(&mut command, job, &["--target", "pulley64"]),
-            Engine::Cranelift | Engine::Wasmtime => wasmtime_arguments(&mut command, job, &[]),
+            Engine::Cranelift => wasmtime_arguments(&mut command, job, &[]),
+            // Its cache would turn every start but the first into one from machine code.
+            Engine::Wasmtime => wasmtime_arguments(&mut command, job, &["-C", "cache=n"]),
         }
         command.arg(module).args(job.arguments);
         Ok(command)

