@@ -1,6 +1,7 @@
 //! Indexing: one pass over a module's sections.
 //!
-//! 1. The section headers are walked and everything but the code is pinned, since ranges of it are kept.
+//! 1. The section headers are walked, and all is pinned of which ranges are kept that are decoded again:
+//!    everything but code, data and custom sections.
 //! 2. `wasmparser` decodes and validates every section but the code.
 //! 3. Bodies are located by hopping from size to size: the only work per function.
 //!
@@ -34,7 +35,7 @@ impl Module {
         }
         let sections = walk_sections(&*bytes);
         for (id, span) in &sections {
-            if *id != CODE_SECTION {
+            if ![CUSTOM_SECTION, CODE_SECTION, DATA_SECTION].contains(id) {
                 bytes.pin(span.range());
             }
         }
@@ -111,8 +112,11 @@ impl Module {
     }
 }
 
-/// The code section's number in the binary format.
+/// Numbers of sections in the binary format whose contents are not trusted once they are indexed: bodies
+/// are pinned when they are prepared, names when they are read, and data is only ever copied.
+const CUSTOM_SECTION: u8 = 0;
 const CODE_SECTION: u8 = 10;
+const DATA_SECTION: u8 = 11;
 
 /// Validates a whole module without keeping anything.
 fn validate_all(bytes: &[u8], features: Features) -> Result<(), Invalid> {
@@ -196,6 +200,9 @@ impl Indexer<'_> {
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Invalid> {
+        if let Payload::DataSection(section) = &payload {
+            self.pin_offsets(section)?;
+        }
         self.validator.payload(&payload)?;
         match payload {
             Payload::TypeSection(section) => self.types(section),
@@ -350,6 +357,16 @@ impl Indexer<'_> {
                 },
             };
             self.module.elements.push(segment);
+        }
+        Ok(())
+    }
+
+    /// Pins the offset expressions of data segments, which instantiation decodes again.
+    fn pin_offsets(&self, section: &wasmparser::DataSectionReader<'_>) -> Result<(), Invalid> {
+        for segment in section.clone() {
+            if let DataKind::Active { offset_expr, .. } = segment?.kind {
+                self.module.bytes.pin(const_range(&offset_expr).0.range());
+            }
         }
         Ok(())
     }

@@ -56,6 +56,8 @@ impl Module {
     }
 
     fn name_subsections(&self) -> Option<NameSectionReader<'_>> {
-        self.name_section.map(|span| NameSectionReader::new(self.reader(span)))
+        let span = self.name_section?;
+        self.bytes.pin(span.range());
+        Some(NameSectionReader::new(self.reader(span)))
     }
 }

@@ -36,6 +36,6 @@ pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::ExitCode;
 pub use limits::Limits;
-pub use link::add_to_linker;
+pub use link::{add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use stdio::{Input, InputPipe, Output, OutputPipe};

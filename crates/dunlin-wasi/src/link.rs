@@ -4,7 +4,7 @@
 //! [`preview1`](crate::preview1). The guest's memory is the export `memory` of whoever calls, as the
 //! specification has it.
 
-use dunlin::{Caller, Extern, Linker};
+use dunlin::{Caller, Extern, Linker, Module};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -48,11 +48,43 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
 ) -> dunlin::Result<()> {
+    define_wanted(linker, |_, _| true, get)
+}
+
+/// Adds those WASI functions to a linker that `modules` import: what [`add_to_linker`] does, for a
+/// program that starts often and knows what it will instantiate.
+///
+/// # Errors
+/// When a name is already defined.
+pub fn add_imports_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    modules: &[&Module],
+    get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+) -> dunlin::Result<()> {
+    let is_wasi = |name: &str| MODULES.iter().any(|(module, _)| *module == name);
+    let imports: Vec<_> = modules
+        .iter()
+        .flat_map(|module| module.imports())
+        .filter(|import| is_wasi(import.module()))
+        .collect();
+    let wanted = |module: &str, name: &str| {
+        imports.iter().any(|import| import.name() == name && import.module() == module)
+    };
+    define_wanted(linker, wanted, get)
+}
+
+fn define_wanted<T: 'static>(
+    linker: &mut Linker<T>,
+    wanted: impl Fn(&str, &str) -> bool,
+    get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+) -> dunlin::Result<()> {
     for (module, abi) in MODULES {
-        define(linker, module, abi, get.clone())?;
-        linker.func_wrap(module, "proc_exit", |code: i32| -> dunlin::Result<()> {
-            Err(dunlin::Error::host(preview1::proc_exit(code.cast_unsigned())))
-        })?;
+        define(linker, module, abi, |name| wanted(module, name), get.clone())?;
+        if wanted(module, "proc_exit") {
+            linker.func_wrap(module, "proc_exit", |code: i32| -> dunlin::Result<()> {
+                Err(dunlin::Error::host(preview1::proc_exit(code.cast_unsigned())))
+            })?;
+        }
     }
     Ok(())
 }
@@ -114,15 +146,16 @@ macro_rules! rows {
         #[cfg(test)]
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        /// Adds every row under one module name.
+        /// Adds the wanted rows under one module name.
         fn define<T: 'static>(
             linker: &mut Linker<T>,
             module: &str,
             abi: Abi,
+            wanted: impl Fn(&str) -> bool,
             get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
         ) -> dunlin::Result<()> {
             let _ = abi;
-            $({
+            $(if wanted(stringify!($name)) {
                 let get = get.clone();
                 linker.func_wrap(
                     module,

@@ -204,7 +204,11 @@ impl Guest {
         // A preloaded module takes the place of stand-ins for what an earlier one did not find.
         linker.allow_shadowing(true);
         if asks_for_wasi(&module) || libraries.iter().any(|(.., library)| asks_for_wasi(library)) {
-            dunlin_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)
+            let mut importers = vec![&module];
+            importers.extend(libraries.iter().map(|(.., library)| library));
+            dunlin_wasi::add_imports_to_linker(&mut linker, &importers, |host: &mut Host| {
+                &mut host.wasi
+            })
                 .map_err(|error| Report::engine("cannot provide WASI", &error))?;
         }
         Ok(Self {
