@@ -37,6 +37,8 @@
 //! # Ok::<(), dunlin::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod host;
 mod matching;
 mod report;

@@ -21,6 +21,7 @@ fn table_len(r: &mut Regs, table: u32) -> u64 {
 }
 
 /// Goes on if an operator of the VM succeeded.
+#[inline]
 fn done<M: Mode>(r: Regs, result: Result<(), Stop>) -> Step<M> {
     match result {
         Ok(()) => Step::Next(r),
@@ -29,6 +30,7 @@ fn done<M: Mode>(r: Regs, result: Result<(), Stop>) -> Step<M> {
 }
 
 /// Pushes the result of an operator of the VM.
+#[inline]
 fn pushed<M: Mode>(mut r: Regs, result: Result<u64, Stop>) -> Step<M> {
     match result {
         Ok(value) => {
@@ -48,6 +50,7 @@ macro_rules! slow_operators {
         impl Op for $name {
             const COST: u8 = 1;
 
+            #[inline]
             fn run<M: Mode>(mut $r: Regs) -> Step<M> $body
         }
     )*};

@@ -58,6 +58,7 @@ fn is_ready(r: &Regs, entry: &FuncEntry) -> bool {
 struct CallSlow;
 
 impl Op for CallSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let func = r.leb_u32();
         let target = target_of(&r, func);
@@ -111,6 +112,7 @@ impl Op for EnterFunc {
 struct EnterFuncSlow;
 
 impl Op for EnterFuncSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let target = r.func(r.top() as u32);
         r.reload();
@@ -122,6 +124,7 @@ impl Op for EnterFuncSlow {
 struct CallIndirectSlow;
 
 impl Op for CallIndirectSlow {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         match indirect_target(r) {
             Ok((r, target)) => call(r, target),
@@ -136,6 +139,7 @@ pub(crate) struct ReturnCall;
 impl Op for ReturnCall {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let func = r.leb_u32();
         let target = target_of(&r, func);
@@ -149,6 +153,7 @@ pub(crate) struct ReturnCallIndirect;
 impl Op for ReturnCallIndirect {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         match indirect_target(r) {
             Ok((r, target)) => tail_call(r, target),
@@ -163,6 +168,7 @@ pub(crate) struct RefFunc;
 impl Op for RefFunc {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let func = r.leb_u32();
         // SAFETY: validated: the function exists; the instance is running.
@@ -214,6 +220,7 @@ fn prepare(target: &FuncRecord) -> Result<&'static FuncEntry, Stop> {
     Ok(entry)
 }
 
+#[inline]
 fn call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
     if target.entry.is_null() {
         return call_host(&mut r, target).map_or_else(|stop| r.stop(stop), |()| Step::Next(r));
@@ -234,6 +241,7 @@ fn call_host(r: &mut Regs, target: FuncRecord) -> Result<(), Stop> {
     Ok(())
 }
 
+#[inline]
 fn tail_call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
     let locals = r.side_word() as usize;
     if target.entry.is_null() {

@@ -8,6 +8,7 @@ use dunlin_core::TrapCode;
 pub(crate) struct Unreachable;
 
 impl Op for Unreachable {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         r.raise(TrapCode::Unreachable)
     }
@@ -17,6 +18,7 @@ impl Op for Unreachable {
 pub(crate) struct Nop;
 
 impl Op for Nop {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         Step::Next(r)
     }
@@ -115,6 +117,7 @@ impl Op for BrTable {
 struct BrTableSlow;
 
 impl Op for BrTableSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let mut count = r;
         let index = (r.pop() as u32).min(count.leb_u32());
@@ -146,6 +149,7 @@ impl Op for End {
 struct EndMany;
 
 impl Op for EndMany {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.side_skip(1);
         let results = r.side_word() as usize;
@@ -157,6 +161,7 @@ impl Op for EndMany {
 pub(crate) struct Leave;
 
 impl Op for Leave {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         r.exit()
     }
@@ -177,6 +182,7 @@ impl Op for Drop {
 pub(crate) struct DropV128;
 
 impl Op for DropV128 {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.drop_slots(2);
         Step::Next(r)
@@ -219,6 +225,7 @@ impl Op for TypedSelect {
 struct TypedSelectSlow;
 
 impl Op for TypedSelectSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip_leb();
         r.skip_leb();
@@ -232,6 +239,7 @@ pub(crate) struct SelectV128;
 impl Op for SelectV128 {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let condition = r.pop() as u32;
         let second = r.pop_v128();
@@ -247,6 +255,7 @@ pub(crate) struct TypedSelectV128;
 impl Op for TypedSelectV128 {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip_leb();
         r.skip_leb();
@@ -267,6 +276,7 @@ fn skip_small<M: Mode>(mut r: Regs) -> Step<M> {
 struct SkipLeb;
 
 impl Op for SkipLeb {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip_leb();
         Step::Next(r)

@@ -104,6 +104,7 @@ impl<M: Mode> Table<M> {
 struct Unknown;
 
 impl Op for Unknown {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         debug_assert!(false, "bug: an operator without handler");
         r.raise(TrapCode::Unreachable)
@@ -127,6 +128,7 @@ impl Op for PrefixFc {
 struct PrefixFcSlow;
 
 impl Op for PrefixFcSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let code = r.leb_u32();
         Step::Go(Table::<M>::FC[usize::from(code as u8)], r)
@@ -157,6 +159,7 @@ impl Op for PrefixFd {
 struct PrefixFdSlow;
 
 impl Op for PrefixFdSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let low = r.peek_back();
         let code = u32::from(low & 0x7F) | r.leb_u32() << 7;

@@ -32,6 +32,7 @@ macro_rules! indexed {
         struct $slow;
 
         impl Op for $slow {
+            #[inline]
             fn run<M: Mode>(mut r: Regs) -> Step<M> {
                 let index = r.leb_u32();
                 Step::Next($name::apply(r, index))
@@ -149,6 +150,7 @@ macro_rules! slotted {
         impl Op for $name {
             const COST: u8 = 1;
 
+            #[inline]
             fn run<M: Mode>(mut $r: Regs) -> Step<M> {
                 $r.skip_leb();
                 let $slot = $r.side_word() as u32;
@@ -203,6 +205,7 @@ pub(crate) struct GlobalGetV128;
 impl Op for GlobalGetV128 {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.global_v128(index);
@@ -217,6 +220,7 @@ pub(crate) struct GlobalSetV128;
 impl Op for GlobalSetV128 {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.pop_v128();
@@ -270,6 +274,7 @@ impl Op for I32ConstTwo {
 struct I32ConstSlow;
 
 impl Op for I32ConstSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let value = r.leb_i64();
         r.push(u64::from(value as u32));
@@ -314,6 +319,7 @@ impl Op for I64ConstTwo {
 struct I64ConstSlow;
 
 impl Op for I64ConstSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let value = r.leb_i64();
         r.push(value as u64);
@@ -373,6 +379,7 @@ pub(crate) struct RefNull;
 impl Op for RefNull {
     const COST: u8 = 1;
 
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip_leb();
         r.push(0);

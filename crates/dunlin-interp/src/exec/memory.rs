@@ -84,6 +84,7 @@ const MEMORY_INDEX: u32 = 0x40;
 struct Indexed<A>(PhantomData<A>);
 
 impl<A: Access> Op for Indexed<A> {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let alignment = r.leb_u32();
         let memory = if alignment & MEMORY_INDEX != 0 { r.leb_u32() } else { 0 };

@@ -46,6 +46,7 @@ const RECORD: usize = FRAME_RECORD_SLOTS as usize;
 /// # Errors
 ///
 /// [`TrapCode::StackOverflow`], or [`TrapCode::Interrupted`] if that has been requested.
+#[inline]
 pub(crate) fn check_frame(cx: *mut VmContext, fp: *mut u64, slots: u32) -> Result<(), Stop> {
     // SAFETY: `cx` is the context of an instance whose store is entered.
     let interrupts = unsafe { &*(*(*cx).store).interrupts };
@@ -140,6 +141,7 @@ impl Regs {
     }
 
     /// The byte before `ip`.
+    #[inline]
     pub(crate) fn peek_back(&self) -> u8 {
         // SAFETY: the handler has just taken that byte.
         unsafe { self.ip.sub(1).read() }
@@ -373,12 +375,14 @@ impl Regs {
     }
 
     /// A global that holds a vector.
+    #[inline]
     pub(crate) fn global_v128(&self, index: u32) -> V128 {
         // SAFETY: as in `global`; a cell has two slots.
         unsafe { self.global_cell(index).cast::<V128>().read() }
     }
 
     /// Writes a global that holds a vector.
+    #[inline]
     pub(crate) fn set_global_v128(&mut self, index: u32, value: V128) {
         // SAFETY: as in `global_v128`.
         unsafe { self.global_cell(index).cast::<V128>().write(value) };
@@ -458,6 +462,7 @@ impl Regs {
     }
 
     /// Any branch; says whether it goes backwards.
+    #[inline]
     fn branch_moving(mut self) -> (Self, bool) {
         let word = self.side_peek();
         let branch = Branch::unpack(word);
@@ -628,6 +633,7 @@ impl Regs {
     /// # Errors
     ///
     /// See [`check_frame`].
+    #[inline]
     pub(crate) fn check_call(&self, entry: &FuncEntry) -> Result<(), Stop> {
         let above = self.sp.wrapping_add(1);
         check_frame(self.cx, above, entry.frame.load(Ordering::Relaxed))
@@ -646,6 +652,7 @@ impl Regs {
 
     /// Replaces this activation, whose locals take `locals` slots, by one of a prepared function whose
     /// arguments are on the operand stack; there is room.
+    #[inline]
     pub(crate) fn replace(mut self, entry: &FuncEntry, cx: *mut VmContext, locals: usize) -> Self {
         let params = entry.params.load(Ordering::Relaxed) as usize;
         let back = self.move_arguments(locals, params);
@@ -654,6 +661,7 @@ impl Regs {
 
     /// Moves `params` slots from the operand stack to where this activation's locals begin, and says to
     /// whom it returns.
+    #[inline]
     pub(crate) fn move_arguments(&mut self, locals: usize, params: usize) -> Back {
         self.spill();
         let back = self.back(self.fp.wrapping_add(locals));
@@ -743,6 +751,7 @@ impl Regs {
 
     /// The slots of a host call's arguments and results, from the `params` operands on top on, and the
     /// free stack behind them.
+    #[inline]
     pub(crate) fn host_slots(
         &mut self,
         params: usize,
@@ -758,6 +767,7 @@ impl Regs {
     }
 
     /// Where a host function's results lie after a tail call: at the locals.
+    #[inline]
     pub(crate) fn host_slots_at_locals(
         &mut self,
         params: usize,
@@ -770,6 +780,7 @@ impl Regs {
     }
 
     /// Drops a call's arguments and takes its results, which lie where the arguments began.
+    #[inline]
     pub(crate) fn after_host(&mut self, params: usize, results: usize) {
         self.sp = self.sp.wrapping_sub(params).wrapping_add(results);
         self.reload();
@@ -778,6 +789,7 @@ impl Regs {
     // Endings.
 
     /// Spills the top where the host reads the results.
+    #[inline]
     pub(crate) fn exit<M: Mode>(mut self) -> Step<M> {
         self.spill();
         Step::Exit(Exit::Return)
@@ -802,6 +814,7 @@ impl Regs {
         Step::Exit(Exit::Failed)
     }
 
+    #[inline]
     fn note(&self, code: TrapCode) {
         // SAFETY: the store's context is alive.
         let exit = unsafe { &mut (*self.store()).exit };
@@ -825,6 +838,7 @@ impl Regs {
     }
 
     /// The step of an operator that could not be paid for.
+    #[inline]
     pub(crate) fn out_of_fuel<M: Mode>(self) -> Step<M> {
         self.raise(TrapCode::OutOfFuel)
     }
@@ -870,6 +884,7 @@ fn place(base: *mut u8, len: usize, address: u64, offset: u64, width: usize) -> 
 pub(crate) struct Raise;
 
 impl Op for Raise {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let code = TrapCode::from_number(r.top as u8).unwrap_or(TrapCode::Unreachable);
         r.stop(Stop::Trap(code))
@@ -890,6 +905,7 @@ impl Op for DroppingBranch {
 pub(crate) struct MovingBranch;
 
 impl Op for MovingBranch {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let (r, backwards) = r.branch_moving();
         if backwards && r.is_beyond_limit() {
@@ -903,6 +919,7 @@ impl Op for MovingBranch {
 pub(crate) struct Interrupted;
 
 impl Op for Interrupted {
+    #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         // SAFETY: the context, its store's context and the store's interrupts are alive.
         let requested = unsafe { (*(*(*r.cx).store).interrupts).take_request() };

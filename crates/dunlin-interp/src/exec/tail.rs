@@ -2,7 +2,14 @@
 //!
 //! All registers travel as arguments of one calling convention, so that a call in tail position is a
 //! jump: `return TABLE[*ip](ip + 1, …)` compiles to one indirect `jmp`. This holds as long as a handler
-//! keeps nothing on the native stack; `cargo xtask machine-code` checks that of the hot ones.
+//! keeps nothing on the native stack; `cargo xtask machine-code` checks that of the hot ones, and a
+//! script of `dunlin-wast` executes all of them very often.
+//!
+//! A handler keeps something on the stack as soon as it lends its registers to a function whose body the
+//! compiler does not see: that function might keep the address. Hence everything in this folder that
+//! takes or returns registers is `#[inline]`, the slow handlers too: not to be inlined, but to be seen
+//! by each codegen unit. Without that, the profile that cargo gives to embedders by default (16 units)
+//! turns jumps into calls.
 //! wasmi 2 showed that stable Rust can do this.
 
 use super::dispatch::Table;

@@ -1,7 +1,9 @@
 //! Where the suites of scripts are, and what the list of expected failures says of each script.
 
+mod accesses;
 mod binary;
 mod generated;
+mod immediates;
 mod operators;
 
 use std::borrow::Cow;

@@ -177,27 +177,7 @@ pub(crate) fn script() -> String {
         let value = constant(ty);
         let _ = writeln!(body, "i32.const 8 {value}{store} i32.const 8 {value}{store} offset=400");
     }
-    for (shape, ty) in [
-        ("i8x16", "i32"),
-        ("i16x8", "i32"),
-        ("i32x4", "i32"),
-        ("i64x2", "i64"),
-        ("f32x4", "f32"),
-        ("f64x2", "f64"),
-    ] {
-        let (vector, value) = (constant("v128"), constant(ty));
-        let signs: &[&str] =
-            if shape == "i8x16" || shape == "i16x8" { &["_s", "_u"] } else { &[""] };
-        for sign in signs {
-            let _ = writeln!(body, "{vector}{shape}.extract_lane{sign} 1 drop");
-        }
-        let _ = writeln!(body, "{vector}{value}{shape}.replace_lane 1 drop");
-    }
-    for bits in [8, 16, 32, 64] {
-        let vector = constant("v128");
-        let _ = writeln!(body, "i32.const 8 {vector}v128.load{bits}_lane 1 drop");
-        let _ = writeln!(body, "i32.const 8 {vector}v128.store{bits}_lane 1");
-    }
+    body.push_str(&lanes(&constant));
     format!(
         r#"(module (func (export "f")))
 (register "other")
@@ -227,4 +207,31 @@ pub(crate) fn script() -> String {
 (assert_return (invoke "run" (i32.const {TURNS})) (i32.const 0))
 "#
     )
+}
+
+/// The operators on one lane.
+fn lanes(constant: &dyn Fn(&str) -> String) -> String {
+    let mut body = String::new();
+    for (shape, ty) in [
+        ("i8x16", "i32"),
+        ("i16x8", "i32"),
+        ("i32x4", "i32"),
+        ("i64x2", "i64"),
+        ("f32x4", "f32"),
+        ("f64x2", "f64"),
+    ] {
+        let (vector, value) = (constant("v128"), constant(ty));
+        let signs: &[&str] =
+            if shape == "i8x16" || shape == "i16x8" { &["_s", "_u"] } else { &[""] };
+        for sign in signs {
+            let _ = writeln!(body, "{vector}{shape}.extract_lane{sign} 1 drop");
+        }
+        let _ = writeln!(body, "{vector}{value}{shape}.replace_lane 1 drop");
+    }
+    for bits in [8, 16, 32, 64] {
+        let vector = constant("v128");
+        let _ = writeln!(body, "i32.const 8 {vector}v128.load{bits}_lane 1 drop");
+        let _ = writeln!(body, "i32.const 8 {vector}v128.store{bits}_lane 1");
+    }
+    body
 }
