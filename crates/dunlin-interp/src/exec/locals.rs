@@ -41,8 +41,8 @@ macro_rules! indexed {
     )*};
 }
 
-/// `local.get`, and a second one behind it: they come in pairs so often that one jump for two is worth
-/// the comparison.
+/// `local.get`. They come in pairs so often that a comparison and a direct jump pay: indirect jumps are
+/// what an interpreter waits for.
 pub(crate) struct LocalGet;
 
 impl Op for LocalGet {
@@ -55,19 +55,21 @@ impl Op for LocalGet {
         };
         let value = r.local(index);
         r.push(value);
-        if let Some(second) = small_local_get::<M>(&mut r) {
-            let value = r.local(second);
-            r.push(value);
+        if r.peek(0) == LOCAL_GET {
+            r.skip(1);
+            return Step::Go(handler::<Self, M>(), r);
         }
         Step::Next(r)
     }
 }
 
+/// The opcode of `local.get`.
+const LOCAL_GET: u8 = 0x20;
+
 /// The index of a quick `local.get` at `ip`, which is then taken. Never where operators cost fuel, so
 /// that each is paid for.
 #[inline(always)]
 fn small_local_get<M: Mode>(r: &mut Regs) -> Option<u32> {
-    const LOCAL_GET: u8 = 0x20;
     if M::FUEL || r.peek(0) != LOCAL_GET || r.peek(1) >= 0x80 {
         return None;
     }
