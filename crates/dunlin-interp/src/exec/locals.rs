@@ -102,6 +102,7 @@ impl Op for LocalSet {
 struct LocalSetSlow;
 
 impl Op for LocalSetSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.pop();
@@ -114,6 +115,7 @@ impl Op for LocalSetSlow {
 struct LocalGetSlow;
 
 impl Op for LocalGetSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.local(index);
