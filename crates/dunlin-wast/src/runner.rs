@@ -8,7 +8,7 @@ use dunlin::{Engine, Tier, ValidateMode};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
-use wast::{Wast, WastDirective};
+use wast::Wast;
 
 use crate::report::{Failure, Report};
 use crate::session::Session;
