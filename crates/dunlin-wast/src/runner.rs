@@ -8,7 +8,7 @@ use dunlin::{Engine, Tier, ValidateMode};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
-use wast::{Wast, WastDirective};
+use wast::Wast;
 
 use crate::report::{Failure, Report};
 use crate::session::Session;
@@ -102,7 +102,7 @@ impl Runner {
         };
         for directive in script.directives {
             let span = directive.span();
-            match guarded(&mut session, directive) {
+            match guarded(|| session.directive(directive)) {
                 Ok(()) => report.passed += 1,
                 Err(what) => report.failures.push(failure(text, span, what)),
             }
@@ -113,10 +113,10 @@ impl Runner {
 
 /// Runs one directive, and turns a panic into a failure: a defect of the engine must not hide what
 /// the rest of the script says.
-fn guarded(session: &mut Session, directive: WastDirective<'_>) -> Result<(), String> {
+fn guarded(directive: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     // The store may be inconsistent after a panic. It is used on: safe code cannot make that unsound,
     // and whatever follows from the first panic is reported after it.
-    catch_unwind(AssertUnwindSafe(|| session.directive(directive))).unwrap_or_else(|payload| {
+    catch_unwind(AssertUnwindSafe(directive)).unwrap_or_else(|payload| {
         let said = payload
             .downcast_ref::<String>()
             .map(String::as_str)
@@ -129,4 +129,92 @@ fn guarded(session: &mut Session, directive: WastDirective<'_>) -> Result<(), St
 fn failure(text: &str, span: Span, what: impl Into<String>) -> Failure {
     let (line, column) = span.linecol_in(text);
     Failure { line: line + 1, column: column + 1, what: what.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = r#"(module $m
+        (global (export "g") i32 (i32.const 1))
+        (func (export "one") (result i32) (i32.const 1))
+        (func (export "two") (result i32 i64) (i32.const 1) (i64.const 2))
+        (func (export "trap") (unreachable)))"#;
+
+    /// What the runner says of this directive, which stands behind [`MODULE`].
+    fn failures(directive: &str) -> Vec<String> {
+        let runner = Runner::new(Config::default()).expect("the default configuration is valid");
+        let report = runner.run_text("test", &format!("{MODULE}\n{directive}"));
+        assert_eq!(report.failures.iter().filter(|failure| failure.line < 6).count(), 0);
+        report.failures.into_iter().map(|failure| failure.what).collect()
+    }
+
+    #[test]
+    fn directives_that_hold_are_no_failures() {
+        for directive in [
+            r#"(assert_return (invoke "one") (i32.const 1))"#,
+            r#"(assert_return (invoke $m "two") (i32.const 1) (i64.const 2))"#,
+            r#"(assert_return (invoke "one") (either (i32.const 0) (i32.const 1)))"#,
+            r#"(assert_return (get "g") (i32.const 1))"#,
+            r#"(assert_trap (invoke "trap") "unreachable")"#,
+            r#"(assert_trap (module (func $f unreachable) (start $f)) "unreachable")"#,
+            r#"(assert_malformed (module quote "(func") "unexpected end")"#,
+            r#"(assert_malformed (module binary "") "unexpected end")"#,
+            r#"(assert_invalid (module (func (result i32))) "type mismatch")"#,
+            r#"(assert_unlinkable (module (import "no" "no" (func))) "unknown import")"#,
+            r#"(register "m" $m) (module (import "m" "one" (func (result i32))))"#,
+            r#"(module definition $d (func (export "f"))) (module instance $i $d) (invoke $i "f")"#,
+        ] {
+            assert_eq!(failures(directive), Vec::<String>::new(), "{directive}");
+        }
+    }
+
+    #[test]
+    fn directives_that_do_not_hold_say_why() {
+        for (directive, what) in [
+            (r#"(invoke "none")"#, "no function is exported as `none`"),
+            (r#"(invoke $none "one")"#, "no instance is named `$none`"),
+            (r#"(invoke "trap")"#, "trap: unreachable"),
+            (r#"(assert_return (invoke "one") (i32.const 2))"#, "result 0: expected"),
+            (r#"(assert_return (invoke "one") (i64.const 1))"#, "result 0: expected"),
+            (r#"(assert_return (invoke "two") (i32.const 1))"#, "expected 1 results, got 2"),
+            (r#"(assert_return (get "none") (i32.const 1))"#, "no global is exported as `none`"),
+            (r#"(assert_trap (invoke "one") "unreachable")"#, "but it returned"),
+            (r#"(assert_trap (invoke "trap") "undefined")"#, "expected trap `undefined`, got trap"),
+            (r#"(assert_exhaustion (invoke "one") "call stack")"#, "but it returned"),
+            (r#"(assert_exhaustion (invoke "trap") "call stack")"#, "got trap: unreachable"),
+            (r#"(assert_invalid (module) "type mismatch")"#, "expected the module to be rejected"),
+            (
+                r#"(assert_malformed (module quote "(memory 1)") "x")"#,
+                "expected the module to be rejected",
+            ),
+            (r#"(assert_unlinkable (module) "unknown")"#, "expected the module not to link"),
+            (r#"(assert_exception (invoke "one"))"#, "exceptions are not supported"),
+            (r#"(module (import "no" "no" (func)))"#, "link: "),
+        ] {
+            let failures = failures(directive);
+            assert_eq!(failures.len(), 1, "{directive}: {failures:?}");
+            assert!(failures[0].contains(what), "{directive}: {failures:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_that_fails_leaves_no_instance_behind() {
+        let failures = failures(r#"(module (func $f unreachable) (start $f)) (invoke "one")"#);
+        assert_eq!(failures, ["trap: unreachable", "there is no instance"]);
+    }
+
+    #[test]
+    fn a_script_that_does_not_parse_is_one_failure_with_its_place() {
+        let runner = Runner::new(Config::default()).expect("the default configuration is valid");
+        let report = runner.run_text("test", "(module)\n(assert_retrun)");
+        assert_eq!((report.passed, report.failures.len()), (0, 1));
+        assert_eq!(report.failures[0].line, 2);
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_with_the_word_bug() {
+        let outcome = guarded(|| panic!("on purpose"));
+        assert_eq!(outcome, Err("bug: the engine panicked: on purpose".into()));
+    }
 }

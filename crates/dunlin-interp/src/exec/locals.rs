@@ -104,6 +104,7 @@ impl Op for LocalSet {
 struct LocalSetSlow;
 
 impl Op for LocalSetSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.pop();
@@ -116,6 +117,7 @@ impl Op for LocalSetSlow {
 struct LocalGetSlow;
 
 impl Op for LocalGetSlow {
+    #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let index = r.leb_u32();
         let value = r.local(index);
