@@ -34,13 +34,13 @@ pub fn debug(arguments: &[String]) -> Result<(), Error> {
     tally("test", cargo(&["test", "--workspace", "--no-fail-fast"]).args(arguments))
 }
 
-/// The engine's tests with the dispatch of release builds.
+/// The engine's tests with the dispatch of release builds, in the profile of a program that embeds it.
 ///
 /// # Errors
 ///
 /// When a test fails.
 pub fn release(arguments: &[String]) -> Result<(), Error> {
-    let mut command = cargo(&["test", "--release", "--no-fail-fast"]);
+    let mut command = cargo(&["test", "--profile", "embedder", "--no-fail-fast"]);
     for name in ENGINE_CRATES {
         command.args(["--package", name]);
     }

@@ -209,7 +209,7 @@ impl Guest {
             dunlin_wasi::add_imports_to_linker(&mut linker, &importers, |host: &mut Host| {
                 &mut host.wasi
             })
-                .map_err(|error| Report::engine("cannot provide WASI", &error))?;
+            .map_err(|error| Report::engine("cannot provide WASI", &error))?;
         }
         Ok(Self {
             linker,
