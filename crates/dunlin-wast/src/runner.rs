@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use dunlin::{Engine, Tier, ValidateMode};
+use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
-use wast::Wast;
 
 use crate::report::{Failure, Report};
 use crate::session::Session;
