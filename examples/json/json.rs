@@ -182,7 +182,9 @@ impl Value {
                 }
                 Value::Plain(_) | Value::Text(_) => None,
             };
-            found = next.ok_or_else(|| format!("there is no `{}` on the path `{path}`", step.trim_end_matches(']')))?;
+            found = next.ok_or_else(|| {
+                format!("there is no `{}` on the path `{path}`", step.trim_end_matches(']'))
+            })?;
         }
         Ok(found)
     }

@@ -87,7 +87,9 @@ fn analyse(path: &Path) -> Result<(BTreeMap<u32, Berth>, usize), Box<dyn std::er
 }
 
 /// A generic fold that the optimiser turns into a web of small functions.
-fn histogram<K: std::hash::Hash + Eq + Ord + Clone>(keys: impl Iterator<Item = K>) -> Vec<(K, usize)> {
+fn histogram<K: std::hash::Hash + Eq + Ord + Clone>(
+    keys: impl Iterator<Item = K>,
+) -> Vec<(K, usize)> {
     let mut counts: HashMap<K, usize> = HashMap::new();
     for key in keys {
         *counts.entry(key).or_default() += 1;
