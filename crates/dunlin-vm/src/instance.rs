@@ -411,7 +411,9 @@ impl Store {
         expr: ConstRange,
     ) -> Result<GlobalCell, InstantiateError> {
         let code = self.instance_code(instance).clone();
-        let mut stack: Vec<GlobalCell> = Vec::new();
+        // The top is kept apart, so that the usual expression of one constant allocates nothing.
+        let (mut top, mut below) = ([0; 2], Vec::new());
+        let mut depth = 0;
         code.module().const_ops(expr, |op| {
             let value = match op {
                 ConstOp::I32(value) => [u64::from(value as u32), 0],
@@ -425,14 +427,19 @@ impl Store {
                     self.global(self.instances[instance as usize].globals[index as usize])
                 }
                 op => {
-                    let right = stack.pop().unwrap_or_default()[0];
-                    let left = stack.pop().unwrap_or_default()[0];
-                    [arithmetic(op, left, right), 0]
+                    let left = below.pop().unwrap_or([0; 2])[0];
+                    depth -= 1;
+                    top = [arithmetic(op, left, top[0]), 0];
+                    return;
                 }
             };
-            stack.push(value);
+            if depth > 0 {
+                below.push(top);
+            }
+            depth += 1;
+            top = value;
         })?;
-        Ok(stack.pop().unwrap_or_default())
+        Ok(top)
     }
 }
 

@@ -44,6 +44,23 @@ impl Op for CallTwo {
                 return Step::Next(next.enter(entry, r.cx()));
             }
         }
+        Step::Go(handler::<CallLong, M>(), r)
+    }
+}
+
+/// `call` with an index of any length; linkers pad theirs to five bytes.
+struct CallLong;
+
+impl Op for CallLong {
+    #[inline(always)]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        let func = r.long_leb(0);
+        let entry = r.func_entry(func.value);
+        if is_ready(&r, entry) {
+            let mut next = r;
+            next.skip(func.bytes);
+            return Step::Next(next.enter(entry, r.cx()));
+        }
         Step::Go(handler::<CallSlow, M>(), r)
     }
 }

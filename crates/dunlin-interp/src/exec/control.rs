@@ -24,18 +24,26 @@ impl Op for Nop {
     }
 }
 
-/// `block`: only its block type is skipped.
+/// `block`: only its block type is skipped, and so are the blocks behind it: a `br_table` stands in as
+/// many as it has targets, and they are free.
 pub(crate) struct Block;
-
-/// `loop`: likewise; branches to it go behind it.
-pub(crate) type Loop = Block;
 
 impl Op for Block {
     #[inline(always)]
-    fn run<M: Mode>(r: Regs) -> Step<M> {
-        skip_small(r)
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        const BLOCK: u8 = 0x02;
+        if r.fetch() >= 0x80 {
+            return Step::Go(handler::<SkipLeb, M>(), r);
+        }
+        while r.peek(0) == BLOCK && r.peek(1) < 0x80 {
+            r.skip(2);
+        }
+        Step::Next(r)
     }
 }
+
+/// `loop`: likewise; branches to it go behind it.
+pub(crate) type Loop = Block;
 
 /// `if`.
 pub(crate) struct If;

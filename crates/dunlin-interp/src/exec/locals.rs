@@ -34,8 +34,9 @@ macro_rules! indexed {
         impl Op for $slow {
             #[inline]
             fn run<M: Mode>(mut r: Regs) -> Step<M> {
-                let index = r.leb_u32();
-                Step::Next($name::apply(r, index))
+                let index = r.long_leb(0);
+                r.skip(index.bytes);
+                Step::Next($name::apply(r, index.value))
             }
         }
     )*};
@@ -185,8 +186,7 @@ slotted! {
 
     /// `local.get` of a vector.
     SlotGetV128: |r, slot| {
-        let value = r.local_v128(slot);
-        r.push_v128(value);
+        r.push_local_v128(slot);
     }
 
     /// `local.set` of a vector.
@@ -280,9 +280,12 @@ struct I32ConstSlow;
 impl Op for I32ConstSlow {
     #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let value = r.leb_i64();
-        r.push(u64::from(value as u32));
-        Step::Next(r)
+        let long = r.long_leb(0);
+        r.skip(long.bytes);
+        // Five bytes hold all 32 bits; of fewer, the last one's sixth bit is the sign.
+        let unused = 32_u32.saturating_sub(7 * long.bytes as u32);
+        let value = ((long.value << unused) as i32) >> unused;
+        Step::Next(i32_const::<M>(r, value))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Loads and stores, a row each: a quick handler for memory 0 with an offset of one byte, another for
-//! offsets of two and three, and one for every other memory argument. Bounds are checked explicitly, whatever the address type.
+//! offsets of up to five, and one for every other memory argument. Bounds are checked explicitly, whatever the address type.
 
 use super::numeric::{Operand, v128};
 use super::regs::{Place, Regs};
@@ -43,26 +43,19 @@ impl<A: Access> Op for Quick<A> {
     }
 }
 
-/// The handler of access `A` in memory 0 with an offset of two or three bytes.
+/// The handler of access `A` in memory 0 with an offset of up to 32 bits.
 struct Slow<A>(PhantomData<A>);
 
 impl<A: Access> Op for Slow<A> {
     #[inline(always)]
     fn run<M: Mode>(r: Regs) -> Step<M> {
-        // The alignment, the first byte of the offset and the next operator are three bytes; a fourth
-        // is there if the offset has a second one.
         if r.peek2() & UNUSUAL == 0x8000 {
-            let argument = r.peek4();
-            let low = argument >> 8 & 0x7F | argument >> 9 & 0x3F80;
-            let (offset, bytes) = if argument & 0x80_0000 == 0 {
-                (low, 3)
-            } else {
-                (low | argument >> 10 & 0x1F_C000, 4)
-            };
-            if argument & 0x8080_0000 != 0x8080_0000
-                && let Some(place) = r.place0(r.under_top(A::ABOVE), offset.into(), A::BYTES)
+            let offset = r.long_leb(1);
+            // A fifth byte with more than four bits is one of a longer number.
+            if (offset.bytes < 5 || offset.last < 0x10)
+                && let Some(place) = r.place0(r.under_top(A::ABOVE), offset.value.into(), A::BYTES)
             {
-                return access::<A, M>(r, place, bytes);
+                return access::<A, M>(r, place, 1 + offset.bytes);
             }
         }
         Step::Go(handler::<Indexed<A>, M>(), r)

@@ -60,6 +60,17 @@ pub(crate) fn check_frame(cx: *mut VmContext, fp: *mut u64, slots: u32) -> Resul
     if interrupts.is_within(end) { Ok(()) } else { Err(Stop::Trap(TrapCode::StackOverflow)) }
 }
 
+/// A LEB128 number of up to five bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct LongLeb {
+    /// Its low 32 bits.
+    pub(crate) value: u32,
+    /// How many bytes it has; five also stands for more.
+    pub(crate) bytes: usize,
+    /// Its last byte, or the fifth one.
+    pub(crate) last: u8,
+}
+
 /// An address in a memory, with as many bytes behind it as were asked for.
 #[derive(Clone, Copy)]
 pub(crate) struct Place(*mut u8);
@@ -154,14 +165,6 @@ impl Regs {
         u16::from_le_bytes(unsafe { self.ip.cast::<[u8; 2]>().read() })
     }
 
-    /// The four bytes at `ip`, the first in the low byte.
-    #[inline(always)]
-    pub(crate) fn peek4(&self) -> u32 {
-        // SAFETY: validated: asked for immediates of at least three bytes only, and another operator
-        // follows.
-        u32::from_le_bytes(unsafe { self.ip.cast::<[u8; 4]>().read() })
-    }
-
     /// Takes `N` bytes of an immediate.
     #[inline(always)]
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
@@ -206,6 +209,25 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn leb_u32(&mut self) -> u32 {
         self.leb_u64() as u32
+    }
+
+    /// The LEB128 number of at most five bytes that begins `at` bytes behind `ip`, and its bytes. Linkers
+    /// pad what they have relocated to five bytes, so that long numbers are not rare; this has no loop.
+    /// Bits above the 32nd are left to `last`, the fifth byte.
+    #[inline(always)]
+    pub(crate) fn long_leb(&self, at: usize) -> LongLeb {
+        let mut value = 0;
+        let mut bytes = 0;
+        let mut last = 0;
+        while bytes < 5 {
+            last = self.peek(at + bytes);
+            value |= u32::from(last & 0x7F) << (7 * bytes);
+            bytes += 1;
+            if last < 0x80 {
+                break;
+            }
+        }
+        LongLeb { value, bytes, last }
     }
 
     /// Takes a signed LEB128 number of any length.
@@ -316,6 +338,19 @@ impl Regs {
         unsafe { self.sp.write(self.top) };
     }
 
+    /// Pushes a vector from the locals.
+    #[inline(always)]
+    pub(crate) fn push_local_v128(&mut self, slot: u32) {
+        self.spill();
+        // SAFETY: validated: the local exists and has two slots, and the frame has slots for every operand.
+        unsafe {
+            let local = self.fp.add(slot as usize).cast::<V128>();
+            core::ptr::copy_nonoverlapping(local, self.sp.add(1).cast::<V128>(), 1);
+        }
+        self.sp = self.sp.wrapping_add(2);
+        self.reload();
+    }
+
     /// Reads the top from its slot.
     #[inline(always)]
     pub(crate) fn reload(&mut self) {
@@ -358,13 +393,6 @@ impl Regs {
     pub(crate) fn set_global(&mut self, index: u32, value: u64) {
         // SAFETY: as in `global`.
         unsafe { self.global_cell(index).write(value) };
-    }
-
-    /// A vector in the locals.
-    #[inline(always)]
-    pub(crate) fn local_v128(&self, slot: u32) -> V128 {
-        // SAFETY: validated: the local exists and has two slots.
-        unsafe { self.fp.add(slot as usize).cast::<V128>().read() }
     }
 
     /// Writes a vector in the locals.
