@@ -20,6 +20,9 @@ pub const TABLE_ELEMENTS_MAX: u64 = 10_000_000;
 /// Bytes of a module: a function offset is a `u32`, and browsers stop at 1 GiB.
 pub const MODULE_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes of a function's body, as browsers bound it (WebAssembly JS API, "Implementation-defined Limits").
+pub const FUNCTION_BODY_BYTES_MAX: u64 = 7_654_321;
+
 /// Slots of the operand stack and locals that one function may need (50,000 locals of `v128` are
 /// within it; wasmparser bounds the locals).
 pub const FRAME_SLOTS_MAX: u32 = 1 << 24;

@@ -16,7 +16,7 @@ use crate::{
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use dunlin_core::limits::MODULE_BYTES_MAX;
+use dunlin_core::limits::{FUNCTION_BODY_BYTES_MAX, MODULE_BYTES_MAX};
 use dunlin_core::{FuncType, ValType};
 use wasmparser::{
     BinaryReader, Chunk, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
@@ -184,19 +184,33 @@ impl Indexer<'_> {
         reader.read_var_u32()?;
         let defined = self.module.funcs.len() - self.module.func_imports as usize;
         self.module.bodies.reserve_exact(defined.min(count as usize));
-        for _ in 0..count {
-            let body = FunctionBody::new(reader.read_reader()?);
-            if self.module.bodies.is_empty() && defined > 0 {
-                let first = self.validator.code_section_entry(&body)?;
-                self.module.resources = Some(first.resources);
-            }
-            self.module.bodies.push(Span::new(body.range()));
+        for index in 0..count {
+            let body = if index > 0 && defined > 0 { hop(section, &mut reader) } else { None };
+            let body = match body {
+                Some(body) => body,
+                // The first one, and whatever is not well-formed, in the validator's words.
+                None => self.first_body(FunctionBody::new(reader.read_reader()?), defined)?,
+            };
+            self.module.bodies.push(body);
         }
         if !reader.eof() {
             let message = "section size mismatch: unexpected data at the end of the section";
             return Err(Invalid::new(message, reader.original_position()));
         }
         Ok(())
+    }
+
+    /// Where a body stands; of the first one, the validator's resources are kept for all.
+    fn first_body(&mut self, body: FunctionBody<'_>, defined: usize) -> Result<Span, Invalid> {
+        let range = body.range();
+        if range.end - range.start > FUNCTION_BODY_BYTES_MAX {
+            return Err(Invalid::new("function body is too large", range.start));
+        }
+        if self.module.resources.is_none() && defined > 0 {
+            let first = self.validator.code_section_entry(&body)?;
+            self.module.resources = Some(first.resources);
+        }
+        Ok(Span::new(body.range()))
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Invalid> {
@@ -396,6 +410,31 @@ impl Indexer<'_> {
         let start = (slice.as_ptr() as usize - base) as u64;
         Span::new(start..start + slice.len() as u64)
     }
+}
+
+/// Moves `reader` over a body whose size is at most four bytes long, and says where the body stands;
+/// `None`, with nothing read, for anything unusual. The only work that is done for every function.
+fn hop(section: &[u8], reader: &mut BinaryReader<'_>) -> Option<Span> {
+    let at = reader.current_position();
+    let (mut size, mut bytes) = (0_usize, 0);
+    loop {
+        let byte = *section.get(at + bytes)?;
+        size |= usize::from(byte & 0x7F) << (7 * bytes);
+        bytes += 1;
+        if byte < 0x80 {
+            break;
+        }
+        if bytes == 4 {
+            return None;
+        }
+    }
+    let most = section.len().checked_sub(at + bytes)?.min(FUNCTION_BODY_BYTES_MAX as usize);
+    if size > most {
+        return None;
+    }
+    let start = reader.original_position() + bytes as u64;
+    reader.read_bytes(bytes + size).ok()?;
+    Some(Span::new(start..start + size as u64))
 }
 
 fn const_range(expr: &wasmparser::ConstExpr<'_>) -> ConstRange {
