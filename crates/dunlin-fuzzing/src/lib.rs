@@ -1,0 +1,26 @@
+//! Generators and oracles: modules made from seeds, judged beside a second engine and a validator.
+//!
+//! A seed decides everything: the module, the features it may use, what its imports answer, the
+//! arguments of each call. A finding is therefore one number, and `differential --one SEED` shows it
+//! again.
+//!
+//! 1. [`generate`] turns a seed into a module.
+//! 2. [`lockstep`] runs it on [`ours`] and on [`peer`], step by step, and compares every outcome.
+//! 3. [`mutate`] damages modules and compares what is said about their validity.
+//! 4. [`shrink`] makes a finding small enough to read.
+//!
+//! Invariants: nothing here depends on time, on addresses or on the order of a hash table; the peer
+//! engine stands in this workspace's lock file and never in the product's.
+//!
+//! Does **not** know: how either engine works. It uses their public interfaces alone.
+
+pub mod detour;
+pub mod generate;
+pub mod lockstep;
+pub mod mutate;
+pub mod ours;
+pub mod peer;
+pub mod random;
+pub mod shrink;
+pub mod subject;
+pub mod value;
