@@ -14,6 +14,8 @@
 //!
 //! Does **not** know: how either engine works. It uses their public interfaces alone.
 
+#![forbid(unsafe_code)]
+
 pub mod detour;
 pub mod generate;
 pub mod lockstep;
