@@ -10,6 +10,7 @@ mod bench;
 mod bless;
 mod check;
 mod ci;
+mod dist;
 mod error;
 mod fuzz;
 mod guests;
@@ -55,6 +56,7 @@ const COMMANDS: &[Command] = &[
     row("guests", "[ARGS…]", "rebuild the guests of `examples/`", guests::run),
     row("fuzz", "[--modules N]", "compare N generated modules with a second engine", fuzz::run),
     row("machine-code", "", "prove that no hot handler pushes or calls", machine_code::run),
+    row("dist", "", "the program to hand out, linked statically", dist::run),
     row("ci", "", "what a change must pass before it lands", ci::run),
 ];
 
