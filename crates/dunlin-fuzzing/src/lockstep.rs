@@ -6,6 +6,8 @@
 //!    host saw, globals, memories and tables must agree.
 //! 4. Where an engine ran into a limit of its own (stack, fuel), their states no longer correspond: the
 //!    step is *inconclusive*, and both go on with a fresh instance.
+//! 5. A panic of the second engine is its own defect and says nothing about the first: it is counted and
+//!    ends the module. A panic of the first is a difference.
 
 use crate::generate::Generated;
 use crate::random::Random;
@@ -15,6 +17,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls of one module.
 const CALLS_MAX: usize = 24;
+
+/// How the message of a panic while loading begins.
+const PANIC: &str = "PANIC: ";
 
 /// Fresh instances of one module.
 const INSTANCES_MAX: usize = 8;
@@ -26,6 +31,8 @@ pub struct Report {
     pub difference: Option<String>,
     /// Steps that one engine's own limits ended.
     pub inconclusive: u64,
+    /// Whether the second engine panicked.
+    pub peer_panic: Option<String>,
     /// Calls that both engines made and agreed about.
     pub calls: u64,
     /// Calls among them that returned values rather than trapped.
@@ -43,6 +50,10 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
         (Ok(a), Ok(b)) => (a, b),
         (Err(_), Err(_)) => return report,
         (Err(error), Ok(_)) => return differs(report, "load", &error, "it is valid"),
+        (Ok(_), Err(error)) if error.starts_with(PANIC) => {
+            report.peer_panic = Some(error);
+            return report;
+        }
         (Ok(_), Err(error)) => return differs(report, "load", "it is valid", &error),
     };
     let mut pair = Pair::<A, B> { a: &a, b: &b, plan, instances: None };
@@ -67,7 +78,7 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
                 guarded(|| b.call(export, &arguments)),
             )
         });
-        if report.difference.is_some() {
+        if report.difference.is_some() || report.peer_panic.is_some() {
             break;
         }
     }
@@ -75,6 +86,16 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
         pair.instantiate(&mut report);
     }
     report
+}
+
+impl Report {
+    /// Notes a panic of the second engine; whether there was one.
+    fn ends_with(&mut self, ending: &Ending) -> bool {
+        if let Ending::Panic(message) = ending {
+            self.peer_panic = Some(message.clone());
+        }
+        self.peer_panic.is_some()
+    }
 }
 
 struct Pair<'m, A: Subject, B: Subject> {
@@ -89,8 +110,12 @@ impl<A: Subject, B: Subject> Pair<'_, A, B> {
     fn instantiate(&mut self, report: &mut Report) -> bool {
         let (a, ending_a) = guarded_instantiate::<A>(self.a, self.plan);
         let (b, ending_b) = guarded_instantiate::<B>(self.b, self.plan);
-        if ending_a.is_own_limit() || ending_b.is_own_limit() {
+        let panicked = matches!(ending_a, Ending::Panic(_));
+        if !panicked && (ending_a.is_own_limit() || ending_b.is_own_limit()) {
             report.inconclusive += 1;
+            return false;
+        }
+        if !panicked && report.ends_with(&ending_b) {
             return false;
         }
         if !ending_a.agrees(&ending_b) {
@@ -111,9 +136,13 @@ impl<A: Subject, B: Subject> Pair<'_, A, B> {
     ) {
         let Some((a, b)) = &mut self.instances else { return };
         let (ending_a, ending_b) = call(a, b);
-        if ending_a.is_own_limit() || ending_b.is_own_limit() {
+        let panicked = matches!(ending_a, Ending::Panic(_));
+        if !panicked && (ending_a.is_own_limit() || ending_b.is_own_limit()) {
             report.inconclusive += 1;
             self.instances = None;
+            return;
+        }
+        if !panicked && report.ends_with(&ending_b) {
             return;
         }
         if !ending_a.agrees(&ending_b) {
@@ -150,7 +179,7 @@ fn guarded_instantiate<S: Subject>(module: &S::Module, plan: &Plan) -> (Option<S
 
 fn guarded_compile<S: Subject>(bytes: &[u8], plan: &Plan) -> Result<S::Module, String> {
     catch_unwind(AssertUnwindSafe(|| S::compile(bytes, plan)))
-        .unwrap_or_else(|panic| Err(format!("PANIC: {}", message(&*panic))))
+        .unwrap_or_else(|panic| Err(format!("{PANIC}{}", message(&*panic))))
 }
 
 /// What a panic said.

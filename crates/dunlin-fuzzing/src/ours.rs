@@ -242,7 +242,7 @@ fn ending(error: &Error) -> Ending {
         ErrorKind::Trap => Ending::Trap(error.trap_code().map_or(Trap::Other, trap)),
         ErrorKind::Host if error.is::<Failed>() => Ending::Host,
         ErrorKind::Resource | ErrorKind::Link => Ending::Refused(error.to_string()),
-        _ => Ending::Panic(format!("unexpected error: {error}")),
+        _ => Ending::Unexpected(error.to_string()),
     }
 }
 

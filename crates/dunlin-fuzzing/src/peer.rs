@@ -261,7 +261,7 @@ fn ending(error: &Error) -> Ending {
             ErrorKind::Instantiation(_) | ErrorKind::Memory(_) | ErrorKind::Table(_) => {
                 Ending::Refused(error.to_string())
             }
-            _ => Ending::Panic(format!("unexpected error: {error}")),
+            _ => Ending::Unexpected(error.to_string()),
         },
     }
 }

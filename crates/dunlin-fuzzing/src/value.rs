@@ -166,6 +166,8 @@ pub enum Ending {
     Host,
     /// The engine refused: limits, or the machine. The text is for people.
     Refused(String),
+    /// An error that these modules should not be able to bring about.
+    Unexpected(String),
     /// The engine panicked, with this message.
     Panic(String),
 }
@@ -196,6 +198,7 @@ impl fmt::Display for Ending {
             Self::Trap(trap) => write!(f, "trap: {trap:?}"),
             Self::Host => f.write_str("a host function's error"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Unexpected(message) => write!(f, "unexpected: {message}"),
             Self::Panic(message) => write!(f, "PANIC: {message}"),
         }
     }

@@ -1,0 +1,156 @@
+//! Compares generated modules on Dunlin and on a second engine.
+//!
+//! `differential [--modules N] [--seed FIRST] [--one SEED]`: exit code 1 if any module differs, with its
+//! seed and a smaller module that differs as well.
+//!
+//! The modules run in a child process, because an engine may crash rather than panic: the parent then
+//! asks Dunlin alone, in another child, whose crash it was, and goes on behind the seed.
+
+mod totals;
+mod worker;
+
+use dunlin_fuzzing::lockstep::run;
+use dunlin_fuzzing::ours::Ours;
+use dunlin_fuzzing::peer::Peer;
+use dunlin_fuzzing::{generate, shrink};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+use totals::Totals;
+
+/// Modules when nobody says how many.
+const MODULES_DEFAULT: u64 = 2_000;
+
+/// A line of progress for so many modules.
+const PROGRESS_EVERY: u64 = 10_000;
+
+const USAGE: &str = "Usage: differential [--modules N] [--seed FIRST] [--one SEED]";
+
+/// What the arguments ask for.
+#[derive(Clone, Copy)]
+struct Arguments {
+    modules: u64,
+    seed: u64,
+    one: Option<u64>,
+    worker: bool,
+    alone: bool,
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    if arguments.worker || arguments.alone {
+        // Panics are caught and told as findings.
+        std::panic::set_hook(Box::new(|_| {}));
+        worker::work(arguments.seed, arguments.modules, arguments.alone);
+        return ExitCode::SUCCESS;
+    }
+    match arguments.one {
+        Some(seed) => single(seed),
+        None => many(arguments),
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
+    let mut arguments =
+        Arguments { modules: MODULES_DEFAULT, seed: 0, one: None, worker: false, alone: false };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--worker" => arguments.worker = true,
+            "--alone" => arguments.alone = true,
+            "--modules" => arguments.modules = words.next()?.parse().ok()?,
+            "--seed" => arguments.seed = words.next()?.parse().ok()?,
+            "--one" => arguments.one = Some(words.next()?.parse().ok()?),
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
+
+fn many(arguments: Arguments) -> ExitCode {
+    let started = Instant::now();
+    let mut totals = Totals::default();
+    let mut seed = arguments.seed;
+    while totals.modules < arguments.modules {
+        let (last, ended) = run_worker(seed, arguments.modules, &mut totals, started);
+        seed = last + 1;
+        if !ended {
+            totals.modules += 1;
+            judge_crash(last, &mut totals);
+        }
+    }
+    eprintln!("{totals}; last seed {}", seed.saturating_sub(1));
+    println!(
+        "{} modules, {} differences, {} inconclusive",
+        totals.modules, totals.differences, totals.inconclusive
+    );
+    if totals.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs modules in a child until there are `modules`; gives the last seed and whether the child ended
+/// well.
+fn run_worker(seed: u64, modules: u64, totals: &mut Totals, started: Instant) -> (u64, bool) {
+    let rest = modules - totals.modules;
+    let mut child = ourselves("--worker", seed, rest).stdout(Stdio::piped()).spawn().expect("a child");
+    let mut last = seed;
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    for line in lines.map_while(Result::ok) {
+        let Some(message) = worker::Message::parse(&line) else {
+            println!("{line}");
+            continue;
+        };
+        last = message.seed;
+        if message.done {
+            totals.add(&message);
+            if totals.modules.is_multiple_of(PROGRESS_EVERY) {
+                let rate = totals.modules as f64 / started.elapsed().as_secs_f64();
+                eprintln!("{totals}, {rate:.0} modules a second, seed {last}");
+            }
+        }
+    }
+    (last, child.wait().is_ok_and(|status| status.success()))
+}
+
+/// A child died with this seed: Dunlin's doing if it dies alone as well.
+fn judge_crash(seed: u64, totals: &mut Totals) {
+    let alone = ourselves("--alone", seed, 1).stdout(Stdio::null()).status();
+    if alone.is_ok_and(|status| status.success()) {
+        totals.peer_failures += 1;
+        eprintln!("seed {seed}: the second engine crashed or hung; Dunlin alone does not");
+    } else {
+        totals.differences += 1;
+        println!("seed {seed}: CRASH or hang of Dunlin: differential --one {seed}");
+    }
+}
+
+fn ourselves(mode: &str, seed: u64, modules: u64) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the program's own path"));
+    command.args([mode, "--seed", &seed.to_string(), "--modules", &modules.to_string()]);
+    command
+}
+
+fn single(seed: u64) -> ExitCode {
+    let Some(generated) = generate::module(seed) else {
+        println!("seed {seed}: the generator makes no module of it");
+        return ExitCode::SUCCESS;
+    };
+    println!("{}", shrink::text(&generated.bytes));
+    let report = run::<Ours, Peer>(&generated);
+    println!(
+        "{:?}, {} calls, {} returned, {} inconclusive, {:?}",
+        generated.plan.metering,
+        report.calls,
+        report.returned,
+        report.inconclusive,
+        report.peer_panic
+    );
+    match report.difference {
+        None => ExitCode::SUCCESS,
+        Some(difference) => {
+            worker::tell(seed, &difference);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The child: runs modules and says on its standard output what each gave.
+
+use dunlin_fuzzing::lockstep::{Report, run};
+use dunlin_fuzzing::ours::Ours;
+use dunlin_fuzzing::peer::Peer;
+use dunlin_fuzzing::{generate, shrink};
+use std::io::{Write, stdout};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A module that takes longer hangs.
+const MODULE_SECONDS_MAX: u64 = 60;
+
+/// How a line to the parent begins: whatever else is printed is for people.
+const MARK: &str = "\u{1}";
+
+/// What the child says of a module: first that it begins, then how it ended.
+pub(crate) struct Message {
+    pub(crate) seed: u64,
+    pub(crate) done: bool,
+    pub(crate) calls: u64,
+    pub(crate) returned: u64,
+    pub(crate) inconclusive: u64,
+    pub(crate) peer_failures: u64,
+    pub(crate) differences: u64,
+}
+
+impl Message {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let words = line.strip_prefix(MARK)?.split(' ').map(|word| word.parse().ok());
+        let numbers: Vec<u64> = words.collect::<Option<_>>()?;
+        let at = |i: usize| numbers.get(i).copied().unwrap_or(0);
+        Some(Self {
+            seed: at(0),
+            done: numbers.len() > 1,
+            calls: at(1),
+            returned: at(2),
+            inconclusive: at(3),
+            peer_failures: at(4),
+            differences: at(5),
+        })
+    }
+
+    fn done(seed: u64, report: &Report) -> String {
+        format!(
+            "{MARK}{seed} {} {} {} {} {}",
+            report.calls,
+            report.returned,
+            report.inconclusive,
+            u8::from(report.peer_panic.is_some()),
+            u8::from(report.difference.is_some())
+        )
+    }
+}
+
+/// Runs `modules` modules from `seed` on; `alone` means Dunlin against itself.
+pub(crate) fn work(mut seed: u64, modules: u64, alone: bool) {
+    static CURRENT: AtomicU64 = AtomicU64::new(0);
+    std::thread::spawn(|| watch(&CURRENT));
+    let mut done = 0;
+    while done < modules {
+        CURRENT.store(seed, Ordering::Relaxed);
+        if let Some(generated) = generate::module(seed) {
+            say(&format!("{MARK}{seed}"));
+            let report =
+                if alone { run::<Ours, Ours>(&generated) } else { run::<Ours, Peer>(&generated) };
+            if let Some(difference) = &report.difference {
+                tell(seed, difference);
+            }
+            if let Some(panic) = &report.peer_panic {
+                say(&format!("seed {seed}: the second engine panicked: {panic}"));
+            }
+            say(&Message::done(seed, &report));
+            done += 1;
+        }
+        seed += 1;
+    }
+}
+
+/// A line at once: the next module may be the last.
+fn say(line: &str) {
+    let mut out = stdout().lock();
+    // A parent that is gone wants to hear nothing more.
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Ends the child if one module takes too long.
+fn watch(current: &AtomicU64) {
+    let mut last = (u64::MAX, Instant::now());
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let seed = current.load(Ordering::Relaxed);
+        if seed != last.0 {
+            last = (seed, Instant::now());
+        } else if last.1.elapsed().as_secs() > MODULE_SECONDS_MAX {
+            std::process::exit(3);
+        }
+    }
+}
+
+/// Says how a module differed, and shows a smaller one that does.
+pub(crate) fn tell(seed: u64, difference: &str) {
+    say(&format!("seed {seed}: {difference}"));
+    let shows = |small: &generate::Generated| run::<Ours, Peer>(small).difference.is_some();
+    if let Some(small) = shrink::shrink(seed, shows) {
+        let difference = run::<Ours, Peer>(&small).difference.unwrap_or_default();
+        let text = shrink::text(&small.bytes);
+        say(&format!("shrunk ({:?}): {difference}\n{text}", small.plan.metering));
+    }
+}
