@@ -144,8 +144,9 @@ fn swarm(config: &mut Config, random: &mut Random) {
     let kinds: Vec<InstructionKind> = kinds.into_iter().filter(|_| on()).collect();
     config.allowed_instructions = InstructionKinds::new(&kinds);
     if config.allow_floats {
-        config.allowed_instructions =
-            InstructionKinds::new(&[&kinds[..], &[InstructionKind::Numeric, InstructionKind::Vector]].concat());
+        config.allowed_instructions = InstructionKinds::new(
+            &[&kinds[..], &[InstructionKind::Numeric, InstructionKind::Vector]].concat(),
+        );
     }
 }
 

@@ -44,8 +44,10 @@ pub struct Report {
 pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
     let mut report = Report::default();
     let plan = &generated.plan;
-    let (a, b) =
-        (guarded_compile::<A>(&generated.bytes, plan), guarded_compile::<B>(&generated.bytes, plan));
+    let (a, b) = (
+        guarded_compile::<A>(&generated.bytes, plan),
+        guarded_compile::<B>(&generated.bytes, plan),
+    );
     let (a, b) = match (a, b) {
         (Ok(a), Ok(b)) => (a, b),
         (Err(_), Err(_)) => return report,
@@ -73,10 +75,7 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
         let arguments: Vec<Value> =
             export.params.iter().map(|kind| Value::random(*kind, &mut random)).collect();
         pair.step(&mut report, &format!("{}({arguments:x?})", export.name), |a, b| {
-            (
-                guarded(|| a.call(export, &arguments)),
-                guarded(|| b.call(export, &arguments)),
-            )
+            (guarded(|| a.call(export, &arguments)), guarded(|| b.call(export, &arguments)))
         });
         if report.difference.is_some() || report.peer_panic.is_some() {
             break;

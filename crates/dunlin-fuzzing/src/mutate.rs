@@ -4,9 +4,9 @@
 //! walks sections and bodies itself and asks the validator piece by piece, so each piece forgotten is
 //! a module that one takes and the other refuses.
 
+use crate::lockstep::message;
 use crate::random::Random;
 use crate::subject::{Plan, Subject};
-use crate::lockstep::message;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmparser::{Validator, WasmFeatures};
 

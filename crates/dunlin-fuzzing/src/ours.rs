@@ -82,10 +82,8 @@ impl Subject for Ours {
                 ExternType::Global(_) => &mut globals,
                 _ => &mut funcs,
             };
-            *number += usize::from(matches!(
-                import.ty(),
-                ExternType::Func(_) | ExternType::Global(_)
-            ));
+            *number +=
+                usize::from(matches!(import.ty(), ExternType::Func(_) | ExternType::Global(_)));
             match define(&mut store, *number, &import.ty()) {
                 Ok(import) => imports.push(import),
                 Err(error) => return (None, ending(&error)),
@@ -154,12 +152,7 @@ fn refuel(store: &mut Store<Data>, metering: Metering) {
     }
 }
 
-fn define(
-    store: &mut Store<Data>,
-    number: usize,
-    ty: &ExternType,
-
-) -> Result<Extern, Error> {
+fn define(store: &mut Store<Data>, number: usize, ty: &ExternType) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => host_func(store, number, ty).into(),
         ExternType::Memory(ty) => Memory::new(&mut *store, *ty)?.into(),
@@ -179,8 +172,7 @@ fn define(
 fn host_func(store: &mut Store<Data>, number: usize, ty: &FuncType) -> Func {
     let kinds: Vec<Kind> = ty.results().iter().copied().map(kind).collect();
     Func::new(store, ty.clone(), move |mut caller, arguments, results| {
-        let arguments: Vec<Value> =
-            arguments.iter().map(|val| from_val(&caller, *val)).collect();
+        let arguments: Vec<Value> = arguments.iter().map(|val| from_val(&caller, *val)).collect();
         let answer = caller.data_mut().host.answer(number, &arguments, &kinds);
         let Some(answer) = answer else { return Err(Error::host(Failed)) };
         for (result, value) in results.iter_mut().zip(answer) {

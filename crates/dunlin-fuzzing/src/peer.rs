@@ -11,8 +11,8 @@ use std::fmt;
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
     AsContext, AsContextMut, CompilationMode, Config, Engine, Error, Extern, ExternRef, ExternType,
-    Func, FuncType, Global, Instance, Memory, Module, Nullable, Ref, Store, StoreLimits,
-    StoreLimitsBuilder, F32, F64, Table, TrapCode, V128, Val, ValType,
+    F32, F64, Func, FuncType, Global, Instance, Memory, Module, Nullable, Ref, Store, StoreLimits,
+    StoreLimitsBuilder, Table, TrapCode, V128, Val, ValType,
 };
 
 /// Calls in one another: both engines should get deep before they differ.
@@ -93,10 +93,8 @@ impl Subject for Peer {
                 ExternType::Global(_) => &mut globals,
                 _ => &mut funcs,
             };
-            *number += usize::from(matches!(
-                import.ty(),
-                ExternType::Func(_) | ExternType::Global(_)
-            ));
+            *number +=
+                usize::from(matches!(import.ty(), ExternType::Func(_) | ExternType::Global(_)));
             match define(&mut store, *number, import.ty()) {
                 Ok(import) => imports.push(import),
                 Err(error) => return (None, ending(&error)),
@@ -162,12 +160,7 @@ fn refuel(store: &mut Store<Data>, metering: Metering) {
     }
 }
 
-fn define(
-    store: &mut Store<Data>,
-    number: usize,
-    ty: &ExternType,
-
-) -> Result<Extern, Error> {
+fn define(store: &mut Store<Data>, number: usize, ty: &ExternType) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => host_func(store, number, ty).into(),
         ExternType::Memory(ty) => Memory::new(&mut *store, *ty)?.into(),
@@ -218,9 +211,7 @@ fn to_val(store: impl AsContextMut, value: Value) -> Val {
         Value::V128(bits) => Val::V128(V128::from(bits)),
         Value::Func(_) => Val::FuncRef(Nullable::Null),
         Value::Extern(None) => Val::ExternRef(Nullable::Null),
-        Value::Extern(Some(number)) => {
-            Val::ExternRef(Nullable::Val(ExternRef::new(store, number)))
-        }
+        Value::Extern(Some(number)) => Val::ExternRef(Nullable::Val(ExternRef::new(store, number))),
     }
 }
 

@@ -42,20 +42,8 @@ pub enum Value {
 }
 
 /// Integers at which something changes.
-const INTEGERS: [u64; 12] = [
-    0,
-    1,
-    2,
-    7,
-    64,
-    65_535,
-    65_536,
-    i32::MAX as u64,
-    1 << 31,
-    u32::MAX as u64,
-    1 << 63,
-    u64::MAX,
-];
+const INTEGERS: [u64; 12] =
+    [0, 1, 2, 7, 64, 65_535, 65_536, i32::MAX as u64, 1 << 31, u32::MAX as u64, 1 << 63, u64::MAX];
 
 /// Floats at which something changes: zeros, one, infinities, the edges of the integers, NaNs.
 const FLOATS: [f64; 14] = [

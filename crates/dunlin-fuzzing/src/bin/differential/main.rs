@@ -93,7 +93,8 @@ fn many(arguments: Arguments) -> ExitCode {
 /// well.
 fn run_worker(seed: u64, modules: u64, totals: &mut Totals, started: Instant) -> (u64, bool) {
     let rest = modules - totals.modules;
-    let mut child = ourselves("--worker", seed, rest).stdout(Stdio::piped()).spawn().expect("a child");
+    let mut child =
+        ourselves("--worker", seed, rest).stdout(Stdio::piped()).spawn().expect("a child");
     let mut last = seed;
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     for line in lines.map_while(Result::ok) {
