@@ -214,6 +214,7 @@ impl Indexer<'_> {
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Invalid> {
+        check_count(&payload)?;
         if let Payload::DataSection(section) = &payload {
             self.pin_offsets(section)?;
         }
@@ -435,6 +436,26 @@ fn hop(section: &[u8], reader: &mut BinaryReader<'_>) -> Option<Span> {
     let start = reader.original_position() + bytes as u64;
     reader.read_bytes(bytes + size).ok()?;
     Some(Span::new(start..start + size as u64))
+}
+
+/// Refuses a section that claims more items than it has bytes, before the validator makes room for them.
+fn check_count(payload: &Payload<'_>) -> Result<(), Invalid> {
+    let (count, range) = match payload {
+        Payload::TypeSection(section) => (section.count(), section.range()),
+        Payload::ImportSection(section) => (section.count(), section.range()),
+        Payload::FunctionSection(section) => (section.count(), section.range()),
+        Payload::TableSection(section) => (section.count(), section.range()),
+        Payload::MemorySection(section) => (section.count(), section.range()),
+        Payload::GlobalSection(section) => (section.count(), section.range()),
+        Payload::ExportSection(section) => (section.count(), section.range()),
+        Payload::ElementSection(section) => (section.count(), section.range()),
+        Payload::DataSection(section) => (section.count(), section.range()),
+        _ => return Ok(()),
+    };
+    if u64::from(count) > range.end - range.start {
+        return Err(Invalid::new("unexpected end", range.end));
+    }
+    Ok(())
 }
 
 fn const_range(expr: &wasmparser::ConstExpr<'_>) -> ConstRange {
