@@ -1,0 +1,13 @@
+(module
+  (func (export "mix") (param i32 i64 f32 f64) (result i32 i64 f32 f64)
+    (i32.rotl (i32.mul (local.get 0) (i32.const -1640531527)) (i32.clz (local.get 0)))
+    (i64.xor (i64.shr_u (local.get 1) (i64.const 7)) (i64.extend_i32_s (local.get 0)))
+    (f32.sqrt (f32.add (local.get 2) (f32.const 0x1.8p-3)))
+    (f64.copysign (f64.nearest (local.get 3)) (f64.promote_f32 (local.get 2))))
+  (func (export "divide") (param i32 i32) (result i32 i32)
+    (i32.div_s (local.get 0) (local.get 1))
+    (i32.rem_u (local.get 0) (local.get 1)))
+  (func (export "convert") (param f64) (result i32 i64 i32)
+    (i32.trunc_sat_f64_s (local.get 0))
+    (i64.trunc_sat_f64_u (local.get 0))
+    (i32.extend8_s (i32.trunc_f64_s (local.get 0)))))

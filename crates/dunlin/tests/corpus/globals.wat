@@ -1,0 +1,13 @@
+(module
+  (global $a (export "a") i32 (i32.add (i32.const 40) (i32.mul (i32.const 1) (i32.const 2))))
+  (global $b (mut i64) (i64.sub (i64.const 0) (i64.const 1)))
+  (global $c (mut v128) (v128.const i32x4 1 2 3 4))
+  (global $d (export "d") (mut funcref) (ref.func $f))
+  (global $e (mut externref) (ref.null extern))
+  (memory 1)
+  (data (i32.add (i32.const 4) (i32.const 4)) "extended")
+  (func $f (export "f") (param i64) (result i64)
+    (global.set $b (i64.xor (global.get $b) (local.get 0)))
+    (global.set $c (i32x4.add (global.get $c) (global.get $c)))
+    (global.set $d (ref.null func))
+    (i64.add (global.get $b) (i64x2.extract_lane 1 (global.get $c)))))

@@ -1,0 +1,11 @@
+(module
+  (import "host" "log" (func $log (param i32 f64) (result i32)))
+  (import "host" "value" (global $value i64))
+  (import "host" "mutable" (global $mutable (mut f32)))
+  (import "host" "table" (table 1 funcref))
+  (import "host" "memory" (memory 1))
+  (export "again" (func $log))
+  (export "memory" (memory 0))
+  (func (export "call") (param i32) (result i32)
+    (global.set $mutable (f32.convert_i64_s (global.get $value)))
+    (call $log (local.get 0) (f64.load (local.get 0)))))

@@ -1,0 +1,10 @@
+(module
+  (memory $a 1) (memory $b (export "b") 1 2) (memory $c i64 1)
+  (data (memory $b) (i32.const 0) "\01\02\03\04\05\06\07\08")
+  (func (export "between") (param i32 i32) (result i64)
+    (memory.copy $a $b (local.get 0) (local.get 1) (i32.const 8))
+    (memory.copy $c $b (i64.const 0) (i32.const 0) (i32.const 8))
+    (v128.store $a (local.get 0) (v128.load $b (local.get 1)))
+    (i64.load $a offset=1 (local.get 0))
+    (i64.load8_s $c (i64.const 3))
+    (i64.add)))

@@ -1,0 +1,5 @@
+(module (memory i64 1) (memory $m 1)
+  (func (export "m64") (param i64) (result i64 i32)
+    (i64.store (local.get 0) (i64.const -1))
+    (i64.load8_s (local.get 0))
+    (i32.load16_u $m offset=65534 (i32.const 0))))

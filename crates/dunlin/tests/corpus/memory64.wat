@@ -1,0 +1,11 @@
+(module
+  (memory $m (export "memory") i64 1 3)
+  (table $t i64 2 5 funcref)
+  (data (memory $m) (i64.const 65530) "edges")
+  (func (export "touch") (param i64) (result i32)
+    (i32.store8 offset=0xffffffffff (local.get 0) (i32.const 1))
+    (i32.load16_u offset=3 (local.get 0)))
+  (func (export "sizes") (param i64) (result i64 i64 i64)
+    (memory.grow (local.get 0)) (table.grow $t (ref.null func) (local.get 0)) (table.size $t))
+  (func (export "copy") (param i64 i64 i64)
+    (memory.copy (local.get 0) (local.get 1) (local.get 2))))

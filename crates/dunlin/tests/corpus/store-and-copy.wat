@@ -1,0 +1,5 @@
+(module (memory 1 2) (data (i32.const 8) "hello")
+  (func (export "g") (result i32)
+    (i32.store offset=300 (i32.const 4) (i32.const 70000))
+    (memory.copy (i32.const 0) (i32.const 8) (i32.const 5))
+    (i32.load8_u offset=1 (i32.const 0))))

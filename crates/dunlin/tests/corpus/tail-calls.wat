@@ -1,0 +1,11 @@
+(module
+  (type $count (func (param i64 i64) (result i64)))
+  (table 1 funcref)
+  (elem (i32.const 0) func $odd)
+  (func $even (export "even") (type $count)
+    (if (result i64) (i64.eqz (local.get 0)) (then (local.get 1))
+      (else (return_call_indirect (type $count) (i64.sub (local.get 0) (i64.const 1))
+        (i64.add (local.get 1) (i64.const 2)) (i32.const 0)))))
+  (func $odd (type $count)
+    (if (i64.eqz (local.get 0)) (then (unreachable)))
+    (return_call $even (i64.sub (local.get 0) (i64.const 1)) (local.get 1))))

@@ -1,0 +1,6 @@
+(module (global $g (mut v128) (v128.const i64x2 1 2))
+  (func (export "v") (param v128 i32 v128) (result v128)
+    (local v128)
+    (local.set 3 (i32x4.add (local.get 0) (global.get $g)))
+    (global.set $g (select (local.get 3) (local.get 2) (local.get 1)))
+    (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31 (local.get 3) (local.get 2))))
