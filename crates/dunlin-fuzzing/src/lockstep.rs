@@ -62,7 +62,7 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
     let exports = A::exports(&a);
     let mut random = Random::of(plan.seed, 5);
     let mut fresh = 0;
-    for export in exports.iter().cycle().take((exports.len() * 2).min(CALLS_MAX).max(1)) {
+    for export in exports.iter().cycle().take((exports.len() * 2).min(CALLS_MAX)) {
         if pair.instances.is_none() {
             if fresh == INSTANCES_MAX {
                 break;
