@@ -38,7 +38,74 @@ pub mod vm_context {
     pub const IMPORTS: usize = 7;
     /// The engine's type identifiers, by the module's type index: an array of 32-bit numbers.
     pub const TYPE_IDS: usize = 8;
+    /// The module's native code: an array of pointers by function index, imports first.
+    pub const CODE: usize = 9;
+    /// How compiled code calls the imported functions: an array of records.
+    pub const IMPORT_CALLS: usize = 10;
+    /// Where the stacks end and whether to stop.
+    pub const INTERRUPTS: usize = 11;
+    /// The store's poll page.
+    pub const POLL_PAGE: usize = 12;
 }
+
+/// Offsets in the store's context, in bytes of a 64-bit target.
+pub mod store_context {
+    /// Fuel that is left.
+    pub const FUEL: usize = 8;
+    /// The store's function records.
+    pub const FUNCS: usize = 16;
+}
+
+/// Offsets in the record of requests to stop, in bytes of a 64-bit target.
+pub mod interrupts {
+    /// The end of the value stack; 0 when the guest is asked to stop.
+    pub const LIMIT: usize = 0;
+    /// The address that the native stack pointer must stay above.
+    pub const NATIVE_LIMIT: usize = 8;
+}
+
+/// Offsets in a memory's definition, in bytes of a 64-bit target.
+pub mod memory_def {
+    /// First byte.
+    pub const BASE: usize = 0;
+    /// Length in bytes.
+    pub const LEN: usize = 8;
+}
+
+/// Offsets in a table's definition, in bytes of a 64-bit target.
+pub mod table_def {
+    /// First element.
+    pub const BASE: usize = 0;
+    /// Elements.
+    pub const LEN: usize = 8;
+    /// Bytes of an element.
+    pub const ELEMENT_BYTES: usize = 4;
+}
+
+/// Offsets in a record of how an imported function is called, in bytes of a 64-bit target.
+pub mod import_call {
+    /// Size of a record.
+    pub const BYTES: usize = 16;
+    /// Address of the pointer to the code.
+    pub const CODE: usize = 0;
+    /// The context that the code expects.
+    pub const CX: usize = 8;
+}
+
+/// Offsets in what a function reference stands for, in bytes of a 64-bit target.
+pub mod func_record {
+    /// Size of a record.
+    pub const BYTES: usize = 40;
+    /// The context that the code expects.
+    pub const CX: usize = 0;
+    /// Address of the pointer to the code, which is null where there is none.
+    pub const CODE: usize = 16;
+    /// The engine's number of its type.
+    pub const TYPE_ID: usize = 24;
+}
+
+/// Bytes of a poll page; compiled code reads at any offset below it.
+pub const POLL_PAGE_BYTES: usize = 4096;
 
 /// Offsets in a record of a module's function, in bytes of a 64-bit target.
 pub mod func_entry {

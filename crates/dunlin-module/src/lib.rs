@@ -18,6 +18,7 @@ extern crate alloc;
 
 mod body;
 mod builder;
+pub mod compile;
 mod const_expr;
 mod error;
 pub mod features;
@@ -28,6 +29,7 @@ mod names;
 pub mod side;
 
 pub use body::Scratch;
+pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worker};
 pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};

@@ -418,6 +418,15 @@ impl Module {
         self.bodies.get(body as usize).map(|span| span.range())
     }
 
+    /// The function's body for a compiler, which reads it after [`Module::prepare`] has accepted it;
+    /// `None` for an import.
+    #[must_use]
+    pub fn body(&self, func: u32) -> Option<FunctionBody<'_>> {
+        let range = self.body_range(func)?;
+        self.bytes.pin(range.clone());
+        Some(FunctionBody::new(self.reader(Span::new(range.start as u64..range.end as u64))))
+    }
+
     /// The function whose body holds the byte at `offset`.
     #[must_use]
     pub fn func_at(&self, offset: usize) -> Option<u32> {

@@ -1,0 +1,163 @@
+//! What a compiler is to the rest of the engine: something that makes machine code of *units*.
+//!
+//! A compiler knows the layout of the VM ([`crate::layout`]), never its memory. What it returns is
+//! plain data: bytes, relocations to the VM's [`Builtin`]s, and tables by which the VM finds out where a
+//! program counter stands. Code of one unit never refers to that of another; calls go through the
+//! module's array of code pointers.
+
+use crate::{Invalid, Module};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use dunlin_core::TrapCode;
+
+/// One piece of code of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// The body of the function of this index, imports first.
+    Func(u32),
+    /// The way in: calls code of the function type of this index with arguments from slots.
+    ///
+    /// In the platform's C convention: `fn(code, cx, slots)`.
+    Enter(u32),
+    /// The way out to the function of this index, which is imported or not compiled: writes its
+    /// arguments to slots and calls [`Builtin::CallFunc`].
+    LeaveFunc(u32),
+    /// The way out to a function of the type of this index whose reference is the last argument:
+    /// writes the others to slots and calls [`Builtin::CallRef`].
+    LeaveRef(u32),
+}
+
+macro_rules! builtins {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        /// What compiled code asks of the VM, each in the platform's C convention.
+        ///
+        /// A *status* is a 32-bit number: 0, or 1 where the guest must end; then compiled code calls
+        /// [`Builtin::Unwind`]. All take the running instance's context first.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Builtin { $($(#[$doc])* $name = $number,)* }
+
+        impl Builtin {
+            /// All of them, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+builtins! {
+    /// `(cx, memory: u32, delta: u64) -> u64`: the result of `memory.grow`, or [`GROW_FAILED`].
+    MemoryGrow = 0;
+    /// `(cx, memory: u32, dst: u64, value: u32, len: u64) -> status`
+    MemoryFill = 1;
+    /// `(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) -> status`
+    MemoryCopy = 2;
+    /// `(cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) -> status`
+    MemoryInit = 3;
+    /// `(cx, data: u32)`
+    DataDrop = 4;
+    /// `(cx, table: u32, delta: u64, init: u32) -> u64`: the result of `table.grow`, or [`GROW_FAILED`].
+    TableGrow = 5;
+    /// `(cx, table: u32, start: u64, value: u32, len: u64) -> status`
+    TableFill = 6;
+    /// `(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) -> status`
+    TableCopy = 7;
+    /// `(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) -> status`
+    TableInit = 8;
+    /// `(cx, element: u32)`
+    ElemDrop = 9;
+    /// `(cx, func: u32) -> u32`: a reference.
+    RefFunc = 10;
+    /// `(cx, func: u32, slots: *mut u64) -> status`: calls the instance's function outside compiled code.
+    CallFunc = 11;
+    /// `(cx, reference: u32, slots: *mut u64) -> status`: calls a function outside compiled code.
+    CallRef = 12;
+    /// `(cx) -> status`: whether the guest has been asked to stop.
+    Poll = 13;
+    /// `(cx) -> status`: notes that the fuel is used up.
+    OutOfFuel = 14;
+    /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
+    Unwind = 15;
+}
+
+/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
+pub const GROW_FAILED: u64 = u64::MAX - 1;
+
+/// A place in the code where the absolute address of a builtin belongs, 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation {
+    /// Offset in the unit's code.
+    pub offset: u32,
+    /// Whose address.
+    pub builtin: Builtin,
+    /// What is added to it.
+    pub addend: i64,
+}
+
+/// Machine code of a unit, as plain data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompiledFunction {
+    /// The code, constants included.
+    pub code: Vec<u8>,
+    /// What its first byte must be aligned to: a power of two.
+    pub alignment: u32,
+    /// Addresses to fill in.
+    pub relocations: Vec<Relocation>,
+    /// Offsets of instructions that trap by faulting, ascending, and why they do.
+    pub traps: Vec<(u32, TrapCode)>,
+    /// Offsets from which on code is of the operator at an offset of the module, ascending. Code before
+    /// the first, and of offset `u32::MAX`, is of none.
+    pub source: Vec<(u32, u32)>,
+}
+
+/// Why a unit could not be compiled. Its functions still run elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileError(String);
+
+impl CompileError {
+    /// An error with this text.
+    #[cold]
+    #[must_use]
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self(alloc::format!("{message}"))
+    }
+}
+
+impl From<Invalid> for CompileError {
+    #[cold]
+    fn from(error: Invalid) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<wasmparser::Error> for CompileError {
+    #[cold]
+    fn from(error: wasmparser::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for CompileError {}
+
+/// Makes machine code.
+pub trait Compiler: Send + Sync {
+    /// A worker for one thread.
+    fn worker<'m>(&'m self, module: &'m Module) -> Box<dyn Worker + 'm>;
+}
+
+/// Compiles units of one module, one after the other.
+pub trait Worker {
+    /// Compiles a unit. A function's body must have been accepted by [`Module::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// If the compiler cannot: the function is too large for it, say.
+    fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError>;
+}

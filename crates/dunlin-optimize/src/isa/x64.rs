@@ -1,0 +1,51 @@
+//! x86-64: which of its extensions the machine has.
+
+use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
+use cranelift_codegen::settings::{Configurable, Flags};
+use dunlin_module::CompileError;
+
+macro_rules! extensions {
+    ($($flag:literal $name:tt;)*) => {
+        /// Cranelift's name of each extension, and whether the machine has it.
+        fn extensions() -> Vec<(&'static str, bool)> {
+            vec![$(($flag, std::is_x86_feature_detected!($name)),)*]
+        }
+    };
+}
+
+extensions! {
+    "has_sse3" "sse3";
+    "has_ssse3" "ssse3";
+    "has_sse41" "sse4.1";
+    "has_sse42" "sse4.2";
+    "has_popcnt" "popcnt";
+    "has_cmpxchg16b" "cmpxchg16b";
+    "has_avx" "avx";
+    "has_avx2" "avx2";
+    "has_fma" "fma";
+    "has_bmi1" "bmi1";
+    "has_bmi2" "bmi2";
+    "has_lzcnt" "lzcnt";
+    "has_avx512bitalg" "avx512bitalg";
+    "has_avx512dq" "avx512dq";
+    "has_avx512f" "avx512f";
+    "has_avx512vl" "avx512vl";
+    "has_avx512vbmi" "avx512vbmi";
+}
+
+/// Without this extension rounding and vectors would need calls that we do not provide.
+const REQUIRED: &str = "has_sse41";
+
+/// A code generator for this machine.
+pub(crate) fn host(flags: Flags) -> Result<OwnedTargetIsa, CompileError> {
+    let mut isa = lookup_by_name("x86_64").map_err(CompileError::new)?;
+    for (flag, has) in extensions() {
+        if flag == REQUIRED && !has {
+            return Err(CompileError::new("the optimising tier needs a processor with SSE4.1"));
+        }
+        if has {
+            isa.enable(flag).map_err(CompileError::new)?;
+        }
+    }
+    isa.finish(flags).map_err(CompileError::new)
+}

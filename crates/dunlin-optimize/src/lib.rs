@@ -1,0 +1,54 @@
+//! The optimising tier: WebAssembly to machine code, with Cranelift as the code generator.
+//!
+//! [`Optimizer`] is a [`Compiler`]: it makes plain data of a module's functions and of the stubs by which
+//! calls enter and leave compiled code. The translation from WebAssembly to Cranelift's CLIF is our own,
+//! one short function for each operator (`translate/`); it trusts that the body has been validated.
+//!
+//! Invariants: compiled code touches memory only through the layout that the VM asserts
+//! (`dunlin_module::layout`); every access of a memory or table is checked, and masked where a
+//! processor may run ahead of the check; code of one function never contains the address of another.
+//!
+//! Does **not** know: the VM's memory, stores, who runs the code.
+
+#![forbid(unsafe_code)]
+
+mod isa;
+mod settings;
+mod stubs;
+mod translate;
+mod tuning;
+mod worker;
+
+pub use settings::{Bounds, Polls, Settings};
+
+use cranelift_codegen::isa::OwnedTargetIsa;
+use dunlin_module::{CompileError, Compiler, Module, Worker};
+
+/// The optimising compiler for the machine that it runs on.
+pub struct Optimizer {
+    isa: OwnedTargetIsa,
+    settings: Settings,
+}
+
+impl Optimizer {
+    /// A compiler with these settings.
+    ///
+    /// # Errors
+    ///
+    /// If code for this machine cannot be made.
+    pub fn new(settings: Settings) -> Result<Self, CompileError> {
+        Ok(Self { isa: isa::host(&settings)?, settings })
+    }
+}
+
+impl Compiler for Optimizer {
+    fn worker<'m>(&'m self, module: &'m Module) -> Box<dyn Worker + 'm> {
+        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module))
+    }
+}
+
+impl std::fmt::Debug for Optimizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Optimizer").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,44 @@
+//! What changes the code that is made: how memories lie, how guests are interrupted and metered.
+//!
+//! The VM that runs the code must agree; what only changes its speed is in `tuning.rs`.
+
+/// How accesses of memories stay in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Bounds {
+    /// Every access is compared with the memory's length.
+    #[default]
+    Explicit,
+    /// Memories with 32-bit addresses reserve this much address space, which never moves, and accesses
+    /// beyond their length fault. Others are compared.
+    Guarded {
+        /// Bytes from the memory's base on that are the memory's or fault: at least 4 GiB.
+        reserved_bytes: u64,
+        /// Bytes behind those that fault too.
+        guard_bytes: u64,
+    },
+}
+
+/// How running code notices that it is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Polls {
+    /// It does not.
+    Off,
+    /// It compares a word of the store's with zero.
+    #[default]
+    Flag,
+    /// It reads the store's poll page, which faults when the guest must stop.
+    DeadLoad,
+}
+
+/// How code is made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Settings {
+    /// How accesses of memories stay in bounds.
+    pub bounds: Bounds,
+    /// How the code is interrupted.
+    pub polls: Polls,
+    /// Whether operators are charged against the store's fuel.
+    pub fuel: bool,
+    /// Whether every NaN that an operator makes has the same bits.
+    pub canonical_nans: bool,
+}

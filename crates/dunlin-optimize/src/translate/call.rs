@@ -1,0 +1,185 @@
+//! Calls. Every one goes through a pointer that the VM can replace with one store.
+//!
+//! * A function of the module: `code[index]`, with the same context.
+//! * An imported one: the import's record has the address of a code pointer, and a context.
+//! * By reference: the function's record has those too; where there is no code, the reference goes to the
+//!   type's way out of compiled code, which is behind the module's functions in `code`.
+
+use super::Translator;
+use super::environment::{POINTER_BYTES, Region};
+use crate::stubs::leave_ref_signature;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, SigRef, Value, types};
+use dunlin_core::TrapCode;
+use dunlin_module::layout::{func_record, import_call, store_context, vm_context};
+
+/// What a call needs.
+struct Callee {
+    signature: SigRef,
+    code: Value,
+    cx: Value,
+}
+
+/// What an indirect call has found.
+struct Referred {
+    reference: Value,
+    callee: Callee,
+}
+
+impl Translator<'_, '_> {
+    fn signature(&mut self, ty: u32) -> SigRef {
+        let made = self.signatures.get(&ty).copied();
+        made.unwrap_or_else(|| {
+            let signature = super::signature(&self.module.types()[ty as usize]);
+            let signature = self.env.b.import_signature(signature);
+            self.signatures.insert(ty, signature);
+            signature
+        })
+    }
+
+    /// Pops the arguments of a call, behind the context.
+    fn arguments(&mut self, cx: Value, ty: u32) -> Vec<Value> {
+        let count = self.module.types()[ty as usize].params().len();
+        let mut args = vec![cx];
+        args.extend(self.stack.drain(self.stack.len() - count..));
+        args
+    }
+
+    fn callee(&mut self, func: u32) -> Callee {
+        let signature = self.signature(self.module.func_type_index(func));
+        if func < self.module.func_imports() {
+            let record = self.env.context_pointer(vm_context::IMPORT_CALLS);
+            let at = func as usize * import_call::BYTES;
+            let slot = self.env.constant(types::I64, record, at + import_call::CODE);
+            let cx = self.env.constant(types::I64, record, at + import_call::CX);
+            let code = self.env.field(types::I64, slot, 0);
+            return Callee { signature, code, cx };
+        }
+        let code = self.code_at(func as usize);
+        Callee { signature, code, cx: self.env.cx }
+    }
+
+    /// A pointer of the module's array of code.
+    fn code_at(&mut self, index: usize) -> Value {
+        let array = self.env.context_pointer(vm_context::CODE);
+        self.env.field(types::I64, array, index * POINTER_BYTES)
+    }
+
+    pub(super) fn visit_call(&mut self, func: u32) {
+        self.flush_charge();
+        let ty = self.module.func_type_index(func);
+        let callee = self.callee(func);
+        let args = self.arguments(callee.cx, ty);
+        let call = self.env.b.ins().call_indirect(callee.signature, callee.code, &args);
+        self.stack.extend_from_slice(self.env.b.inst_results(call));
+    }
+
+    pub(super) fn visit_return_call(&mut self, func: u32) {
+        self.flush_charge();
+        let ty = self.module.func_type_index(func);
+        let callee = self.callee(func);
+        let args = self.arguments(callee.cx, ty);
+        self.env.b.ins().return_call_indirect(callee.signature, callee.code, &args);
+        self.end_of_path();
+    }
+
+    /// Finds what the index on top refers to, and checks its type.
+    fn referred(&mut self, ty: u32, table: u32) -> Referred {
+        let index = self.pop_index(table);
+        let element = self.element(table, index, TrapCode::UndefinedElement);
+        let flags = self.env.flags(Region::Table).with_aligned();
+        let reference = self.env.b.ins().load(types::I32, flags, element, 0);
+        let store = self.env.context_pointer(vm_context::STORE);
+        let records = self.env.field(types::I64, store, store_context::FUNCS);
+        let wide = self.env.b.ins().uextend(types::I64, reference);
+        let offset = self.env.b.ins().imul_imm_s(wide, func_record::BYTES as i64);
+        let record = self.env.b.ins().iadd(records, offset);
+        self.check_type(ty, reference, record);
+        let slot = self.env.field(types::I64, record, func_record::CODE);
+        let cx = self.env.field(types::I64, record, func_record::CX);
+        let code = self.env.field(types::I64, slot, 0);
+        let signature = self.signature(ty);
+        Referred { reference, callee: Callee { signature, code, cx } }
+    }
+
+    /// Compares the numbers of the types; null's record has one that no type has.
+    fn check_type(&mut self, ty: u32, reference: Value, record: Value) {
+        let ids = self.env.context_pointer(vm_context::TYPE_IDS);
+        let expected = self.env.constant(types::I32, ids, ty as usize * 4);
+        let found = self.env.field(types::I32, record, func_record::TYPE_ID);
+        let other = self.env.b.ins().icmp(IntCC::NotEqual, found, expected);
+        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
+        self.env.b.set_cold_block(cold);
+        self.env.b.ins().brif(other, cold, &[], next, &[]);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        self.env.trap_if(null, TrapCode::UninitializedElement);
+        self.env.trap(TrapCode::IndirectCallTypeMismatch);
+        self.env.b.switch_to_block(next);
+        self.env.b.seal_block(next);
+    }
+
+    /// The way out for functions of a type that have no code.
+    fn way_out(&mut self, ty: u32) -> Callee {
+        let signature = leave_ref_signature(&self.module.types()[ty as usize]);
+        let signature = self.env.b.import_signature(signature);
+        let code = self.code_at(self.module.func_count() as usize + ty as usize);
+        Callee { signature, code, cx: self.env.cx }
+    }
+
+    pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
+        self.flush_charge();
+        let Referred { reference, callee } = self.referred(ty, table);
+        let mut args = self.arguments(callee.cx, ty);
+        let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
+        let results = self.module.types()[ty as usize].results();
+        let results: Vec<_> = results.iter().map(|ty| super::clif_type(*ty)).collect();
+        let done = self.block_with(&results);
+        self.env.b.set_cold_block(cold);
+        self.env.b.ins().brif(callee.code, direct, &[], cold, &[]);
+        self.env.b.switch_to_block(direct);
+        self.env.b.seal_block(direct);
+        self.call_and_jump(&callee, &args, done);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        let out = self.way_out(ty);
+        args[0] = out.cx;
+        args.push(reference);
+        self.call_and_jump(&out, &args, done);
+        self.env.b.seal_block(done);
+        let height = self.stack.len();
+        self.go_on_at(done, height);
+    }
+
+    fn call_and_jump(
+        &mut self,
+        callee: &Callee,
+        args: &[Value],
+        done: cranelift_codegen::ir::Block,
+    ) {
+        let call = self.env.b.ins().call_indirect(callee.signature, callee.code, args);
+        let results = self.env.b.inst_results(call).iter();
+        let results: Vec<BlockArg> = results.map(|value| BlockArg::Value(*value)).collect();
+        self.env.b.ins().jump(done, &results);
+    }
+
+    pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {
+        self.flush_charge();
+        let Referred { reference, callee } = self.referred(ty, table);
+        let mut args = self.arguments(callee.cx, ty);
+        let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
+        self.env.b.set_cold_block(cold);
+        self.env.b.ins().brif(callee.code, direct, &[], cold, &[]);
+        self.env.b.switch_to_block(direct);
+        self.env.b.seal_block(direct);
+        self.env.b.ins().return_call_indirect(callee.signature, callee.code, &args);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        let out = self.way_out(ty);
+        args[0] = out.cx;
+        args.push(reference);
+        self.env.b.ins().return_call_indirect(out.signature, out.code, &args);
+        self.end_of_path();
+    }
+}

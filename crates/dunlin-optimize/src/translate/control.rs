@@ -1,0 +1,271 @@
+//! Control operators: blocks, branches, polls, fuel.
+
+use super::Translator;
+use super::environment::{POINTER_BYTES, Region};
+use super::frames::{Frame, Kind, block_args};
+use crate::settings::Polls;
+use crate::tuning;
+use crate::worker::clif_trap;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, types};
+use dunlin_core::TrapCode;
+use dunlin_module::Builtin;
+use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, store_context, vm_context};
+use wasmparser::{BlockType, BrTable};
+
+impl Translator<'_, '_> {
+    pub(super) fn visit_unreachable(&mut self) {
+        self.flush_charge();
+        self.env.trap(TrapCode::Unreachable);
+        self.end_of_path();
+    }
+
+    #[allow(clippy::unused_self, reason = "an operator like the others")]
+    pub(super) fn visit_nop(&mut self) {}
+
+    pub(super) fn visit_block(&mut self, ty: BlockType) {
+        let (params, results) = self.block_types(ty);
+        let kind = if self.live {
+            Kind::Block { end: self.block_with(&results), reached: false }
+        } else {
+            Kind::Dead
+        };
+        self.open(kind, params.len(), results.len());
+    }
+
+    pub(super) fn visit_loop(&mut self, ty: BlockType) {
+        let (params, results) = self.block_types(ty);
+        if !self.live {
+            return self.open(Kind::Dead, params.len(), results.len());
+        }
+        let start = self.block_with(&params);
+        self.jump_with_top(start, params.len());
+        self.go_on_at(start, self.stack.len() - params.len());
+        self.open(Kind::Loop { start, params: params.len() }, params.len(), results.len());
+        self.poll();
+    }
+
+    pub(super) fn visit_if(&mut self, ty: BlockType) {
+        let (params, results) = self.block_types(ty);
+        if !self.live {
+            return self.open(Kind::Dead, params.len(), results.len());
+        }
+        self.charge += 1;
+        let condition = self.pop();
+        let (then, otherwise) = (self.env.b.create_block(), self.env.b.create_block());
+        let end = self.block_with(&results);
+        self.flush_charge();
+        self.env.b.ins().brif(condition, then, &[], otherwise, &[]);
+        self.env.b.switch_to_block(then);
+        self.env.b.seal_block(then);
+        let values = self.top(params.len()).to_vec();
+        let kind = Kind::If { otherwise, params: values, end, reached: false };
+        self.open(kind, params.len(), results.len());
+    }
+
+    fn open(&mut self, kind: Kind, params: usize, results: usize) {
+        // Operands of what cannot be reached may be missing.
+        let height = self.stack.len().saturating_sub(params);
+        self.frames.push(Frame { kind, height, results });
+    }
+
+    pub(super) fn visit_else(&mut self) {
+        let frame = self.frames.pop().expect("a validated body's frame");
+        let Frame { kind, height, results } = frame;
+        let Kind::If { otherwise, params, end, mut reached } = kind else {
+            return self.frames.push(Frame { kind, height, results });
+        };
+        if self.live {
+            self.jump_with_top(end, results);
+            reached = true;
+        }
+        self.go_on_at(otherwise, height);
+        self.env.b.seal_block(otherwise);
+        self.stack.extend(params);
+        self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results });
+    }
+
+    pub(super) fn visit_end(&mut self) {
+        let Frame { kind, height, results } = self.frames.pop().expect("a validated body's frame");
+        match kind {
+            Kind::Dead => self.stack.truncate(height),
+            Kind::Loop { start, .. } => {
+                self.env.b.seal_block(start);
+                if !self.live {
+                    self.stack.truncate(height);
+                }
+            }
+            Kind::Block { end, mut reached } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                self.close(end, reached, height);
+            }
+            Kind::If { otherwise, params, end, .. } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                }
+                self.env.b.switch_to_block(otherwise);
+                self.env.b.seal_block(otherwise);
+                self.env.b.ins().jump(end, &block_args(&params));
+                self.close(end, true, height);
+            }
+        }
+        if self.frames.is_empty() && self.live {
+            self.finish();
+        }
+    }
+
+    /// Goes on behind a block.
+    fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
+        self.env.b.seal_block(end);
+        self.live = reached;
+        if reached {
+            self.go_on_at(end, height);
+        } else {
+            self.stack.truncate(height);
+        }
+    }
+
+    /// Returns what is on the stack.
+    fn finish(&mut self) {
+        self.flush_charge();
+        let results = self.func_type.results().len();
+        let values = self.top(results).to_vec();
+        self.env.b.ins().return_(&values);
+        self.end_of_path();
+    }
+
+    pub(super) fn visit_br(&mut self, depth: u32) {
+        let (block, count) = self.target(depth);
+        self.jump_with_top(block, count);
+        self.end_of_path();
+    }
+
+    pub(super) fn visit_br_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let (block, count) = self.target(depth);
+        let args = block_args(self.top(count));
+        let next = self.env.b.create_block();
+        self.flush_charge();
+        self.env.b.ins().brif(condition, block, &args, next, &[]);
+        self.env.b.switch_to_block(next);
+        self.env.b.seal_block(next);
+    }
+
+    pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
+        let index = self.pop();
+        let mut calls = Vec::with_capacity(table.len() as usize);
+        for depth in table.targets() {
+            match depth {
+                Ok(depth) => calls.push(self.block_call(depth)),
+                Err(error) => return self.failed = Some(error.into()),
+            }
+        }
+        let default = self.block_call(table.default());
+        let jump_table = self.env.b.create_jump_table(JumpTableData::new(default, &calls));
+        self.flush_charge();
+        self.env.b.ins().br_table(index, jump_table);
+        self.end_of_path();
+    }
+
+    fn block_call(&mut self, depth: u32) -> BlockCall {
+        let (block, count) = self.target(depth);
+        let args = block_args(self.top(count));
+        BlockCall::new(block, args, &mut self.env.b.func.dfg.value_lists)
+    }
+
+    pub(super) fn visit_return(&mut self) {
+        self.finish();
+    }
+
+    pub(super) fn visit_select(&mut self) {
+        let (first, second, condition) = self.pop3();
+        let value = self.env.b.ins().select(condition, first, second);
+        self.push(value);
+    }
+
+    pub(super) fn visit_typed_select(&mut self, _ty: wasmparser::ValType) {
+        self.visit_select();
+    }
+
+    pub(super) fn visit_drop(&mut self) {
+        self.pop();
+    }
+
+    /// Lets the guest be stopped here: at the function's entry, and where its loops begin.
+    pub(super) fn poll(&mut self) {
+        if self.settings.fuel {
+            self.check_fuel();
+        }
+        match self.settings.polls {
+            Polls::Off => {}
+            Polls::Flag => self.poll_flag(),
+            Polls::DeadLoad => self.poll_page(),
+        }
+    }
+
+    fn poll_flag(&mut self) {
+        let of = self.env.context_pointer(vm_context::INTERRUPTS);
+        // Another thread writes it: no earlier read may stand in for this one.
+        let flags = self.env.flags(Region::Poll).with_aligned();
+        let zero = self.env.b.ins().iconst(types::I64, 0);
+        let limit = self.env.b.ins().atomic_load(types::I64, flags, of);
+        debug_assert_eq!(interrupts::LIMIT, 0, "an atomic read has no offset");
+        let asked = self.env.b.ins().icmp(IntCC::Equal, limit, zero);
+        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
+        self.env.b.set_cold_block(cold);
+        self.env.b.ins().brif(asked, cold, &[], next, &[]);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        self.env.builtin_status(Builtin::Poll, &[]);
+        self.env.b.ins().jump(next, &[]);
+        self.env.b.switch_to_block(next);
+        self.env.b.seal_block(next);
+    }
+
+    /// Reads the poll page at an offset of its own: at equal ones, one read would stand in for the
+    /// other, and a loop could not be stopped.
+    fn poll_page(&mut self) {
+        let offset = self.poll_sites * tuning::POLL_SITE_STRIDE;
+        if offset as usize >= POLL_PAGE_BYTES {
+            return self.poll_flag();
+        }
+        self.poll_sites += 1;
+        let page = self.env.context_pointer(vm_context::POLL_PAGE);
+        let flags = self.env.flags(Region::Poll);
+        let flags = flags.with_trap_code(Some(clif_trap(TrapCode::Interrupted)));
+        self.env.b.ins().load(types::I8, flags, page, offset as i32);
+    }
+
+    /// Charges what the operators so far cost, before control goes elsewhere.
+    pub(super) fn flush_charge(&mut self) {
+        let charge = std::mem::take(&mut self.charge);
+        if !self.settings.fuel || charge == 0 {
+            return;
+        }
+        let store = self.env.context_pointer(vm_context::STORE);
+        let fuel = self.env.field(types::I64, store, store_context::FUEL);
+        let left = self.env.b.ins().iadd_imm_s(fuel, -charge);
+        let flags = self.env.flags(Region::Vm).with_aligned();
+        self.env.b.ins().store(flags, left, store, store_context::FUEL as i32);
+    }
+
+    fn check_fuel(&mut self) {
+        let store = self.env.context_pointer(vm_context::STORE);
+        let fuel = self.env.field(types::I64, store, store_context::FUEL);
+        let out = self.env.b.ins().icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
+        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
+        self.env.b.set_cold_block(cold);
+        self.env.b.ins().brif(out, cold, &[], next, &[]);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        self.env.builtin_status(Builtin::OutOfFuel, &[]);
+        self.env.b.ins().jump(next, &[]);
+        self.env.b.switch_to_block(next);
+        self.env.b.seal_block(next);
+    }
+}
+
+const _: () = assert!(POINTER_BYTES == 8);

@@ -1,0 +1,98 @@
+//! The blocks that are open, and how they end.
+
+use super::{Translator, clif_type, parsed_type};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
+use dunlin_core::ValType;
+use wasmparser::BlockType;
+
+/// An open block of the body.
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    /// Operands below the block's parameters.
+    pub(super) height: usize,
+    /// Values that it leaves.
+    pub(super) results: usize,
+}
+
+/// What opened a block.
+pub(super) enum Kind {
+    /// Something that cannot be reached.
+    Dead,
+    /// `block`, or the body: branches go to the end, whose parameters are the results.
+    Block { end: Block, reached: bool },
+    /// `loop`: branches go to the start, whose parameters are the loop's.
+    Loop { start: Block, params: usize },
+    /// `if`, before its `else`: where the condition is zero, and with which parameters.
+    If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
+}
+
+/// Values as arguments of a branch.
+pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|value| BlockArg::Value(*value)).collect()
+}
+
+impl Translator<'_, '_> {
+    /// The frame of the whole body.
+    pub(super) fn open_body(&mut self) {
+        let results: Vec<Type> = self.func_type.results().iter().copied().map(clif_type).collect();
+        let end = self.block_with(&results);
+        let kind = Kind::Block { end, reached: false };
+        self.frames.push(Frame { kind, height: 0, results: results.len() });
+    }
+
+    /// Types of a block's parameters and results.
+    pub(super) fn block_types(&self, ty: BlockType) -> (Vec<Type>, Vec<Type>) {
+        match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![parsed_type(ty)]),
+            BlockType::FuncType(index) => {
+                let ty = &self.module.types()[index as usize];
+                let list = |types: &[ValType]| types.iter().copied().map(clif_type).collect();
+                (list(ty.params()), list(ty.results()))
+            }
+        }
+    }
+
+    /// A block with parameters of these types.
+    pub(super) fn block_with(&mut self, types: &[Type]) -> Block {
+        let block = self.env.b.create_block();
+        for ty in types {
+            self.env.b.append_block_param(block, *ty);
+        }
+        block
+    }
+
+    /// Where a branch over `depth` frames goes, and with how many values. Marks the end as reached.
+    pub(super) fn target(&mut self, depth: u32) -> (Block, usize) {
+        let index = self.frames.len() - 1 - depth as usize;
+        let frame = &mut self.frames[index];
+        match &mut frame.kind {
+            Kind::Loop { start, params } => (*start, *params),
+            Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
+                *reached = true;
+                (*end, frame.results)
+            }
+            Kind::Dead => unreachable!("a branch that can be reached leaves blocks that can"),
+        }
+    }
+
+    /// Jumps to `block` with the topmost `count` operands.
+    pub(super) fn jump_with_top(&mut self, block: Block, count: usize) {
+        let args = block_args(self.top(count));
+        self.flush_charge();
+        self.env.b.ins().jump(block, &args);
+    }
+
+    /// Goes on at `block`, whose parameters become the operands above `height`.
+    pub(super) fn go_on_at(&mut self, block: Block, height: usize) {
+        self.env.b.switch_to_block(block);
+        self.stack.truncate(height);
+        self.stack.extend_from_slice(self.env.b.block_params(block));
+        self.live = true;
+    }
+
+    /// Makes of the code behind a branch what cannot be reached.
+    pub(super) fn end_of_path(&mut self) {
+        self.live = false;
+    }
+}

@@ -1,0 +1,207 @@
+//! WebAssembly to CLIF: one pass over a body that has been validated.
+//!
+//! 1. The [`visitor`] is given each operator. Where code cannot be reached it passes on only those that
+//!    open and close blocks; the rest become nothing.
+//! 2. Each operator has one short method of [`Translator`], named as `wasmparser` names it, in the file
+//!    of its family. It takes its operands from a stack of CLIF values and pushes its results.
+//! 3. Locals are variables of Cranelift's frontend, which makes values of them.
+//!
+//! Values: `i32` and references are `I32`, `v128` is `I8X16` whatever its lanes; operators of other
+//! shapes cast, which costs nothing in the end.
+
+mod access;
+mod bulk;
+mod call;
+mod control;
+mod convert;
+mod environment;
+mod frames;
+mod locals;
+mod numeric;
+mod simd;
+mod table;
+mod visitor;
+
+use crate::settings::Settings;
+use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type, Value, types};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use dunlin_core::{FuncType, ValType};
+use dunlin_module::{CompileError, Module};
+use frames::Frame;
+use std::collections::HashMap;
+
+pub(crate) use environment::{Environment, signature};
+
+/// The state of the pass.
+struct Translator<'a, 'm> {
+    env: Environment<'a>,
+    module: &'m Module,
+    settings: &'m Settings,
+    func_type: &'m FuncType,
+    /// Operands.
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+    locals: Vec<Variable>,
+    /// Whether the operator at hand can be reached.
+    live: bool,
+    signatures: HashMap<u32, SigRef>,
+    /// Sites so far that read the poll page.
+    poll_sites: u32,
+    /// Cost of operators that has not been charged yet.
+    charge: i64,
+    /// What could not be translated.
+    failed: Option<CompileError>,
+}
+
+/// Translates a function's body.
+///
+/// # Errors
+///
+/// If the body does not decode, or contains what this tier does not know.
+pub(crate) fn function(
+    module: &Module,
+    index: u32,
+    settings: &Settings,
+    config: TargetFrontendConfig,
+    func: &mut Function,
+    builder: &mut FunctionBuilderContext,
+) -> Result<(), CompileError> {
+    let Some(body) = module.body(index) else {
+        return Err(CompileError::new("the function has no body"));
+    };
+    let func_type = module.func_type(index);
+    func.signature = signature(func_type);
+    let mut builder = FunctionBuilder::new(func, builder);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
+    let mut translator = Translator {
+        env: Environment::new(builder, entry),
+        module,
+        settings,
+        func_type,
+        stack: Vec::new(),
+        frames: Vec::new(),
+        locals: Vec::new(),
+        live: true,
+        signatures: HashMap::new(),
+        poll_sites: 0,
+        charge: 0,
+        failed: None,
+    };
+    translator.enter(entry);
+    translator.declare_locals(&body)?;
+    translator.body(&body)?;
+    translator.env.b.finalize(config);
+    Ok(())
+}
+
+impl Translator<'_, '_> {
+    /// The function's entry: parameters become locals, the stack is limited, the first poll stands.
+    fn enter(&mut self, entry: ir::Block) {
+        self.env.limit_stack();
+        let params = self.env.b.block_params(entry)[1..].to_vec();
+        for (value, ty) in params.into_iter().zip(self.func_type.params()) {
+            self.add_local(clif_type(*ty), value);
+        }
+    }
+
+    fn declare_locals(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            let ty = parsed_type(ty);
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                self.add_local(ty, zero);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_local(&mut self, ty: Type, value: Value) {
+        let local = self.env.b.declare_var(ty);
+        self.env.b.def_var(local, value);
+        self.locals.push(local);
+    }
+
+    fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
+        let mut reader = body.get_operators_reader()?;
+        self.open_body();
+        self.poll();
+        while !reader.eof() {
+            let offset = reader.original_position();
+            self.env.b.set_srcloc(SourceLoc::new(offset as u32));
+            reader.visit_operator(&mut visitor::Visitor(self))?;
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The default value of a type.
+    fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            types::F32 => self.env.b.ins().f32const(0.0),
+            types::F64 => self.env.b.ins().f64const(0.0),
+            types::I8X16 => self.env.vector_const([0; 16], types::I8X16),
+            ty => self.env.b.ins().iconst(ty, 0),
+        }
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    /// The topmost operand. Validated: there is one.
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("a validated body's operand")
+    }
+
+    /// The two topmost operands, the lower first.
+    fn pop2(&mut self) -> (Value, Value) {
+        let right = self.pop();
+        (self.pop(), right)
+    }
+
+    /// The three topmost operands, the lowest first.
+    fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// The `count` topmost operands, which stay.
+    fn top(&self, count: usize) -> &[Value] {
+        &self.stack[self.stack.len() - count..]
+    }
+
+    #[cold]
+    fn unsupported(&mut self, operator: &str) {
+        self.failed = Some(CompileError::new(format_args!("`{operator}` is not supported")));
+    }
+}
+
+/// The CLIF type of a value.
+pub(crate) fn clif_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I64 => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+        _ => types::I32,
+    }
+}
+
+/// The CLIF type of a value whose type stands in a body.
+fn parsed_type(ty: wasmparser::ValType) -> Type {
+    match ty {
+        wasmparser::ValType::I64 => types::I64,
+        wasmparser::ValType::F32 => types::F32,
+        wasmparser::ValType::F64 => types::F64,
+        wasmparser::ValType::V128 => types::I8X16,
+        _ => types::I32,
+    }
+}

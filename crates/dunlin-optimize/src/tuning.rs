@@ -1,0 +1,19 @@
+//! Knobs that change how fast code is, or how fast it is made, and never what it means.
+
+/// Whether an address that failed its check is replaced before a processor that has not noticed yet
+/// could read through it.
+pub(crate) const SPECTRE_MASKS: bool = true;
+
+/// Cranelift's level of optimisation.
+pub(crate) const OPT_LEVEL: &str = "speed";
+
+/// Whether `f32.convert_i64_u` and `f64.convert_i64_u` are computed without a branch and without
+/// waiting for the register that they write.
+pub(crate) const CONVERT_I64_U_BY_BITS: bool = true;
+
+/// Offsets below this stand in the access itself instead of the masked address: what lies that close
+/// to address zero is never mapped.
+pub(crate) const FOLDED_OFFSET_MAX: u64 = 4096;
+
+/// Bytes from one poll site's offset in the poll page to the next site's.
+pub(crate) const POLL_SITE_STRIDE: u32 = 8;
