@@ -44,6 +44,7 @@ pub(crate) enum Tier {
     #[default]
     Auto,
     Interp,
+    Optimize,
 }
 
 /// The options of `dunlin run`.
@@ -305,7 +306,9 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 fn tier(place: &mut Tier, value: &OsStr) -> Set {
-    *place = one_of(value, &[("auto", Tier::Auto), ("interp", Tier::Interp)])?;
+    let tiers =
+        [("auto", Tier::Auto), ("interp", Tier::Interp), ("optimize", Tier::Optimize)];
+    *place = one_of(value, &tiers)?;
     Ok(())
 }
 

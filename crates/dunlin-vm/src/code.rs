@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicPtr, Ordering};
 use dunlin_module::side::END_BIT;
 use dunlin_module::{Invalid, Module, Prepared, Scratch};
 
@@ -21,7 +21,11 @@ pub struct ModuleCode {
     types: Arc<TypeRegistry>,
     type_ids: Box<[u32]>,
     entries: Box<[FuncEntry]>,
+    /// Native code by function index, and then the ways out by type index.
+    code: Box<[AtomicPtr<u8>]>,
     arena: Mutex<Arena>,
+    #[cfg(feature = "native")]
+    native: std::sync::OnceLock<crate::native::NativeCode>,
 }
 
 /// What prepared functions own. Boxes and vectors are never touched again: tiers point into them.
@@ -39,7 +43,40 @@ impl ModuleCode {
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
         let entries = zeroed_entries(module.func_count() as usize);
-        Self { module, types, type_ids, entries, arena: Mutex::default() }
+        let code = zeroed_code(module.func_count() as usize + module.types().len());
+        Self {
+            module,
+            types,
+            type_ids,
+            entries,
+            code,
+            arena: Mutex::default(),
+            #[cfg(feature = "native")]
+            native: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Pointers to native code by function index, imports first, and then to the ways out of it by type
+    /// index; null where there is none.
+    #[must_use]
+    pub fn code(&self) -> &[AtomicPtr<u8>] {
+        &self.code
+    }
+
+    /// The native code, where there is some.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn native(&self) -> Option<&crate::native::NativeCode> {
+        self.native.get()
+    }
+
+    /// Gives the module native code, from which on calls go there. The first one stays.
+    #[cfg(feature = "native")]
+    pub fn set_native(&self, native: crate::native::NativeCode) {
+        let native = self.native.get_or_init(|| native);
+        for (index, address) in native.entries(&self.module) {
+            self.code[index].store(address.cast_mut(), Ordering::Release);
+        }
     }
 
     /// The module.
@@ -166,4 +203,11 @@ fn zeroed_entries(count: usize) -> Box<[FuncEntry]> {
     let entries = Box::<[FuncEntry]>::new_zeroed_slice(count);
     // SAFETY: a record is null pointers and zeros, which all-zero memory spells.
     unsafe { entries.assume_init() }
+}
+
+/// Null pointers to code, in zeroed memory that nobody has touched.
+fn zeroed_code(count: usize) -> Box<[AtomicPtr<u8>]> {
+    let code = Box::<[AtomicPtr<u8>]>::new_zeroed_slice(count);
+    // SAFETY: a null pointer is all zeros.
+    unsafe { code.assume_init() }
 }

@@ -1,6 +1,7 @@
 //! The structures whose layout the tiers know, asserted against `dunlin_module::layout`.
 
 use crate::store::Store;
+use crate::sys::PollPage;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -28,6 +29,15 @@ pub struct VmContext {
     pub imports: *const u32,
     /// The engine's type numbers, by the module's type index.
     pub type_ids: *const u32,
+    /// The module's native code by function index, imports first; then, by type index, the ways out of
+    /// it. Null where there is none.
+    pub code: *const AtomicPtr<u8>,
+    /// How compiled code calls the imported functions.
+    pub import_calls: *const ImportCall,
+    /// The store's stacks' ends and requests.
+    pub interrupts: *const Interrupts,
+    /// The store's poll page; dangling where it has none.
+    pub poll_page: *const u8,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -53,6 +63,33 @@ pub struct StoreContext {
     pub depth: u32,
     /// What ended the latest execution.
     pub exit: ExitState,
+    /// The innermost entry into compiled code, and where it was left.
+    pub native: NativeState,
+}
+
+/// What the ways into and out of compiled code leave for each other.
+pub struct NativeState {
+    /// The native stack pointer in the innermost entry into compiled code.
+    pub entry_sp: usize,
+    /// Places in code when it was left early, innermost first.
+    pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
+    /// How many places there are.
+    pub place_count: usize,
+}
+
+impl Default for NativeState {
+    fn default() -> Self {
+        Self { entry_sp: 0, places: [0; crate::BACKTRACE_FRAMES_MAX], place_count: 0 }
+    }
+}
+
+/// How compiled code calls an imported function.
+#[repr(C)]
+pub struct ImportCall {
+    /// Where the pointer to the code is.
+    pub code: *const AtomicPtr<u8>,
+    /// The context that the code expects.
+    pub cx: *mut VmContext,
 }
 
 /// Why and where an execution ended early.
@@ -120,6 +157,8 @@ pub struct FuncRecord {
     pub cx: *mut VmContext,
     /// The record of a guest's function; null for the host's.
     pub entry: *const FuncEntry,
+    /// Where the pointer to its native code is, which is null where there is none.
+    pub code: *const AtomicPtr<u8>,
     /// The engine's number of its type.
     pub type_id: u32,
     /// Index in the instance's function space, or in the store's list of host functions.
@@ -134,19 +173,53 @@ pub struct FuncRecord {
 ///
 /// Guests compare their stack pointer with `limit` at every call and every backward branch. A request
 /// to stop sets it to 0, so that the comparison fails and the slow path looks at `requested`.
+///
+/// Compiled code looks at the same word, or reads the poll page, which a request makes unreadable.
 #[repr(C)]
-#[derive(Default)]
 pub struct Interrupts {
     limit: AtomicUsize,
+    native_limit: AtomicUsize,
     stack_end: AtomicUsize,
     requested: AtomicBool,
+    page: Option<PollPage>,
+}
+
+impl Default for Interrupts {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 impl Interrupts {
+    /// No request, and stacks without end: a value stack sets its own.
+    pub(crate) fn new(page: Option<PollPage>) -> Self {
+        Self {
+            limit: AtomicUsize::new(usize::MAX),
+            native_limit: AtomicUsize::new(0),
+            stack_end: AtomicUsize::new(usize::MAX),
+            requested: AtomicBool::new(false),
+            page,
+        }
+    }
+
+    /// The first byte of the poll page, or null where there is none.
+    pub(crate) fn poll_page(&self) -> *const u8 {
+        self.page.as_ref().map_or(core::ptr::null(), PollPage::base)
+    }
+
+    /// Sets the address that the native stack pointer must stay above; returns the former one.
+    #[cfg(feature = "native")]
+    pub(crate) fn set_native_limit(&self, address: usize) -> usize {
+        self.native_limit.swap(address, Ordering::Relaxed)
+    }
+
     /// Asks the guest to stop at its next call or backward branch.
     pub fn interrupt(&self) {
         self.requested.store(true, Ordering::SeqCst);
         self.limit.store(0, Ordering::SeqCst);
+        if let Some(page) = &self.page {
+            page.close();
+        }
     }
 
     /// The address that a stack pointer must stay below.
@@ -165,6 +238,9 @@ impl Interrupts {
     pub fn take_request(&self) -> bool {
         // The limit is restored first, so that a request made meanwhile is not lost.
         self.limit.store(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst);
+        if let Some(page) = &self.page {
+            page.open();
+        }
         self.requested.swap(false, Ordering::SeqCst)
     }
 
@@ -195,6 +271,10 @@ const _: () = {
     assert!(offset_of!(VmContext, memories) == l::MEMORIES * POINTER);
     assert!(offset_of!(VmContext, imports) == l::IMPORTS * POINTER);
     assert!(offset_of!(VmContext, type_ids) == l::TYPE_IDS * POINTER);
+    assert!(offset_of!(VmContext, code) == l::CODE * POINTER);
+    assert!(offset_of!(VmContext, import_calls) == l::IMPORT_CALLS * POINTER);
+    assert!(offset_of!(VmContext, interrupts) == l::INTERRUPTS * POINTER);
+    assert!(offset_of!(VmContext, poll_page) == l::POLL_PAGE * POINTER);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 
@@ -208,4 +288,25 @@ const _: () = {
     assert!(offset_of!(FuncEntry, zeros) == l::ZEROS);
     assert!(offset_of!(FuncEntry, frame) == l::FRAME);
     assert!(offset_of!(FuncEntry, results) == l::RESULTS);
+};
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use layout::{func_record, import_call, interrupts, memory_def, store_context, table_def};
+    assert!(offset_of!(StoreContext, fuel) == store_context::FUEL);
+    assert!(offset_of!(StoreContext, funcs) == store_context::FUNCS);
+    assert!(offset_of!(Interrupts, limit) == interrupts::LIMIT);
+    assert!(offset_of!(Interrupts, native_limit) == interrupts::NATIVE_LIMIT);
+    assert!(offset_of!(MemoryDef, base) == memory_def::BASE);
+    assert!(offset_of!(MemoryDef, len) == memory_def::LEN);
+    assert!(offset_of!(TableDef, base) == table_def::BASE);
+    assert!(offset_of!(TableDef, len) == table_def::LEN);
+    assert!(size_of::<u32>() == table_def::ELEMENT_BYTES);
+    assert!(size_of::<ImportCall>() == import_call::BYTES);
+    assert!(offset_of!(ImportCall, code) == import_call::CODE);
+    assert!(offset_of!(ImportCall, cx) == import_call::CX);
+    assert!(size_of::<FuncRecord>() == func_record::BYTES);
+    assert!(offset_of!(FuncRecord, cx) == func_record::CX);
+    assert!(offset_of!(FuncRecord, code) == func_record::CODE);
+    assert!(offset_of!(FuncRecord, type_id) == func_record::TYPE_ID);
 };

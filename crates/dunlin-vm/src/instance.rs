@@ -8,7 +8,7 @@
 //! The start function is the embedder's to call: this room runs no code.
 
 use crate::ModuleCode;
-use crate::context::{GlobalCell, MemoryDef, TableDef, VmContext};
+use crate::context::{GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
 use crate::owned::Owned;
 use crate::store::{Extern, HostFailure, Store};
 use alloc::boxed::Box;
@@ -16,6 +16,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
 use dunlin_core::{ExternType, TrapCode};
 use dunlin_module::{
     ConstOp, ConstRange, DataMode, ElementItem, ElementMode, ElementSegment, ExternIdx, ImportKind,
@@ -147,6 +148,7 @@ struct Arrays {
     _globals: Box<[*mut GlobalCell]>,
     _tables: Box<[*mut TableDef]>,
     _memories: Box<[*mut MemoryDef]>,
+    _import_calls: Owned<Box<[ImportCall]>>,
 }
 
 /// Indices in the store, by kind, imports first.
@@ -289,6 +291,8 @@ impl Store {
             spaces.tables.iter().map(|table| self.tables[*table as usize].def()).collect();
         let memory_defs: Box<[_]> =
             spaces.memories.iter().map(|memory| self.memories[*memory as usize].def()).collect();
+        let import_calls = Owned::new(self.import_calls(code, &imports));
+        let poll_page = self.interrupts().poll_page();
         let cx = Owned::new(VmContext {
             store: self.context(),
             memory0_base: NonNull::dangling().as_ptr(),
@@ -299,9 +303,20 @@ impl Store {
             memories: memory_defs.as_ptr(),
             imports: imports.as_ptr(),
             type_ids: code.type_ids().as_ptr(),
+            code: code.code().as_ptr(),
+            // SAFETY: the cell has just been made, and nobody else uses it.
+            import_calls: unsafe { (*import_calls.as_ptr()).as_ptr() },
+            interrupts: Arc::as_ptr(self.interrupts()),
+            poll_page,
             instance: index,
             func_imports: module.func_imports(),
         });
+        // SAFETY: as above.
+        for call in unsafe { &mut *import_calls.as_ptr() } {
+            if call.cx.is_null() {
+                call.cx = cx.as_ptr();
+            }
+        }
         // Contexts are found again through frames on the stack, as integers.
         let _ = cx.as_ptr().expose_provenance();
         if let Some(memory) = spaces.memories.first() {
@@ -311,7 +326,12 @@ impl Store {
             cx,
             code: code.clone(),
             imports,
-            _arrays: Arrays { _globals: global_cells, _tables: table_defs, _memories: memory_defs },
+            _arrays: Arrays {
+                _globals: global_cells,
+                _tables: table_defs,
+                _memories: memory_defs,
+                _import_calls: import_calls,
+            },
             globals: core::mem::take(&mut spaces.globals).into(),
             tables: core::mem::take(&mut spaces.tables).into(),
             memories: core::mem::take(&mut spaces.memories).into(),
@@ -320,6 +340,23 @@ impl Store {
             data_dropped: alloc::vec![false; module.data().len()].into(),
         });
         index
+    }
+
+    /// How compiled code calls these imports: where a function has native code, that; else the module's
+    /// own way out, whose context, null here, is the instance's.
+    fn import_calls(&self, code: &ModuleCode, imports: &[u32]) -> Box<[ImportCall]> {
+        let call = |(i, import): (usize, &u32)| {
+            let found = self.func(*import).filter(|record| {
+                // SAFETY: records of functions point to code pointers that live as long as the store.
+                let pointer = unsafe { &*record.code };
+                !pointer.load(Ordering::Acquire).is_null()
+            });
+            found.map_or(
+                ImportCall { code: &raw const code.code()[i], cx: core::ptr::null_mut() },
+                |record| ImportCall { code: record.code, cx: record.cx },
+            )
+        };
+        imports.iter().enumerate().map(call).collect()
     }
 
     fn initialise_globals(&mut self, instance: u32) -> Result<(), InstantiateError> {

@@ -26,6 +26,8 @@ pub mod code;
 pub mod context;
 mod instance;
 mod memory;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod ops;
 mod owned;
 mod stack;
@@ -39,6 +41,7 @@ pub mod walk;
 pub use code::ModuleCode;
 pub use instance::{InstantiateError, LinkError};
 pub use store::{
-    Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Store, StoreConfig, Trap,
+    Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Interpret, Store,
+    StoreConfig, Trap,
 };
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

@@ -4,11 +4,14 @@
 //! lives, so a stale one cannot exist; whose store an index is of, the embedding API checks.
 
 use crate::ModuleCode;
-use crate::context::{ExitState, FuncRecord, GlobalCell, Interrupts, StoreContext, VmContext};
+use crate::context::{
+    ExitState, FuncRecord, GlobalCell, Interrupts, NativeState, StoreContext, VmContext,
+};
 use crate::instance::Instance;
 use crate::memory::Memory;
 use crate::owned::Owned;
 use crate::stack::ValueStack;
+use crate::sys::PollPage;
 use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::Frame;
@@ -18,6 +21,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
+use core::sync::atomic::AtomicPtr;
 use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
@@ -77,16 +81,25 @@ pub enum Growth {
 /// The embedder's limits: whether this growth may be, or why the guest must end.
 pub type GrowthHook = fn(owner: *mut (), growth: Growth) -> Result<bool, HostFailure>;
 
+/// Runs the function of a reference that has no native code, on slots as [`HostCall`] has them.
+pub type Interpret = fn(&mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failure>;
+
+/// What the code pointer of a function without native code is.
+struct NoCode(AtomicPtr<u8>);
+static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
+
 /// How a store is made.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreConfig {
     /// Bytes of the value stack.
     pub stack_bytes: usize,
+    /// Whether compiled code reads a poll page to be interrupted.
+    pub poll_page: bool,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT }
+        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false }
     }
 }
 
@@ -115,7 +128,7 @@ pub struct Store {
     interrupts: Arc<Interrupts>,
     types: Arc<TypeRegistry>,
     stack: Option<ValueStack>,
-    stack_bytes: usize,
+    pub(crate) stack_bytes: usize,
     pub(crate) instances: Vec<Instance>,
     pub(crate) memories: Vec<Memory>,
     pub(crate) tables: Vec<Table>,
@@ -128,6 +141,11 @@ pub struct Store {
     pub(crate) failure: Option<HostFailure>,
     /// What is wrong with the function that could not be prepared.
     pub(crate) invalid: Option<Invalid>,
+    /// Frames of what compiled code called and that did not return, innermost first.
+    #[cfg(feature = "native")]
+    pub(crate) frames: Vec<Frame>,
+    /// Runs functions that have no native code.
+    pub(crate) interpret: Option<Interpret>,
     /// While a guest runs, host functions use the store through the pointer in its context, although
     /// whoever entered holds a reference. Compilers take no reference to what is pinned for the only one.
     _pinned: PhantomPinned,
@@ -143,10 +161,12 @@ impl Store {
     /// An empty store whose function types `types` numbers.
     #[must_use]
     pub fn new(types: Arc<TypeRegistry>, config: &StoreConfig) -> Self {
-        let interrupts = Arc::<Interrupts>::default();
+        let page = if config.poll_page { PollPage::new() } else { None };
+        let interrupts = Arc::new(Interrupts::new(page));
         let null = FuncRecord {
             cx: null_mut(),
             entry: core::ptr::null(),
+            code: &raw const NO_CODE.0,
             type_id: u32::MAX,
             index: 0,
             params: 0,
@@ -162,6 +182,7 @@ impl Store {
             owner: null_mut(),
             depth: 0,
             exit: ExitState::default(),
+            native: NativeState::default(),
         });
         Self {
             context,
@@ -179,8 +200,16 @@ impl Store {
             growth_hook: None,
             failure: None,
             invalid: None,
+            #[cfg(feature = "native")]
+            frames: Vec::new(),
+            interpret: None,
             _pinned: PhantomPinned,
         }
+    }
+
+    /// Sets what runs functions that have no native code, for compiled code that calls them.
+    pub fn set_interpret(&mut self, interpret: Interpret) {
+        self.interpret = Some(interpret);
     }
 
     /// Sets the embedder's limits.
@@ -237,9 +266,13 @@ impl Store {
             let base = stack.base();
             let _ = base.expose_provenance();
             self.interrupts.set_stack_end(stack.end());
-            // SAFETY: as in `fuel`.
-            unsafe { (*self.context()).stack_top = base };
             self.stack = Some(stack);
+        }
+        // Also where compiled code called the host before there was a stack.
+        // SAFETY: as in `fuel`.
+        let top = unsafe { &mut (*self.context()).stack_top };
+        if top.is_null() {
+            *top = self.stack.as_ref().map_or(null_mut(), ValueStack::base);
         }
         // SAFETY: as in `fuel`.
         Ok(unsafe { (*self.context()).stack_top })
@@ -251,8 +284,8 @@ impl Store {
         self.hosts.push(host);
         let index = self.hosts.len() as u32 - 1;
         let (params, results) = (ty.param_slots(), ty.result_slots());
-        let entry = core::ptr::null();
-        self.push_func(FuncRecord { cx: null_mut(), entry, type_id, index, params, results })
+        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
+        self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
     }
 
     /// The host function of this index, shared.
@@ -295,7 +328,8 @@ impl Store {
         let ty = code.module().func_type(func);
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let entry: *const _ = &raw const code.entries()[func as usize];
-        let record = FuncRecord { cx: of.cx(), entry, type_id, index: func, params, results };
+        let code: *const _ = &raw const code.code()[func as usize];
+        let record = FuncRecord { cx: of.cx(), entry, code, type_id, index: func, params, results };
         let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
         made

@@ -14,7 +14,7 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`); the backend of the interpreter is chosen when
+//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`); the backend of the interpreter is chosen when
 //! the crate is built (feature `loop-dispatch`).
 
 mod suites;
@@ -76,8 +76,9 @@ fn configurations() -> Vec<(&'static str, Config)> {
     let mut base = Config::default();
     match std::env::var("DUNLIN_TIER").as_deref() {
         Ok("interp") => base.tier = Tier::Interp,
+        Ok("optimize") => base.tier = Tier::Optimize,
         Ok("auto") | Err(_) => base.tier = Tier::Auto,
-        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto` or `interp`"),
+        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp` or `optimize`"),
     }
     let mut eager = base.clone();
     eager.validate = ValidateMode::Eager;

@@ -24,6 +24,11 @@ pub enum Tier {
     Auto,
     /// The interpreter alone.
     Interp,
+    /// The optimising compiler: every function when its module is made, whatever that takes.
+    ///
+    /// It needs the crate's feature `optimize` and a machine that the compiler knows; elsewhere
+    /// [`Engine::new`](crate::Engine::new) fails.
+    Optimize,
 }
 
 /// How an [`Engine`](crate::Engine) is set up; a builder.

@@ -4,6 +4,7 @@
 //! those whose deadline it reaches, by the same request as from any other thread. Guests therefore look
 //! at no epoch while they run.
 
+use crate::compile::Compiler;
 use crate::config::Config;
 use crate::counter::Counter;
 use crate::error::{Error, Result};
@@ -40,6 +41,7 @@ pub struct Engine(Arc<EngineInner>);
 struct EngineInner {
     config: Config,
     metering: Metering,
+    compiler: Compiler,
     types: Arc<TypeRegistry>,
     epoch: Counter,
     /// Who is to be interrupted, by deadline and store.
@@ -48,7 +50,7 @@ struct EngineInner {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self::with_config(Config::new())
+        Self::with_config(Config::new(), Compiler::default())
     }
 }
 
@@ -57,7 +59,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the configuration does not make sense: a value stack of more than 64 GiB.
+    /// If the configuration does not make sense (a value stack of more than 64 GiB), or asks for a tier
+    /// that is not to be had here.
     pub fn new(config: &Config) -> Result<Self> {
         if config.stack_bytes as u64 > STACK_BYTES_MAX {
             let bytes = config.stack_bytes;
@@ -65,14 +68,16 @@ impl Engine {
                 "a value stack of {bytes} bytes is larger than the {STACK_BYTES_MAX} allowed"
             )));
         }
-        Ok(Self::with_config(config.clone()))
+        let compiler = Compiler::new(config)?;
+        Ok(Self::with_config(config.clone(), compiler))
     }
 
-    fn with_config(config: Config) -> Self {
+    fn with_config(config: Config, compiler: Compiler) -> Self {
         let metering = if config.fuel { Metering::Fuel } else { Metering::Off };
         Self(Arc::new(EngineInner {
             config,
             metering,
+            compiler,
             types: Arc::default(),
             epoch: Counter::new(0),
             deadlines: Mutex::default(),
@@ -118,6 +123,10 @@ impl Engine {
 
     pub(crate) fn metering(&self) -> Metering {
         self.0.metering
+    }
+
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.0.compiler
     }
 
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {

@@ -60,6 +60,7 @@
 //!
 //! - `std` (default): files as modules, the operating system's memory, panics carried through guests.
 //!   Without it the crate needs `alloc` only.
+//! - `optimize`: the optimising compiler, for [`Tier::Optimize`]. It takes minutes to build.
 //! - `wat` (default): the text format wherever a module is loaded.
 //!
 //! Does **not** know: WASI, HTTP, components.
@@ -75,6 +76,7 @@ extern crate alloc;
 
 mod backtrace;
 mod caller;
+mod compile;
 mod config;
 mod context;
 mod counter;

@@ -110,6 +110,7 @@ impl Module {
         if engine.config().validate == ValidateMode::Eager {
             validate::prepare_all(&code).map_err(Error::invalid)?;
         }
+        engine.compiler().compile_all(&code)?;
         Ok(Self::from_code(engine, code))
     }
 

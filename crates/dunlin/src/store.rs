@@ -13,7 +13,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_vm::context::Interrupts;
-use dunlin_vm::{Failure, Frame, StoreConfig};
+use dunlin_vm::{Failure, Frame};
 
 static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
 
@@ -61,9 +61,8 @@ impl<T: 'static> Store<T> {
     #[must_use]
     pub fn new(engine: &Engine, data: T) -> Self {
         let id = NEXT_STORE.increment();
-        let config = StoreConfig { stack_bytes: engine.config().stack_bytes };
         let inner = StoreInner {
-            vm: dunlin_vm::Store::new(engine.types().clone(), &config),
+            vm: engine.compiler().create_store(engine),
             id,
             engine: engine.clone(),
             deadline: EpochDeadline::new(engine.clone(), id),
@@ -280,8 +279,8 @@ impl<T: 'static> StoreInner<T> {
         if self.deadline.has_passed() {
             self.vm.interrupts().interrupt();
         }
-        let metering = self.engine.metering();
-        match dunlin_interp::call(self.enter(), func, slots, metering) {
+        let (runs, metering) = (self.engine.compiler().tier(), self.engine.metering());
+        match runs.call(self.enter(), func, slots, metering) {
             Ok(()) => Ok(()),
             Err(failure) => Err(self.error_of(failure)),
         }

@@ -25,6 +25,7 @@ const CORE: &str = "dunlin-core";
 const MODULE: &str = "dunlin-module";
 const VM: &str = "dunlin-vm";
 const INTERP: &str = "dunlin-interp";
+const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
 const WASI: &str = "dunlin-wasi";
 const WAST: &str = "dunlin-wast";
@@ -38,10 +39,11 @@ const TABLE: &[Row] = &[
     row(MODULE, &[CORE], &[]),
     row(VM, &[CORE, MODULE], &[]),
     row(INTERP, &[CORE, MODULE, VM], &[]),
-    row(DUNLIN, &[CORE, MODULE, VM, INTERP], &[WAST]),
+    row(OPTIMIZE, &[CORE, MODULE], &[]),
+    row(DUNLIN, &[CORE, MODULE, VM, INTERP, OPTIMIZE], &[WAST]),
     row(WAST, &[DUNLIN], &[]),
     row(WASI, &[DUNLIN], &[]),
-    row(CLI, &[CORE, MODULE, VM, INTERP, DUNLIN, WAST, WASI], &[]),
+    row(CLI, &[CORE, MODULE, VM, INTERP, OPTIMIZE, DUNLIN, WAST, WASI], &[]),
     row(FUZZING, &[DUNLIN], &[WASI, WAST]),
     row(XTASK, &[], &[]),
 ];

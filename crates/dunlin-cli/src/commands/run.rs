@@ -115,6 +115,7 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
     match tier {
         Tier::Auto => dunlin::Tier::Auto,
         Tier::Interp => dunlin::Tier::Interp,
+        Tier::Optimize => dunlin::Tier::Optimize,
     }
 }
 

@@ -203,7 +203,8 @@ fn target_of(r: &Regs, func: u32) -> FuncRecord {
     let entry = r.func_entry(func);
     let params = entry.params.load(Ordering::Relaxed);
     let results = entry.results.load(Ordering::Relaxed);
-    FuncRecord { cx: r.cx(), entry, type_id: 0, index: func, params, results }
+    let code = core::ptr::null();
+    FuncRecord { cx: r.cx(), entry, code, type_id: 0, index: func, params, results }
 }
 
 /// Takes the immediates and the index operand of an indirect call, and finds its target.

@@ -1,4 +1,5 @@
-//! What differs between machines: zeroed regions that grow, and files mapped as modules.
+//! What differs between machines: zeroed regions that grow, files mapped as modules, and what native
+//! code needs of the operating system.
 
 #[cfg(all(feature = "std", unix, not(miri)))]
 mod unix;
@@ -11,3 +12,12 @@ mod portable;
 pub use portable::MappedFile;
 #[cfg(not(all(feature = "std", unix, not(miri))))]
 pub use portable::Pages;
+
+#[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[path = "native/linux.rs"]
+pub(crate) mod native;
+#[cfg(not(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri))))]
+#[path = "native/portable.rs"]
+pub(crate) mod native;
+
+pub(crate) use native::PollPage;

@@ -1,0 +1,113 @@
+//! What a fault in compiled code means, and where compiled code is left early.
+//!
+//! A fault is a trap if its address is in the code map with a trap code, and the thread is inside
+//! compiled code. Everything else is not ours. What runs here runs inside a signal handler: it reads,
+//! writes memory that is there, and makes no call that could wait for the interrupted code.
+
+use super::{isa, map};
+use crate::context::{NativeState, StoreContext, VmContext};
+use core::cell::Cell;
+use core::ptr::null_mut;
+use dunlin_core::TrapCode;
+use dunlin_module::Unit;
+use std::thread_local;
+
+thread_local! {
+    /// The context of the store whose compiled code this thread runs, innermost.
+    static CURRENT: Cell<*mut StoreContext> = const { Cell::new(null_mut()) };
+}
+
+/// Notes whose compiled code runs; returns whose ran before.
+pub(super) fn set_current(context: *mut StoreContext) -> *mut StoreContext {
+    CURRENT.replace(context)
+}
+
+/// Where a fault happened.
+#[derive(Clone, Copy)]
+pub(crate) struct Fault {
+    /// The instruction.
+    pub(crate) pc: usize,
+    /// The frame pointer.
+    pub(crate) fp: usize,
+}
+
+/// What is to be done about it.
+pub(crate) enum Verdict {
+    /// Go on at `pc` with the stack pointer `sp`.
+    Land {
+        /// The stub that leaves the innermost entry.
+        pc: usize,
+        /// Where that entry's frame is.
+        sp: usize,
+    },
+    /// Execute the instruction again.
+    Retry,
+    /// It is not ours.
+    Unknown,
+}
+
+/// Judges a fault. The signal handler does what the verdict says.
+pub(crate) fn judge(fault: Fault) -> Verdict {
+    let context = CURRENT.get();
+    if context.is_null() {
+        return Verdict::Unknown;
+    }
+    let Some(code) = map::look_up(fault.pc, |region| region.trap(fault.pc)) else {
+        return Verdict::Unknown;
+    };
+    // SAFETY: a context that is current is alive: its store has been entered on this thread.
+    let context = unsafe { &mut *context };
+    if code == TrapCode::Interrupted {
+        // SAFETY: the record lives as long as the store.
+        let asked = unsafe { &*context.interrupts }.take_request();
+        if !asked {
+            return Verdict::Retry;
+        }
+    }
+    context.exit.code = code;
+    // A function whose frame does not fit has not begun: its caller is where the guest is.
+    let skip_first = code == TrapCode::StackOverflow;
+    // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own.
+    unsafe { note_places(&mut context.native, fault.pc, fault.fp, skip_first) };
+    Verdict::Land { pc: isa::land as *const () as usize, sp: context.native.entry_sp }
+}
+
+/// Notes where compiled code is left; returns the stack pointer of the innermost entry.
+///
+/// # Safety
+///
+/// Called by the unwinding stub: `pc` is a return address in compiled code that runs with `cx`, and
+/// `fp` its frame.
+pub(crate) unsafe extern "C" fn note_unwind(cx: *mut VmContext, pc: usize, fp: usize) -> usize {
+    // SAFETY: a running instance's contexts are alive.
+    let native = unsafe { &mut (*(*cx).store).native };
+    // SAFETY: the caller's promise. A return address stands behind its call.
+    unsafe { note_places(native, pc - 1, fp, false) };
+    native.entry_sp
+}
+
+/// Follows the frames from a place in compiled code outwards, until the way in.
+///
+/// # Safety
+///
+/// `fp` is the frame of the compiled code at `pc`, and it and its callers keep the chain.
+unsafe fn note_places(native: &mut NativeState, pc: usize, fp: usize, skip_first: bool) {
+    let (mut pc, mut fp, mut skip) = (pc, fp, skip_first);
+    let mut count = 0;
+    while count < native.places.len() {
+        match map::look_up(pc, |region| region.unit(pc)) {
+            None | Some(Unit::Enter(_)) => break,
+            Some(Unit::Func(_)) if !skip => {
+                native.places[count] = pc;
+                count += 1;
+            }
+            Some(_) => {}
+        }
+        skip = false;
+        let frame = core::ptr::with_exposed_provenance::<usize>(fp);
+        // SAFETY: the frame of compiled code begins with its caller's frame and the return address.
+        let (caller, back) = unsafe { (*frame, *frame.add(1)) };
+        (fp, pc) = (caller, back - 1);
+    }
+    native.place_count = count;
+}

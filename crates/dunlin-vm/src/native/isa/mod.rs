@@ -1,0 +1,11 @@
+//! The stubs that no compiler can make: they move the stack pointer.
+
+#[cfg(target_arch = "x86_64")]
+mod x64;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x64::{enter, land, unwind};
+
+#[cfg(not(target_arch = "x86_64"))]
+mod none;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use none::{enter, land, unwind};

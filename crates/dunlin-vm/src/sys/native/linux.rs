@@ -1,0 +1,242 @@
+//! Native code on Linux: memory that holds it, faults, the poll page, and where a thread's stack lies.
+//!
+//! Code is written to fresh memory that is not executable; then the memory is made executable and is not
+//! writable any more. No page is ever both.
+//!
+//! ## Faults
+//!
+//! One handler is installed for the faults that compiled code makes on purpose. It asks
+//! `native::fault` what a fault means; what does not belong to compiled code goes to whoever handled the
+//! signal before, or has its default effect.
+
+use crate::native::fault::{self, Fault, Verdict};
+use core::cell::Cell;
+use core::ops::Range;
+use core::ptr::{self, NonNull};
+use dunlin_module::layout::POLL_PAGE_BYTES;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use std::sync::OnceLock;
+use std::thread_local;
+
+/// Whether native code runs on this machine.
+pub(crate) const IS_SUPPORTED: bool = true;
+
+/// A mapping of our own.
+struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    fn new(len: usize, protection: ProtFlags) -> Option<Self> {
+        // SAFETY: an anonymous mapping at an address of the kernel's choice aliases nothing.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), len, protection, MapFlags::PRIVATE) };
+        NonNull::new(base.ok()?.cast()).map(|base| Self { base, len })
+    }
+
+    fn protect(&self, protection: MprotectFlags) -> bool {
+        // SAFETY: the mapping is ours; whoever reads or runs it expects what the protection allows.
+        unsafe { mprotect(self.base.as_ptr().cast(), self.len, protection) }.is_ok()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and nobody uses it any more.
+        let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
+        debug_assert!(unmapped.is_ok(), "a mapping of ours can be unmapped");
+    }
+}
+
+// SAFETY: a mapping is owned, as a vector's memory would be.
+unsafe impl Send for Mapping {}
+// SAFETY: a shared owner changes only its protection, which the kernel does atomically.
+unsafe impl Sync for Mapping {}
+
+/// A page that guests read while they may run.
+pub(crate) struct PollPage(Mapping);
+
+impl PollPage {
+    pub(crate) fn new() -> Option<Self> {
+        Mapping::new(POLL_PAGE_BYTES, ProtFlags::READ).map(Self)
+    }
+
+    pub(crate) fn base(&self) -> *const u8 {
+        self.0.base.as_ptr()
+    }
+
+    /// Makes reads fault.
+    pub(crate) fn close(&self) {
+        let closed = self.0.protect(MprotectFlags::empty());
+        debug_assert!(closed, "a page of ours can be protected");
+    }
+
+    /// Lets reads succeed. Called from the fault handler too.
+    pub(crate) fn open(&self) {
+        let opened = self.0.protect(MprotectFlags::READ);
+        debug_assert!(opened, "a page of ours can be opened");
+    }
+}
+
+/// Memory that holds code, executable and not writable.
+pub(crate) struct CodeMemory(Mapping);
+
+impl CodeMemory {
+    /// Memory of `bytes` bytes whose contents `write` makes.
+    pub(crate) fn new(bytes: usize, write: impl FnOnce(&mut [u8])) -> Option<Self> {
+        let mapping = Mapping::new(bytes.max(1), ProtFlags::READ | ProtFlags::WRITE)?;
+        let base = mapping.base.as_ptr();
+        // SAFETY: the mapping is fresh, zeroed, of this length, and nobody else knows it.
+        write(unsafe { core::slice::from_raw_parts_mut(base, bytes) });
+        let executable = mapping.protect(MprotectFlags::READ | MprotectFlags::EXEC);
+        executable.then_some(Self(mapping))
+    }
+
+    pub(crate) fn base(&self) -> usize {
+        self.0.base.as_ptr() as usize
+    }
+}
+
+/// The signals that faults of compiled code arrive as.
+const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// Who handled them before, in the same order. Known before our handler is installed.
+static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
+
+/// Whether our handler is installed.
+static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+/// Installs the handler, once; says whether it is there.
+pub(crate) fn install_handlers() -> bool {
+    *INSTALLED.get_or_init(|| {
+        let previous = present_actions();
+        previous.is_some_and(|previous| PREVIOUS.set(previous).is_ok()) && install()
+    })
+}
+
+fn present_actions() -> Option<[libc::sigaction; SIGNALS.len()]> {
+    let mut previous = [empty_action(); SIGNALS.len()];
+    for (signal, before) in SIGNALS.into_iter().zip(&mut previous) {
+        // SAFETY: asks for the present action only.
+        if unsafe { libc::sigaction(signal, ptr::null(), before) } != 0 {
+            return None;
+        }
+    }
+    Some(previous)
+}
+
+fn install() -> bool {
+    let mut action = empty_action();
+    action.sa_sigaction = handle as *const () as usize;
+    // On a signal stack where the thread has one; and a fault in whoever is asked next is one too.
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    SIGNALS.into_iter().all(|signal| {
+        // SAFETY: the handler has the signature that `SA_SIGINFO` asks for, and does only what a signal
+        // handler may.
+        unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) == 0 }
+    })
+}
+
+fn empty_action() -> libc::sigaction {
+    // SAFETY: the structure is plain numbers and an optional function pointer; zeros are the default.
+    unsafe { core::mem::zeroed() }
+}
+
+/// The handler.
+///
+/// # Safety
+///
+/// Called by the kernel with a fault's information.
+unsafe extern "C" fn handle(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: with `SA_SIGINFO` the third argument is the interrupted context.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let pc = registers[libc::REG_RIP as usize] as usize;
+    let fp = registers[libc::REG_RBP as usize] as usize;
+    match fault::judge(Fault { pc, fp }) {
+        Verdict::Land { pc, sp } => {
+            registers[libc::REG_RIP as usize] = pc as i64;
+            registers[libc::REG_RSP as usize] = sp as i64;
+        }
+        Verdict::Retry => {}
+        // SAFETY: the arguments are the kernel's.
+        Verdict::Unknown => unsafe { pass_on(signal, info, context) },
+    }
+}
+
+/// Gives a fault that is not ours to whoever handled the signal before.
+///
+/// # Safety
+///
+/// As for [`handle`].
+unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let index = SIGNALS.iter().position(|known| *known == signal);
+    let Some(previous) = PREVIOUS.get().zip(index).map(|(all, index)| &all[index]) else {
+        return default_effect(signal);
+    };
+    match previous.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => default_effect(signal),
+        handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+            type Handler =
+                unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+            // SAFETY: whoever installed it said that it has this signature.
+            let handler = unsafe { core::mem::transmute::<usize, Handler>(handler) };
+            // SAFETY: the arguments are the kernel's.
+            unsafe { handler(signal, info, context) };
+        }
+        handler => {
+            // SAFETY: without `SA_SIGINFO` a handler takes the signal's number only.
+            let handler = unsafe {
+                core::mem::transmute::<usize, unsafe extern "C" fn(libc::c_int)>(handler)
+            };
+            // SAFETY: as above.
+            unsafe { handler(signal) };
+        }
+    }
+}
+
+/// Makes the signal's default effect happen when the faulting instruction runs again.
+fn default_effect(signal: libc::c_int) {
+    let action = empty_action();
+    // SAFETY: the default action is always valid.
+    unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+}
+
+thread_local! {
+    /// The thread's stack, once it has been asked for: from the lowest address to the end.
+    static STACK: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Where the calling thread's own stack lies, guard excluded; `None` if that is not to be known.
+pub(crate) fn stack_bounds() -> Option<Range<usize>> {
+    let (start, end) = STACK.get();
+    if end != 0 {
+        return Some(start..end);
+    }
+    let bounds = ask_stack_bounds()?;
+    STACK.set((bounds.start, bounds.end));
+    Some(bounds)
+}
+
+fn ask_stack_bounds() -> Option<Range<usize>> {
+    // SAFETY: an attribute object is plain memory that the call below initialises.
+    let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
+    // SAFETY: the object is ours; `pthread_self` has no preconditions.
+    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) } != 0 {
+        return None;
+    }
+    let (mut base, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+    // SAFETY: the object has been initialised.
+    let found = unsafe {
+        libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size)
+    };
+    // SAFETY: as above.
+    unsafe { libc::pthread_attr_getguardsize(&raw const attributes, &raw mut guard) };
+    // SAFETY: as above, and it is not used after this.
+    unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
+    let start = base as usize;
+    (found == 0).then(|| start + guard..start + size)
+}

@@ -1,0 +1,51 @@
+//! Machines on which native code does not run.
+
+/// A page that can be made unreadable; not to be had here.
+pub(crate) enum PollPage {}
+
+impl PollPage {
+    pub(crate) fn new() -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn base(&self) -> *const u8 {
+        match *self {}
+    }
+
+    pub(crate) fn close(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn open(&self) {
+        match *self {}
+    }
+}
+
+/// Memory that holds code; not to be had here.
+#[cfg(feature = "native")]
+pub(crate) enum CodeMemory {}
+
+#[cfg(feature = "native")]
+impl CodeMemory {
+    pub(crate) fn new(_bytes: usize, _write: impl FnOnce(&mut [u8])) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn base(&self) -> usize {
+        match *self {}
+    }
+}
+
+/// Whether native code runs on this machine.
+#[cfg(feature = "native")]
+pub(crate) const IS_SUPPORTED: bool = false;
+
+#[cfg(feature = "native")]
+pub(crate) fn install_handlers() -> bool {
+    false
+}
+
+#[cfg(feature = "native")]
+pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
+    None
+}
