@@ -306,8 +306,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 fn tier(place: &mut Tier, value: &OsStr) -> Set {
-    let tiers =
-        [("auto", Tier::Auto), ("interp", Tier::Interp), ("optimize", Tier::Optimize)];
+    let tiers = [("auto", Tier::Auto), ("interp", Tier::Interp), ("optimize", Tier::Optimize)];
     *place = one_of(value, &tiers)?;
     Ok(())
 }

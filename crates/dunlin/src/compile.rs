@@ -120,8 +120,7 @@ mod native {
         }
 
         pub(crate) fn create_store(&self, engine: &Engine) -> Store {
-            let (stack_bytes, poll_page) =
-                (engine.config().stack_bytes, self.optimizer.is_some());
+            let (stack_bytes, poll_page) = (engine.config().stack_bytes, self.optimizer.is_some());
             let mut store =
                 Store::new(engine.types().clone(), &StoreConfig { stack_bytes, poll_page });
             store.set_interpret(match engine.metering() {

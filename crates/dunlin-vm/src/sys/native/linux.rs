@@ -230,9 +230,8 @@ fn ask_stack_bounds() -> Option<Range<usize>> {
     }
     let (mut base, mut size, mut guard) = (ptr::null_mut(), 0, 0);
     // SAFETY: the object has been initialised.
-    let found = unsafe {
-        libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size)
-    };
+    let found =
+        unsafe { libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size) };
     // SAFETY: as above.
     unsafe { libc::pthread_attr_getguardsize(&raw const attributes, &raw mut guard) };
     // SAFETY: as above, and it is not used after this.

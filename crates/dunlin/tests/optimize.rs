@@ -1,0 +1,260 @@
+//! The optimising tier beside the interpreter: the same results, the same traps, the same backtraces; and
+//! what only compiled code has to prove, stacks that end and loops that stop.
+#![cfg(feature = "optimize")]
+
+use dunlin::{
+    Backtrace, Caller, Config, Engine, Error, Func, Instance, Linker, Module, Store, Tier,
+    TrapCode, Val, ValidateMode,
+};
+use std::thread;
+use std::time::Duration;
+
+fn engine(tier: Tier) -> Engine {
+    Engine::new(Config::new().tier(tier)).expect("a tier of this machine")
+}
+
+const TIERS: [Tier; 2] = [Tier::Interp, Tier::Optimize];
+
+/// Calls `run` of a module without imports on one tier.
+fn run(tier: Tier, text: &str) -> (Result<(), Error>, Store<()>) {
+    let engine = engine(tier);
+    let module = Module::new(&engine, text).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+    let run = instance.get_func(&mut store, "run").expect("an export");
+    let result = run.call(&mut store, &[], &mut []);
+    (result, store)
+}
+
+fn trace(error: &Error) -> String {
+    error.backtrace().map_or_else(String::new, Backtrace::to_string)
+}
+
+/// Checks that both tiers trap alike, and how.
+#[track_caller]
+fn check_trap(text: &str, code: TrapCode) {
+    let errors = TIERS.map(|tier| run(tier, text).0.expect_err("a trap"));
+    for error in &errors {
+        assert_eq!(error.trap_code(), Some(code), "{error}");
+    }
+    assert_eq!(trace(&errors[0]), trace(&errors[1]), "{code:?}");
+    assert!(!trace(&errors[0]).is_empty());
+}
+
+/// A module whose `run` calls through two frames to `body`.
+fn nested(body: &str) -> String {
+    format!(
+        r#"(module $m
+            (memory 1) (table $t 4 funcref) (type $v (func)) (elem (i32.const 1) $other)
+            (func $other (param i32))
+            (func $inner (param $x i32) (param $y i64) (local $f f64) {body})
+            (func $outer (param i32) (call $inner (local.get 0) (i64.const -1)))
+            (func (export "run") nop (call $outer (i32.const 7)) nop))"#
+    )
+}
+
+#[test]
+fn traps_are_the_interpreters() {
+    let rows = [
+        ("unreachable", TrapCode::Unreachable),
+        ("(drop (i32.load (i32.const 65533)))", TrapCode::MemoryOutOfBounds),
+        ("(drop (i32.load offset=4294967295 (i32.const -1)))", TrapCode::MemoryOutOfBounds),
+        (
+            "(memory.fill (i32.const 0) (i32.const 0) (i32.const 65537))",
+            TrapCode::MemoryOutOfBounds,
+        ),
+        ("(drop (table.get $t (i32.const 4)))", TrapCode::TableOutOfBounds),
+        ("(call_indirect (type $v) (i32.const 4))", TrapCode::UndefinedElement),
+        ("(call_indirect (type $v) (i32.const 0))", TrapCode::UninitializedElement),
+        ("(call_indirect (type $v) (i32.const 1))", TrapCode::IndirectCallTypeMismatch),
+        ("(drop (i32.div_s (local.get $x) (i32.const 0)))", TrapCode::IntegerDivisionByZero),
+        (
+            "(drop (i32.rem_u (local.get $x) (i32.eqz (local.get $x))))",
+            TrapCode::IntegerDivisionByZero,
+        ),
+        (
+            "(drop (i64.div_s (i64.const 0x8000000000000000) (local.get $y)))",
+            TrapCode::IntegerOverflow,
+        ),
+        ("(drop (i32.trunc_f64_s (f64.const nan)))", TrapCode::InvalidConversionToInteger),
+        ("(drop (i32.trunc_f64_s (f64.const 1e10)))", TrapCode::IntegerOverflow),
+    ];
+    for (body, code) in rows {
+        check_trap(&nested(body), code);
+    }
+}
+
+#[test]
+fn recursion_without_end_traps_on_stacks_of_every_size() {
+    let text = r#"(module
+        (func $f (param i64 i64 v128) (result i64)
+            (i64.add (local.get 0) (call $f (local.get 1) (local.get 0) (local.get 2))))
+        (func (export "run")
+            (drop (call $f (i64.const 1) (i64.const 2) (v128.const i64x2 3 4)))))"#;
+    for bytes in [64 << 10, 256 << 10, 8 << 20] {
+        let guest = move || {
+            for _ in 0..3 {
+                let error = run(Tier::Optimize, text).0.expect_err("a trap");
+                assert_eq!(error.trap_code(), Some(TrapCode::StackOverflow));
+                assert_eq!(error.backtrace().expect("a backtrace").frames().len(), 64);
+            }
+        };
+        // Modules are compiled on the same thread: the compiler needs some of the stack too.
+        let thread = thread::Builder::new().stack_size(bytes + (2 << 20)).spawn(guest);
+        thread.expect("a thread").join().expect("no crash");
+    }
+}
+
+#[test]
+fn loops_are_interrupted_wherever_they_are() {
+    let rows = [
+        r#"(module (func (export "run") (loop $l (br $l))))"#,
+        // The second loop's poll must not be taken for the first one's, nor the entry's.
+        r#"(module (func (export "run") (local i32)
+            (loop $a (br_if $a (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 9))))
+            (loop $b (loop $c (br $c)) (br $b))))"#,
+        r#"(module (func $f (export "run") (return_call $f)))"#,
+    ];
+    for text in rows {
+        let engine = engine(Tier::Optimize);
+        let module = Module::new(&engine, text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<(), ()>(&mut store, "run").expect("an export");
+        for _ in 0..2 {
+            let handle = store.interrupt_handle();
+            let other = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                handle.interrupt();
+            });
+            let error = run.call(&mut store, ()).expect_err("an interruption");
+            assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
+            other.join().expect("no panic");
+        }
+    }
+}
+
+#[test]
+fn host_functions_call_back_fail_and_leave_the_same_backtrace() {
+    let text = r#"(module
+        (import "h" "call" (func $call (param i32 i64 f32 f64) (result f64 i32)))
+        (type $t (func (param i32 i64 f32 f64) (result f64 i32)))
+        (table 1 funcref) (elem (i32.const 0) $call)
+        (func $indirect (param i32) (result f64)
+            (call_indirect (type $t)
+                (local.get 0) (i64.const 5) (f32.const 0.5) (f64.const 0.25) (i32.const 0))
+            drop)
+        (func (export "back") (param i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then unreachable))
+            (i32.mul (local.get 0) (i32.const 2)))
+        (func (export "run") (param i32) (result f64)
+            (f64.add
+                (call $indirect (local.get 0))
+                (call $call (local.get 0) (i64.const 1) (f32.const 2) (f64.const 3)) drop)))"#;
+    let outcomes = TIERS.map(|tier| {
+        let engine = engine(tier);
+        let module = Module::new(&engine, text).expect("a valid module");
+        let mut linker = Linker::<Vec<i32>>::new(&engine);
+        let host = |mut caller: Caller<'_, Vec<i32>>, a: i32, b: i64, c: f32, d: f64| {
+            if a == 13 {
+                return Err(Error::msg("unlucky"));
+            }
+            let back = caller.get_export("back").and_then(dunlin::Extern::into_func);
+            let back = back.expect("an export").typed::<i32, i32>(&caller)?;
+            let twice = back.call(&mut caller, a)?;
+            caller.data_mut().push(twice);
+            Ok((f64::from(twice) + b as f64 + f64::from(c) + d, a))
+        };
+        linker.func_wrap("h", "call", host).expect("a definition");
+        let mut store = Store::new(&engine, Vec::new());
+        let instance = linker.instantiate(&mut store, &module).expect("an instance");
+        let run = instance.get_typed_func::<i32, f64>(&mut store, "run").expect("an export");
+        let sum = run.call(&mut store, 4).expect("a result");
+        let unlucky = run.call(&mut store, 13).expect_err("the host's error");
+        let trap = run.call(&mut store, 0).expect_err("a trap in the inner call");
+        assert_eq!(trap.trap_code(), Some(TrapCode::Unreachable));
+        (sum, format!("{unlucky}\n{}\n{}", trace(&unlucky), trace(&trap)), store.into_data())
+    });
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_eq!(outcomes[0].0, 2.0 * 8.0 + 5.0 + 0.5 + 0.25 + 1.0 + 2.0 + 3.0);
+}
+
+#[test]
+fn panics_of_host_functions_pass_through_compiled_code() {
+    let engine = engine(Tier::Optimize);
+    let text = r#"(module (import "h" "f" (func $f)) (func (export "run") (call $f)))"#;
+    let module = Module::new(&engine, text).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let host = Func::wrap(&mut store, || -> () { panic!("of the host") });
+    let instance = Instance::new(&mut store, &module, &[host.into()]).expect("an instance");
+    let run = instance.get_func(&mut store, "run").expect("an export");
+    for _ in 0..2 {
+        let call = std::panic::AssertUnwindSafe(|| run.call(&mut store, &[], &mut []));
+        let panic = std::panic::catch_unwind(call).expect_err("a panic");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"of the host"));
+    }
+}
+
+#[test]
+fn functions_that_are_not_valid_trap_when_they_are_called() {
+    let mut config = Config::new();
+    let engine =
+        Engine::new(config.tier(Tier::Optimize).validate(ValidateMode::Lazy)).expect("a tier");
+    // `run` calls a function that leaves nothing where it promises an `i32`.
+    let text = r#"(module (func $bad (result i32)) (func (export "good")) (func (export "run") (call $bad) drop))"#;
+    let module = Module::new(&engine, text).expect("an indexed module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+    instance
+        .get_func(&mut store, "good")
+        .expect("an export")
+        .call(&mut store, &[], &mut [])
+        .expect("valid");
+    for _ in 0..2 {
+        let run = instance.get_func(&mut store, "run").expect("an export");
+        let error = run.call(&mut store, &[], &mut []).expect_err("a trap");
+        assert_eq!(error.trap_code(), Some(TrapCode::InvalidFunction));
+    }
+}
+
+#[test]
+fn many_values_of_all_types_travel_in_both_directions() {
+    let types = "i32 i64 f32 f64 v128 externref ".repeat(5);
+    let gets: String = (0..30).map(|i| format!("(local.get {i}) ")).collect();
+    let text = format!(
+        r#"(module (import "h" "f" (func $f (param {types}) (result {types})))
+            (func $g (param {types}) (result {types}) {gets} (call $f))
+            (func (export "run") (param {types}) (result {types}) {gets} (return_call $g)))"#
+    );
+    let outcomes = TIERS.map(|tier| {
+        let engine = engine(tier);
+        let module = Module::new(&engine, &text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let ty = match module.imports().next().expect("an import").ty() {
+            dunlin::ExternType::Func(ty) => ty,
+            other => panic!("{other:?}"),
+        };
+        let host = Func::new(&mut store, ty, |_, params, results| {
+            results.copy_from_slice(params);
+            Ok(())
+        });
+        let instance = Instance::new(&mut store, &module, &[host.into()]).expect("an instance");
+        let run = instance.get_func(&mut store, "run").expect("an export");
+        let params: Vec<Val> = (0..30_i32)
+            .map(|i| match i % 6 {
+                0 => Val::I32(-i),
+                1 => Val::I64(-i64::from(i) << 33),
+                2 => Val::F32(i as u32 | 0x7FA0_0000),
+                3 => Val::F64(i as u64 | 0xFFF4_0000_0000_0000),
+                4 => Val::V128(dunlin::V128::from_bits(u128::MAX - i as u128)),
+                _ => Val::ExternRef(None),
+            })
+            .collect();
+        let mut results = vec![Val::I32(0); 30];
+        run.call(&mut store, &params, &mut results).expect("results");
+        (format!("{params:?}"), format!("{results:?}"))
+    });
+    for (params, results) in outcomes {
+        assert_eq!(params, results);
+    }
+}
