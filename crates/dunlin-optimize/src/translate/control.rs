@@ -16,6 +16,14 @@ use wasmparser::{BlockType, BrTable};
 impl Translator<'_, '_> {
     pub(super) fn visit_unreachable(&mut self) {
         self.flush_charge();
+        if let Some(block) = self.env.b.current_block()
+            && self.env.b.func.layout.entry_block() != Some(block)
+        {
+            self.env.b.set_cold_block(block);
+        }
+        // A block that does nothing but trap would become part of the branch to it, and the trap would
+        // happen at that operator instead of this one.
+        self.env.b.ins().sequence_point();
         self.env.trap(TrapCode::Unreachable);
         self.end_of_path();
     }

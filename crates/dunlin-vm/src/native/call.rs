@@ -225,5 +225,9 @@ pub(super) unsafe fn call_out(
     }
     // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
     let store = unsafe { &mut *store };
-    call(store, reference, slots).map_err(|failure| store.note_callee_failure(failure))
+    // Not through its code pointer, which may lead here.
+    let Some(interpret) = store.interpret else {
+        return Err(Stop::Trap(TrapCode::InvalidFunction));
+    };
+    interpret(store, reference, slots).map_err(|failure| store.note_callee_failure(failure))
 }
