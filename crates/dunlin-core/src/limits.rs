@@ -27,6 +27,9 @@ pub const FUNCTION_BODY_BYTES_MAX: u64 = 7_654_321;
 /// within it; wasmparser bounds the locals).
 pub const FRAME_SLOTS_MAX: u32 = 1 << 24;
 
+/// Bytes or elements of a bulk operation that cost one unit of fuel, the same in every tier.
+pub const BULK_PER_FUEL_UNIT: u64 = 64;
+
 /// How deep host and guest may call each other in turn (guest → host → guest …). Each turn uses
 /// native stack, so this bound is what keeps a guest from exhausting it.
 pub const HOST_REENTRY_DEPTH_MAX: u32 = 100;

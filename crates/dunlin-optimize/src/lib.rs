@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod isa;
+mod limits;
 mod settings;
 mod stubs;
 mod translate;

@@ -218,6 +218,39 @@ fn functions_that_are_not_valid_trap_when_they_are_called() {
 }
 
 #[test]
+fn fuel_is_what_the_interpreter_takes() {
+    let text = r#"(module (memory 2) (table 200 funcref)
+        (func $fact (param i64) (result i64)
+            (if (result i64) (i64.eqz (local.get 0)) (then (i64.const 1))
+                (else (i64.mul (local.get 0) (call $fact (i64.sub (local.get 0) (i64.const 1)))))))
+        (func (export "run") (param $n i32) (result i64) (local $i i32)
+            (block $out (loop $next
+                (br_if $out (i32.ge_u (local.get $i) (local.get $n)))
+                (br_table 0 1 0 (local.get $i))))
+            (memory.fill (i32.const 0) (i32.const 1) (i32.const 70000))
+            (table.fill (i32.const 0) (ref.null func) (i32.const 130))
+            (call $fact (i64.const 20))))"#;
+    let used = TIERS.map(|tier| {
+        let engine = Engine::new(Config::new().tier(tier).consume_fuel(true)).expect("a tier");
+        let module = Module::new(&engine, text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<i32, i64>(&mut store, "run").expect("an export");
+        store.set_fuel(1 << 20).expect("metered");
+        run.call(&mut store, 0).expect("enough fuel");
+        let used = (1 << 20) - store.get_fuel().expect("metered");
+        store.set_fuel(used - 1).expect("metered");
+        let error = run.call(&mut store, 0).expect_err("one unit less");
+        assert_eq!(error.trap_code(), Some(TrapCode::OutOfFuel));
+        store.set_fuel(1 << 16).expect("metered");
+        let error = run.call(&mut store, 9).expect_err("a loop without end");
+        assert_eq!(error.trap_code(), Some(TrapCode::OutOfFuel));
+        used
+    });
+    assert_eq!(used[0], used[1]);
+}
+
+#[test]
 fn many_values_of_all_types_travel_in_both_directions() {
     let types = "i32 i64 f32 f64 v128 externref ".repeat(5);
     let gets: String = (0..30).map(|i| format!("(local.get {i}) ")).collect();

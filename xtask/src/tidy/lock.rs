@@ -10,6 +10,9 @@ use super::tree::Tree;
 /// Package names of other engines; a name that continues with `-` or `_` is one of their parts.
 const PEERS: &[&str] = &["wasmtime", "wasmi", "wasmer"];
 
+/// Parts of peers that are libraries of their own: what the code generator itself is built on.
+const LIBRARIES: &[&str] = &["wasmtime-internal-core"];
+
 /// The only source of packages, as lock files spell it.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -36,6 +39,7 @@ fn peers(path: &str, text: &str) -> Vec<Finding> {
         Some((index + 1, name))
     });
     names
+        .filter(|(_, name)| !LIBRARIES.contains(name))
         .filter(|(_, name)| PEERS.iter().any(|peer| is_part(name, peer)))
         .map(|(line, name)| {
             let what = format!("`{name}` is a peer: use it from a workspace of its own");
@@ -55,7 +59,8 @@ mod tests {
     #[test]
     fn peers_and_their_parts_are_found_and_look_alikes_are_not() {
         let lock = "[[package]]\nname = \"wasmi\"\nname = \"wasmi_core\"\n\
-                    name = \"wasmtime-environ\"\nname = \"wasmparser\"\nname = \"wasmire\"\n";
+                    name = \"wasmtime-environ\"\nname = \"wasmparser\"\nname = \"wasmire\"\n\
+                    name = \"wasmtime-internal-core\"\n";
         let lines: Vec<usize> =
             judge(&Tree::of(&[("Cargo.lock", lock)])).iter().map(|finding| finding.line).collect();
         assert_eq!(lines, [2, 3, 4]);

@@ -2,11 +2,8 @@
 
 use super::regs::Regs;
 use super::{Mode, Op, Step};
-use dunlin_core::limits::PAGE_BYTES;
+use dunlin_core::limits::{BULK_PER_FUEL_UNIT, PAGE_BYTES};
 use dunlin_vm::ops::{self, Stop};
-
-/// Bytes or elements of a bulk operation that cost one unit of fuel.
-const BULK_PER_FUEL_UNIT: u64 = 64;
 
 /// Pays for a bulk operation on a memory or table of this size. One that is longer than that traps
 /// before it does anything, so it costs nothing: fuel must not hide why it traps.

@@ -132,7 +132,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    fn memory_len(&mut self, memory: u32) -> Value {
+    pub(super) fn memory_len(&mut self, memory: u32) -> Value {
         if memory == 0 {
             let cx = self.env.cx;
             return self.env.field(types::I64, cx, vm_context::MEMORY0_LEN * POINTER_BYTES);

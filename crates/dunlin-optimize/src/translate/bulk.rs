@@ -22,6 +22,8 @@ impl Translator<'_, '_> {
         let len = self.pop_length(is64);
         let value = self.pop();
         let dst = self.pop_length(is64);
+        let size = self.memory_len(memory);
+        self.charge_bulk(len, size);
         let memory = self.index(memory);
         self.env.builtin_status(Builtin::MemoryFill, &[memory, dst, value, len]);
     }
@@ -29,6 +31,8 @@ impl Translator<'_, '_> {
     pub(super) fn visit_memory_copy(&mut self, to: u32, from: u32) {
         let (to64, from64) = (self.is_memory64(to), self.is_memory64(from));
         let operands = self.copy_operands((to, to64), (from, from64));
+        let size = self.memory_len(to);
+        self.charge_bulk(operands[4], size);
         self.env.builtin_status(Builtin::MemoryCopy, &operands);
     }
 
@@ -42,6 +46,8 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_memory_init(&mut self, data: u32, memory: u32) {
         let operands = self.init_operands(self.is_memory64(memory), memory, data);
+        let size = self.memory_len(memory);
+        self.charge_bulk(operands[4], size);
         self.env.builtin_status(Builtin::MemoryInit, &operands);
     }
 
@@ -72,6 +78,8 @@ impl Translator<'_, '_> {
         let len = self.pop_length(is64);
         let value = self.pop();
         let start = self.pop_length(is64);
+        let size = self.table_len(table);
+        self.charge_bulk(len, size);
         let table = self.index(table);
         self.env.builtin_status(Builtin::TableFill, &[table, start, value, len]);
     }
@@ -79,11 +87,15 @@ impl Translator<'_, '_> {
     pub(super) fn visit_table_copy(&mut self, to: u32, from: u32) {
         let (to64, from64) = (self.is_table64(to), self.is_table64(from));
         let operands = self.copy_operands((to, to64), (from, from64));
+        let size = self.table_len(to);
+        self.charge_bulk(operands[4], size);
         self.env.builtin_status(Builtin::TableCopy, &operands);
     }
 
     pub(super) fn visit_table_init(&mut self, element: u32, table: u32) {
         let operands = self.init_operands(self.is_table64(table), table, element);
+        let size = self.table_len(table);
+        self.charge_bulk(operands[4], size);
         self.env.builtin_status(Builtin::TableInit, &operands);
     }
 

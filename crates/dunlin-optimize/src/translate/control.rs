@@ -7,8 +7,9 @@ use crate::settings::Polls;
 use crate::tuning;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, types};
+use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, Value, types};
 use dunlin_core::TrapCode;
+use dunlin_core::limits::BULK_PER_FUEL_UNIT;
 use dunlin_module::Builtin;
 use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, store_context, vm_context};
 use wasmparser::{BlockType, BrTable};
@@ -139,6 +140,10 @@ impl Translator<'_, '_> {
     /// Returns what is on the stack.
     fn finish(&mut self) {
         self.flush_charge();
+        if self.settings.fuel {
+            // What the function cost is paid before anybody sees what it did.
+            self.check_fuel();
+        }
         let results = self.func_type.results().len();
         let values = self.top(results).to_vec();
         self.env.b.ins().return_(&values);
@@ -253,11 +258,32 @@ impl Translator<'_, '_> {
         if !self.settings.fuel || charge == 0 {
             return;
         }
+        let charge = self.env.b.ins().iconst(types::I64, charge);
+        self.charge_value(charge);
+    }
+
+    fn charge_value(&mut self, charge: Value) {
         let store = self.env.context_pointer(vm_context::STORE);
         let fuel = self.env.field(types::I64, store, store_context::FUEL);
-        let left = self.env.b.ins().iadd_imm_s(fuel, -charge);
+        let left = self.env.b.ins().isub(fuel, charge);
         let flags = self.env.flags(Region::Vm).with_aligned();
         self.env.b.ins().store(flags, left, store, store_context::FUEL as i32);
+    }
+
+    /// Charges a bulk operation of `len` bytes or elements on something of `size`. One that is longer
+    /// traps before it does anything, and is free: fuel must not hide why it traps.
+    pub(super) fn charge_bulk(&mut self, len: Value, size: Value) {
+        if !self.settings.fuel {
+            return;
+        }
+        self.flush_charge();
+        let shift = i64::from(BULK_PER_FUEL_UNIT.trailing_zeros());
+        let units = self.env.b.ins().ushr_imm_s(len, shift);
+        let zero = self.env.b.ins().iconst(types::I64, 0);
+        let fits = self.env.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, len, size);
+        let charge = self.env.b.ins().select(fits, units, zero);
+        self.charge_value(charge);
+        self.check_fuel();
     }
 
     fn check_fuel(&mut self) {

@@ -22,6 +22,7 @@ mod simd;
 mod table;
 mod visitor;
 
+use crate::limits;
 use crate::settings::Settings;
 use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
@@ -70,6 +71,9 @@ pub(crate) fn function(
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
+    if body.as_bytes().len() > limits::BODY_BYTES_MAX {
+        return Err(CompileError::new("the function's body is too large for this tier"));
+    }
     let func_type = module.func_type(index);
     func.signature = signature(func_type);
     let mut builder = FunctionBuilder::new(func, builder);
@@ -111,6 +115,9 @@ impl Translator<'_, '_> {
     fn declare_locals(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
+            if self.locals.len() + count as usize > limits::LOCALS_MAX {
+                return Err(CompileError::new("the function has too many locals for this tier"));
+            }
             let ty = parsed_type(ty);
             let zero = self.zero(ty);
             for _ in 0..count {

@@ -48,8 +48,13 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn visit_table_size(&mut self, table: u32) {
-        let def = self.env.pointer_of(vm_context::TABLES, table);
-        let len = self.env.field(types::I64, def, table_def::LEN);
+        let len = self.table_len(table);
         self.push_length(self.module.table_type(table).table64, len);
+    }
+
+    /// How many elements a table has.
+    pub(super) fn table_len(&mut self, table: u32) -> Value {
+        let def = self.env.pointer_of(vm_context::TABLES, table);
+        self.env.field(types::I64, def, table_def::LEN)
     }
 }

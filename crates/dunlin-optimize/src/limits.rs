@@ -1,0 +1,9 @@
+//! Bounds of what this tier takes on; beyond them functions run elsewhere.
+
+/// Bytes of a function's body. The code generator's time and memory grow faster than the body: one
+/// megabyte takes seconds and hundreds of megabytes; the largest that compilers of C and Rust made of
+/// real programs is a third of this.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Locals of a function: each block of the body may make a value of each.
+pub(crate) const LOCALS_MAX: usize = 10_000;
