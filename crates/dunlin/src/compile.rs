@@ -79,6 +79,7 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{Compiler, Config, Engine, Error, Metering, ModuleCode, Result, Runs, Tier};
+    use crate::config::Interruption;
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::NativeCode;
@@ -106,7 +107,11 @@ mod native {
             }
             let settings = Settings {
                 bounds: Bounds::Explicit,
-                polls: Polls::DeadLoad,
+                polls: match config.interruption {
+                    Interruption::Off => Polls::Off,
+                    Interruption::Flag => Polls::Flag,
+                    Interruption::Page => Polls::DeadLoad,
+                },
                 fuel: config.fuel,
                 canonical_nans: false,
             };
@@ -120,7 +125,9 @@ mod native {
         }
 
         pub(crate) fn create_store(&self, engine: &Engine) -> Store {
-            let (stack_bytes, poll_page) = (engine.config().stack_bytes, self.optimizer.is_some());
+            let stack_bytes = engine.config().stack_bytes;
+            let by_page = engine.config().interruption == Interruption::Page;
+            let poll_page = by_page && self.optimizer.is_some();
             let mut store =
                 Store::new(engine.types().clone(), &StoreConfig { stack_bytes, poll_page });
             store.set_interpret(match engine.metering() {

@@ -31,6 +31,21 @@ pub enum Tier {
     Optimize,
 }
 
+/// How compiled code notices that it is asked to stop. The interpreter always does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// It does not: neither epochs nor handles stop a guest in compiled code. For guests that are
+    /// trusted to end.
+    Off,
+    /// It looks at a word of the store's, at every function's entry and where loops begin.
+    Flag,
+    /// It reads a page of the store's at the same places, which a request makes unreadable: the cheapest
+    /// way, where faults can be handled.
+    #[default]
+    Page,
+}
+
 /// How an [`Engine`](crate::Engine) is set up; a builder.
 ///
 /// # Examples
@@ -54,6 +69,7 @@ pub struct Config {
     pub(crate) validate: ValidateMode,
     pub(crate) stack_bytes: usize,
     pub(crate) tier: Tier,
+    pub(crate) interruption: Interruption,
     pub(crate) features: Features,
 }
 
@@ -73,6 +89,7 @@ impl Config {
             validate: ValidateMode::default(),
             stack_bytes: VALUE_STACK_BYTES_DEFAULT,
             tier: Tier::default(),
+            interruption: Interruption::default(),
             features: Features::default(),
         }
     }
@@ -110,6 +127,12 @@ impl Config {
     /// Which part of the engine executes guests.
     pub fn tier(&mut self, tier: Tier) -> &mut Self {
         self.tier = tier;
+        self
+    }
+
+    /// How compiled code notices that it is asked to stop.
+    pub fn interruption(&mut self, how: Interruption) -> &mut Self {
+        self.interruption = how;
         self
     }
 

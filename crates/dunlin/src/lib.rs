@@ -99,7 +99,7 @@ mod wasm_ty;
 
 pub use backtrace::{Backtrace, BacktraceFrame};
 pub use caller::Caller;
-pub use config::{Config, Tier, ValidateMode};
+pub use config::{Config, Interruption, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};

@@ -3,8 +3,8 @@
 #![cfg(feature = "optimize")]
 
 use dunlin::{
-    Backtrace, Caller, Config, Engine, Error, Func, Instance, Linker, Module, Store, Tier,
-    TrapCode, Val, ValidateMode,
+    Backtrace, Caller, Config, Engine, Error, Func, Instance, Interruption, Linker, Module, Store,
+    Tier, TrapCode, Val, ValidateMode,
 };
 use std::thread;
 use std::time::Duration;
@@ -115,8 +115,10 @@ fn loops_are_interrupted_wherever_they_are() {
             (loop $b (loop $c (br $c)) (br $b))))"#,
         r#"(module (func $f (export "run") (return_call $f)))"#,
     ];
-    for text in rows {
-        let engine = engine(Tier::Optimize);
+    let modes = [Interruption::Flag, Interruption::Page];
+    for (text, mode) in rows.iter().flat_map(|text| modes.map(|mode| (text, mode))) {
+        let mut config = Config::new();
+        let engine = Engine::new(config.tier(Tier::Optimize).interruption(mode)).expect("a tier");
         let module = Module::new(&engine, text).expect("a valid module");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
