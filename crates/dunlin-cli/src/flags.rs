@@ -159,7 +159,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
-            help: "How to execute: auto (default), interp",
+            help: "How to execute: auto (default), interp, optimize",
             set: |o, value| tier(&mut o.tier, value),
         },
         Flag {
@@ -267,7 +267,7 @@ pub(crate) const WAST: Command<WastOptions> = Command {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
-            help: "How to execute: auto (default), interp",
+            help: "How to execute: auto (default), interp, optimize",
             set: |o, value| tier(&mut o.tier, value),
         },
         Flag {

@@ -1,0 +1,108 @@
+//! What the compiler promises of its code, seen from outside: the tables that go with it.
+
+use dunlin_core::TrapCode;
+use dunlin_module::{Builtin, CompiledFunction, Compiler, Features, Module, Scratch, Unit};
+use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
+use std::sync::Arc;
+
+const GUARDED: Bounds = Bounds::Guarded { reserved_bytes: 1 << 32, guard_bytes: 64 << 20 };
+
+fn module(text: &str) -> Module {
+    let bytes = wat::parse_str(text).expect("a valid text");
+    let module = Module::parse(Arc::new(bytes), Features::default()).expect("a valid module");
+    for func in module.func_imports()..module.func_count() {
+        module.prepare(func, &mut Scratch::default()).expect("a valid body");
+    }
+    module
+}
+
+fn compile(settings: &Settings, text: &str, unit: Unit) -> CompiledFunction {
+    let optimizer = Optimizer::new(settings.clone()).expect("a machine that is supported");
+    let module = module(text);
+    let compiled = optimizer.worker(&module).compile(unit);
+    compiled.expect("code")
+}
+
+fn traps(compiled: &CompiledFunction, code: TrapCode) -> usize {
+    compiled.traps.iter().filter(|(_, found)| *found == code).count()
+}
+
+#[test]
+fn every_loop_and_the_entry_poll_at_places_of_their_own() {
+    let settings = Settings { polls: Polls::DeadLoad, ..Settings::default() };
+    let text = "(module (func (param i32)
+        (loop (loop (br_if 0 (local.get 0))) (br_if 0 (local.get 0)))
+        (loop (br_if 0 (local.get 0)))))";
+    // At equal offsets one read would stand in for another, and a loop could not be stopped.
+    assert_eq!(traps(&compile(&settings, text, Unit::Func(0)), TrapCode::Interrupted), 4);
+    let off = Settings { polls: Polls::Off, ..settings };
+    assert_eq!(traps(&compile(&off, text, Unit::Func(0)), TrapCode::Interrupted), 0);
+}
+
+#[test]
+fn more_loops_than_the_poll_page_has_places_look_at_the_flag() {
+    let settings = Settings { polls: Polls::DeadLoad, ..Settings::default() };
+    let loops = "(loop (br_if 0 (local.get 0)))".repeat(600);
+    let text = format!("(module (func (param i32) {loops}))");
+    let compiled = compile(&settings, &text, Unit::Func(0));
+    assert_eq!(traps(&compiled, TrapCode::Interrupted), 512);
+    let polls = compiled.relocations.iter().filter(|at| at.builtin == Builtin::Poll).count();
+    assert_eq!(polls, 601 - 512);
+}
+
+#[test]
+fn guarded_accesses_fault_by_themselves_and_far_ones_are_compared() {
+    let settings = Settings { bounds: GUARDED, polls: Polls::Off, ..Settings::default() };
+    let text = |offset: &str| {
+        format!(
+            "(module (memory 1) (func (param i32) (result i64) (i64.load offset={offset} (local.get 0))))"
+        )
+    };
+    let near = compile(&settings, &text("8"), Unit::Func(0));
+    let far = compile(&settings, &text("0x80000000"), Unit::Func(0));
+    let explicit = Settings { bounds: Bounds::Explicit, ..settings };
+    let compared = compile(&explicit, &text("8"), Unit::Func(0));
+    for compiled in [&near, &far, &compared] {
+        assert_eq!(traps(compiled, TrapCode::MemoryOutOfBounds), 1);
+    }
+    assert!(near.code.len() < compared.code.len());
+    assert!(near.code.len() < far.code.len());
+}
+
+#[test]
+fn accesses_with_64_bit_addresses_are_compared_in_every_mode() {
+    let text = "(module (memory i64 1) (func (param i64) (result i64) (i64.load (local.get 0))))";
+    let lengths = [Bounds::Explicit, GUARDED].map(|bounds| {
+        let settings = Settings { bounds, polls: Polls::Off, ..Settings::default() };
+        compile(&settings, text, Unit::Func(0)).code.len()
+    });
+    assert_eq!(lengths[0], lengths[1]);
+}
+
+#[test]
+fn tables_are_ascending_and_inside_the_code() {
+    let text = r#"(module (memory 1) (table 1 funcref) (type $t (func))
+        (func (param i32 i64)
+            (i32.store (local.get 0) (i32.const 1))
+            (call_indirect (type $t) (local.get 0))
+            (drop (i64.div_s (local.get 1) (i64.extend_i32_s (local.get 0))))
+            (memory.grow (local.get 0)) drop unreachable))"#;
+    for unit in [Unit::Func(0), Unit::Enter(0), Unit::LeaveRef(0), Unit::LeaveFunc(0)] {
+        let compiled = compile(&Settings::default(), text, unit);
+        let len = compiled.code.len() as u32;
+        assert!(compiled.traps.is_sorted_by_key(|(at, _)| *at), "{unit:?}");
+        assert!(compiled.source.is_sorted_by_key(|(at, _)| *at), "{unit:?}");
+        assert!(compiled.traps.iter().all(|(at, _)| *at < len), "{unit:?}");
+        assert!(compiled.source.iter().all(|(at, _)| *at <= len), "{unit:?}");
+        assert!(compiled.relocations.iter().all(|at| at.offset + 8 <= len), "{unit:?}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let text = format!("(module (func {}))", "(local i32)".repeat(20_000));
+    let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
+    let module = module(&text);
+    let error = optimizer.worker(&module).compile(Unit::Func(0)).expect_err("a refusal");
+    assert_eq!(error.to_string(), "the function has too many locals for this tier");
+}
