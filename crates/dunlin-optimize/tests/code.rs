@@ -100,9 +100,17 @@ fn tables_are_ascending_and_inside_the_code() {
 
 #[test]
 fn what_is_too_large_is_refused() {
-    let text = format!("(module (func {}))", "(local i32)".repeat(20_000));
+    let rows = [
+        ("(local i32)", 20_000, "the function has too many locals for this tier"),
+        ("(block)", 20_000, "the function has too many blocks for this tier"),
+        ("nop ", 2 << 20, "the function's body is too large for this tier"),
+    ];
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
-    let module = module(&text);
-    let error = optimizer.worker(&module).compile(Unit::Func(0)).expect_err("a refusal");
-    assert_eq!(error.to_string(), "the function has too many locals for this tier");
+    for (part, count, message) in rows {
+        let module = module(&format!("(module (func {}) (func))", part.repeat(count)));
+        let mut worker = optimizer.worker(&module);
+        let error = worker.compile(Unit::Func(0)).expect_err("a refusal");
+        assert_eq!(error.to_string(), message);
+        worker.compile(Unit::Func(1)).expect("a refusal leaves no trace");
+    }
 }

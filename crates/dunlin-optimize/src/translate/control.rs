@@ -3,6 +3,7 @@
 use super::Translator;
 use super::environment::{POINTER_BYTES, Region};
 use super::frames::{Frame, Kind, block_args};
+use crate::limits;
 use crate::settings::Polls;
 use crate::tuning;
 use crate::worker::clif_trap;
@@ -10,8 +11,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, Value, types};
 use dunlin_core::TrapCode;
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
-use dunlin_module::Builtin;
 use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, store_context, vm_context};
+use dunlin_module::{Builtin, CompileError};
 use wasmparser::{BlockType, BrTable};
 
 impl Translator<'_, '_> {
@@ -73,6 +74,11 @@ impl Translator<'_, '_> {
     }
 
     fn open(&mut self, kind: Kind, params: usize, results: usize) {
+        self.blocks += 1;
+        if self.blocks > limits::BLOCKS_MAX {
+            let error = "the function has too many blocks for this tier";
+            self.failed = Some(CompileError::new(error));
+        }
         // Operands of what cannot be reached may be missing.
         let height = self.stack.len().saturating_sub(params);
         self.frames.push(Frame { kind, height, results });

@@ -51,6 +51,8 @@ struct Translator<'a, 'm> {
     poll_sites: u32,
     /// Cost of operators that has not been charged yet.
     charge: i64,
+    /// Blocks that have been opened.
+    blocks: usize,
     /// What could not be translated.
     failed: Option<CompileError>,
 }
@@ -93,6 +95,7 @@ pub(crate) fn function(
         signatures: HashMap::new(),
         poll_sites: 0,
         charge: 0,
+        blocks: 0,
         failed: None,
     };
     translator.enter(entry);
