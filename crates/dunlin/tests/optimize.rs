@@ -293,3 +293,34 @@ fn many_values_of_all_types_travel_in_both_directions() {
         assert_eq!(params, results);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_page_is_writable_and_executable() {
+    let (result, _store) = run(Tier::Optimize, r#"(module (func (export "run")))"#);
+    result.expect("it returns");
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the process's mappings");
+    let permissions: Vec<&str> =
+        maps.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert!(permissions.iter().any(|permissions| permissions.contains('x')));
+    for permissions in permissions {
+        assert!(!(permissions.contains('w') && permissions.contains('x')), "{maps}");
+    }
+}
+
+#[test]
+fn code_goes_with_the_last_of_its_users() {
+    let engine = engine(Tier::Optimize);
+    let text = r#"(module (func (export "run") (result i32) (i32.const 7)))"#;
+    let mut store = Store::new(&engine, ());
+    for _ in 0..50 {
+        let module = Module::new(&engine, text).expect("a valid module");
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        drop(module);
+        let run = instance.get_typed_func::<(), i32>(&mut store, "run").expect("an export");
+        assert_eq!(run.call(&mut store, ()).expect("a result"), 7);
+    }
+    drop(store);
+    let error = self::run(Tier::Optimize, r#"(module (func (export "run") unreachable))"#).0;
+    assert_eq!(error.expect_err("a trap").trap_code(), Some(TrapCode::Unreachable));
+}
