@@ -21,6 +21,7 @@ mod builder;
 mod const_expr;
 mod error;
 pub mod features;
+mod fuse;
 mod index;
 pub mod layout;
 mod module;

@@ -221,9 +221,18 @@ pub struct Module {
     pub(crate) sections: Vec<(u8, Span)>,
     pub(crate) resources: Option<ValidatorResources>,
     pub(crate) has_v128_types: bool,
+    pub(crate) fuses: bool,
 }
 
 impl Module {
+    /// Whether bodies are prepared with common sequences of operators fused, which takes a private copy
+    /// of each: see [`crate::side::pseudo`].
+    #[must_use]
+    pub fn with_fusing(mut self, fuses: bool) -> Self {
+        self.fuses = fuses;
+        self
+    }
+
     /// The module's bytes. Bodies that have not been prepared may still change under a mapped file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -21,6 +21,8 @@ pub struct Config {
     pub tier: Tier,
     /// When function bodies are validated.
     pub validate: ValidateMode,
+    /// Whether every operator is executed by itself, also in sequences that have a handler.
+    pub unfused: bool,
     /// Units of fuel that every directive begins with; `None` counts no fuel.
     pub fuel_units: Option<u64>,
     /// Bytes of the value stack; `None` leaves the engine's default.
@@ -31,6 +33,7 @@ impl Config {
     fn engine(&self) -> dunlin::Config {
         let mut config = dunlin::Config::new();
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        config.fuse_operators(!self.unfused);
         if let Some(bytes) = self.stack_bytes_max {
             config.max_stack_bytes(bytes);
         }

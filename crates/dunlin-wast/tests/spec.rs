@@ -85,7 +85,9 @@ fn configurations() -> Vec<(&'static str, Config)> {
     lazy.validate = ValidateMode::Lazy;
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
-    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)]
+    let mut unfused = eager.clone();
+    unfused.unfused = true;
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
 }
 
 /// Runs a script and holds the outcome against what the list says of it.
