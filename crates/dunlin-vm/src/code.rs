@@ -24,13 +24,14 @@ pub struct ModuleCode {
     arena: Mutex<Arena>,
 }
 
-/// What prepared functions own. Boxes and vectors are never touched again: tiers point into them.
+/// What prepared functions own. Vectors, which may be moved while tiers point into them, and are never
+/// touched again.
 #[derive(Default)]
 struct Arena {
     scratch: Scratch,
     sides: Vec<Vec<u64>>,
     /// Patched bodies by address: the function, and the copy.
-    patched: BTreeMap<usize, (u32, Box<[u8]>)>,
+    patched: BTreeMap<usize, (u32, Vec<u8>)>,
 }
 
 impl ModuleCode {
@@ -132,6 +133,7 @@ impl ModuleCode {
         let start = self.module.body_range(func).map_or(0, |range| range.start);
         let body: *const u8 = match prepared.patched {
             Some(copy) => {
+                let copy = copy.into_vec();
                 let base = copy.as_ptr();
                 arena.patched.insert(base as usize, (func, copy));
                 base

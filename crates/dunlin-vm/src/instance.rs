@@ -85,7 +85,8 @@ impl From<HostFailure> for InstantiateError {
 pub(crate) struct Instance {
     cx: Owned<VmContext>,
     code: Arc<ModuleCode>,
-    imports: Box<[u32]>,
+    /// A list that is moved while a context points to it: of the kinds that may be, and never touched.
+    imports: Vec<u32>,
     _arrays: Arrays,
     globals: Box<[u32]>,
     tables: Box<[u32]>,
@@ -142,11 +143,12 @@ impl Instance {
     }
 }
 
-/// The arrays that a context points to.
+/// The arrays that a context points to. They are moved afterwards, which a `Box` would take as the end
+/// of every pointer into it.
 struct Arrays {
-    _globals: Box<[*mut GlobalCell]>,
-    _tables: Box<[*mut TableDef]>,
-    _memories: Box<[*mut MemoryDef]>,
+    _globals: Owned<[*mut GlobalCell]>,
+    _tables: Owned<[*mut TableDef]>,
+    _memories: Owned<[*mut MemoryDef]>,
 }
 
 /// Indices in the store, by kind, imports first.
@@ -282,21 +284,21 @@ impl Store {
     fn push_instance(&mut self, code: &Arc<ModuleCode>, spaces: &mut Spaces) -> u32 {
         let module = code.module();
         let index = self.instances.len() as u32;
-        let imports: Box<[u32]> = core::mem::take(&mut spaces.funcs).into();
-        let global_cells: Box<[_]> =
+        let imports = core::mem::take(&mut spaces.funcs);
+        let global_cells: Owned<[_]> =
             spaces.globals.iter().map(|global| self.global_cell(*global)).collect();
-        let table_defs: Box<[_]> =
+        let table_defs: Owned<[_]> =
             spaces.tables.iter().map(|table| self.tables[*table as usize].def()).collect();
-        let memory_defs: Box<[_]> =
+        let memory_defs: Owned<[_]> =
             spaces.memories.iter().map(|memory| self.memories[*memory as usize].def()).collect();
         let cx = Owned::new(VmContext {
             store: self.context(),
             memory0_base: NonNull::dangling().as_ptr(),
             memory0_len: 0,
             funcs: code.entries().as_ptr(),
-            globals: global_cells.as_ptr(),
-            tables: table_defs.as_ptr(),
-            memories: memory_defs.as_ptr(),
+            globals: global_cells.first(),
+            tables: table_defs.first(),
+            memories: memory_defs.first(),
             imports: imports.as_ptr(),
             type_ids: code.type_ids().as_ptr(),
             instance: index,
