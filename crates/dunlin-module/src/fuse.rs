@@ -128,7 +128,9 @@ pub(crate) fn fuse(bytes: &[u8], plain: impl Fn(u8) -> bool) -> Option<Fused> {
     match longest(&bytes[found.last..], &plain) {
         Some(better) if !better.weak && better.operators > 2 => {
             let shorter = found.operators > 2;
-            shorter.then(|| longest(&bytes[..found.last], &plain).map(|found| found.fused)).flatten()
+            shorter
+                .then(|| longest(&bytes[..found.last], &plain).map(|found| found.fused))
+                .flatten()
         }
         _ => Some(found.fused),
     }
@@ -204,7 +206,12 @@ mod tests {
         for row in ROWS {
             let bytes = spelled(row);
             let found = fuse(&bytes, |_| true);
-            assert_eq!(found, Some(Fused { code: row.code, bytes: bytes.len() }), "{:?}", row.names);
+            assert_eq!(
+                found,
+                Some(Fused { code: row.code, bytes: bytes.len() }),
+                "{:?}",
+                row.names
+            );
         }
     }
 

@@ -49,7 +49,9 @@ fn effect(name: Operator, ty: Ty) -> Effect {
         Operator::I64Const => (vec![], vec!["i64"]),
         Operator::BrIf => (vec!["i32"], vec![]),
         Operator::Select => (vec![ty, ty, "i32"], vec![ty]),
-        _ => numeric(name).or_else(|| load(name)).or_else(|| store(name)).expect("a row's operator"),
+        _ => {
+            numeric(name).or_else(|| load(name)).or_else(|| store(name)).expect("a row's operator")
+        }
     }
 }
 
