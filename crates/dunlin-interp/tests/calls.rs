@@ -13,7 +13,7 @@ fn run(text: &str, slots: &mut [u64], metering: Metering) -> Result<i64, Failure
     let module = Module::parse(Arc::new(bytes), Features::default()).expect("the module is valid");
     let types = Arc::<TypeRegistry>::default();
     let code = Arc::new(ModuleCode::new(module, types.clone()));
-    let mut store = Store::new(types, &StoreConfig::default());
+    let mut store = Store::new(types, StoreConfig::default());
     let Ok(instance) = store.instantiate(&code, &[]) else { panic!("it instantiates") };
     let Some(Extern::Func(func)) = store.export(instance, "run") else {
         panic!("`run` is exported")

@@ -1,5 +1,9 @@
 //! Regions from the allocator: for machines without an operating system, and for Miri.
 
+mod region;
+
+pub use region::{CAN_RESERVE, PAGE, Region, written};
+
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::ptr::{self, NonNull};
 

@@ -10,6 +10,14 @@
 //! its pages are made the mapping's own, by a write that changes nothing (copy on write). From then on
 //! nobody else can change them. Ranges that nobody asked for cost nothing.
 
+mod image;
+mod region;
+mod written;
+
+pub use image::ImageFile;
+pub use region::{CAN_RESERVE, PAGE, Region};
+pub use written::written;
+
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -97,9 +105,6 @@ unsafe impl Sync for Pages {}
 
 /// Files below this size are read: a mapping and its faults cost more than the copy.
 const MAPPED_BYTES_MIN: u64 = 64 << 10;
-
-/// The unit in which ranges are pinned. A larger page of the machine is pinned more than once.
-const PAGE: usize = 4096;
 
 /// The contents of a file as a module's bytes.
 pub struct MappedFile(Contents);

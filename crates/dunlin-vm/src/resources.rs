@@ -1,0 +1,274 @@
+//! What the stores of an engine share: the strategy of memories, the pool, and value stacks to be used
+//! again.
+
+use crate::pool::Slots;
+use crate::stack::ValueStack;
+use crate::sync::Mutex;
+use crate::sys::{self, Region};
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES};
+
+/// How memories with 32-bit addresses lie in address space.
+///
+/// Memories with 64-bit addresses are always dense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MemoryStrategy {
+    /// Each reserves all that an address can reach, and a guard: compiled code needs no checks, and the
+    /// memory never moves.
+    Guarded,
+    /// Each takes what it holds; every access is checked.
+    Dense,
+}
+
+impl MemoryStrategy {
+    /// The strategy that this machine is best served with, for so many memories: guarded ones may take
+    /// half of its address space, if they can be had.
+    #[must_use]
+    pub fn best(memories: u64) -> Self {
+        let bytes = GUARDED_MEMORY_BYTES + MEMORY_GUARD_BYTES;
+        let can_guard = || usize::try_from(bytes).is_ok_and(|one| Region::reserve(one).is_some());
+        let fits = memories.saturating_mul(bytes) <= MEMORY_BYTES_MAX / 2;
+        if sys::CAN_RESERVE && fits && can_guard() { Self::Guarded } else { Self::Dense }
+    }
+}
+
+/// The bounds of a pool.
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// Instances that there can be at a time.
+    pub instances: usize,
+    /// Memories that there can be at a time.
+    pub memories: u32,
+    /// Bytes that a memory can have.
+    pub memory_bytes_max: usize,
+    /// Bytes of a memory that stay with its slot when it is given back.
+    pub memory_resident_bytes_max: usize,
+    /// Tables that there can be at a time.
+    pub tables: usize,
+    /// Elements that a table can have.
+    pub table_elements_max: u64,
+}
+
+/// How the resources of an engine are set up.
+#[derive(Clone, Debug)]
+pub struct ResourcesConfig {
+    /// How memories lie in address space.
+    pub strategy: MemoryStrategy,
+    /// The pool, if there is to be one.
+    pub pool: Option<PoolConfig>,
+    /// Value stacks that are kept for the next store, at most.
+    pub stacks_kept: usize,
+}
+
+/// Why something was not created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The embedder's limits.
+    Limits,
+    /// The machine, or the bounds of this engine.
+    Machine,
+    /// All that the pool has are in use.
+    PoolExhausted {
+        /// Of what.
+        what: &'static str,
+        /// How many it has.
+        max: usize,
+    },
+    /// It is larger than those of the pool can be.
+    TooLargeForPool {
+        /// What.
+        what: &'static str,
+        /// Its size, in bytes or elements.
+        wanted: u64,
+        /// What it can be.
+        max: u64,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limits => f.write_str("the store's limits refuse"),
+            Self::Machine => f.write_str("the machine refuses"),
+            Self::PoolExhausted { what, max } => {
+                write!(f, "all {max} {what} of the engine's pool are in use")
+            }
+            Self::TooLargeForPool { what, wanted, max } => {
+                write!(
+                    f,
+                    "a {what} of the engine's pool has at most {max}, and {wanted} are asked for"
+                )
+            }
+        }
+    }
+}
+
+/// What the stores of an engine share.
+pub struct Resources {
+    strategy: MemoryStrategy,
+    pool: Option<Pool>,
+    stacks: Mutex<Vec<ValueStack>>,
+    stacks_kept: usize,
+}
+
+struct Pool {
+    config: PoolConfig,
+    /// None where address space cannot be reserved: memories come from the allocator then.
+    slots: Option<Slots>,
+    instances: Counted,
+    /// Memories, where there are no slots to count.
+    memories: Counted,
+    tables: Counted,
+}
+
+/// How many there are of something that is bounded.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Counted {
+    fn add(&self, max: usize) -> bool {
+        if self.0.fetch_add(1, Ordering::Relaxed) < max {
+            return true;
+        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        false
+    }
+
+    fn subtract(&self, count: usize) {
+        self.0.fetch_sub(count, Ordering::Relaxed);
+    }
+}
+
+impl Default for Resources {
+    /// Dense memories and no pool: what every machine has.
+    fn default() -> Self {
+        Self {
+            strategy: MemoryStrategy::Dense,
+            pool: None,
+            stacks: Mutex::default(),
+            stacks_kept: 0,
+        }
+    }
+}
+
+impl Resources {
+    /// Resources of this configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Machine`] if address space for the pool is not to be had, or memories cannot be guarded
+    /// on this machine.
+    pub fn new(config: ResourcesConfig) -> Result<Self, Refusal> {
+        let guarded = config.strategy == MemoryStrategy::Guarded;
+        if guarded && !sys::CAN_RESERVE {
+            return Err(Refusal::Machine);
+        }
+        let pool = config.pool.map(|config| {
+            let slots = if sys::CAN_RESERVE {
+                Some(Slots::new(&config, guarded).ok_or(Refusal::Machine)?)
+            } else {
+                None
+            };
+            let [instances, memories, tables] = [(); 3].map(|()| Counted::default());
+            Ok(Pool { config, slots, instances, memories, tables })
+        });
+        let pool = pool.transpose()?;
+        let (strategy, stacks_kept) = (config.strategy, config.stacks_kept);
+        Ok(Self { strategy, pool, stacks: Mutex::default(), stacks_kept })
+    }
+
+    /// How memories with 32-bit addresses lie in address space.
+    #[must_use]
+    pub fn strategy(&self) -> MemoryStrategy {
+        self.strategy
+    }
+
+    /// Whether instances come from a pool.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.pool.is_some()
+    }
+
+    pub(crate) fn slots(&self) -> Option<&Slots> {
+        self.pool.as_ref()?.slots.as_ref()
+    }
+
+    /// Counts an instance.
+    pub(crate) fn add_instance(&self) -> Result<(), Refusal> {
+        let Some(pool) = &self.pool else { return Ok(()) };
+        let max = pool.config.instances;
+        let added = pool.instances.add(max);
+        added.then_some(()).ok_or(Refusal::PoolExhausted { what: "instances", max })
+    }
+
+    /// Counts a memory that has no slot.
+    pub(crate) fn add_memory(&self, len: usize) -> Result<(), Refusal> {
+        let Some(pool) = &self.pool else { return Ok(()) };
+        let max = pool.config.memory_bytes_max;
+        if len > max {
+            let (wanted, max) = (len as u64, max as u64);
+            return Err(Refusal::TooLargeForPool { what: "memory", wanted, max });
+        }
+        let max = pool.config.memories as usize;
+        let added = pool.memories.add(max);
+        added.then_some(()).ok_or(Refusal::PoolExhausted { what: "memories", max })
+    }
+
+    /// Whether a memory that has no slot may grow to so many bytes.
+    pub(crate) fn may_grow_memory(&self, len: usize) -> bool {
+        self.pool.as_ref().is_none_or(|pool| len <= pool.config.memory_bytes_max)
+    }
+
+    /// Counts a table.
+    pub(crate) fn add_table(&self, elements: u64) -> Result<(), Refusal> {
+        let Some(pool) = &self.pool else { return Ok(()) };
+        let max = pool.config.table_elements_max;
+        if elements > max {
+            return Err(Refusal::TooLargeForPool { what: "table", wanted: elements, max });
+        }
+        let max = pool.config.tables;
+        let added = pool.tables.add(max);
+        added.then_some(()).ok_or(Refusal::PoolExhausted { what: "tables", max })
+    }
+
+    /// Elements that a table can have.
+    pub(crate) fn table_elements_max(&self) -> u64 {
+        self.pool.as_ref().map_or(u64::MAX, |pool| pool.config.table_elements_max)
+    }
+
+    /// Counts what a store gives back.
+    pub(crate) fn subtract(&self, instances: usize, memories: usize, tables: usize) {
+        let Some(pool) = &self.pool else { return };
+        pool.instances.subtract(instances);
+        pool.memories.subtract(memories);
+        pool.tables.subtract(tables);
+    }
+
+    /// A value stack of `bytes` bytes: all zeros, used before or new.
+    pub(crate) fn take_stack(&self, bytes: usize) -> Option<ValueStack> {
+        let kept = self.stacks.lock().pop();
+        kept.filter(|stack| stack.holds(bytes)).or_else(|| ValueStack::new(bytes))
+    }
+
+    /// Keeps a value stack for the next store, if it can be cleared and there are not too many.
+    pub(crate) fn give_stack_back(&self, mut stack: ValueStack, is_shallow: bool) {
+        if self.stacks_kept == 0 || !stack.clear(is_shallow) {
+            return;
+        }
+        let mut stacks = self.stacks.lock();
+        if stacks.len() < self.stacks_kept {
+            stacks.push(stack);
+        }
+    }
+}
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resources")
+            .field("strategy", &self.strategy)
+            .field("pool", &self.pool.as_ref().map(|pool| &pool.config))
+            .finish_non_exhaustive()
+    }
+}
