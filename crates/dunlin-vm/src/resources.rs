@@ -272,3 +272,53 @@ impl fmt::Debug for Resources {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resources(stacks_kept: usize) -> Resources {
+        let strategy = MemoryStrategy::Dense;
+        Resources::new(ResourcesConfig { strategy, pool: None, stacks_kept }).expect("no bounds")
+    }
+
+    fn slots(stack: &ValueStack, len: usize) -> &mut [u64] {
+        // SAFETY: the stack has more slots, and the tests use them one after the other.
+        unsafe { core::slice::from_raw_parts_mut(stack.base(), len) }
+    }
+
+    #[test]
+    fn a_stack_is_zeros_again_for_the_next_store() {
+        let resources = resources(2);
+        let bytes = 1 << 20;
+        let deepest = bytes / 8;
+        for (written, is_shallow) in [(448, true), (450, false), (8_000, false), (deepest, false)] {
+            let stack = resources.take_stack(bytes).expect("address space");
+            assert!(slots(&stack, deepest).iter().all(|slot| *slot == 0), "before {written}");
+            slots(&stack, written).fill(0xa5a5);
+            resources.give_stack_back(stack, is_shallow);
+        }
+        let stack = resources.take_stack(bytes).expect("address space");
+        assert!(slots(&stack, deepest).iter().all(|slot| *slot == 0));
+        assert!(stack.shallow_end() < stack.end());
+    }
+
+    #[test]
+    fn no_more_stacks_are_kept_than_said_and_none_of_another_size() {
+        let resources = resources(1);
+        let [first, second] = [(); 2].map(|()| resources.take_stack(1 << 16).expect("memory"));
+        resources.give_stack_back(first, true);
+        resources.give_stack_back(second, true);
+        assert_eq!(resources.stacks.lock().len(), 1);
+        let other = resources.take_stack(1 << 17).expect("memory");
+        assert!(other.holds(1 << 17) && !other.holds(1 << 16));
+    }
+
+    #[test]
+    fn a_count_ends_at_its_bound() {
+        let counted = Counted::default();
+        assert!(counted.add(2) && counted.add(2) && !counted.add(2));
+        counted.subtract(1);
+        assert!(counted.add(2) && !counted.add(2));
+    }
+}

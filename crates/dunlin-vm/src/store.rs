@@ -348,10 +348,11 @@ impl Store {
     pub(crate) fn push_funcs(&mut self, instance: u32, funcs: &[FuncStart]) -> u32 {
         let first = self.funcs.len() as u32;
         let of = &self.instances[instance as usize];
-        let (cx, entries) = (of.cx(), of.code().entries());
+        // The blueprint is the same module's, so that its functions have entries.
+        let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
         self.funcs.extend(funcs.iter().map(|start| FuncRecord {
             cx,
-            entry: &raw const entries[start.func as usize],
+            entry: entries.wrapping_add(start.func as usize),
             type_id: start.type_id,
             index: start.func,
             params: start.params,
