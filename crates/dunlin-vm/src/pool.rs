@@ -1,8 +1,9 @@
 //! The slots of a pool: address space for memories, reserved once and used again and again.
 //!
-//! Slots lie one after the other in one reservation, a *stride* apart: the whole range of a 32-bit
+//! Slots lie one after the other in a few reservations, a *stride* apart: the whole range of a 32-bit
 //! address and its guard where memories are guarded, the largest memory of the pool where they are dense.
-//! A dense pool is one mapping, open from end to end, however many slots it has.
+//! A dense reservation is one mapping, open from end to end, however many slots it has. There is more
+//! than one because programs and libraries lie in the middle of the address space.
 //!
 //! 1. A slot is taken for a memory with a certain image, or none. One that last held the same image is
 //!    taken first: its image is mapped already. Then one without, then one never used, then any other.
@@ -27,6 +28,9 @@ use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES, PAGE_BYTES};
 /// Images that memories of a dense pool map, at most: each takes two of the kernel's mappings, and a
 /// process has 65,530. Beyond, images are copied.
 const DENSE_IMAGES_MAX: usize = 16_384;
+
+/// Slots of a reservation: one terabyte of guarded ones.
+const REGION_SLOTS: u32 = 256;
 
 /// What a slot holds.
 struct Contents {
@@ -55,7 +59,8 @@ struct Free {
 
 /// The slots of a pool.
 pub(crate) struct Slots {
-    region: Region,
+    regions: Vec<Region>,
+    region_slots: u32,
     stride: usize,
     count: u32,
     memory_bytes_max: usize,
@@ -75,14 +80,18 @@ impl Slots {
         } else {
             (memory_bytes_max, memory_bytes_max.max(page))
         };
-        let bytes = stride.checked_mul(config.memories as usize)?.max(page);
-        let region = Region::reserve(bytes)?;
-        region.use_small_pages();
-        if !guarded && !region.open(0..bytes) {
-            return None;
+        // Dense reservations side by side would be one mapping anyway.
+        let region_slots = if guarded { REGION_SLOTS } else { config.memories.max(1) };
+        let mut regions = Vec::new();
+        let mut rest = config.memories;
+        while rest > 0 {
+            let slots = rest.min(region_slots);
+            regions.push(new_region(stride.checked_mul(slots as usize)?, guarded)?);
+            rest -= slots;
         }
         Some(Self {
-            region,
+            regions,
+            region_slots,
             stride,
             count: config.memories,
             memory_bytes_max,
@@ -133,11 +142,11 @@ impl Slots {
             return false;
         }
         if self.guarded && taken.contents.open != len {
-            let (open, start) = (taken.contents.open, self.start(taken.index));
+            let (open, (region, start)) = (taken.contents.open, self.place(taken.index));
             let done = if open < len {
-                self.region.open(start + open..start + len)
+                region.open(start + open..start + len)
             } else {
-                self.region.close(start + len..start + open)
+                region.close(start + len..start + open)
             };
             if !done {
                 return false;
@@ -153,10 +162,11 @@ impl Slots {
     /// Makes a slot without image zero where it had one; says whether it could.
     fn remove_image(&self, taken: &mut Taken) -> bool {
         let Some(image) = taken.contents.image.take() else { return true };
-        let (range, start) = (image.range(), self.start(taken.index));
+        let (range, (region, start)) = (image.range(), self.place(taken.index));
         if !taken.contents.is_mapped {
+            let copied = range.start..range.start + image.used();
             // SAFETY: the slot is nobody else's, and open where its image was copied to.
-            unsafe { self.bytes(taken.index, range) }.fill(0);
+            unsafe { self.bytes(taken.index, copied) }.fill(0);
             return true;
         }
         taken.contents.is_mapped = false;
@@ -164,15 +174,19 @@ impl Slots {
             self.free.lock().images_mapped -= 1;
         }
         // SAFETY: the slot is nobody else's.
-        unsafe { self.region.map_zeros(start + range.start..start + range.end) }
+        unsafe { region.map_zeros(start + range.start..start + range.end) }
     }
 
     /// Maps or copies an image into a slot that is zero and open where the image goes.
     fn add_image(&self, taken: &mut Taken, image: &Arc<MemoryImage>) {
-        let start = self.start(taken.index);
+        let (region, start) = self.place(taken.index);
         // SAFETY: the slot is nobody else's.
-        let map = || unsafe { self.region.map_image(start + image.range().start, image.file()) };
-        taken.contents.is_mapped = self.may_map(image) && map();
+        let map = || unsafe { region.map_image(start + image.range().start, image.file()) };
+        let may_map = self.may_map(image);
+        taken.contents.is_mapped = may_map && map();
+        if may_map && !taken.contents.is_mapped && !self.guarded {
+            self.free.lock().images_mapped -= 1;
+        }
         if !taken.contents.is_mapped {
             // SAFETY: the slot is nobody else's, and open where the image goes.
             image.copy_to(unsafe { self.bytes(taken.index, 0..image.range().end) });
@@ -203,7 +217,7 @@ impl Slots {
 
     /// Makes the first `len` bytes hold the image and zeros again; says whether it could.
     fn reset(&self, taken: &Taken, len: usize) -> bool {
-        let start = self.start(taken.index);
+        let (region, start) = self.place(taken.index);
         let image = taken.contents.image.as_deref();
         let base = self.base(taken.index);
         let few = sys::written(base, len, self.reset_pages_max, |range| {
@@ -215,7 +229,7 @@ impl Slots {
             return true;
         }
         // SAFETY: the slot is nobody else's.
-        if !unsafe { self.region.discard(start..start + len) } {
+        if !unsafe { region.discard(start..start + len) } {
             return false;
         }
         if let Some(image) = image.filter(|_| !taken.contents.is_mapped) {
@@ -225,19 +239,22 @@ impl Slots {
         true
     }
 
-    /// Frees what slots hold of an image whose module is gone.
+    /// Frees what free slots hold of an image whose module is gone.
     pub(crate) fn forget(&self, image: usize) {
         let mut slots = self.free.lock().by_image.remove(&image).unwrap_or_default();
         slots.retain_mut(|taken| self.remove_image(taken));
         self.free.lock().by_image.entry(0).or_default().append(&mut slots);
     }
 
-    fn start(&self, index: u32) -> usize {
-        index as usize * self.stride
+    /// The reservation that a slot is in, and where it begins there.
+    fn place(&self, index: u32) -> (&Region, usize) {
+        let region = &self.regions[(index / self.region_slots) as usize];
+        (region, (index % self.region_slots) as usize * self.stride)
     }
 
     fn base(&self, index: u32) -> *mut u8 {
-        self.region.base().wrapping_add(self.start(index))
+        let (region, start) = self.place(index);
+        region.base().wrapping_add(start)
     }
 
     /// Bytes of a slot.
@@ -252,6 +269,12 @@ impl Slots {
         // SAFETY: the caller's promise; a slot lies within the region.
         unsafe { core::slice::from_raw_parts_mut(at, range.len()) }
     }
+}
+
+fn new_region(bytes: usize, guarded: bool) -> Option<Region> {
+    let region = Region::reserve(bytes)?;
+    region.use_small_pages();
+    (guarded || region.open(0..bytes)).then_some(region)
 }
 
 /// A slot in use by a memory; given back when it is dropped.
@@ -297,8 +320,8 @@ impl Slot {
             return false;
         }
         if slots.guarded && len > taken.contents.open {
-            let start = slots.start(taken.index);
-            if !slots.region.open(start + taken.contents.open..start + len) {
+            let (region, start) = slots.place(taken.index);
+            if !region.open(start + taken.contents.open..start + len) {
                 return false;
             }
             taken.contents.open = len;
