@@ -10,6 +10,7 @@ use crate::owned::Owned;
 use crate::pool::Slot;
 use crate::resources::{MemoryStrategy, Refusal, Resources};
 use crate::sys::{Pages, Region};
+use crate::tuning::IMAGE_COPIED_BYTES_MAX;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
@@ -54,11 +55,16 @@ impl Place {
         if guarded {
             return guarded_region(len, image).map(Self::Guarded).ok_or(Refusal::Machine);
         }
-        let pages = Pages::new(len).ok_or(Refusal::Machine)?;
+        let mut pages = Pages::new(len).ok_or(Refusal::Machine)?;
         resources.add_memory(len)?;
         if let Some(image) = image {
+            // Mapping a small image costs more than copying it does.
+            let is_large = image.used() > IMAGE_COPIED_BYTES_MAX;
             // SAFETY: the region is new, and nobody else knows of it.
-            image.copy_to(unsafe { core::slice::from_raw_parts_mut(pages.base(), len) });
+            if !(is_large && unsafe { pages.map_image(image.range().start, image.file()) }) {
+                // SAFETY: as above.
+                image.copy_to(unsafe { core::slice::from_raw_parts_mut(pages.base(), len) });
+            }
         }
         Ok(Self::Dense(pages, resources.clone()))
     }

@@ -202,6 +202,29 @@ fn memories_of_64_bit_addresses_are_had_with_every_strategy() -> Result<()> {
 }
 
 #[test]
+fn a_memory_with_a_large_image_grows_with_its_contents() -> Result<()> {
+    let data = "0123456789abcdef".repeat(20_000);
+    let text =
+        format!(r#"(module (memory (export "memory") 7 20) (data (i32.const 70000) "{data}"))"#);
+    for (name, engine) in engines() {
+        let module = Module::new(&engine, &text)?;
+        for round in 0..3 {
+            let mut guest = Guest::new(&module)?;
+            let memory = guest.memory();
+            memory.data_mut(&mut guest.store)[80_001] = b'!';
+            for pages in [7, 9] {
+                assert_eq!(memory.grow(&mut guest.store, 2)?, pages, "{name}");
+                let bytes = memory.data(&guest.store);
+                assert_eq!(&bytes[69_999..70_016], b"\x000123456789abcdef", "{name}, {round}");
+                assert_eq!(&bytes[80_000..80_003], b"0!2", "{name}, {round}");
+                assert!(bytes[70_000 + data.len()..].iter().all(|byte| *byte == 0), "{name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_guarded_memory_never_moves() -> Result<()> {
     let config = Config::new().memory_strategy(MemoryStrategy::Guarded).clone();
     let Ok(engine) = Engine::new(&config) else { return Ok(()) };

@@ -4,6 +4,7 @@ mod region;
 
 pub use region::{CAN_RESERVE, PAGE, Region, written};
 
+use super::plain_image::ImageFile;
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::ptr::{self, NonNull};
 
@@ -32,6 +33,15 @@ impl Pages {
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.base.as_ptr()
+    }
+
+    /// Never maps an image.
+    ///
+    /// # Safety
+    ///
+    /// None is needed.
+    pub unsafe fn map_image(&mut self, _start: usize, _image: &ImageFile) -> bool {
+        false
     }
 
     /// Grows to `len` bytes; the new ones are zero. Says whether it could.

@@ -66,8 +66,30 @@ impl Pages {
         self.remap(len)
     }
 
-    #[cfg(target_os = "linux")]
+    /// Maps an image copy-on-write from `start` on; says whether it could. A region with an image is
+    /// copied when it grows for the first time.
+    ///
+    /// # Safety
+    ///
+    /// Nobody holds a reference into the region, and the image covers a part of it that is whole pages.
+    pub unsafe fn map_image(&mut self, start: usize, image: &ImageFile) -> bool {
+        assert!(start + image.len() <= self.len, "a part of the region");
+        let at = self.base().wrapping_add(start).cast();
+        // SAFETY: the caller's promise, and the part lies within the region.
+        unsafe { image.map_at(at) }
+    }
+
     fn remap(&mut self, len: usize) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.remap_in_place(len) {
+            return true;
+        }
+        self.copy(len)
+    }
+
+    /// Grows by moving page tables. The kernel does so for a single mapping only.
+    #[cfg(target_os = "linux")]
+    fn remap_in_place(&mut self, len: usize) -> bool {
         use rustix::mm::{MremapFlags, mremap};
         let old = self.base().cast();
         // SAFETY: the region is a mapping of `self.len` bytes that only `self` owns; users of its
@@ -78,8 +100,7 @@ impl Pages {
         true
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn remap(&mut self, len: usize) -> bool {
+    fn copy(&mut self, len: usize) -> bool {
         let Some(new) = Self::new(len) else { return false };
         // SAFETY: both regions are at least `self.len` bytes and distinct.
         unsafe { ptr::copy_nonoverlapping(self.base(), new.base(), self.len) };
