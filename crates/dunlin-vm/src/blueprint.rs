@@ -63,12 +63,15 @@ pub(crate) struct TablesStart {
     ordinals: Box<[u32]>,
 }
 
+/// Images of the memories that a module defines; `None` for those that begin as zeros.
+type Images = Box<[Option<Arc<MemoryImage>>]>;
+
 /// What every instance of a module begins with.
 pub(crate) struct Blueprint {
     globals: Box<[Option<GlobalCell>]>,
     tables: Option<TablesStart>,
     /// By defined memory; `None` where instances write the data segments themselves.
-    images: Option<Box<[Option<Arc<MemoryImage>>]>>,
+    images: Option<Images>,
     resources: Weak<Resources>,
 }
 
@@ -237,7 +240,7 @@ fn element(
 }
 
 /// The images of the defined memories, if they are all that the active data segments write.
-fn images(module: &Module) -> Result<Option<Box<[Option<Arc<MemoryImage>>]>>, Invalid> {
+fn images(module: &Module) -> Result<Option<Images>, Invalid> {
     let imported = module.memory_imports();
     let mut segments = alloc::vec![Vec::new(); module.defined_memories().len()];
     for segment in module.data() {

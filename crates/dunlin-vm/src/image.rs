@@ -23,27 +23,27 @@ impl MemoryImage {
     /// Lays out segments, in order, of a memory of `memory_len` bytes. `None` if they do not all fit, or
     /// would need more than they justify, or there are none, or the machine refuses.
     pub(crate) fn new(memory_len: usize, segments: &[(usize, &[u8])]) -> Option<Self> {
-        let mut extent = usize::MAX..0;
+        let (mut first, mut last) = (usize::MAX, 0);
         let mut filled: usize = 0;
         for (at, bytes) in segments {
             let end = at.checked_add(bytes.len()).filter(|end| *end <= memory_len)?;
             if !bytes.is_empty() {
-                extent = extent.start.min(*at)..extent.end.max(end);
+                (first, last) = (first.min(*at), last.max(end));
                 filled = filled.saturating_add(bytes.len());
             }
         }
-        if extent.is_empty() {
+        if first >= last {
             return None;
         }
-        let start = extent.start / PAGE * PAGE;
-        let used = extent.end.next_multiple_of(PAGE) - start;
+        let start = first / PAGE * PAGE;
+        let used = last.next_multiple_of(PAGE) - start;
         let justified = filled.saturating_mul(IMAGE_SPARSENESS_MAX).max(IMAGE_SPARSE_BYTES_MAX);
         if used > IMAGE_BYTES_MAX.min(justified) {
             return None;
         }
         // Ending with a page of WebAssembly, it leaves small memories no rest that would need a mapping
         // of its own. What nobody touches of it costs nothing.
-        let end = extent.end.next_multiple_of(PAGE_BYTES as usize);
+        let end = last.next_multiple_of(PAGE_BYTES as usize);
         let parts = segments.iter().filter(|(_, bytes)| !bytes.is_empty());
         let file = ImageFile::new(end - start, parts.map(|(at, bytes)| (at - start, *bytes)))?;
         static NEXT: AtomicUsize = AtomicUsize::new(1);
@@ -57,7 +57,7 @@ impl MemoryImage {
 
     /// The bytes of the memory that it covers.
     pub(crate) fn range(&self) -> Range<usize> {
-        self.start..self.start + self.file.len()
+        self.start..self.start + self.file.bytes_len()
     }
 
     pub(crate) fn file(&self) -> &ImageFile {

@@ -50,7 +50,11 @@ impl Place {
         if (guarded || resources.strategy() == MemoryStrategy::Dense)
             && let Some(slot) = Slot::take(resources, len, image)
         {
-            return slot.map(Self::Slot);
+            match slot {
+                // There is no bound without a pool.
+                Err(Refusal::PoolExhausted { .. }) if !resources.is_pooled() => {}
+                slot => return slot.map(Self::Slot),
+            }
         }
         if guarded {
             return guarded_region(len, image).map(Self::Guarded).ok_or(Refusal::Machine);

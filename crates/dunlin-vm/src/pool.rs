@@ -19,7 +19,7 @@ use crate::image::MemoryImage;
 use crate::resources::{PoolConfig, Refusal, Resources};
 use crate::sync::Mutex;
 use crate::sys::{self, PAGE, Region};
-use crate::tuning::{IMAGE_COPIED_BYTES_MAX, RESET_PAGES_MAX};
+use crate::tuning::{IMAGE_COPIED_BYTES_MAX, RESET_PAGES_MAX, SPARE_SLOTS};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -70,6 +70,19 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// A few slots of guarded memories, for engines without a pool.
+    pub(crate) fn spare() -> Option<Self> {
+        let config = PoolConfig {
+            instances: usize::MAX,
+            memories: SPARE_SLOTS,
+            memory_bytes_max: usize::try_from(GUARDED_MEMORY_BYTES).ok()?,
+            memory_resident_bytes_max: RESET_PAGES_MAX * PAGE,
+            tables: usize::MAX,
+            table_elements_max: u64::MAX,
+        };
+        Self::new(&config, true)
+    }
+
     /// Reserves address space; `None` where it is not to be had.
     pub(crate) fn new(config: &PoolConfig, guarded: bool) -> Option<Self> {
         let page = PAGE_BYTES as usize;

@@ -109,6 +109,8 @@ impl fmt::Display for Refusal {
 pub struct Resources {
     strategy: MemoryStrategy,
     pool: Option<Pool>,
+    /// Slots for guarded memories where there is no pool: the first ones need not ask the kernel.
+    spare: Option<Slots>,
     stacks: Mutex<Vec<ValueStack>>,
     stacks_kept: usize,
 }
@@ -147,6 +149,7 @@ impl Default for Resources {
         Self {
             strategy: MemoryStrategy::Dense,
             pool: None,
+            spare: None,
             stacks: Mutex::default(),
             stacks_kept: 0,
         }
@@ -176,7 +179,9 @@ impl Resources {
         });
         let pool = pool.transpose()?;
         let (strategy, stacks_kept) = (config.strategy, config.stacks_kept);
-        Ok(Self { strategy, pool, stacks: Mutex::default(), stacks_kept })
+        // Without them each memory reserves address space of its own.
+        let spare = if guarded && pool.is_none() { Slots::spare() } else { None };
+        Ok(Self { strategy, pool, spare, stacks: Mutex::default(), stacks_kept })
     }
 
     /// How memories with 32-bit addresses lie in address space.
@@ -192,7 +197,10 @@ impl Resources {
     }
 
     pub(crate) fn slots(&self) -> Option<&Slots> {
-        self.pool.as_ref()?.slots.as_ref()
+        match &self.pool {
+            Some(pool) => pool.slots.as_ref(),
+            None => self.spare.as_ref(),
+        }
     }
 
     /// Counts an instance.
@@ -282,7 +290,7 @@ mod tests {
         Resources::new(ResourcesConfig { strategy, pool: None, stacks_kept }).expect("no bounds")
     }
 
-    fn slots(stack: &ValueStack, len: usize) -> &mut [u64] {
+    fn slots(stack: &mut ValueStack, len: usize) -> &mut [u64] {
         // SAFETY: the stack has more slots, and the tests use them one after the other.
         unsafe { core::slice::from_raw_parts_mut(stack.base(), len) }
     }
@@ -293,13 +301,13 @@ mod tests {
         let bytes = 1 << 20;
         let deepest = bytes / 8;
         for (written, is_shallow) in [(448, true), (450, false), (8_000, false), (deepest, false)] {
-            let stack = resources.take_stack(bytes).expect("address space");
-            assert!(slots(&stack, deepest).iter().all(|slot| *slot == 0), "before {written}");
-            slots(&stack, written).fill(0xa5a5);
+            let mut stack = resources.take_stack(bytes).expect("address space");
+            assert!(slots(&mut stack, deepest).iter().all(|slot| *slot == 0), "before {written}");
+            slots(&mut stack, written).fill(0xa5a5);
             resources.give_stack_back(stack, is_shallow);
         }
-        let stack = resources.take_stack(bytes).expect("address space");
-        assert!(slots(&stack, deepest).iter().all(|slot| *slot == 0));
+        let mut stack = resources.take_stack(bytes).expect("address space");
+        assert!(slots(&mut stack, deepest).iter().all(|slot| *slot == 0));
         assert!(stack.shallow_end() < stack.end());
     }
 

@@ -16,3 +16,7 @@ pub(crate) const STACK_CLEARED_BYTES: usize = 4096;
 /// Function references of an instance that are found by looking at all of them; more get an array of
 /// the size of the module.
 pub(crate) const FUNC_REFS_SEARCHED_MAX: usize = 16;
+
+/// Guarded memories of an engine without a pool that are used again. Reserving, opening and giving back
+/// the address space of one takes the kernel 10 µs; more of them would keep memory that nobody asked for.
+pub(crate) const SPARE_SLOTS: u32 = 16;

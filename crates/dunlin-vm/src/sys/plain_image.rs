@@ -21,7 +21,7 @@ impl ImageFile {
     }
 
     /// How many bytes it has.
-    pub fn len(&self) -> usize {
+    pub fn bytes_len(&self) -> usize {
         self.0.len()
     }
 

@@ -72,8 +72,12 @@ impl Pages {
     /// # Safety
     ///
     /// Nobody holds a reference into the region, and the image covers a part of it that is whole pages.
+    ///
+    /// # Panics
+    ///
+    /// If the image covers more than a part of the region.
     pub unsafe fn map_image(&mut self, start: usize, image: &ImageFile) -> bool {
-        assert!(start + image.len() <= self.len, "a part of the region");
+        assert!(start + image.bytes_len() <= self.len, "a part of the region");
         let at = self.base().wrapping_add(start).cast();
         // SAFETY: the caller's promise, and the part lies within the region.
         unsafe { image.map_at(at) }

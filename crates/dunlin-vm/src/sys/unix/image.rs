@@ -47,7 +47,7 @@ mod on_linux {
         }
 
         /// How many bytes it has.
-        pub fn len(&self) -> usize {
+        pub fn bytes_len(&self) -> usize {
             self.len
         }
 

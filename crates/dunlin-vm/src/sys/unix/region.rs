@@ -98,7 +98,7 @@ impl Region {
     ///
     /// Nobody holds a reference into the range that the image covers, which lies within the region.
     pub unsafe fn map_image(&self, start: usize, image: &ImageFile) -> bool {
-        let range = start..start + image.len();
+        let range = start..start + image.bytes_len();
         // SAFETY: the caller's promise, and the range lies within the region.
         unsafe { image.map_at(self.at(&range)) }
     }
