@@ -46,7 +46,7 @@ impl Place {
         resources: &Arc<Resources>,
     ) -> Result<Self, Refusal> {
         let guarded = !ty.memory64 && resources.strategy() == MemoryStrategy::Guarded;
-        // A guarded pool's slots are for what can be guarded; others are counted with them.
+        // A guarded pool's slots are for what can be guarded; as many others there may be besides.
         if (guarded || resources.strategy() == MemoryStrategy::Dense)
             && let Some(slot) = Slot::take(resources, len, image)
         {

@@ -356,3 +356,82 @@ impl Drop for Slot {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::*;
+    use crate::resources::{MemoryStrategy, ResourcesConfig};
+    use std::string::{String, ToString};
+
+    const PAGE64: usize = PAGE_BYTES as usize;
+
+    fn resources(strategy: MemoryStrategy, memories: u32) -> Arc<Resources> {
+        let pool = PoolConfig {
+            instances: 10,
+            memories,
+            memory_bytes_max: 8 * PAGE64,
+            memory_resident_bytes_max: 1 << 20,
+            tables: 10,
+            table_elements_max: 10,
+        };
+        let config = ResourcesConfig { strategy, pool: Some(pool), stacks_kept: 0 };
+        Arc::new(Resources::new(config).expect("address space"))
+    }
+
+    fn take(resources: &Arc<Resources>, len: usize) -> Slot {
+        Slot::take(resources, len, None).expect("a pool").ok().expect("a free slot")
+    }
+
+    /// What the kernel allows at an address.
+    fn protection(address: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("the kernel's list");
+        let found = maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let parse = |text| usize::from_str_radix(text, 16).ok();
+            (parse(start)?..parse(end)?).contains(&address).then(|| rest[..4].to_string())
+        });
+        found.unwrap_or_default()
+    }
+
+    #[test]
+    fn a_guarded_slot_is_open_as_far_as_its_memory_goes() {
+        let resources = resources(MemoryStrategy::Guarded, 1);
+        for (len, grown) in [(3, 5), (1, 8), (0, 0), (2, 2)] {
+            let mut slot = take(&resources, len * PAGE64);
+            let base = slot.base() as usize;
+            let ends_at = |end: usize| {
+                if end > 0 {
+                    assert_eq!(protection(base + end - 1), "rw-p");
+                }
+                for beyond in [end, (1 << 32) - 1, (1 << 32) + MEMORY_GUARD_BYTES as usize - 1] {
+                    assert_eq!(protection(base + beyond), "---p", "{end} {beyond}");
+                }
+            };
+            ends_at(len * PAGE64);
+            assert!(slot.grow(grown * PAGE64));
+            ends_at(grown * PAGE64);
+            assert!(!slot.grow(9 * PAGE64));
+        }
+    }
+
+    #[test]
+    fn slots_of_all_reservations_are_apart() {
+        let count = REGION_SLOTS * 2 + 3;
+        let resources = resources(MemoryStrategy::Guarded, count);
+        let slots: Vec<Slot> = (0..count).map(|_| take(&resources, PAGE64)).collect();
+        assert!(Slot::take(&resources, PAGE64, None).is_some_and(|slot| slot.is_err()));
+        let mut bases: Vec<usize> = slots.iter().map(|slot| slot.base() as usize).collect();
+        bases.sort_unstable();
+        let stride = (GUARDED_MEMORY_BYTES + MEMORY_GUARD_BYTES) as usize;
+        assert!(bases.windows(2).all(|pair| pair[1] - pair[0] >= stride));
+    }
+
+    #[test]
+    fn a_dense_slot_has_as_much_as_the_pool_says() {
+        let resources = resources(MemoryStrategy::Dense, 2);
+        let [mut first, second] = [take(&resources, PAGE64), take(&resources, 8 * PAGE64)];
+        assert_eq!((first.base() as usize).abs_diff(second.base() as usize), 8 * PAGE64);
+        assert!(first.grow(8 * PAGE64) && !first.grow(9 * PAGE64));
+    }
+}
