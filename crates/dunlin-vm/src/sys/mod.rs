@@ -17,3 +17,8 @@ pub use plain_image::ImageFile;
 pub use portable::MappedFile;
 #[cfg(not(all(feature = "std", unix, not(miri))))]
 pub use portable::{CAN_RESERVE, PAGE, Pages, Region, written};
+
+#[cfg(all(test, not(all(feature = "std", unix, not(miri)))))]
+pub(crate) use portable::protection;
+#[cfg(all(test, feature = "std", unix, not(miri)))]
+pub(crate) use unix::protection;

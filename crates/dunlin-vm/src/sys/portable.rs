@@ -2,6 +2,8 @@
 
 mod region;
 
+#[cfg(test)]
+pub(crate) use region::protection;
 pub use region::{CAN_RESERVE, PAGE, Region, written};
 
 use super::plain_image::ImageFile;

@@ -15,6 +15,8 @@ mod region;
 mod written;
 
 pub use image::ImageFile;
+#[cfg(test)]
+pub(crate) use region::protection;
 pub use region::{CAN_RESERVE, PAGE, Region};
 pub use written::written;
 

@@ -138,6 +138,18 @@ unsafe impl Send for Region {}
 // SAFETY: a shared owner gives out the address, and changes protections, which the kernel orders.
 unsafe impl Sync for Region {}
 
+/// What the kernel allows at an address, as it lists it; `None` where it does not.
+#[cfg(test)]
+pub(crate) fn protection(address: usize) -> Option<std::string::String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let parse = |text| usize::from_str_radix(text, 16).ok();
+        (parse(start)?..parse(end)?).contains(&address).then(|| rest[..4].into())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{PAGE, Region};
