@@ -19,7 +19,8 @@ fn run(text: &str, slots: &mut [u64], metering: Metering) -> Result<i64, Failure
     let module = Module::parse(Arc::new(bytes), Features::default()).expect("the module is valid");
     let types = Arc::<TypeRegistry>::default();
     let code = Arc::new(ModuleCode::new(module, types.clone()));
-    let mut store = Store::new(types, &StoreConfig { stack_bytes: STACK_BYTES });
+    let config = StoreConfig { stack_bytes: STACK_BYTES, ..StoreConfig::default() };
+    let mut store = Store::new(types, config);
     let Ok(instance) = store.instantiate(&code, &[]) else { panic!("it instantiates") };
     let Some(Extern::Func(func)) = store.export(instance, "run") else {
         panic!("`run` is exported")

@@ -349,6 +349,12 @@ impl Module {
         &self.tables[self.table_imports as usize..]
     }
 
+    /// How many tables are imported; they have the lowest indices.
+    #[must_use]
+    pub fn table_imports(&self) -> usize {
+        self.table_imports as usize
+    }
+
     /// The type of a table, imports included.
     ///
     /// # Panics
@@ -369,6 +375,18 @@ impl Module {
     #[must_use]
     pub fn defined_memories(&self) -> &[MemoryType] {
         &self.memories[self.memory_imports as usize..]
+    }
+
+    /// How many memories are imported; they have the lowest indices.
+    #[must_use]
+    pub fn memory_imports(&self) -> usize {
+        self.memory_imports as usize
+    }
+
+    /// How many globals are imported; they have the lowest indices.
+    #[must_use]
+    pub fn global_imports(&self) -> usize {
+        self.global_imports.len()
     }
 
     /// Its defined globals.

@@ -4,7 +4,7 @@
 //! those whose deadline it reaches, by the same request as from any other thread. Guests therefore look
 //! at no epoch while they run.
 
-use crate::config::Config;
+use crate::config::{Config, MemoryStrategy};
 use crate::counter::Counter;
 use crate::error::{Error, Result};
 use alloc::collections::BTreeMap;
@@ -15,9 +15,13 @@ use dunlin_module::Features;
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::sync::Mutex;
 use dunlin_vm::types::TypeRegistry;
+use dunlin_vm::{Resources, ResourcesConfig};
 
 /// Bytes of a value stack at most. It bounds the address space that one store can reserve.
 const STACK_BYTES_MAX: u64 = 1 << 36;
+
+/// Value stacks that are kept for the next store, where there is no pool.
+const STACKS_KEPT: usize = 16;
 
 /// What modules and stores of one configuration share. Cloning it gives another handle to the same.
 ///
@@ -41,6 +45,7 @@ struct EngineInner {
     config: Config,
     metering: Metering,
     types: Arc<TypeRegistry>,
+    resources: Arc<Resources>,
     epoch: Counter,
     /// Who is to be interrupted, by deadline and store.
     deadlines: Mutex<BTreeMap<(u64, u64), Arc<Interrupts>>>,
@@ -48,7 +53,10 @@ struct EngineInner {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self::with_config(Config::new())
+        let strategy = dunlin_vm::MemoryStrategy::best(1);
+        let config = ResourcesConfig { strategy, pool: None, stacks_kept: STACKS_KEPT };
+        // What the machine is best served with it has, and nothing is reserved without a pool.
+        Self::with_config(Config::new(), Resources::new(config).unwrap_or_default())
     }
 }
 
@@ -57,7 +65,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the configuration does not make sense: a value stack of more than 64 GiB.
+    /// If the configuration does not make sense: a value stack of more than 64 GiB; or if this machine
+    /// has not the address space for it: guarded memories, the memories of a pool.
     pub fn new(config: &Config) -> Result<Self> {
         if config.stack_bytes as u64 > STACK_BYTES_MAX {
             let bytes = config.stack_bytes;
@@ -65,15 +74,16 @@ impl Engine {
                 "a value stack of {bytes} bytes is larger than the {STACK_BYTES_MAX} allowed"
             )));
         }
-        Ok(Self::with_config(config.clone()))
+        Ok(Self::with_config(config.clone(), resources(config)?))
     }
 
-    fn with_config(config: Config) -> Self {
+    fn with_config(config: Config, resources: Resources) -> Self {
         let metering = if config.fuel { Metering::Fuel } else { Metering::Off };
         Self(Arc::new(EngineInner {
             config,
             metering,
             types: Arc::default(),
+            resources: Arc::new(resources),
             epoch: Counter::new(0),
             deadlines: Mutex::default(),
         }))
@@ -83,6 +93,16 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// How memories with 32-bit addresses lie in address space: never
+    /// [`Auto`](MemoryStrategy::Auto), but what that came to.
+    #[must_use]
+    pub fn memory_strategy(&self) -> MemoryStrategy {
+        match self.0.resources.strategy() {
+            dunlin_vm::MemoryStrategy::Guarded => MemoryStrategy::Guarded,
+            dunlin_vm::MemoryStrategy::Dense => MemoryStrategy::Dense,
+        }
     }
 
     /// The features that its modules may use.
@@ -120,9 +140,36 @@ impl Engine {
         self.0.metering
     }
 
+    pub(crate) fn resources(&self) -> &Arc<Resources> {
+        &self.0.resources
+    }
+
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.0.types
     }
+}
+
+/// What the stores of an engine share.
+fn resources(config: &Config) -> Result<Resources> {
+    use dunlin_vm::MemoryStrategy as Strategy;
+    let memories = config.pooling.as_ref().map_or(1, |pooling| pooling.total_memories);
+    let strategy = match config.memory_strategy {
+        MemoryStrategy::Auto => Strategy::best(memories.into()),
+        MemoryStrategy::Guarded => Strategy::Guarded,
+        MemoryStrategy::Dense => Strategy::Dense,
+    };
+    let pooling = config.pooling.as_ref();
+    let pool = pooling.map(|pooling| pooling.for_vm(strategy == Strategy::Guarded));
+    let stacks_kept = pooling.map_or(STACKS_KEPT, |pooling| pooling.total_stacks as usize);
+    Resources::new(ResourcesConfig { strategy, pool, stacks_kept }).map_err(|_| {
+        if pooling.is_none() {
+            return Error::resource("this machine cannot guard memories");
+        }
+        let strategy = if strategy == Strategy::Guarded { "guarded" } else { "dense" };
+        Error::resource(format_args!(
+            "this machine has no address space for a pool of {memories} {strategy} memories"
+        ))
+    })
 }
 
 impl fmt::Debug for Engine {

@@ -61,9 +61,12 @@ impl<T: 'static> Store<T> {
     #[must_use]
     pub fn new(engine: &Engine, data: T) -> Self {
         let id = NEXT_STORE.increment();
-        let config = StoreConfig { stack_bytes: engine.config().stack_bytes };
+        let config = StoreConfig {
+            stack_bytes: engine.config().stack_bytes,
+            resources: engine.resources().clone(),
+        };
         let inner = StoreInner {
-            vm: dunlin_vm::Store::new(engine.types().clone(), &config),
+            vm: dunlin_vm::Store::new(engine.types().clone(), config),
             id,
             engine: engine.clone(),
             deadline: EpochDeadline::new(engine.clone(), id),
