@@ -15,6 +15,7 @@ mod error;
 mod fuzz;
 mod guests;
 mod machine_code;
+mod miri;
 mod real;
 mod spec;
 mod steps;
@@ -56,6 +57,7 @@ const COMMANDS: &[Command] = &[
     row("guests", "[ARGS…]", "rebuild the guests of `examples/`", guests::run),
     row("fuzz", "[--modules N]", "compare N generated modules with a second engine", fuzz::run),
     row("machine-code", "", "prove that no hot handler pushes or calls", machine_code::run),
+    row("miri", "[ARGS…]", "the engine's tests under Miri, on a nightly toolchain", miri::run),
     row("dist", "", "the program to hand out, linked statically", dist::run),
     row("ci", "", "what a change must pass before it lands", ci::run),
 ];

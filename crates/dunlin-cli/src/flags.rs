@@ -143,7 +143,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             value: Some("SIZE"),
             example: "1MiB",
             help: "Bytes of the guest's stack (default 8MiB)",
-            set: |o, value| assign(&mut o.max_stack, bytes(text(value)?)?),
+            set: |o, value| assign(&mut o.max_stack, stack(text(value)?)?),
         },
         Flag {
             name: "max-download",
@@ -303,6 +303,14 @@ fn whole(text: &str) -> Result<u64, String> {
 fn bytes(text: &str) -> Result<usize, String> {
     let bytes = values::size(text)?;
     usize::try_from(bytes).map_err(|_| "it is more than this machine can address".to_owned())
+}
+
+/// A stack's size. Frames of no slots would run on none at all, which nobody means.
+fn stack(text: &str) -> Result<usize, String> {
+    match bytes(text)? {
+        0 => Err("it must be more than zero".to_owned()),
+        bytes => Ok(bytes),
+    }
 }
 
 fn tier(place: &mut Tier, value: &OsStr) -> Set {

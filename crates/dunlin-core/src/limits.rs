@@ -36,3 +36,23 @@ pub const HOST_REENTRY_DEPTH_MAX: u32 = 100;
 
 /// Bytes of the value stack of a store, unless the configuration says otherwise.
 pub const VALUE_STACK_BYTES_DEFAULT: usize = 8 << 20;
+
+/// Bytes of address space that a guarded memory reserves for its contents: what a 32-bit address reaches.
+pub const GUARDED_MEMORY_BYTES: u64 = 1 << 32;
+
+/// Bytes behind a guarded memory that are never accessible. An access whose constant offset and width
+/// together are no larger needs no check: it hits the memory or faults. 64 MiB is beyond the offsets
+/// that compilers emit (fields of structures, and static data in large programs); with it 47 bits of
+/// address space hold 32,261 guarded memories.
+pub const MEMORY_GUARD_BYTES: u64 = 64 << 20;
+
+/// Bytes of a memory's initial contents that are laid out once for all instances, at most. Larger ones
+/// are written by each instance.
+pub const IMAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of initial contents that are laid out however few of them the module's segments fill.
+pub const IMAGE_SPARSE_BYTES_MAX: usize = 1 << 20;
+
+/// How many times larger than what segments fill may be what is laid out for them, beyond the size that
+/// is always allowed: a module of a few bytes must not cost the host megabytes.
+pub const IMAGE_SPARSENESS_MAX: usize = 4;

@@ -44,6 +44,7 @@
 //!   `bytes` trap as well. Calls run out of stack, which is not counted here.
 //! * `free`: executing the operator uses no fuel.
 
+mod fused_rows;
 mod rows;
 mod simd_rows;
 

@@ -16,6 +16,8 @@
 //! Only `exec/` is unsafe, and within it `exec/regs.rs` holds nearly all of it: the interpreter's
 //! registers, whose methods trust validated code.
 
+// A macro takes the numeric rows one by one.
+#![recursion_limit = "256"]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod exec;

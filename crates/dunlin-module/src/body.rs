@@ -9,6 +9,7 @@
 //! of the body where an opcode does not say how many slots it moves (see [`crate::side::pseudo`]).
 
 use crate::builder::{Builder, Label, Site, Target};
+use crate::fuse::fuse;
 use crate::side::{FRAME_RECORD_SLOTS, Prepared, pseudo};
 use crate::{Invalid, Module};
 use alloc::boxed::Box;
@@ -87,6 +88,8 @@ struct Body<'m> {
     /// First slot of each local. Wide mode only.
     local_slots: Vec<u32>,
     patched: Option<Box<[u8]>>,
+    /// Behind the latest sequence of operators that was fused, from the body's start.
+    fused_end: usize,
 }
 
 impl<'m> Body<'m> {
@@ -114,7 +117,8 @@ impl<'m> Body<'m> {
             needs_wide: false,
             v128s: Vec::new(),
             local_slots: Vec::new(),
-            patched: None,
+            patched: module.fuses.then(|| module.bytes()[range].into()),
+            fused_end: 0,
         }
     }
 
@@ -122,23 +126,47 @@ impl<'m> Body<'m> {
         let mut reader = BinaryReader::new(self.bytes, self.start);
         reader.set_features(self.module.features);
         self.locals(&mut reader)?;
-        self.code_offset = reader.original_position() as u32;
+        let at = (reader.original_position() - self.start) as usize;
+        self.code_offset = self.start as u32 + behind_blocks(self.bytes, at);
         self.labels.push(Label::new(0, self.ty().result_slots(), true));
         while !reader.eof() {
             if self.needs_wide {
                 return Ok(Done::NeedsWide);
             }
             self.offset = reader.original_position();
+            self.fuse();
             reader.visit_operator(self)??;
             if let Some(Label { start: Some(target), .. }) = self.labels.last_mut() {
                 // A loop that has just begun: its body starts behind its immediates.
                 if target.at == 0 {
-                    target.at = (reader.original_position() - self.start) as u32;
+                    let at = (reader.original_position() - self.start) as usize;
+                    target.at = behind_blocks(self.bytes, at);
                 }
             }
         }
         reader.finish_expression(self)?;
         Ok(if self.needs_wide { Done::NeedsWide } else { Done::Whole })
+    }
+
+    /// Replaces the opcode at hand where it begins a sequence that has one.
+    #[inline(always)]
+    fn fuse(&mut self) {
+        let at = (self.offset - self.start) as usize;
+        if at < self.fused_end || !self.module.fuses {
+            return;
+        }
+        let plain = |local: u8| !self.wide || self.is_plain_local(local);
+        let found = self.bytes.get(at..).and_then(|bytes| fuse(bytes, plain));
+        if let Some(fused) = found {
+            self.fused_end = at + fused.bytes;
+            self.patch(fused.code);
+        }
+    }
+
+    /// Whether a local takes one slot, which has its index. Wide mode only.
+    fn is_plain_local(&self, local: u8) -> bool {
+        let slot = self.local_slots.get(usize::from(local));
+        slot == Some(&local.into()) && !self.is_v128_local(local.into())
     }
 
     fn finish(self, scratch: &mut Scratch) -> Prepared {
@@ -269,7 +297,8 @@ impl<'m> Body<'m> {
                 let site = self.builder.site(site);
                 self.builder.branch(site, label);
             }
-            let target = Target { at: site.at, word: self.builder.next() };
+            let at = behind_blocks(self.bytes, site.at as usize);
+            let target = Target { at, word: self.builder.next() };
             if let Some(index) = label.otherwise.take() {
                 self.builder.otherwise(index, target);
             }
@@ -290,7 +319,8 @@ impl<'m> Body<'m> {
             self.builder.end(after, label.arity);
             return Ok(());
         }
-        let target = Target { at: after, word: self.builder.next() };
+        let at = behind_blocks(self.bytes, after as usize);
+        let target = Target { at, word: self.builder.next() };
         self.builder.settle_all(&mut label, target);
         if let Some(index) = label.otherwise {
             self.builder.otherwise(index, target);
@@ -418,6 +448,18 @@ impl<'m> Body<'m> {
     fn after_opcode(&self) -> u32 {
         (self.offset - self.start) as u32 + 1
     }
+}
+
+/// Where execution goes on at `at`, an operator's start: blocks do nothing but open labels, so whoever
+/// jumps there may as well jump behind them.
+fn behind_blocks(bytes: &[u8], mut at: usize) -> u32 {
+    const BLOCK: u8 = 0x02;
+    while let Some([BLOCK, ty]) = bytes.get(at..at + 2)
+        && *ty < 0x80
+    {
+        at += 2;
+    }
+    at as u32
 }
 
 #[derive(Default)]

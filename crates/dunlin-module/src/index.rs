@@ -93,6 +93,7 @@ impl Module {
             sections: Vec::new(),
             resources: None,
             has_v128_types: false,
+            fuses: cfg!(feature = "std"),
         }
     }
 

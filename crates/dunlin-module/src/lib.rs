@@ -22,6 +22,7 @@ pub mod compile;
 mod const_expr;
 mod error;
 pub mod features;
+mod fuse;
 mod index;
 pub mod layout;
 mod module;

@@ -221,9 +221,18 @@ pub struct Module {
     pub(crate) sections: Vec<(u8, Span)>,
     pub(crate) resources: Option<ValidatorResources>,
     pub(crate) has_v128_types: bool,
+    pub(crate) fuses: bool,
 }
 
 impl Module {
+    /// Whether bodies are prepared with common sequences of operators fused, which takes a private copy
+    /// of each: see [`crate::side::pseudo`].
+    #[must_use]
+    pub fn with_fusing(mut self, fuses: bool) -> Self {
+        self.fuses = fuses;
+        self
+    }
+
     /// The module's bytes. Bodies that have not been prepared may still change under a mapped file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -340,6 +349,12 @@ impl Module {
         &self.tables[self.table_imports as usize..]
     }
 
+    /// How many tables are imported; they have the lowest indices.
+    #[must_use]
+    pub fn table_imports(&self) -> usize {
+        self.table_imports as usize
+    }
+
     /// The type of a table, imports included.
     ///
     /// # Panics
@@ -360,6 +375,18 @@ impl Module {
     #[must_use]
     pub fn defined_memories(&self) -> &[MemoryType] {
         &self.memories[self.memory_imports as usize..]
+    }
+
+    /// How many memories are imported; they have the lowest indices.
+    #[must_use]
+    pub fn memory_imports(&self) -> usize {
+        self.memory_imports as usize
+    }
+
+    /// How many globals are imported; they have the lowest indices.
+    #[must_use]
+    pub fn global_imports(&self) -> usize {
+        self.global_imports.len()
     }
 
     /// Its defined globals.

@@ -105,8 +105,8 @@ pub struct Prepared {
     pub results: u32,
     /// Slots that an activation needs: locals, frame record, and the highest operand stack.
     pub frame: u32,
-    /// A copy of the body with some opcodes replaced, for functions that handle `v128` values: see
-    /// [`pseudo`]. It has the body's length and offsets.
+    /// A copy of the body with some opcodes replaced: where common sequences of operators begin, and in
+    /// functions that handle `v128` values. See [`pseudo`]. It has the body's length and offsets.
     pub patched: Option<Box<[u8]>>,
 }
 
@@ -114,7 +114,8 @@ pub struct Prepared {
 ///
 /// A `v128` takes two slots. A local's slot is then not its index, and `drop`, `select`, `global.get`
 /// and `global.set` do not say how many slots they move; so functions with `v128` values run on a copy
-/// in which those opcodes are replaced. Functions without pay nothing.
+/// in which those opcodes are replaced. The codes of fused sequences are in the rows of
+/// [`for_each_fused_operator`](dunlin_core::for_each_fused_operator).
 pub mod pseudo {
     /// `local.get` of a one-slot local; owns a word with its slot.
     pub const LOCAL_GET: u8 = 0xE0;

@@ -4,14 +4,16 @@
 //! table, relocates its addresses and publishes the record with one release store. Nothing here is
 //! proportional to the module's size except zeroed memory that nobody has touched.
 
+use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
+use crate::resources::Resources;
 use crate::sync::Mutex;
 use crate::types::TypeRegistry;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use dunlin_module::side::END_BIT;
 use dunlin_module::{Invalid, Module, Prepared, Scratch};
 
@@ -26,15 +28,21 @@ pub struct ModuleCode {
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
     native: std::sync::OnceLock<crate::native::NativeCode>,
+    /// Null until it is built, and then a box of our own.
+    blueprint: AtomicPtr<Blueprint>,
+    building: Mutex<()>,
+    /// Whether there has been an instance.
+    is_instantiated: AtomicBool,
 }
 
-/// What prepared functions own. Boxes and vectors are never touched again: tiers point into them.
+/// What prepared functions own. Vectors, which may be moved while tiers point into them, and are never
+/// touched again.
 #[derive(Default)]
 struct Arena {
     scratch: Scratch,
     sides: Vec<Vec<u64>>,
     /// Patched bodies by address: the function, and the copy.
-    patched: BTreeMap<usize, (u32, Box<[u8]>)>,
+    patched: BTreeMap<usize, (u32, Vec<u8>)>,
 }
 
 impl ModuleCode {
@@ -53,6 +61,9 @@ impl ModuleCode {
             arena: Mutex::default(),
             #[cfg(feature = "native")]
             native: std::sync::OnceLock::new(),
+            blueprint: AtomicPtr::default(),
+            building: Mutex::default(),
+            is_instantiated: AtomicBool::default(),
         }
     }
 
@@ -77,6 +88,31 @@ impl ModuleCode {
         for (index, address) in native.entries(&self.module) {
             self.code[index].store(address.cast_mut(), Ordering::Release);
         }
+    }
+
+    /// The blueprint, for another instance: built at the second one, or at once where instances come
+    /// from a pool.
+    pub(crate) fn blueprint_for(&self, resources: &Arc<Resources>) -> Option<&Blueprint> {
+        if let Some(built) = self.blueprint() {
+            return Some(built);
+        }
+        if !resources.is_pooled() && !self.is_instantiated.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let _building = self.building.lock();
+        if self.blueprint().is_none() {
+            // The index has decoded all that is read; what does not decode now is the first instance's
+            // error to report.
+            let built = Blueprint::new(&self.module, &self.type_ids, resources).ok()?;
+            self.blueprint.store(Box::into_raw(Box::new(built)), Ordering::Release);
+        }
+        self.blueprint()
+    }
+
+    /// The blueprint, if it has been built.
+    pub(crate) fn blueprint(&self) -> Option<&Blueprint> {
+        // SAFETY: a pointer that is not null is that of a box which lives as long as `self`.
+        unsafe { self.blueprint.load(Ordering::Acquire).as_ref() }
     }
 
     /// The module.
@@ -169,6 +205,7 @@ impl ModuleCode {
         let start = self.module.body_range(func).map_or(0, |range| range.start);
         let body: *const u8 = match prepared.patched {
             Some(copy) => {
+                let copy = copy.into_vec();
                 let base = copy.as_ptr();
                 arena.patched.insert(base as usize, (func, copy));
                 base
@@ -189,6 +226,16 @@ impl ModuleCode {
         entry.results.store(prepared.results, Ordering::Relaxed);
         arena.sides.push(words);
         entry.ip.store(code.cast_mut(), Ordering::Release);
+    }
+}
+
+impl Drop for ModuleCode {
+    fn drop(&mut self) {
+        let built = *self.blueprint.get_mut();
+        if !built.is_null() {
+            // SAFETY: the pointer is that of a box, and is freed only here.
+            drop(unsafe { Box::from_raw(built) });
+        }
     }
 }
 

@@ -104,6 +104,16 @@ pub struct ExitState {
     pub cx: *mut VmContext,
 }
 
+impl MemoryDef {
+    /// A memory of no bytes.
+    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0 };
+}
+
+impl TableDef {
+    /// A table of no elements.
+    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0 };
+}
+
 impl Default for ExitState {
     fn default() -> Self {
         Self { code: TrapCode::Unreachable, ip: core::ptr::null(), fp: null_mut(), cx: null_mut() }
@@ -115,6 +125,7 @@ pub type GlobalCell = [u64; 2];
 
 /// A memory, as tiers see it.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct MemoryDef {
     /// First byte; dangling when empty.
     pub base: *mut u8,
@@ -124,6 +135,7 @@ pub struct MemoryDef {
 
 /// A table, as tiers see it: 32-bit references.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct TableDef {
     /// First element; dangling when empty.
     pub base: *mut u32,
@@ -228,10 +240,13 @@ impl Interrupts {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Sets where the stack ends.
-    pub(crate) fn set_stack_end(&self, address: usize) {
-        self.stack_end.store(address, Ordering::SeqCst);
-        self.restore();
+    /// Sets where the stack ends, and a limit below it that guests run into first.
+    pub(crate) fn set_stack(&self, first_limit: usize, end: usize) {
+        self.stack_end.store(end, Ordering::SeqCst);
+        self.limit.store(first_limit, Ordering::SeqCst);
+        if self.requested.load(Ordering::SeqCst) {
+            self.limit.store(0, Ordering::SeqCst);
+        }
     }
 
     /// The slow path of the comparison: takes the request if there is one.
@@ -247,13 +262,6 @@ impl Interrupts {
     /// Whether a stack pointer at `address` is within the stack, whatever has been requested.
     pub fn is_within(&self, address: usize) -> bool {
         address < self.stack_end.load(Ordering::Relaxed)
-    }
-
-    fn restore(&self) {
-        self.limit.store(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst);
-        if self.requested.load(Ordering::SeqCst) {
-            self.limit.store(0, Ordering::SeqCst);
-        }
     }
 }
 

@@ -1,16 +1,21 @@
 //! Instantiation (specification, 4.5.4), and what an instance owns.
 //!
 //! 1. Imports are matched against the module's types; nothing has been created when one does not match.
-//! 2. Memories, tables and globals are created, constant expressions evaluated.
+//! 2. Memories, tables and globals are created, constant expressions evaluated. What one instance has
+//!    in common with the next is taken from the module's blueprint, where there is one.
 //! 3. Active segments are written, elements before data; a segment out of bounds traps, and what was
 //!    written before it stays written.
 //!
 //! The start function is the embedder's to call: this room runs no code.
 
 use crate::ModuleCode;
+use crate::block::{Block, ImportedKind};
+use crate::blueprint::Blueprint;
 use crate::context::{GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
 use crate::owned::Owned;
-use crate::store::{Extern, HostFailure, Store};
+use crate::resources::Refusal;
+use crate::store::{CreateError, Extern, HostFailure, Store};
+use crate::tuning::FUNC_REFS_SEARCHED_MAX;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -19,8 +24,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 use dunlin_core::{ExternType, TrapCode};
 use dunlin_module::{
-    ConstOp, ConstRange, DataMode, ElementItem, ElementMode, ElementSegment, ExternIdx, ImportKind,
-    Invalid, Module,
+    ConstOp, ConstRange, DataMode, ElementItem, ElementMode, ElementSegment, ExternIdx, Import,
+    ImportKind, Invalid, Module,
 };
 
 /// An import that is missing or of the wrong type.
@@ -56,8 +61,8 @@ pub enum InstantiateError {
     Link(Box<LinkError>),
     /// A segment lies out of bounds.
     Trap(TrapCode),
-    /// A memory or table was refused, by a limit or by the machine.
-    Refused(&'static str),
+    /// The instance, or a memory or table of it, was refused.
+    Refused(&'static str, Refusal),
     /// The embedder's limits reported a failure.
     Host(HostFailure),
     /// The module's bytes do not decode; the index has checked them, so this is a bug.
@@ -76,88 +81,126 @@ impl From<TrapCode> for InstantiateError {
     }
 }
 
-impl From<HostFailure> for InstantiateError {
-    fn from(failure: HostFailure) -> Self {
-        Self::Host(failure)
+impl InstantiateError {
+    fn refused(what: &'static str) -> impl Fn(CreateError) -> Self {
+        move |error| match error {
+            CreateError::Refused(refusal) => Self::Refused(what, refusal),
+            CreateError::Host(failure) => Self::Host(failure),
+        }
     }
 }
 
-/// An instance: its context, and what the context points to.
+/// An instance: its block, and what else it owns.
 pub(crate) struct Instance {
-    cx: Owned<VmContext>,
+    block: Block,
     code: Arc<ModuleCode>,
-    imports: Box<[u32]>,
-    _arrays: Arrays,
-    globals: Box<[u32]>,
-    tables: Box<[u32]>,
-    memories: Box<[u32]>,
-    func_refs: Box<[u32]>,
-    /// Passive element segments; empty once dropped.
+    /// The store's indices of the first table, memory and global that the module defines; the others
+    /// follow.
+    first: First,
+    /// The reference of the first function that the blueprint names; 0 if there are none.
+    first_func_ref: u32,
+    func_refs: FuncRefs,
+    /// Passive element segments; empty once dropped. No list at all is one of empty segments.
     elements: Box<[Box<[u32]>]>,
+    /// Dropped data segments. No list at all says that all are.
     data_dropped: Box<[bool]>,
+}
+
+#[derive(Clone, Copy)]
+struct First {
+    table: u32,
+    memory: u32,
+    global: u32,
+}
+
+/// References to functions that have been made, by function.
+enum FuncRefs {
+    Few(Vec<(u32, u32)>),
+    /// 0 where there is none.
+    Many(Box<[u32]>),
 }
 
 impl Instance {
     pub(crate) fn cx(&self) -> *mut VmContext {
-        self.cx.as_ptr()
+        self.block.cx()
     }
 
     pub(crate) fn code(&self) -> &Arc<ModuleCode> {
         &self.code
     }
 
-    pub(crate) fn imports(&self) -> &[u32] {
-        &self.imports
+    /// The store's index of an import.
+    pub(crate) fn import(&self, of: ImportedKind, index: u32) -> Option<u32> {
+        self.block.import(of, index)
     }
 
     pub(crate) fn made_func_ref(&self, func: u32) -> Option<u32> {
-        Some(self.func_refs[func as usize]).filter(|made| *made != 0)
+        if self.first_func_ref != 0
+            && let Some(tables) = self.code.blueprint().and_then(Blueprint::tables)
+            && let Some(ordinal) = tables.ordinal(func)
+        {
+            return Some(self.first_func_ref + ordinal);
+        }
+        match &self.func_refs {
+            FuncRefs::Few(made) => {
+                made.iter().find(|(of, _)| *of == func).map(|(_, reference)| *reference)
+            }
+            FuncRefs::Many(made) => Some(made[func as usize]).filter(|made| *made != 0),
+        }
     }
 
-    pub(crate) fn note_func_ref(&mut self, func: u32, made: u32) {
-        self.func_refs[func as usize] = made;
+    pub(crate) fn note_func_ref(&mut self, func: u32, reference: u32) {
+        match &mut self.func_refs {
+            FuncRefs::Few(made) if made.len() < FUNC_REFS_SEARCHED_MAX => {
+                made.push((func, reference));
+            }
+            FuncRefs::Few(made) => {
+                let mut all = alloc::vec![0; self.code.module().func_count() as usize];
+                made.iter().for_each(|(func, reference)| all[*func as usize] = *reference);
+                all[func as usize] = reference;
+                self.func_refs = FuncRefs::Many(all.into());
+            }
+            FuncRefs::Many(made) => made[func as usize] = reference,
+        }
     }
 
     pub(crate) fn memory(&self, index: u32) -> u32 {
-        self.memories[index as usize]
+        let imports = self.block.imported().1;
+        let imported = self.import(ImportedKind::Memory, index);
+        imported.unwrap_or_else(|| self.first.memory + index - imports)
     }
 
     pub(crate) fn table(&self, index: u32) -> u32 {
-        self.tables[index as usize]
+        let imports = self.block.imported().0;
+        let imported = self.import(ImportedKind::Table, index);
+        imported.unwrap_or_else(|| self.first.table + index - imports)
+    }
+
+    fn global(&self, index: u32) -> u32 {
+        let imports = self.block.imported().2;
+        let imported = self.import(ImportedKind::Global, index);
+        imported.unwrap_or_else(|| self.first.global + index - imports)
     }
 
     pub(crate) fn element(&self, index: u32) -> &[u32] {
-        &self.elements[index as usize]
+        self.elements.get(index as usize).map_or(&[], |element| element)
     }
 
     pub(crate) fn drop_element(&mut self, index: u32) {
-        self.elements[index as usize] = Box::default();
+        if let Some(element) = self.elements.get_mut(index as usize) {
+            *element = Box::default();
+        }
     }
 
     pub(crate) fn drop_data(&mut self, index: u32) {
-        self.data_dropped[index as usize] = true;
+        if let Some(is_dropped) = self.data_dropped.get_mut(index as usize) {
+            *is_dropped = true;
+        }
     }
 
     pub(crate) fn is_data_dropped(&self, index: u32) -> bool {
-        self.data_dropped[index as usize]
+        self.data_dropped.get(index as usize).copied().unwrap_or(true)
     }
-}
-
-/// The arrays that a context points to.
-struct Arrays {
-    _globals: Box<[*mut GlobalCell]>,
-    _tables: Box<[*mut TableDef]>,
-    _memories: Box<[*mut MemoryDef]>,
-    _import_calls: Owned<Box<[ImportCall]>>,
-}
-
-/// Indices in the store, by kind, imports first.
-#[derive(Default)]
-struct Spaces {
-    funcs: Vec<u32>,
-    tables: Vec<u32>,
-    memories: Vec<u32>,
-    globals: Vec<u32>,
 }
 
 impl Store {
@@ -171,13 +214,35 @@ impl Store {
         code: &Arc<ModuleCode>,
         imports: &[Extern],
     ) -> Result<u32, InstantiateError> {
-        let mut spaces = self.match_imports(code.module(), imports)?;
-        self.create_memories_and_tables(code.module(), &mut spaces)?;
-        let index = self.push_instance(code, &mut spaces);
-        self.initialise_globals(index)?;
+        let resources = self.resources().clone();
+        let refused = |refusal| InstantiateError::Refused("instance", refusal);
+        let block = Block::new(code.module());
+        self.match_imports(code, imports, &block)?;
+        let blueprint = code.blueprint_for(&resources);
+        let first = First {
+            table: self.tables.len() as u32,
+            memory: self.memories.len() as u32,
+            global: self.globals.len() as u32,
+        };
+        let created = resources.add_instance().map_err(refused).and_then(|()| {
+            let created = self.create_memories_and_tables(code.module(), blueprint, &block);
+            created.inspect_err(|_| resources.subtract(1, 0, 0))
+        });
+        if let Err(error) = created {
+            self.take_back(first.memory as usize, first.table as usize, first.global as usize);
+            return Err(error);
+        }
+        self.create_globals(code.module(), &block);
+        let index = self.push_instance(code, blueprint, block, first);
+        self.initialise_globals(index, blueprint)?;
         self.initialise_passive_elements(index)?;
-        self.initialise_tables(index)?;
-        self.initialise_memories(index)?;
+        match blueprint.and_then(Blueprint::tables) {
+            Some(_) => self.write_tables(index),
+            None => self.initialise_tables(index)?,
+        }
+        if !blueprint.is_some_and(Blueprint::has_images) {
+            self.initialise_memories(index)?;
+        }
         Ok(index)
     }
 
@@ -196,9 +261,9 @@ impl Store {
         let of = &self.instances[instance as usize];
         match item {
             ExternIdx::Func(func) => Extern::Func(self.func_ref(instance, func)),
-            ExternIdx::Table(index) => Extern::Table(of.tables[index as usize]),
-            ExternIdx::Memory(index) => Extern::Memory(of.memories[index as usize]),
-            ExternIdx::Global(index) => Extern::Global(of.globals[index as usize]),
+            ExternIdx::Table(index) => Extern::Table(of.table(index)),
+            ExternIdx::Memory(index) => Extern::Memory(of.memory(index)),
+            ExternIdx::Global(index) => Extern::Global(of.global(index)),
         }
     }
 
@@ -217,34 +282,65 @@ impl Store {
         }
     }
 
-    fn match_imports(&self, module: &Module, given: &[Extern]) -> Result<Spaces, InstantiateError> {
-        let mut spaces = Spaces::default();
+    /// Checks the imports, and writes their indices and addresses to the block.
+    fn match_imports(
+        &self,
+        code: &ModuleCode,
+        given: &[Extern],
+        block: &Block,
+    ) -> Result<(), InstantiateError> {
+        let module = code.module();
+        let (mut funcs, mut tables, mut memories, mut globals) = (0, 0, 0, 0);
         for (i, import) in module.imports().iter().enumerate() {
-            let found = given.get(i).copied();
-            if !found.is_some_and(|item| self.matches(module, import.kind, item)) {
-                let (from, name) = module.import_names(import);
-                return Err(InstantiateError::Link(Box::new(LinkError {
-                    import: (from.to_string(), name.to_string()),
-                    expected: module.import_type(import),
-                    found: found.map(|item| self.extern_type(item)),
-                })));
-            }
-            match found {
-                Some(Extern::Func(index)) => spaces.funcs.push(index),
-                Some(Extern::Table(index)) => spaces.tables.push(index),
-                Some(Extern::Memory(index)) => spaces.memories.push(index),
-                Some(Extern::Global(index)) => spaces.globals.push(index),
-                None => {}
+            let Some(item) = given.get(i).filter(|item| self.matches(code, import.kind, **item))
+            else {
+                return Err(self.link_error(module, import, given.get(i)));
+            };
+            // SAFETY: the block has room for every import and, first, for its address; the things are of
+            // this store, and outlive its instances' use of them.
+            unsafe {
+                match *item {
+                    Extern::Func(index) => append(block.funcs(), &mut funcs, index),
+                    Extern::Table(index) => {
+                        *block.tables().add(tables) = self.tables[index as usize].def();
+                        append(block.imported_tables(), &mut tables, index);
+                    }
+                    Extern::Memory(index) => {
+                        *block.memories().add(memories) = self.memories[index as usize].def();
+                        append(block.imported_memories(), &mut memories, index);
+                    }
+                    Extern::Global(index) => {
+                        *block.globals().add(globals) = self.global_cell(index);
+                        append(block.imported_globals(), &mut globals, index);
+                    }
+                }
             }
         }
-        Ok(spaces)
+        Ok(())
+    }
+
+    #[cold]
+    fn link_error(
+        &self,
+        module: &Module,
+        import: &Import,
+        found: Option<&Extern>,
+    ) -> InstantiateError {
+        let (from, name) = module.import_names(import);
+        InstantiateError::Link(Box::new(LinkError {
+            import: (from.to_string(), name.to_string()),
+            expected: module.import_type(import),
+            found: found.map(|item| self.extern_type(*item)),
+        }))
     }
 
     /// Whether `item` may be imported as `kind` (specification, 3.5.1 "Matching").
-    fn matches(&self, module: &Module, kind: ImportKind, item: Extern) -> bool {
+    fn matches(&self, code: &ModuleCode, kind: ImportKind, item: Extern) -> bool {
         match (kind, item) {
             (ImportKind::Func(ty), Extern::Func(func)) => {
-                *self.func_type(func) == module.types()[ty as usize]
+                // One registry numbers both: the store's, which is the engine's.
+                debug_assert!(Arc::ptr_eq(self.types(), code.types()));
+                self.func_type_id(func) == code.type_ids()[ty as usize]
             }
             (ImportKind::Table(want), Extern::Table(index)) => {
                 let have = self.table_type(index);
@@ -265,113 +361,165 @@ impl Store {
     fn create_memories_and_tables(
         &mut self,
         module: &Module,
-        spaces: &mut Spaces,
+        blueprint: Option<&Blueprint>,
+        block: &Block,
     ) -> Result<(), InstantiateError> {
-        for ty in module.defined_memories() {
-            let memory = self.create_memory(*ty)?;
-            spaces.memories.push(memory.ok_or(InstantiateError::Refused("memory"))?);
+        let (first_table, first_memory, _) = block.imported();
+        for (i, ty) in module.defined_memories().iter().enumerate() {
+            let image = blueprint.and_then(|blueprint| blueprint.image(i));
+            // SAFETY: the block has a definition for each memory that the module defines, and the store
+            // drops it after its memories.
+            let def = unsafe { Owned::of_block(block.memory_defs().add(i), MemoryDef::EMPTY) };
+            let def_at = def.as_ptr();
+            let made = self.create_memory_in(*ty, image, def);
+            made.map_err(InstantiateError::refused("memory"))?;
+            // SAFETY: the block has a pointer for each memory.
+            unsafe { *block.memories().add(first_memory as usize + i) = def_at };
         }
-        for table in module.tables() {
-            let made = self.create_table(table.ty, 0)?;
-            spaces.tables.push(made.ok_or(InstantiateError::Refused("table"))?);
-        }
-        for global in module.globals() {
-            spaces.globals.push(self.create_global(global.ty, [0; 2]));
+        for (i, table) in module.tables().iter().enumerate() {
+            // SAFETY: as for memories.
+            let def = unsafe { Owned::of_block(block.table_defs().add(i), TableDef::EMPTY) };
+            let def_at = def.as_ptr();
+            let made = self.create_table_in(table.ty, 0, def);
+            made.map_err(InstantiateError::refused("table"))?;
+            // SAFETY: the block has a pointer for each table.
+            unsafe { *block.tables().add(first_table as usize + i) = def_at };
         }
         Ok(())
     }
 
-    fn push_instance(&mut self, code: &Arc<ModuleCode>, spaces: &mut Spaces) -> u32 {
+    fn create_globals(&mut self, module: &Module, block: &Block) {
+        let first = block.imported().2 as usize;
+        self.globals.reserve(module.globals().len());
+        for (i, global) in module.globals().iter().enumerate() {
+            // SAFETY: the block has a cell for each global that the module defines, and the store drops
+            // it after its list of globals.
+            let cell = unsafe { Owned::of_block(block.cells().add(i), [0; 2]) };
+            // SAFETY: the block has a pointer for each global.
+            unsafe { *block.globals().add(first + i) = cell.as_ptr() };
+            self.globals.push((cell, global.ty));
+        }
+    }
+
+    fn push_instance(
+        &mut self,
+        code: &Arc<ModuleCode>,
+        blueprint: Option<&Blueprint>,
+        block: Block,
+        first: First,
+    ) -> u32 {
         let module = code.module();
         let index = self.instances.len() as u32;
-        let imports: Box<[u32]> = core::mem::take(&mut spaces.funcs).into();
-        let global_cells: Box<[_]> =
-            spaces.globals.iter().map(|global| self.global_cell(*global)).collect();
-        let table_defs: Box<[_]> =
-            spaces.tables.iter().map(|table| self.tables[*table as usize].def()).collect();
-        let memory_defs: Box<[_]> =
-            spaces.memories.iter().map(|memory| self.memories[*memory as usize].def()).collect();
-        let import_calls = Owned::new(self.import_calls(code, &imports));
         let poll_page = self.interrupts().poll_page();
-        let cx = Owned::new(VmContext {
+        let interrupts = Arc::as_ptr(self.interrupts());
+        self.write_import_calls(code, &block);
+        let cx = block.cx();
+        let context = VmContext {
             store: self.context(),
             memory0_base: NonNull::dangling().as_ptr(),
             memory0_len: 0,
             funcs: code.entries().as_ptr(),
-            globals: global_cells.as_ptr(),
-            tables: table_defs.as_ptr(),
-            memories: memory_defs.as_ptr(),
-            imports: imports.as_ptr(),
+            globals: block.globals(),
+            tables: block.tables(),
+            memories: block.memories(),
+            imports: block.funcs(),
             type_ids: code.type_ids().as_ptr(),
             code: code.code().as_ptr(),
-            // SAFETY: the cell has just been made, and nobody else uses it.
-            import_calls: unsafe { (*import_calls.as_ptr()).as_ptr() },
-            interrupts: Arc::as_ptr(self.interrupts()),
+            import_calls: block.import_calls(),
+            interrupts,
             poll_page,
             instance: index,
             func_imports: module.func_imports(),
-        });
-        // SAFETY: as above.
-        for call in unsafe { &mut *import_calls.as_ptr() } {
-            if call.cx.is_null() {
-                call.cx = cx.as_ptr();
+        };
+        // SAFETY: the block begins with room for a context.
+        unsafe { cx.write(context) };
+        // Contexts are found again through frames on the stack, as integers.
+        let _ = cx.expose_provenance();
+        // Segments that no instance but one with passive ones can tell from dropped ones need no list.
+        let (mut elements, mut data) = (module.elements().len(), module.data().len());
+        if let Some(blueprint) = blueprint {
+            if !has_passive_elements(module) {
+                elements = 0;
+            }
+            if blueprint.has_images() && !has_passive_data(module) {
+                data = 0;
             }
         }
-        // Contexts are found again through frames on the stack, as integers.
-        let _ = cx.as_ptr().expose_provenance();
-        if let Some(memory) = spaces.memories.first() {
-            self.memories[*memory as usize].add_user(cx.as_ptr());
-        }
+        let has_memory = !module.memories().is_empty();
         self.instances.push(Instance {
-            cx,
+            block,
             code: code.clone(),
-            imports,
-            _arrays: Arrays {
-                _globals: global_cells,
-                _tables: table_defs,
-                _memories: memory_defs,
-                _import_calls: import_calls,
-            },
-            globals: core::mem::take(&mut spaces.globals).into(),
-            tables: core::mem::take(&mut spaces.tables).into(),
-            memories: core::mem::take(&mut spaces.memories).into(),
-            func_refs: alloc::vec![0; module.func_count() as usize].into(),
-            elements: alloc::vec![Box::default(); module.elements().len()].into(),
-            data_dropped: alloc::vec![false; module.data().len()].into(),
+            first,
+            first_func_ref: 0,
+            func_refs: FuncRefs::Few(Vec::new()),
+            elements: alloc::vec![Box::default(); elements].into(),
+            data_dropped: alloc::vec![false; data].into(),
         });
+        if has_memory {
+            let memory = self.instances[index as usize].memory(0);
+            self.memories[memory as usize].add_user(cx);
+        }
         index
     }
 
-    /// How compiled code calls these imports: where a function has native code, that; else the module's
-    /// own way out, whose context, null here, is the instance's.
-    fn import_calls(&self, code: &ModuleCode, imports: &[u32]) -> Box<[ImportCall]> {
-        let call = |(i, import): (usize, &u32)| {
-            let found = self.func(*import).filter(|record| {
+    /// Writes how compiled code calls the imports: where a function has native code, that; else the
+    /// module's own way out, in the instance's context.
+    fn write_import_calls(&self, code: &ModuleCode, block: &Block) {
+        for i in 0..code.module().func_imports() as usize {
+            // SAFETY: the block has a reference for each imported function, which has been written.
+            let import = unsafe { *block.funcs().add(i) };
+            let found = self.func(import).filter(|record| {
                 // SAFETY: records of functions point to code pointers that live as long as the store.
                 let pointer = unsafe { &*record.code };
                 !pointer.load(Ordering::Acquire).is_null()
             });
-            found.map_or(
-                ImportCall { code: &raw const code.code()[i], cx: core::ptr::null_mut() },
-                |record| ImportCall { code: record.code, cx: record.cx },
-            )
-        };
-        imports.iter().enumerate().map(call).collect()
+            let call = found
+                .map_or(ImportCall { code: &raw const code.code()[i], cx: block.cx() }, |record| {
+                    ImportCall { code: record.code, cx: record.cx }
+                });
+            // SAFETY: the block has room for a call of each imported function.
+            unsafe { block.import_calls().add(i).write(call) };
+        }
     }
 
-    fn initialise_globals(&mut self, instance: u32) -> Result<(), InstantiateError> {
-        let code = self.instance_code(instance).clone();
-        let first = self.instances[instance as usize].globals.len() - code.module().globals().len();
+    fn initialise_globals(
+        &mut self,
+        instance: u32,
+        blueprint: Option<&Blueprint>,
+    ) -> Result<(), InstantiateError> {
+        let of = &self.instances[instance as usize];
+        let (code, first) = (of.code.clone(), of.first.global);
         for (i, global) in code.module().globals().iter().enumerate() {
-            let value = self.evaluate(instance, global.init)?;
-            let index = self.instances[instance as usize].globals[first + i];
-            self.set_global(index, value);
+            let value = match blueprint.and_then(|blueprint| blueprint.global(i)) {
+                Some(value) => value,
+                None => self.evaluate(instance, global.init)?,
+            };
+            self.set_global(first + i as u32, value);
         }
         Ok(())
     }
 
+    /// Writes what the blueprint says to the tables.
+    fn write_tables(&mut self, instance: u32) {
+        let code = self.instance_code(instance).clone();
+        let Some(tables) = code.blueprint().and_then(Blueprint::tables) else { return };
+        let first_func = self.push_funcs(instance, tables.funcs());
+        if !tables.funcs().is_empty() {
+            self.instances[instance as usize].first_func_ref = first_func;
+        }
+        let of = &self.instances[instance as usize];
+        let import = |func| of.import(ImportedKind::Func, func).unwrap_or(0);
+        for table in 0..code.module().tables().len() {
+            let elements = self.tables[of.first.table as usize + table].elements_mut();
+            tables.write(table, elements, first_func, import);
+        }
+    }
+
     fn initialise_passive_elements(&mut self, instance: u32) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
+        if self.instances[instance as usize].elements.is_empty() {
+            return Ok(());
+        }
         for (i, segment) in code.module().elements().iter().enumerate() {
             if matches!(segment.mode, ElementMode::Passive) {
                 let values = self.element_values(instance, code.module(), segment)?;
@@ -461,7 +609,7 @@ impl Store {
                 ConstOp::RefNull(_) => [0; 2],
                 ConstOp::RefFunc(func) => [self.func_ref(instance, func).into(), 0],
                 ConstOp::GlobalGet(index) => {
-                    self.global(self.instances[instance as usize].globals[index as usize])
+                    self.global(self.instances[instance as usize].global(index))
                 }
                 op => {
                     let left = below.pop().unwrap_or([0; 2])[0];
@@ -478,6 +626,25 @@ impl Store {
         })?;
         Ok(top)
     }
+}
+
+/// Appends to a list in a block.
+///
+/// # Safety
+///
+/// The list has room.
+unsafe fn append(list: *mut u32, len: &mut usize, value: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { *list.add(*len) = value };
+    *len += 1;
+}
+
+fn has_passive_elements(module: &Module) -> bool {
+    module.elements().iter().any(|segment| matches!(segment.mode, ElementMode::Passive))
+}
+
+fn has_passive_data(module: &Module) -> bool {
+    module.data().iter().any(|segment| matches!(segment.mode, DataMode::Passive))
 }
 
 fn arithmetic(op: ConstOp, left: u64, right: u64) -> u64 {

@@ -22,26 +22,33 @@
 
 extern crate alloc;
 
+mod block;
+mod blueprint;
 pub mod code;
 pub mod context;
+mod image;
 mod instance;
 mod memory;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod ops;
 mod owned;
+mod pool;
+mod resources;
 mod stack;
 mod store;
 pub mod sync;
 pub mod sys;
 mod table;
+mod tuning;
 pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
 pub use instance::{InstantiateError, LinkError};
+pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
 pub use store::{
-    Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Interpret, Store,
-    StoreConfig, Trap,
+    CreateError, Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Interpret,
+    Store, StoreConfig, Trap,
 };
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

@@ -1,28 +1,130 @@
 //! Linear memories: their bytes, their bounds, and the contexts that cache memory 0.
+//!
+//! A memory lies in one of three places: in a region of its own that may move when it grows (dense), in
+//! a reservation of its own that is opened as it grows (guarded), or in a slot of the engine's pool, of
+//! either strategy.
 
 use crate::context::{MemoryDef, VmContext};
+use crate::image::MemoryImage;
 use crate::owned::Owned;
-use crate::sys::Pages;
+use crate::pool::Slot;
+use crate::resources::{MemoryStrategy, Refusal, Resources};
+use crate::sys::{Pages, Region};
+use crate::tuning::IMAGE_COPIED_BYTES_MAX;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ptr::null_mut;
 use dunlin_core::MemoryType;
-use dunlin_core::limits::{MEMORY_BYTES_MAX, MEMORY32_PAGES_MAX, PAGE_BYTES};
+use dunlin_core::limits::{
+    GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES, MEMORY32_PAGES_MAX, PAGE_BYTES,
+};
 
 /// A memory of a store.
 pub(crate) struct Memory {
     def: Owned<MemoryDef>,
-    pages: Pages,
+    place: Place,
     ty: MemoryType,
-    /// Contexts whose memory 0 this is.
+    /// The first context whose memory 0 this is, or null, and the others.
+    user: *mut VmContext,
     users: Vec<*mut VmContext>,
+    /// Whether the host has had a way to write to it.
+    is_lent: bool,
+}
+
+/// Where a memory's bytes are.
+enum Place {
+    Dense(Pages, Arc<Resources>),
+    Guarded(Region),
+    Slot(Slot),
+}
+
+impl Place {
+    fn new(
+        ty: MemoryType,
+        len: usize,
+        image: Option<&Arc<MemoryImage>>,
+        resources: &Arc<Resources>,
+    ) -> Result<Self, Refusal> {
+        let guarded = !ty.memory64 && resources.strategy() == MemoryStrategy::Guarded;
+        // A guarded pool's slots are for what can be guarded; as many others there may be besides.
+        if (guarded || resources.strategy() == MemoryStrategy::Dense)
+            && let Some(slot) = Slot::take(resources, len, image)
+        {
+            match slot {
+                // There is no bound without a pool.
+                Err(Refusal::PoolExhausted { .. }) if !resources.is_pooled() => {}
+                slot => return slot.map(Self::Slot),
+            }
+        }
+        if guarded {
+            return guarded_region(len, image).map(Self::Guarded).ok_or(Refusal::Machine);
+        }
+        let mut pages = Pages::new(len).ok_or(Refusal::Machine)?;
+        resources.add_memory(len)?;
+        if let Some(image) = image {
+            // Mapping a small image costs more than copying it does.
+            let is_large = image.used() > IMAGE_COPIED_BYTES_MAX;
+            // SAFETY: the region is new, and nobody else knows of it.
+            if !(is_large && unsafe { pages.map_image(image.range().start, image.file()) }) {
+                // SAFETY: as above.
+                image.copy_to(unsafe { core::slice::from_raw_parts_mut(pages.base(), len) });
+            }
+        }
+        Ok(Self::Dense(pages, resources.clone()))
+    }
+
+    fn base(&self) -> *mut u8 {
+        match self {
+            Self::Dense(pages, _) => pages.base(),
+            Self::Guarded(region) => region.base(),
+            Self::Slot(slot) => slot.base(),
+        }
+    }
+
+    fn grow(&mut self, from: usize, to: usize) -> bool {
+        match self {
+            Self::Dense(pages, resources) => resources.may_grow_memory(to) && pages.grow(to),
+            Self::Guarded(region) => region.open(from..to),
+            Self::Slot(slot) => slot.grow(to),
+        }
+    }
+}
+
+/// A reservation of a guarded memory's own.
+fn guarded_region(len: usize, image: Option<&Arc<MemoryImage>>) -> Option<Region> {
+    let region = Region::reserve(usize::try_from(GUARDED_MEMORY_BYTES + MEMORY_GUARD_BYTES).ok()?)?;
+    if !region.open(0..len) {
+        return None;
+    }
+    if let Some(image) = image {
+        // SAFETY: the region is new, and nobody else knows of it.
+        let is_mapped = unsafe { region.map_image(image.range().start, image.file()) };
+        if !is_mapped {
+            // SAFETY: as above; so many bytes are open.
+            image.copy_to(unsafe { core::slice::from_raw_parts_mut(region.base(), len) });
+        }
+    }
+    Some(region)
 }
 
 impl Memory {
-    /// A zeroed memory of the type's minimum size, or `None` where that is not to be had.
-    pub(crate) fn new(ty: MemoryType) -> Option<Self> {
-        let len = byte_len(ty, ty.min)?;
-        let pages = Pages::new(len)?;
-        let def = Owned::new(MemoryDef { base: pages.base(), len });
-        Some(Self { def, pages, ty, users: Vec::new() })
+    /// A memory of the type's minimum size that holds the image and zeros, with its definition in `def`.
+    pub(crate) fn new(
+        ty: MemoryType,
+        image: Option<&Arc<MemoryImage>>,
+        resources: &Arc<Resources>,
+        def: Owned<MemoryDef>,
+    ) -> Result<Self, Refusal> {
+        let len = byte_len(ty, ty.min).ok_or(Refusal::Machine)?;
+        let place = Place::new(ty, len, image, resources)?;
+        // SAFETY: the cell is the caller's, who gives it away.
+        unsafe { *def.as_ptr() = MemoryDef { base: place.base(), len } };
+        Ok(Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false })
+    }
+
+    /// Whether it is among the pool's memories that have no slot.
+    pub(crate) fn is_counted(&self) -> bool {
+        matches!(self.place, Place::Dense(..))
     }
 
     pub(crate) fn def(&self) -> *mut MemoryDef {
@@ -53,29 +155,47 @@ impl Memory {
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: the region holds at least `len` bytes; guests run only while the store is borrowed
         // exclusively, so nobody writes while this slice lives.
-        unsafe { core::slice::from_raw_parts(self.pages.base(), self.len()) }
+        unsafe { core::slice::from_raw_parts(self.place.base(), self.len()) }
     }
 
     /// Its bytes, to write.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.is_lent = true;
         // SAFETY: as in `bytes`, and `self` is borrowed exclusively.
-        unsafe { core::slice::from_raw_parts_mut(self.pages.base(), self.len()) }
+        unsafe { core::slice::from_raw_parts_mut(self.place.base(), self.len()) }
+    }
+
+    /// Promises that no guest has run that could have written to it.
+    pub(crate) fn set_unreached(&mut self) {
+        if let Place::Slot(slot) = &mut self.place
+            && !self.is_lent
+        {
+            slot.set_clean();
+        }
     }
 
     /// Makes `cx` a user whose memory 0 this is.
     pub(crate) fn add_user(&mut self, cx: *mut VmContext) {
-        self.users.push(cx);
+        if self.user.is_null() {
+            self.user = cx;
+        } else {
+            self.users.push(cx);
+        }
         self.renew(cx);
     }
 
     /// Grows to `pages` pages; says whether it could. Bounds have been checked.
     pub(crate) fn grow_to(&mut self, pages: u64) -> bool {
         let Some(len) = byte_len(self.ty, pages) else { return false };
-        if !self.pages.grow(len) {
+        let before = self.len();
+        if !self.place.grow(before, len) {
             return false;
         }
         // SAFETY: the definition lives as long as `self`; no guest runs while the store is borrowed.
-        unsafe { *self.def() = MemoryDef { base: self.pages.base(), len } };
+        unsafe { *self.def() = MemoryDef { base: self.place.base(), len } };
+        if !self.user.is_null() {
+            self.renew(self.user);
+        }
         for i in 0..self.users.len() {
             self.renew(self.users[i]);
         }
@@ -84,7 +204,7 @@ impl Memory {
 
     fn renew(&self, cx: *mut VmContext) {
         // SAFETY: contexts live as long as their store, which owns this memory.
-        unsafe { (*cx).memory0_base = self.pages.base() };
+        unsafe { (*cx).memory0_base = self.place.base() };
         // SAFETY: as above.
         unsafe { (*cx).memory0_len = self.len() };
     }

@@ -4,12 +4,17 @@
 //! lives, so a stale one cannot exist; whose store an index is of, the embedding API checks.
 
 use crate::ModuleCode;
+use crate::block::ImportedKind;
+use crate::blueprint::FuncStart;
 use crate::context::{
-    ExitState, FuncRecord, GlobalCell, Interrupts, NativeState, StoreContext, VmContext,
+    ExitState, FuncRecord, GlobalCell, Interrupts, MemoryDef, NativeState, StoreContext, TableDef,
+    VmContext,
 };
+use crate::image::MemoryImage;
 use crate::instance::Instance;
 use crate::memory::Memory;
 use crate::owned::Owned;
+use crate::resources::{Refusal, Resources};
 use crate::stack::ValueStack;
 use crate::sys::PollPage;
 use crate::table::Table;
@@ -21,7 +26,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
-use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
@@ -89,17 +94,33 @@ struct NoCode(AtomicPtr<u8>);
 static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
 
 /// How a store is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Bytes of the value stack.
     pub stack_bytes: usize,
     /// Whether compiled code reads a poll page to be interrupted.
     pub poll_page: bool,
+    /// What it shares with other stores.
+    pub resources: Arc<Resources>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false }
+        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false, resources: Arc::default() }
+    }
+}
+
+/// Why a memory or table was not created.
+pub enum CreateError {
+    /// It was refused.
+    Refused(Refusal),
+    /// The embedder's limits reported a failure.
+    Host(HostFailure),
+}
+
+impl From<Refusal> for CreateError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
@@ -127,12 +148,16 @@ pub struct Store {
     pub(crate) context: Owned<StoreContext>,
     interrupts: Arc<Interrupts>,
     types: Arc<TypeRegistry>,
+    resources: Arc<Resources>,
     stack: Option<ValueStack>,
     pub(crate) stack_bytes: usize,
-    pub(crate) instances: Vec<Instance>,
     pub(crate) memories: Vec<Memory>,
     pub(crate) tables: Vec<Table>,
-    globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    /// After what has cells in the instances' blocks, so that it is dropped after it.
+    pub(crate) instances: Vec<Instance>,
+    /// Whether anybody has asked for a function, without which no guest runs.
+    is_reached: AtomicBool,
     funcs: Vec<FuncRecord>,
     hosts: Vec<Arc<HostFn>>,
     values: Vec<Box<dyn Any + Send + Sync>>,
@@ -160,7 +185,7 @@ unsafe impl Sync for Store {}
 impl Store {
     /// An empty store whose function types `types` numbers.
     #[must_use]
-    pub fn new(types: Arc<TypeRegistry>, config: &StoreConfig) -> Self {
+    pub fn new(types: Arc<TypeRegistry>, config: StoreConfig) -> Self {
         let page = if config.poll_page { PollPage::new() } else { None };
         let interrupts = Arc::new(Interrupts::new(page));
         let null = FuncRecord {
@@ -188,12 +213,14 @@ impl Store {
             context,
             interrupts,
             types,
+            resources: config.resources,
             stack: None,
             stack_bytes: config.stack_bytes,
-            instances: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            instances: Vec::new(),
+            is_reached: AtomicBool::new(false),
             funcs,
             hosts: Vec::new(),
             values: Vec::new(),
@@ -235,6 +262,12 @@ impl Store {
         &self.types
     }
 
+    /// What this store shares with others.
+    #[must_use]
+    pub fn resources(&self) -> &Arc<Resources> {
+        &self.resources
+    }
+
     /// Fuel that is left; negative when a guest has overdrawn it.
     #[must_use]
     pub fn fuel(&self) -> i64 {
@@ -261,11 +294,14 @@ impl Store {
     /// [`TrapCode::StackOverflow`] if no stack is to be had.
     pub fn stack_top(&mut self) -> Result<*mut u64, TrapCode> {
         if self.stack.is_none() {
-            let stack = ValueStack::new(self.stack_bytes).ok_or(TrapCode::StackOverflow)?;
+            let stack = self.resources.take_stack(self.stack_bytes);
+            let stack = stack.ok_or(TrapCode::StackOverflow)?;
             // Frames are linked through slots, as integers.
             let base = stack.base();
             let _ = base.expose_provenance();
-            self.interrupts.set_stack_end(stack.end());
+            self.interrupts.set_stack(stack.shallow_end(), stack.end());
+            // SAFETY: as in `fuel`.
+            unsafe { (*self.context()).stack_top = base };
             self.stack = Some(stack);
         }
         // Also where compiled code called the host before there was a stack.
@@ -295,8 +331,13 @@ impl Store {
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
+    ///
+    /// Whoever runs a guest asks for the function first: until somebody has, the guests' memories are
+    /// taken to hold what they held at first.
     #[must_use]
+    #[inline]
     pub fn func(&self, reference: u32) -> Option<FuncRecord> {
+        self.is_reached.store(true, Ordering::Relaxed);
         self.funcs.get(reference as usize).copied().filter(|_| reference != 0)
     }
 
@@ -310,6 +351,11 @@ impl Store {
         self.types.get(self.funcs[reference as usize].type_id)
     }
 
+    /// The engine's number of a function's type, by reference.
+    pub(crate) fn func_type_id(&self, reference: u32) -> u32 {
+        self.funcs[reference as usize].type_id
+    }
+
     /// A reference to an instance's function, made at the first request.
     ///
     /// # Panics
@@ -317,10 +363,7 @@ impl Store {
     /// If there is no such instance or function.
     pub fn func_ref(&mut self, instance: u32, func: u32) -> u32 {
         let of = &self.instances[instance as usize];
-        if let Some(import) = of.imports().get(func as usize) {
-            return *import;
-        }
-        if let Some(made) = of.made_func_ref(func) {
+        if let Some(made) = of.import(ImportedKind::Func, func).or_else(|| of.made_func_ref(func)) {
             return made;
         }
         let code = of.code();
@@ -333,6 +376,27 @@ impl Store {
         let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
         made
+    }
+
+    /// Makes references, one after the other, to functions of an instance; returns the first.
+    pub(crate) fn push_funcs(&mut self, instance: u32, funcs: &[FuncStart]) -> u32 {
+        let first = self.funcs.len() as u32;
+        let of = &self.instances[instance as usize];
+        // The blueprint is the same module's, so that its functions have entries.
+        let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
+        let codes = of.code().code().as_ptr();
+        self.funcs.extend(funcs.iter().map(|start| FuncRecord {
+            cx,
+            entry: entries.wrapping_add(start.func as usize),
+            code: codes.wrapping_add(start.func as usize),
+            type_id: start.type_id,
+            index: start.func,
+            params: start.params,
+            results: start.results,
+        }));
+        // SAFETY: as in `fuel`; the list's address may have changed.
+        unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
+        first
     }
 
     fn push_func(&mut self, record: FuncRecord) -> u32 {
@@ -368,20 +432,35 @@ impl Store {
         self.growth_hook.map_or(Ok(true), |hook| hook(owner, growth))
     }
 
-    /// Adds a memory; `None` if limits or the machine refuse.
+    /// Adds a memory.
     ///
     /// # Errors
     ///
-    /// What the embedder's limits report.
-    pub fn create_memory(&mut self, ty: MemoryType) -> Result<Option<u32>, HostFailure> {
+    /// If limits, the pool or the machine refuse.
+    pub fn create_memory(&mut self, ty: MemoryType) -> Result<u32, CreateError> {
+        self.create_memory_in(ty, None, Owned::new(MemoryDef::EMPTY))
+    }
+
+    /// Adds a memory that holds the image, with its definition in `def`.
+    pub(crate) fn create_memory_in(
+        &mut self,
+        ty: MemoryType,
+        image: Option<&Arc<MemoryImage>>,
+        def: Owned<MemoryDef>,
+    ) -> Result<u32, CreateError> {
         let desired = ty.min.saturating_mul(PAGE_BYTES);
         let max = ty.max.map(|max| max.saturating_mul(PAGE_BYTES));
-        if !self.allows(Growth::Memory { current: 0, desired, max })? {
-            return Ok(None);
+        self.allow(Growth::Memory { current: 0, desired, max })?;
+        self.memories.push(Memory::new(ty, image, &self.resources, def)?);
+        Ok(self.memories.len() as u32 - 1)
+    }
+
+    fn allow(&mut self, growth: Growth) -> Result<(), CreateError> {
+        match self.allows(growth) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Limits.into()),
+            Err(failure) => Err(CreateError::Host(failure)),
         }
-        let Some(memory) = Memory::new(ty) else { return Ok(None) };
-        self.memories.push(memory);
-        Ok(Some(self.memories.len() as u32 - 1))
     }
 
     /// The type of a memory, with its current size as the minimum.
@@ -427,18 +506,40 @@ impl Store {
         Ok(self.memories[index as usize].grow_to(pages).then_some(size))
     }
 
-    /// Adds a table filled with `init`; `None` if limits or the machine refuse.
+    /// Adds a table filled with `init`.
     ///
     /// # Errors
     ///
-    /// What the embedder's limits report.
-    pub fn create_table(&mut self, ty: TableType, init: u32) -> Result<Option<u32>, HostFailure> {
-        if !self.allows(Growth::Table { current: 0, desired: ty.min, max: ty.max })? {
-            return Ok(None);
-        }
-        let Some(table) = Table::new(ty, init) else { return Ok(None) };
+    /// If limits, the pool or the machine refuse.
+    pub fn create_table(&mut self, ty: TableType, init: u32) -> Result<u32, CreateError> {
+        self.create_table_in(ty, init, Owned::new(TableDef::EMPTY))
+    }
+
+    /// Adds a table, with its definition in `def`.
+    pub(crate) fn create_table_in(
+        &mut self,
+        ty: TableType,
+        init: u32,
+        def: Owned<TableDef>,
+    ) -> Result<u32, CreateError> {
+        self.allow(Growth::Table { current: 0, desired: ty.min, max: ty.max })?;
+        self.resources.add_table(ty.min)?;
+        let Some(table) = Table::new(ty, init, def) else {
+            self.resources.subtract(0, 0, 1);
+            return Err(Refusal::Machine.into());
+        };
         self.tables.push(table);
-        Ok(Some(self.tables.len() as u32 - 1))
+        Ok(self.tables.len() as u32 - 1)
+    }
+
+    /// Takes back the latest memories, tables and globals, down to these counts: those of an instance
+    /// that could not be created.
+    pub(crate) fn take_back(&mut self, memories: usize, tables: usize, globals: usize) {
+        let counted = self.memories[memories..].iter().filter(|memory| memory.is_counted()).count();
+        self.resources.subtract(0, counted, self.tables.len() - tables);
+        self.memories.truncate(memories);
+        self.tables.truncate(tables);
+        self.globals.truncate(globals);
     }
 
     /// The type of a table, with its current size as the minimum.
@@ -508,7 +609,8 @@ impl Store {
         init: u32,
     ) -> Result<Option<u64>, HostFailure> {
         let of = &self.tables[table as usize];
-        let (size, most, ty) = (of.size(), of.elements_max(), of.ty());
+        let (size, ty) = (of.size(), of.ty());
+        let most = of.elements_max().min(self.resources.table_elements_max());
         let Some(desired) = size.checked_add(delta).filter(|size| *size <= most) else {
             return Ok(None);
         };
@@ -597,7 +699,23 @@ impl Store {
     /// If there is no such instance.
     #[must_use]
     pub fn instance_context(&self, instance: u32) -> *mut VmContext {
+        self.is_reached.store(true, Ordering::Relaxed);
         self.instances[instance as usize].cx()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let counted = self.memories.iter().filter(|memory| memory.is_counted()).count();
+        self.resources.subtract(self.instances.len(), counted, self.tables.len());
+        if !*self.is_reached.get_mut() {
+            self.memories.iter_mut().for_each(Memory::set_unreached);
+        }
+        if let Some(stack) = self.stack.take() {
+            // A limit that nobody has run into is still the first one.
+            let is_shallow = self.interrupts.limit() == stack.shallow_end();
+            self.resources.give_stack_back(stack, is_shallow);
+        }
     }
 }
 

@@ -14,13 +14,13 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table of the type's minimum size filled with `init`, or `None` where that is not to be had.
-    pub(crate) fn new(ty: TableType, init: u32) -> Option<Self> {
+    /// A table of the type's minimum size filled with `init`, with its definition in `def`; `None` where
+    /// that is not to be had.
+    pub(crate) fn new(ty: TableType, init: u32, def: Owned<TableDef>) -> Option<Self> {
         if ty.min > TABLE_ELEMENTS_MAX {
             return None;
         }
         let elements = alloc::vec![init; ty.min as usize];
-        let def = Owned::new(TableDef { base: core::ptr::null_mut(), len: 0 });
         let mut table = Self { def, elements, ty };
         table.renew();
         Some(table)
@@ -43,6 +43,11 @@ impl Table {
     /// The size that it may reach, by its type and this engine's bounds.
     pub(crate) fn elements_max(&self) -> u64 {
         self.ty.max.map_or(TABLE_ELEMENTS_MAX, |max| max.min(TABLE_ELEMENTS_MAX))
+    }
+
+    /// Its elements, to write; how many there are does not change.
+    pub(crate) fn elements_mut(&mut self) -> &mut [u32] {
+        &mut self.elements
     }
 
     pub(crate) fn get(&self, index: u64) -> Option<u32> {

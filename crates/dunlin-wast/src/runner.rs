@@ -4,7 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use dunlin::{Engine, Tier, ValidateMode};
+use dunlin::{Engine, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
 use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
@@ -21,16 +21,30 @@ pub struct Config {
     pub tier: Tier,
     /// When function bodies are validated.
     pub validate: ValidateMode,
+    /// Whether every operator is executed by itself, also in sequences that have a handler.
+    pub unfused: bool,
     /// Units of fuel that every directive begins with; `None` counts no fuel.
     pub fuel_units: Option<u64>,
     /// Bytes of the value stack; `None` leaves the engine's default.
     pub stack_bytes_max: Option<usize>,
+    /// How memories lie in address space.
+    pub memory_strategy: MemoryStrategy,
+    /// How many instances, memories and tables a pool has from which they come; `None` is no pool.
+    pub pooled: Option<u32>,
 }
 
 impl Config {
     fn engine(&self) -> dunlin::Config {
         let mut config = dunlin::Config::new();
+        config.memory_strategy(self.memory_strategy);
+        if let Some(count) = self.pooled {
+            let mut pooling = PoolingConfig::new();
+            pooling.total_core_instances(count).total_memories(count).total_tables(count);
+            pooling.table_elements(u64::MAX);
+            config.pooling(pooling);
+        }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        config.fuse_operators(!self.unfused);
         if let Some(bytes) = self.stack_bytes_max {
             config.max_stack_bytes(bytes);
         }

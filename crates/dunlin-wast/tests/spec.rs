@@ -22,7 +22,7 @@ mod suites;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dunlin::{Tier, ValidateMode};
+use dunlin::{MemoryStrategy, Tier, ValidateMode};
 use dunlin_wast::{Config, Report, Runner};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -71,7 +71,11 @@ fn main() -> ExitCode {
     libtest_mimic::run(&args, trials).exit_code()
 }
 
-/// The configurations that every script runs on. The meaning of a program depends on none of them.
+/// Instances, memories and tables of the pool that all scripts share: more than run at a time.
+const POOLED: u32 = 10_000;
+
+/// The configurations that every script runs on. The meaning of a program depends on none of them, and
+/// none changes one thing only: memories are guarded, dense, and from a pool as well.
 fn configurations() -> Vec<(&'static str, Config)> {
     let mut base = Config::default();
     match std::env::var("DUNLIN_TIER").as_deref() {
@@ -84,9 +88,13 @@ fn configurations() -> Vec<(&'static str, Config)> {
     eager.validate = ValidateMode::Eager;
     let mut lazy = base.clone();
     lazy.validate = ValidateMode::Lazy;
+    lazy.memory_strategy = MemoryStrategy::Dense;
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
-    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)]
+    fuel.pooled = Some(POOLED);
+    let mut unfused = eager.clone();
+    unfused.unfused = true;
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
 }
 
 /// Runs a script and holds the outcome against what the list says of it.

@@ -65,8 +65,9 @@ impl Compiler {
     #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
-        let config = dunlin_vm::StoreConfig { stack_bytes, ..Default::default() };
-        Store::new(engine.types().clone(), &config)
+        let resources = engine.resources().clone();
+        let config = dunlin_vm::StoreConfig { stack_bytes, poll_page: false, resources };
+        Store::new(engine.types().clone(), config)
     }
 
     #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
@@ -128,8 +129,9 @@ mod native {
             let stack_bytes = engine.config().stack_bytes;
             let by_page = engine.config().interruption == Interruption::Page;
             let poll_page = by_page && self.optimizer.is_some();
-            let mut store =
-                Store::new(engine.types().clone(), &StoreConfig { stack_bytes, poll_page });
+            let resources = engine.resources().clone();
+            let config = StoreConfig { stack_bytes, poll_page, resources };
+            let mut store = Store::new(engine.types().clone(), config);
             store.set_interpret(match engine.metering() {
                 Metering::Off => interpret,
                 Metering::Fuel => interpret_metered,

@@ -1,5 +1,6 @@
 //! How an engine is set up.
 
+use crate::pooling::PoolingConfig;
 use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
 use dunlin_module::Features;
 
@@ -46,6 +47,23 @@ pub enum Interruption {
     Page,
 }
 
+/// How memories with 32-bit addresses lie in the process's address space. Those with 64-bit addresses
+/// are always dense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum MemoryStrategy {
+    /// Guarded where the machine can, and where the pool, if there is one, has no more memories than fit
+    /// into half of its address space; else dense.
+    #[default]
+    Auto,
+    /// Each reserves 4 GiB of address space and a guard behind them: compiled code needs no checks, and a
+    /// memory that grows never moves. A process has room for about 32,000.
+    Guarded,
+    /// Each takes as much address space as it holds, and every access is checked: for 100,000 memories in a
+    /// process, and for machines that cannot guard.
+    Dense,
+}
+
 /// How an [`Engine`](crate::Engine) is set up; a builder.
 ///
 /// # Examples
@@ -71,6 +89,9 @@ pub struct Config {
     pub(crate) tier: Tier,
     pub(crate) interruption: Interruption,
     pub(crate) features: Features,
+    pub(crate) fuses: bool,
+    pub(crate) memory_strategy: MemoryStrategy,
+    pub(crate) pooling: Option<PoolingConfig>,
 }
 
 impl Default for Config {
@@ -80,7 +101,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The default: no fuel, no epochs, eager validation, all supported standard features.
+    /// The default: no fuel, no epochs, eager validation, fused operators, all supported standard
+    /// features.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -91,6 +113,9 @@ impl Config {
             tier: Tier::default(),
             interruption: Interruption::default(),
             features: Features::default(),
+            fuses: cfg!(feature = "std"),
+            memory_strategy: MemoryStrategy::default(),
+            pooling: None,
         }
     }
 
@@ -136,9 +161,67 @@ impl Config {
         self
     }
 
+    /// Whether the interpreter executes common sequences of operators by one handler each, which takes a
+    /// private copy of every function that is called: a quarter less time for one more byte of memory a
+    /// byte of code. The default is yes with the `std` feature, and no on machines without an operating
+    /// system. Guests cannot tell.
+    pub fn fuse_operators(&mut self, enable: bool) -> &mut Self {
+        self.fuses = enable;
+        self
+    }
+
     /// Which features of WebAssembly modules may use.
     pub fn features(&mut self, features: Features) -> &mut Self {
         self.features = features;
+        self
+    }
+
+    /// How memories lie in address space.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Config, Engine, MemoryStrategy};
+    ///
+    /// // For very many small memories.
+    /// let engine = Engine::new(Config::new().memory_strategy(MemoryStrategy::Dense))?;
+    /// assert_eq!(engine.memory_strategy(), MemoryStrategy::Dense);
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn memory_strategy(&mut self, strategy: MemoryStrategy) -> &mut Self {
+        self.memory_strategy = strategy;
+        self
+    }
+
+    /// Takes instances, memories and tables from a pool: everything is reserved when the engine is made,
+    /// bounded, and used again, so that an instance costs a microsecond or two. Without one, each is
+    /// asked of the operating system and given back to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Config, Engine, Instance, Module, PoolingConfig, Store};
+    ///
+    /// let mut pooling = PoolingConfig::new();
+    /// pooling.total_memories(1).max_memory_size(1 << 20);
+    /// let engine = Engine::new(Config::new().pooling(pooling))?;
+    /// let module = Module::new(&engine, "(module (memory 1))")?;
+    ///
+    /// let mut first = Store::new(&engine, ());
+    /// Instance::new(&mut first, &module, &[])?;
+    /// let mut second = Store::new(&engine, ());
+    /// let error = Instance::new(&mut second, &module, &[]).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "a memory of the module was refused: all 1 memories of the engine's pool are in use",
+    /// );
+    ///
+    /// drop(first);
+    /// Instance::new(&mut second, &module, &[])?;
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn pooling(&mut self, pooling: PoolingConfig) -> &mut Self {
+        self.pooling = Some(pooling);
         self
     }
 }

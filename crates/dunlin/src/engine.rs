@@ -5,7 +5,7 @@
 //! at no epoch while they run.
 
 use crate::compile::Compiler;
-use crate::config::Config;
+use crate::config::{Config, MemoryStrategy};
 use crate::counter::Counter;
 use crate::error::{Error, Result};
 use alloc::collections::BTreeMap;
@@ -16,9 +16,13 @@ use dunlin_module::Features;
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::sync::Mutex;
 use dunlin_vm::types::TypeRegistry;
+use dunlin_vm::{Resources, ResourcesConfig};
 
 /// Bytes of a value stack at most. It bounds the address space that one store can reserve.
 const STACK_BYTES_MAX: u64 = 1 << 36;
+
+/// Value stacks that are kept for the next store, where there is no pool.
+const STACKS_KEPT: usize = 16;
 
 /// What modules and stores of one configuration share. Cloning it gives another handle to the same.
 ///
@@ -43,6 +47,7 @@ struct EngineInner {
     metering: Metering,
     compiler: Compiler,
     types: Arc<TypeRegistry>,
+    resources: Arc<Resources>,
     epoch: Counter,
     /// Who is to be interrupted, by deadline and store.
     deadlines: Mutex<BTreeMap<(u64, u64), Arc<Interrupts>>>,
@@ -50,7 +55,11 @@ struct EngineInner {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self::with_config(Config::new(), Compiler::default())
+        let strategy = dunlin_vm::MemoryStrategy::best(1);
+        let config = ResourcesConfig { strategy, pool: None, stacks_kept: STACKS_KEPT };
+        // What the machine is best served with it has, and nothing is reserved without a pool.
+        let resources = Resources::new(config).unwrap_or_default();
+        Self::with_config(Config::new(), Compiler::default(), resources)
     }
 }
 
@@ -59,8 +68,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the configuration does not make sense (a value stack of more than 64 GiB), or asks for a tier
-    /// that is not to be had here.
+    /// If the configuration does not make sense: a value stack of more than 64 GiB; if it asks for a tier
+    /// that is not to be had here; or if this machine has not the address space for it: guarded
+    /// memories, the memories of a pool.
     pub fn new(config: &Config) -> Result<Self> {
         if config.stack_bytes as u64 > STACK_BYTES_MAX {
             let bytes = config.stack_bytes;
@@ -69,16 +79,17 @@ impl Engine {
             )));
         }
         let compiler = Compiler::new(config)?;
-        Ok(Self::with_config(config.clone(), compiler))
+        Ok(Self::with_config(config.clone(), compiler, resources(config)?))
     }
 
-    fn with_config(config: Config, compiler: Compiler) -> Self {
+    fn with_config(config: Config, compiler: Compiler, resources: Resources) -> Self {
         let metering = if config.fuel { Metering::Fuel } else { Metering::Off };
         Self(Arc::new(EngineInner {
             config,
             metering,
             compiler,
             types: Arc::default(),
+            resources: Arc::new(resources),
             epoch: Counter::new(0),
             deadlines: Mutex::default(),
         }))
@@ -88,6 +99,16 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// How memories with 32-bit addresses lie in address space: never
+    /// [`Auto`](MemoryStrategy::Auto), but what that came to.
+    #[must_use]
+    pub fn memory_strategy(&self) -> MemoryStrategy {
+        match self.0.resources.strategy() {
+            dunlin_vm::MemoryStrategy::Guarded => MemoryStrategy::Guarded,
+            dunlin_vm::MemoryStrategy::Dense => MemoryStrategy::Dense,
+        }
     }
 
     /// The features that its modules may use.
@@ -129,9 +150,36 @@ impl Engine {
         &self.0.compiler
     }
 
+    pub(crate) fn resources(&self) -> &Arc<Resources> {
+        &self.0.resources
+    }
+
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.0.types
     }
+}
+
+/// What the stores of an engine share.
+fn resources(config: &Config) -> Result<Resources> {
+    use dunlin_vm::MemoryStrategy as Strategy;
+    let memories = config.pooling.as_ref().map_or(1, |pooling| pooling.total_memories);
+    let strategy = match config.memory_strategy {
+        MemoryStrategy::Auto => Strategy::best(memories.into()),
+        MemoryStrategy::Guarded => Strategy::Guarded,
+        MemoryStrategy::Dense => Strategy::Dense,
+    };
+    let pooling = config.pooling.as_ref();
+    let pool = pooling.map(|pooling| pooling.for_vm(strategy == Strategy::Guarded));
+    let stacks_kept = pooling.map_or(STACKS_KEPT, |pooling| pooling.total_stacks as usize);
+    Resources::new(ResourcesConfig { strategy, pool, stacks_kept }).map_err(|_| {
+        if pooling.is_none() {
+            return Error::resource("this machine cannot guard memories");
+        }
+        let strategy = if strategy == Strategy::Guarded { "guarded" } else { "dense" };
+        Error::resource(format_args!(
+            "this machine has no address space for a pool of {memories} {strategy} memories"
+        ))
+    })
 }
 
 impl fmt::Debug for Engine {

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::store::StoreInner;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use dunlin_vm::{Growth, HostCall, HostFailure, HostFn};
+use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn};
 
 /// Makes a function that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
@@ -84,6 +84,17 @@ fn guarded<R>(run: impl FnOnce() -> Result<R>) -> core::result::Result<R, HostFa
 #[inline]
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> core::result::Result<R, HostFailure> {
     run().map_err(|error| -> HostFailure { Box::new(error) })
+}
+
+/// The error that something of this size could not be created.
+#[cold]
+pub(crate) fn create_error(what: &str, size: u64, unit: &str, error: CreateError) -> Error {
+    match error {
+        CreateError::Host(failure) => error_of(failure),
+        CreateError::Refused(refusal) => {
+            Error::resource(format_args!("cannot create a {what} of {size} {unit}: {refusal}"))
+        }
+    }
 }
 
 /// The error that a failure carries; a panic goes on.

@@ -180,9 +180,12 @@ fn instantiate_error(error: InstantiateError) -> Error {
     match error {
         InstantiateError::Link(error) => Error::link(error),
         InstantiateError::Trap(code) => code.into(),
-        InstantiateError::Refused(what) => Error::resource(format_args!(
-            "a {what} of the module was refused: by the store's limits or by the machine"
-        )),
+        InstantiateError::Refused("instance", refusal) => {
+            Error::resource(format_args!("an instance of the module was refused: {refusal}"))
+        }
+        InstantiateError::Refused(what, refusal) => {
+            Error::resource(format_args!("a {what} of the module was refused: {refusal}"))
+        }
         InstantiateError::Host(failure) => host::error_of(failure),
         InstantiateError::Invalid(invalid) => Error::bug(invalid),
     }

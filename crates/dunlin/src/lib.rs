@@ -42,6 +42,7 @@
 //! | call a guest | [`Instance`], [`TypedFunc`], [`Func::call`] |
 //! | look into a guest | [`Memory`], [`Table`], [`Global`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
+//! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
 //!
@@ -91,6 +92,7 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod pooling;
 mod store;
 mod table;
 mod val;
@@ -99,7 +101,7 @@ mod wasm_ty;
 
 pub use backtrace::{Backtrace, BacktraceFrame};
 pub use caller::Caller;
-pub use config::{Config, Interruption, Tier, ValidateMode};
+pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
@@ -111,6 +113,7 @@ pub use limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX, StoreLimits, StoreL
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, ModuleSection};
+pub use pooling::PoolingConfig;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::{ExternRef, Val};

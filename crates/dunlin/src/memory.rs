@@ -50,11 +50,9 @@ impl Memory {
             return Err(Error::usage("a memory's maximum is at least its minimum"));
         }
         inner.check_counts(0, 1, 0)?;
-        let made = inner.enter().create_memory(ty).map_err(host::error_of)?;
-        match made {
-            Some(index) => Ok(Self { store: inner.id, index }),
-            None => Err(refused("create a memory of", ty.min)),
-        }
+        let made = inner.enter().create_memory(ty);
+        let index = made.map_err(|error| host::create_error("memory", ty.min, "pages", error))?;
+        Ok(Self { store: inner.id, index })
     }
 
     /// Its type, with the current size as the minimum.
@@ -145,7 +143,7 @@ impl Memory {
         let inner = store.as_context_mut().0;
         inner.check(self.store, "the memory")?;
         let grown = inner.enter().memory_grow(self.index, delta).map_err(host::error_of)?;
-        grown.ok_or_else(|| refused("grow a memory by", delta))
+        grown.ok_or_else(|| refused(delta))
     }
 }
 
@@ -155,8 +153,8 @@ fn range(size: usize, start: usize, len: usize) -> Result<Range<usize>> {
 }
 
 #[cold]
-fn refused(what: &str, pages: u64) -> Error {
+fn refused(pages: u64) -> Error {
     Error::resource(format_args!(
-        "cannot {what} {pages} pages: its type, the store's limits or the machine refuse"
+        "cannot grow a memory by {pages} pages: its type, the store's limits or the machine refuse"
     ))
 }

@@ -174,7 +174,9 @@ impl fmt::Debug for Module {
 
 fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
     refuse_component(bytes.bytes())?;
-    dunlin_module::Module::parse(bytes, engine.config().features).map_err(Error::invalid)
+    let config = engine.config();
+    let module = dunlin_module::Module::parse(bytes, config.features).map_err(Error::invalid)?;
+    Ok(module.with_fusing(config.fuses))
 }
 
 /// A component has the module's magic number, and a layer where a module's version ends.

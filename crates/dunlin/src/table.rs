@@ -53,11 +53,9 @@ impl Table {
         }
         let init = reference(inner, ty, init)?;
         inner.check_counts(0, 0, 1)?;
-        let made = inner.enter().create_table(ty, init).map_err(host::error_of)?;
-        match made {
-            Some(index) => Ok(Self { store: inner.id, index }),
-            None => Err(refused("create a table of", ty.min)),
-        }
+        let made = inner.enter().create_table(ty, init);
+        let index = made.map_err(|error| host::create_error("table", ty.min, "elements", error))?;
+        Ok(Self { store: inner.id, index })
     }
 
     /// Its type, with the current size as the minimum.
@@ -129,7 +127,7 @@ impl Table {
         inner.check(self.store, "the table")?;
         let init = reference(inner, inner.vm.table_type(self.index), init)?;
         let grown = inner.enter().table_grow(self.index, delta, init).map_err(host::error_of)?;
-        grown.ok_or_else(|| refused("grow a table by", delta))
+        grown.ok_or_else(|| refused(delta))
     }
 
     /// Copies `len` elements of `src` from `src_index` on into `dst` from `dst_index` on.
@@ -167,8 +165,8 @@ fn reference<T>(inner: &StoreInner<T>, ty: TableType, value: Val) -> Result<u32>
 }
 
 #[cold]
-fn refused(what: &str, elements: u64) -> Error {
+fn refused(elements: u64) -> Error {
     Error::resource(format_args!(
-        "cannot {what} {elements} elements: its type, the store's limits or the machine refuse"
+        "cannot grow a table by {elements} elements: its type, the store's limits or the machine refuse"
     ))
 }

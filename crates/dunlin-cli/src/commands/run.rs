@@ -129,7 +129,13 @@ fn engine(options: &RunOptions) -> Result<Engine, Report> {
     if let Some(bytes) = options.max_stack {
         config.max_stack_bytes(bytes);
     }
-    Engine::new(&config).map_err(|error| Report::engine("cannot start the engine", &error))
+    Engine::new(&config).map_err(|error| {
+        let report = Report::engine("cannot start the engine", &error);
+        match options.max_stack {
+            Some(_) => report.hint("`--max-stack 8MiB` is what it has without the flag"),
+            None => report,
+        }
+    })
 }
 
 fn limits(options: &RunOptions) -> StoreLimits {

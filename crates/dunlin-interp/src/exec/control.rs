@@ -94,11 +94,20 @@ impl Op for BrIf {
 
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        if r.pop() as u32 != 0 {
-            return r.branch();
+        let condition = r.pop() as u32 != 0;
+        r.branch_if(condition)
+    }
+}
+
+impl Regs {
+    /// Branches as `br_if` does, whose opcode `ip` is behind.
+    #[inline(always)]
+    pub(crate) fn branch_if<M: Mode>(mut self, condition: bool) -> Step<M> {
+        if condition {
+            return self.branch();
         }
-        r.side_skip(1);
-        skip_small(r)
+        self.side_skip(1);
+        skip_small(self)
     }
 }
 
@@ -205,11 +214,20 @@ impl Op for Select {
 
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let condition = r.top() as u32;
-        let second = r.pop_below();
-        let first = r.pop_below();
-        r.set_top(if condition != 0 { first } else { second });
+        let value = r.select();
+        r.set_top(value);
         Step::Next(r)
+    }
+}
+
+impl Regs {
+    /// Takes what `select` takes, and chooses; the top is left to be set.
+    #[inline(always)]
+    pub(crate) fn select(&mut self) -> u64 {
+        let condition = self.top() as u32;
+        let second = self.pop_below();
+        let first = self.pop_below();
+        if condition != 0 { first } else { second }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
+use super::fused::*;
 use super::locals::*;
 use super::memory::*;
 use super::numeric::*;
@@ -10,7 +11,7 @@ use super::regs::Regs;
 use super::simd::*;
 use super::{Handler, Mode, Op, Step, handler};
 use core::marker::PhantomData;
-use dunlin_core::TrapCode;
+use dunlin_core::{Operator, TrapCode};
 use dunlin_module::side::pseudo;
 
 /// The tables of mode `M`.
@@ -48,6 +49,20 @@ macro_rules! access {
     };
 }
 
+/// Handlers of sequences, or of their first operators where each operator is paid for by itself.
+macro_rules! fused {
+    ($table:ident $m:ident $(
+        $code:literal ($first:ident $($name:ident)*)
+        $handler:ident $(<$($argument:ident),*>)? $($weak:ident)?;
+    )*) => {
+        $($table[$code] = if $m::FUEL {
+            $table[Operator::$first.code() as usize]
+        } else {
+            handler::<$handler $(<$($argument),*>)?, $m>()
+        };)*
+    };
+}
+
 impl<M: Mode> Table<M> {
     /// By the first byte of an operator.
     pub(crate) const ONE: &'static [Handler<M>; 256] = &Self::one();
@@ -62,6 +77,7 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_numeric_operator!(numeric, table M);
         dunlin_core::for_each_load_operator!(access, table M);
         dunlin_core::for_each_store_operator!(access, table M);
+        dunlin_core::for_each_fused_operator!(fused, table M);
         table[0xFC] = handler::<PrefixFc, M>();
         table[0xFD] = handler::<PrefixFd, M>();
         table[pseudo::LOCAL_GET as usize] = handler::<SlotGet, M>();

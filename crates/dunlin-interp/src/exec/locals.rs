@@ -42,92 +42,19 @@ macro_rules! indexed {
     )*};
 }
 
-/// `local.get`. They come in pairs so often that a comparison and a direct jump pay: indirect jumps are
-/// what an interpreter waits for.
-pub(crate) struct LocalGet;
-
-impl Op for LocalGet {
-    const COST: u8 = 1;
-
-    #[inline(always)]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let Some(index) = r.small() else {
-            return Step::Go(handler::<LocalGetSlow, M>(), r);
-        };
+indexed! {
+    /// `local.get`.
+    LocalGet, LocalGetSlow: |r, index| {
         let value = r.local(index);
         r.push(value);
-        if r.peek(0) == LOCAL_GET {
-            r.skip(1);
-            return Step::Go(handler::<Self, M>(), r);
-        }
-        Step::Next(r)
     }
-}
 
-/// The opcode of `local.get`.
-const LOCAL_GET: u8 = 0x20;
-
-/// The index of a quick `local.get` at `ip`, which is then taken. Never where operators cost fuel, so
-/// that each is paid for.
-#[inline(always)]
-fn small_local_get<M: Mode>(r: &mut Regs) -> Option<u32> {
-    if M::FUEL || r.peek(0) != LOCAL_GET || r.peek(1) >= 0x80 {
-        return None;
-    }
-    let index = r.peek(1);
-    r.skip(2);
-    Some(index.into())
-}
-
-/// `local.set`, and a `local.get` behind it.
-pub(crate) struct LocalSet;
-
-impl Op for LocalSet {
-    const COST: u8 = 1;
-
-    #[inline(always)]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let Some(index) = r.small() else {
-            return Step::Go(handler::<LocalSetSlow, M>(), r);
-        };
-        r.set_local(index, r.top());
-        match small_local_get::<M>(&mut r) {
-            Some(second) => r.set_top(r.local(second)),
-            None => {
-                r.pop();
-            }
-        }
-        Step::Next(r)
-    }
-}
-
-/// `local.set` with an index of several bytes.
-struct LocalSetSlow;
-
-impl Op for LocalSetSlow {
-    #[inline]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let index = r.leb_u32();
+    /// `local.set`.
+    LocalSet, LocalSetSlow: |r, index| {
         let value = r.pop();
         r.set_local(index, value);
-        Step::Next(r)
     }
-}
 
-/// `local.get` with an index of several bytes.
-struct LocalGetSlow;
-
-impl Op for LocalGetSlow {
-    #[inline]
-    fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let index = r.leb_u32();
-        let value = r.local(index);
-        r.push(value);
-        Step::Next(r)
-    }
-}
-
-indexed! {
     /// `local.tee`.
     LocalTee, LocalTeeSlow: |r, index| {
         r.set_local(index, r.top());
@@ -242,23 +169,16 @@ impl Op for I32Const {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         match r.small() {
-            Some(byte) => Step::Next(i32_const::<M>(r, sign_extend(byte))),
+            Some(byte) => Step::Next(i32_const(r, sign_extend(byte))),
             None => Step::Go(handler::<I32ConstTwo, M>(), r),
         }
     }
 }
 
-/// Pushes a constant, or adds it where `i32.add` is next.
+/// Pushes a constant.
 #[inline(always)]
-fn i32_const<M: Mode>(mut r: Regs, value: i32) -> Regs {
-    const I32_ADD: u8 = 0x6A;
-    if !M::FUEL && r.peek(0) == I32_ADD {
-        r.skip(1);
-        let sum = dunlin_core::numeric::i32_add(r.top() as i32, value);
-        r.set_top(u64::from(sum as u32));
-    } else {
-        r.push(u64::from(value as u32));
-    }
+fn i32_const(mut r: Regs, value: i32) -> Regs {
+    r.push(u64::from(value as u32));
     r
 }
 
@@ -269,7 +189,7 @@ impl Op for I32ConstTwo {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         match small_two(&mut r) {
-            Some(value) => Step::Next(i32_const::<M>(r, value)),
+            Some(value) => Step::Next(i32_const(r, value)),
             None => Step::Go(handler::<I32ConstSlow, M>(), r),
         }
     }
@@ -285,7 +205,7 @@ impl Op for I32ConstSlow {
         // Five bytes hold all 32 bits; of fewer, the last one's sixth bit is the sign.
         let unused = 32_u32.saturating_sub(7 * long.bytes as u32);
         let value = ((long.value << unused) as i32) >> unused;
-        Step::Next(i32_const::<M>(r, value))
+        Step::Next(i32_const(r, value))
     }
 }
 

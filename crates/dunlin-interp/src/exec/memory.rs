@@ -1,7 +1,7 @@
 //! Loads and stores, a row each: a quick handler for memory 0 with an offset of one byte, another for
 //! offsets of up to five, and one for every other memory argument. Bounds are checked explicitly, whatever the address type.
 
-use super::numeric::{Operand, v128};
+use super::numeric::{Operand, Scalar, v128};
 use super::regs::{Place, Regs};
 use super::{Mode, Op, Step, handler};
 use core::marker::PhantomData;
@@ -17,6 +17,18 @@ pub(crate) trait Access {
     /// Accesses `place`, takes the lane behind the memory argument if there is one, pops the operands
     /// and pushes the result.
     fn access(r: &mut Regs, place: Place);
+}
+
+/// A load of a value of one slot.
+pub(crate) trait Loads: Access {
+    /// The value at `place`.
+    fn load(place: Place) -> u64;
+}
+
+/// A store of a value of one slot.
+pub(crate) trait Stores: Access {
+    /// Stores the value at `place`.
+    fn store(place: Place, value: u64);
 }
 
 /// The quick handler of access `A`.
@@ -181,7 +193,40 @@ macro_rules! lane_stores {
     )*};
 }
 
+macro_rules! scalar_loads {
+    ($(
+        $code:literal $name:ident $text:literal
+        $function:ident ($bits:ident) -> $result:ident bytes $bytes:literal;
+    )*) => {$(
+        impl Loads for $name {
+            #[inline(always)]
+            fn load(place: Place) -> u64 {
+                let value: $result = numeric::$function($bits::from_le_bytes(place.read()));
+                value.into_slot()
+            }
+        }
+    )*};
+}
+
 dunlin_core::for_each_load_operator!(loads);
+dunlin_core::for_each_load_operator!(scalar_loads);
+
+macro_rules! scalar_stores {
+    ($(
+        $code:literal $name:ident $text:literal
+        $function:ident ($value:ident) -> $bits:ident bytes $bytes:literal;
+    )*) => {$(
+        impl Stores for $name {
+            #[inline(always)]
+            fn store(place: Place, value: u64) {
+                let bits: $bits = numeric::$function(<$value>::from_slot(value));
+                place.write(bits.to_le_bytes());
+            }
+        }
+    )*};
+}
+
+dunlin_core::for_each_store_operator!(scalar_stores);
 dunlin_core::for_each_simd_load_operator!(loads);
 dunlin_core::for_each_store_operator!(stores);
 dunlin_core::for_each_simd_store_operator!(stores);

@@ -13,6 +13,7 @@ mod bulk;
 mod call;
 mod control;
 mod dispatch;
+mod fused;
 mod locals;
 mod memory;
 mod numeric;

@@ -20,14 +20,25 @@ macro_rules! one_slot {
         impl Operand for $ty {
             #[inline(always)]
             fn pop(r: &mut Regs) -> Self {
-                let $slot = r.pop();
-                $from
+                Self::from_slot(r.pop())
             }
 
             #[inline(always)]
             fn push(self, r: &mut Regs) {
+                r.push(self.into_slot());
+            }
+        }
+
+        impl Scalar for $ty {
+            #[inline(always)]
+            fn from_slot($slot: u64) -> Self {
+                $from
+            }
+
+            #[inline(always)]
+            fn into_slot(self) -> u64 {
                 let $value = self;
-                r.push($into);
+                $into
             }
         }
     )*};
@@ -52,6 +63,22 @@ impl Operand for V128 {
     fn push(self, r: &mut Regs) {
         r.push_v128(self);
     }
+}
+
+/// A type whose values take one slot.
+pub(crate) trait Scalar {
+    /// The value in a slot.
+    fn from_slot(slot: u64) -> Self;
+    /// The slot that holds the value.
+    fn into_slot(self) -> u64;
+}
+
+/// An operator of two operands in one slot each, which cannot trap.
+pub(crate) trait Binary {
+    /// A constant of the operands' type, from the only byte of its LEB128 number.
+    fn constant(byte: u8) -> u64;
+    /// The result's slot, from the operands' slots.
+    fn apply(a: u64, b: u64) -> u64;
 }
 
 /// What a numeric function returns: a value, or a value or a trap.
@@ -121,6 +148,39 @@ macro_rules! numeric_handlers {
     )*};
 }
 
+/// Implements [`Binary`] for the rows that have its shape.
+macro_rules! binary {
+    () => {};
+    (
+        $code:literal $name:ident $text:literal
+        $function:ident ($a:ident, $b:ident) -> $result:ident;
+        $($rest:tt)*
+    ) => {
+        impl Binary for $name {
+            #[inline(always)]
+            fn constant(byte: u8) -> u64 {
+                // Seven bits, the uppermost of which is the sign.
+                let value = (byte << 1) as i8 >> 1;
+                (value as $a).into_slot()
+            }
+
+            #[inline(always)]
+            fn apply(a: u64, b: u64) -> u64 {
+                numeric::$function(<$a>::from_slot(a), <$b>::from_slot(b)).into_slot()
+            }
+        }
+        binary! { $($rest)* }
+    };
+    (
+        $code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident $($note:ident)?;
+        $($rest:tt)*
+    ) => {
+        binary! { $($rest)* }
+    };
+}
+
+dunlin_core::for_each_numeric_operator!(binary);
 dunlin_core::for_each_numeric_operator!(numeric_handlers);
 dunlin_core::for_each_saturating_operator!(numeric_handlers);
 dunlin_core::for_each_simd_operator!(numeric_handlers);

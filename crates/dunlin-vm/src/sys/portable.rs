@@ -1,5 +1,12 @@
 //! Regions from the allocator: for machines without an operating system, and for Miri.
 
+mod region;
+
+#[cfg(test)]
+pub(crate) use region::protection;
+pub use region::{CAN_RESERVE, PAGE, Region, written};
+
+use super::plain_image::ImageFile;
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::ptr::{self, NonNull};
 
@@ -28,6 +35,15 @@ impl Pages {
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.base.as_ptr()
+    }
+
+    /// Never maps an image.
+    ///
+    /// # Safety
+    ///
+    /// None is needed.
+    pub unsafe fn map_image(&mut self, _start: usize, _image: &ImageFile) -> bool {
+        false
     }
 
     /// Grows to `len` bytes; the new ones are zero. Says whether it could.

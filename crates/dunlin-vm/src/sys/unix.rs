@@ -10,6 +10,16 @@
 //! its pages are made the mapping's own, by a write that changes nothing (copy on write). From then on
 //! nobody else can change them. Ranges that nobody asked for cost nothing.
 
+mod image;
+mod region;
+mod written;
+
+pub use image::ImageFile;
+#[cfg(test)]
+pub(crate) use region::protection;
+pub use region::{CAN_RESERVE, PAGE, Region};
+pub use written::written;
+
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -58,8 +68,34 @@ impl Pages {
         self.remap(len)
     }
 
-    #[cfg(target_os = "linux")]
+    /// Maps an image copy-on-write from `start` on; says whether it could. A region with an image is
+    /// copied when it grows for the first time.
+    ///
+    /// # Safety
+    ///
+    /// Nobody holds a reference into the region, and the image covers a part of it that is whole pages.
+    ///
+    /// # Panics
+    ///
+    /// If the image covers more than a part of the region.
+    pub unsafe fn map_image(&mut self, start: usize, image: &ImageFile) -> bool {
+        assert!(start + image.bytes_len() <= self.len, "a part of the region");
+        let at = self.base().wrapping_add(start).cast();
+        // SAFETY: the caller's promise, and the part lies within the region.
+        unsafe { image.map_at(at) }
+    }
+
     fn remap(&mut self, len: usize) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.remap_in_place(len) {
+            return true;
+        }
+        self.copy(len)
+    }
+
+    /// Grows by moving page tables. The kernel does so for a single mapping only.
+    #[cfg(target_os = "linux")]
+    fn remap_in_place(&mut self, len: usize) -> bool {
         use rustix::mm::{MremapFlags, mremap};
         let old = self.base().cast();
         // SAFETY: the region is a mapping of `self.len` bytes that only `self` owns; users of its
@@ -70,8 +106,7 @@ impl Pages {
         true
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn remap(&mut self, len: usize) -> bool {
+    fn copy(&mut self, len: usize) -> bool {
         let Some(new) = Self::new(len) else { return false };
         // SAFETY: both regions are at least `self.len` bytes and distinct.
         unsafe { ptr::copy_nonoverlapping(self.base(), new.base(), self.len) };
@@ -97,9 +132,6 @@ unsafe impl Sync for Pages {}
 
 /// Files below this size are read: a mapping and its faults cost more than the copy.
 const MAPPED_BYTES_MIN: u64 = 64 << 10;
-
-/// The unit in which ranges are pinned. A larger page of the machine is pinned more than once.
-const PAGE: usize = 4096;
 
 /// The contents of a file as a module's bytes.
 pub struct MappedFile(Contents);

@@ -1,0 +1,255 @@
+//! Finding the sequences of operators that the interpreter executes as one.
+//!
+//! The rows of [`for_each_fused_operator`](dunlin_core::for_each_fused_operator) become a trie at compile
+//! time: a node a prefix, an edge an opcode. At an operator's start, [`fuse`] walks it through the bytes
+//! ahead, as far as immediates are in their shortest spelling, and answers with the longest sequence.
+//! Nothing is decoded twice: an operator of a sequence has a known length.
+//!
+//! A sequence never contains a branch target but at its start, since no operator that makes one (`block`,
+//! `loop`, `else`, `end`) is in a row.
+
+use dunlin_core::Operator;
+
+/// A sequence at the bytes looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fused {
+    /// The opcode that stands for it.
+    pub(crate) code: u8,
+    /// Bytes of its operators, up to the last one's opcode at least.
+    pub(crate) bytes: usize,
+}
+
+/// What follows an opcode in a sequence.
+#[derive(Clone, Copy)]
+enum Immediate {
+    /// Nothing, or an operator that ends every sequence it is in.
+    None,
+    /// A local's index.
+    Local,
+    /// A constant.
+    Const,
+    /// A memory argument.
+    Memory,
+}
+
+const fn immediate(opcode: u8) -> Immediate {
+    match opcode {
+        0x20..=0x22 => Immediate::Local,
+        0x28..=0x3E => Immediate::Memory,
+        0x41 | 0x42 => Immediate::Const,
+        _ => Immediate::None,
+    }
+}
+
+/// A row of the trie's source.
+struct Row {
+    code: u8,
+    names: &'static [Operator],
+    weak: bool,
+}
+
+macro_rules! is_weak {
+    () => {
+        false
+    };
+    (weak) => {
+        true
+    };
+}
+
+macro_rules! rows {
+    ($($code:literal ($($name:ident)*) $handler:ident $(<$($argument:ident),*>)? $($weak:ident)?;)*) => {
+        const ROWS: &[Row] = &[$(
+            Row { code: $code, names: &[$(Operator::$name),*], weak: is_weak!($($weak)?) },
+        )*];
+    };
+}
+
+dunlin_core::for_each_fused_operator!(rows);
+
+/// Nodes of the trie; the compiler says when they do not suffice.
+const NODES: usize = 64;
+/// Kinds of opcodes: 0 is every opcode without an edge.
+const KINDS: usize = 32;
+
+/// The trie. Node 0 is the root, and no edge leads there.
+struct Trie {
+    kinds: [u8; 256],
+    edges: [[u8; KINDS]; NODES],
+    /// The code of the row that ends at a node, or 0.
+    codes: [u8; NODES],
+    weak: [bool; NODES],
+}
+
+static TRIE: Trie = Trie::new();
+
+impl Trie {
+    const fn new() -> Self {
+        let mut trie = Self {
+            kinds: [0; 256],
+            edges: [[0; KINDS]; NODES],
+            codes: [0; NODES],
+            weak: [false; NODES],
+        };
+        let (mut kinds, mut nodes, mut row) = (1, 1, 0);
+        while row < ROWS.len() {
+            let (mut node, mut at) = (0, 0);
+            while at < ROWS[row].names.len() {
+                let opcode = ROWS[row].names[at].code() as usize;
+                if trie.kinds[opcode] == 0 {
+                    trie.kinds[opcode] = kinds;
+                    kinds += 1;
+                }
+                let edge = &mut trie.edges[node][trie.kinds[opcode] as usize];
+                if *edge == 0 {
+                    *edge = nodes;
+                    nodes += 1;
+                }
+                node = *edge as usize;
+                at += 1;
+            }
+            trie.codes[node] = ROWS[row].code;
+            trie.weak[node] = ROWS[row].weak;
+            row += 1;
+        }
+        trie
+    }
+}
+
+/// The longest sequence at the start of `bytes`, which is an operator's start. `plain` says of a local
+/// whether its index is its slot and it takes one.
+#[inline]
+pub(crate) fn fuse(bytes: &[u8], plain: impl Fn(u8) -> bool) -> Option<Fused> {
+    let found = longest(bytes, &plain)?;
+    if !found.weak {
+        return Some(found.fused);
+    }
+    // What ends this sequence may begin a better one.
+    match longest(&bytes[found.last..], &plain) {
+        Some(better) if !better.weak && better.operators > 2 => {
+            let shorter = found.operators > 2;
+            shorter
+                .then(|| longest(&bytes[..found.last], &plain).map(|found| found.fused))
+                .flatten()
+        }
+        _ => Some(found.fused),
+    }
+}
+
+struct Found {
+    fused: Fused,
+    operators: u32,
+    /// Where the last operator starts.
+    last: usize,
+    weak: bool,
+}
+
+#[inline(always)]
+fn longest(bytes: &[u8], plain: &impl Fn(u8) -> bool) -> Option<Found> {
+    let (mut node, mut at, mut operators) = (0_usize, 0, 0);
+    let mut best = None;
+    while let Some(opcode) = bytes.get(at) {
+        let kind = TRIE.kinds[usize::from(*opcode)];
+        node = usize::from(TRIE.edges[node][usize::from(kind)]);
+        if node == 0 {
+            break;
+        }
+        let last = at;
+        at += 1;
+        operators += 1;
+        match immediate(*opcode) {
+            Immediate::None => {}
+            Immediate::Local => match bytes.get(at) {
+                Some(local) if *local < 0x80 && plain(*local) => at += 1,
+                _ => break,
+            },
+            Immediate::Const => match bytes.get(at) {
+                Some(byte) if *byte < 0x80 => at += 1,
+                _ => break,
+            },
+            Immediate::Memory => match bytes.get(at..at + 2) {
+                Some([align, offset]) if *align < 0x40 && *offset < 0x80 => at += 2,
+                _ => break,
+            },
+        }
+        let code = TRIE.codes[node];
+        if code != 0 {
+            let fused = Fused { code, bytes: at };
+            best = Some(Found { fused, operators, last, weak: TRIE.weak[node] });
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// The shortest spelling of a row's operators.
+    fn spelled(row: &Row) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for name in row.names {
+            let opcode = name.code() as u8;
+            bytes.push(opcode);
+            match immediate(opcode) {
+                Immediate::None => {}
+                Immediate::Local | Immediate::Const => bytes.push(0x7F),
+                Immediate::Memory => bytes.extend([0x02, 0x7F]),
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn every_row_is_found_whole() {
+        for row in ROWS {
+            let bytes = spelled(row);
+            let found = fuse(&bytes, |_| true);
+            assert_eq!(
+                found,
+                Some(Fused { code: row.code, bytes: bytes.len() }),
+                "{:?}",
+                row.names
+            );
+        }
+    }
+
+    #[test]
+    fn codes_are_of_no_operator_and_of_one_row() {
+        for (at, row) in ROWS.iter().enumerate() {
+            assert_eq!(Operator::from_code(None, row.code.into()), None, "{:#x}", row.code);
+            assert!(!(0xE0..=0xEA).contains(&row.code) && row.code < 0xFB, "{:#x}", row.code);
+            assert!(ROWS[..at].iter().all(|other| other.code != row.code), "{:#x}", row.code);
+        }
+    }
+
+    #[test]
+    fn long_immediates_and_other_locals_are_left_alone() {
+        for row in ROWS {
+            let bytes = spelled(row);
+            for at in 0..bytes.len() {
+                if bytes[at] == 0x7F {
+                    let mut long = bytes.clone();
+                    long.splice(at..=at, [0xFF, 0x00]);
+                    assert_ne!(fuse(&long, |_| true).map(|found| found.code), Some(row.code));
+                }
+                assert_ne!(fuse(&bytes[..at], |_| true).map(|found| found.code), Some(row.code));
+            }
+            let has_local = row.names.iter().any(|name| matches!(name.code(), 0x20..=0x22));
+            let found = fuse(&bytes, |_| false).map(|found| found.code);
+            assert!(!has_local || found != Some(row.code), "{:?}", row.names);
+        }
+    }
+
+    #[test]
+    fn a_weak_row_leaves_its_last_operator_to_a_longer_one() {
+        // local.get 1, then local.get 2, i32.const 3, i32.add
+        let bytes = [0x20, 1, 0x20, 2, 0x41, 3, 0x6A, 0x0B];
+        assert_eq!(fuse(&bytes, |_| true), None);
+        assert_eq!(fuse(&bytes[2..], |_| true).map(|found| found.bytes), Some(5));
+        // local.get 0 before them makes a pair with the first.
+        let longer = [&[0x20, 0], &bytes[..]].concat();
+        assert_eq!(fuse(&longer, |_| true).map(|found| found.bytes), Some(4));
+    }
+}
