@@ -1,9 +1,7 @@
 //! Modules: loaded, indexed, validated, and asked about.
 
-use crate::config::ValidateMode;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::validate;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -107,10 +105,7 @@ impl Module {
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         let module = parse(engine, bytes)?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
-        if engine.config().validate == ValidateMode::Eager {
-            validate::prepare_all(&code).map_err(Error::invalid)?;
-        }
-        engine.compiler().compile_all(&code)?;
+        engine.compiler().make_ready(engine.config(), &code)?;
         Ok(Self::from_code(engine, code))
     }
 
@@ -172,7 +167,7 @@ impl fmt::Debug for Module {
     }
 }
 
-fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
+pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
     refuse_component(bytes.bytes())?;
     let config = engine.config();
     let module = dunlin_module::Module::parse(bytes, config.features).map_err(Error::invalid)?;
