@@ -15,6 +15,10 @@ use dunlin_vm::ModuleCode;
 /// The first bytes of the binary format.
 const MAGIC: &[u8] = b"\0asm";
 
+/// The first bytes of an artifact. The first is no text's, and no module's.
+#[cfg(any(feature = "wat", feature = "optimize"))]
+pub(crate) const ARTIFACT_MAGIC: &[u8] = b"\x7fDUNLIN\n";
+
 /// A WebAssembly module, ready to be instantiated in any store of its engine. Cloning it gives another
 /// handle to the same.
 ///
@@ -188,6 +192,10 @@ fn text(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     // A beginning of the magic number is a truncated binary, not a text.
     if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
         return Ok(None);
+    }
+    if bytes.starts_with(ARTIFACT_MAGIC) {
+        let message = "this is a compiled module, not one to be compiled";
+        return Err(Error::invalid(Invalid::new(message, 0)));
     }
     if core::str::from_utf8(bytes).is_err() {
         let message = "neither a binary module (no magic number) nor text (not UTF-8)";

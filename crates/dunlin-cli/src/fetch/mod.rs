@@ -83,6 +83,24 @@ pub(crate) fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, Report> {
     }
 }
 
+/// Size and name of each downloaded module that is kept.
+///
+/// # Errors
+///
+/// When there is no place for a cache.
+pub(crate) fn kept() -> io::Result<Vec<(u64, String)>> {
+    Ok(Cache::open()?.kept())
+}
+
+/// Removes all downloaded modules.
+///
+/// # Errors
+///
+/// When there is no place for a cache, or a file cannot be removed.
+pub(crate) fn clear() -> io::Result<()> {
+    Cache::open()?.clear()
+}
+
 /// Where a body goes.
 enum Sink<'a> {
     File(&'a mut Partial),

@@ -25,6 +25,7 @@
 //! before anything of that length is made.
 
 use super::{HASH_BYTES, Identity};
+use crate::module::ARTIFACT_MAGIC as MAGIC;
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -32,9 +33,6 @@ use dunlin_core::TrapCode;
 use dunlin_module::compile::Relocation;
 use dunlin_module::{Builtin, Unit};
 use dunlin_vm::native::CodeImage;
-
-/// What an artifact begins with. The first byte is no text's, and no module's.
-pub(crate) const MAGIC: &[u8] = b"\x7fDUNLIN\n";
 
 /// The number of this format. Whoever changes what is written changes it.
 const FORMAT: u32 = 1;

@@ -14,7 +14,7 @@ mod cached;
 mod format;
 
 pub(crate) use cached::Cached;
-pub(crate) use format::{Artifact, Holds, MAGIC, write};
+pub(crate) use format::{Artifact, Holds, write};
 
 use crate::compile::NativeCompiler;
 use crate::config::{Config, ValidateMode};
@@ -212,7 +212,7 @@ impl Module {
     /// Whether bytes, or a file's first ones, begin as an artifact does.
     #[must_use]
     pub fn is_artifact(bytes: &[u8]) -> bool {
-        bytes.starts_with(MAGIC)
+        bytes.starts_with(module::ARTIFACT_MAGIC)
     }
 }
 
