@@ -16,6 +16,7 @@ mod commands;
 mod fetch;
 mod flags;
 mod home;
+mod progress;
 mod report;
 mod sys;
 mod values;

@@ -7,7 +7,7 @@
 use crate::config::{Config, Tier, ValidateMode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::validate;
+use crate::validate::{self, Keep};
 use dunlin_interp::Metering;
 use dunlin_vm::{Failure, ModuleCode, Store};
 
@@ -26,9 +26,9 @@ pub(crate) struct NativeCompiler {
 }
 
 /// Validates all bodies, where the configuration says so.
-fn validate_eagerly(config: &Config, code: &ModuleCode) -> Result<()> {
+fn validate_eagerly(config: &Config, code: &ModuleCode, keep: Keep) -> Result<()> {
     match config.validate {
-        ValidateMode::Eager => validate::prepare_all(code).map_err(Error::invalid),
+        ValidateMode::Eager => validate::validate_all(code, keep).map_err(Error::invalid),
         ValidateMode::Lazy => Ok(()),
     }
 }
@@ -89,23 +89,23 @@ impl Compiler {
     /// Makes a module's functions as ready as the configuration asks.
     #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
     pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
-        validate_eagerly(config, code)
+        validate_eagerly(config, code, Keep::Tables)
     }
 }
 
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Metering, ModuleCode, NativeCompiler, Result, Runs, Tier,
-        validate_eagerly,
+        Compiler, Config, Engine, Error, Keep, Metering, ModuleCode, NativeCompiler, Result, Runs,
+        Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, no_memory};
-    use crate::config::Interruption;
+    use crate::config::{CompileProgress, Interruption, Observer};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
     use dunlin_vm::{Failure, Store, StoreConfig};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
     /// Threads at most.
@@ -168,15 +168,18 @@ mod native {
         /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
         /// by way of the cache.
         pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
-            let Some(native) = &self.native else { return validate_eagerly(config, code) };
+            let Some(native) = &self.native else {
+                return validate_eagerly(config, code, Keep::Tables);
+            };
             let cached = Cached::new(config, &native.identity, code);
             if let Some(cached) = &cached
                 && cached.restore(config, code)?
             {
                 return Ok(());
             }
-            validate_eagerly(config, code)?;
-            let image = native.compile_all(code)?;
+            // A function that has code is prepared for the interpreter if that ever runs it.
+            validate_eagerly(config, code, Keep::Nothing)?;
+            let image = native.compile_all(config, code)?;
             if let Some(cached) = &cached {
                 cached.store(&image);
             }
@@ -187,14 +190,21 @@ mod native {
 
     impl NativeCompiler {
         /// Compiles a module.
-        fn compile_all(&self, code: &ModuleCode) -> Result<CodeImage<'static>> {
+        fn compile_all(&self, config: &Config, code: &ModuleCode) -> Result<CodeImage<'static>> {
             let units = units(code);
             let threads = match units.len() {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             };
-            let optimizer = &self.optimizer;
-            let work = Work { optimizer, code, units: &units, next: AtomicUsize::new(0) };
+            let work = Work {
+                optimizer: &self.optimizer,
+                code,
+                units: &units,
+                next: AtomicUsize::new(0),
+                observer: config.observer.as_ref(),
+                total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
+                done: AtomicU64::new(0),
+            };
             let mut compiled = work.run_all(threads)?;
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
@@ -229,11 +239,24 @@ mod native {
         ways_out.chain(functions).chain(stubs).collect()
     }
 
+    /// Bytes of a function's body; other units have none.
+    fn body_bytes(code: &ModuleCode, unit: Unit) -> u64 {
+        match unit {
+            Unit::Func(func) => {
+                code.module().body_range(func).map_or(0, |range| range.len() as u64)
+            }
+            _ => 0,
+        }
+    }
+
     struct Work<'m> {
         optimizer: &'m Optimizer,
         code: &'m ModuleCode,
         units: &'m [Unit],
         next: AtomicUsize,
+        observer: Option<&'m Observer>,
+        total: u64,
+        done: AtomicU64,
     }
 
     impl Work<'_> {
@@ -262,9 +285,21 @@ mod native {
                 if start >= self.units.len() {
                     return Ok(compiled);
                 }
-                for unit in &self.units[start..self.units.len().min(start + RUN)] {
+                let run = &self.units[start..self.units.len().min(start + RUN)];
+                for unit in run {
                     compiled.push(self.compile(*unit, &mut *worker, &mut scratch)?);
                 }
+                self.report(run);
+            }
+        }
+
+        /// Tells whoever wants to know how far it all is.
+        fn report(&self, run: &[Unit]) {
+            let Some(observer) = self.observer else { return };
+            let bytes: u64 = run.iter().map(|unit| body_bytes(self.code, *unit)).sum();
+            if bytes > 0 {
+                let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                (observer.0)(CompileProgress { done, total: self.total });
             }
         }
 
@@ -277,7 +312,7 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
-            let is_valid = self.code.prepare_with(func, scratch).is_ok();
+            let is_valid = self.code.module().prepare(func, scratch).is_ok();
             if is_valid && let Ok(compiled) = worker.compile(unit) {
                 return Ok((unit, compiled));
             }

@@ -98,6 +98,31 @@ pub struct Config {
     pub(crate) artifact_key: Option<ArtifactKey>,
     #[cfg(feature = "optimize")]
     pub(crate) cache: Option<Cache>,
+    #[cfg(feature = "optimize")]
+    pub(crate) observer: Option<Observer>,
+}
+
+/// How far a compilation is; see [`Config::compile_progress`].
+#[cfg(feature = "optimize")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompileProgress {
+    /// Bytes of function bodies that are compiled.
+    pub done: u64,
+    /// Bytes of all function bodies of the module.
+    pub total: u64,
+}
+
+/// Who is told how far compilations are.
+#[cfg(feature = "optimize")]
+#[derive(Clone)]
+pub(crate) struct Observer(pub(crate) alloc::sync::Arc<dyn Fn(CompileProgress) + Send + Sync>);
+
+#[cfg(feature = "optimize")]
+impl core::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 impl Default for Config {
@@ -126,6 +151,8 @@ impl Config {
             artifact_key: None,
             #[cfg(feature = "optimize")]
             cache: None,
+            #[cfg(feature = "optimize")]
+            observer: None,
         }
     }
 
@@ -260,6 +287,17 @@ impl Config {
     #[cfg(feature = "optimize")]
     pub fn cache(&mut self, cache: Cache) -> &mut Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// Has a function called while a module is compiled, again and again, by any of the threads that do so.
+    /// At the end it is told that all is done.
+    #[cfg(feature = "optimize")]
+    pub fn compile_progress(
+        &mut self,
+        observe: impl Fn(CompileProgress) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.observer = Some(Observer(alloc::sync::Arc::new(observe)));
         self
     }
 }

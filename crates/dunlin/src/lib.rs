@@ -113,6 +113,8 @@ pub use backtrace::{Backtrace, BacktraceFrame};
 #[cfg(feature = "optimize")]
 pub use cache::{CACHE_BYTES_DEFAULT_MAX, Cache, CacheEntry};
 pub use caller::Caller;
+#[cfg(feature = "optimize")]
+pub use config::CompileProgress;
 pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use engine::Engine;

@@ -112,7 +112,7 @@ fn every_truncation_and_every_flipped_bit_is_noticed() {
     let engine = engine(|_| ());
     let artifact = artifact(&engine);
     // All of the head and the end, and a sample of what lies between.
-    let sampled = |at: &usize| *at < 300 || at % 61 == 0 || *at + 70 > artifact.len();
+    let sampled = |at: &usize| *at < 300 || at.is_multiple_of(61) || *at + 70 > artifact.len();
     for at in (0..artifact.len()).filter(sampled) {
         let error = refusal(&engine, &artifact[..at]);
         assert_eq!(error.kind(), ErrorKind::Artifact, "{at}: {error}");
@@ -185,6 +185,27 @@ fn functions_without_code_are_validated_as_the_engine_does() {
     assert_eq!(bad.call(&mut store, ()).expect_err("a trap").kind(), ErrorKind::Trap);
     let eager = engine(|_| ());
     assert_eq!(refusal(&eager, &artifact).kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn compilations_say_how_far_they_are() {
+    use std::sync::{Arc, Mutex};
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let teller = seen.clone();
+    let engine = engine(|config| {
+        let teller = teller.clone();
+        config.compile_progress(move |at| teller.lock().expect("no panic").push(at));
+    });
+    let functions = "(func (param i32) (result i32) (local.get 0))".repeat(100);
+    let module = Module::new(&engine, format!("(module {functions})")).expect("a module");
+    let bodies: usize = module.info().functions().iter().map(|function| function.bytes).sum();
+    let mut told = seen.lock().expect("no panic").clone();
+    told.sort_by_key(|at| at.done);
+    assert!(told.len() > 10 && told.iter().all(|at| at.total == bodies as u64), "{told:?}");
+    assert_eq!(told.last().map(|at| at.done), Some(bodies as u64));
+    let artifact = module.serialize().expect("an artifact");
+    Module::deserialize(&engine, artifact).expect("a module");
+    assert_eq!(seen.lock().expect("no panic").len(), told.len(), "nothing is compiled");
 }
 
 /// A cache in a folder that goes with the test.

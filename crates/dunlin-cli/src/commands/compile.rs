@@ -10,6 +10,7 @@ use dunlin::{Config, Engine, Tier};
 use super::{Outcome, source};
 use crate::flags::{CompileOptions, DOWNLOAD_BYTES_MAX};
 use crate::home;
+use crate::progress::watch_compilation;
 use crate::report::Report;
 
 /// What the names of compiled modules end in.
@@ -24,6 +25,7 @@ pub(super) fn run(options: CompileOptions, files: Vec<OsString>, _: &mut dyn Wri
     }
     let mut config = Config::new();
     config.tier(Tier::Optimize).consume_fuel(options.fuel);
+    watch_compilation(&mut config);
     config.artifact_key(home::key(options.key.as_deref())?);
     let engine = Engine::new(&config)
         .map_err(|error| Report::engine("cannot start the compiler", &error))?;

@@ -21,6 +21,7 @@ use super::{Outcome, source, trap};
 use crate::args::nearest;
 use crate::flags::{RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
+use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
 use crate::values::{parse_value, show_duration, show_value};
 
@@ -139,6 +140,7 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     {
         config.cache(cache);
     }
+    watch_compilation(&mut config);
     config.validate(match options.validate {
         Validate::Lazy => ValidateMode::Lazy,
         Validate::Eager => ValidateMode::Eager,

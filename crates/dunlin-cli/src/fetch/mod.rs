@@ -9,16 +9,15 @@
 
 mod cache;
 mod http;
-mod progress;
 mod stream;
 
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use crate::progress::Progress;
 use crate::report::{Report, warn};
 use crate::values::show_size;
 use cache::{Cache, Partial};
-use progress::Progress;
 use stream::StreamValidator;
 
 /// Bytes read from a connection at once: as much as a socket's buffer usually holds.
