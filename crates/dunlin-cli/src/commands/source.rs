@@ -130,7 +130,8 @@ fn refused(shown: &str, error: &dunlin::Error) -> Report {
     }
     let report = Report::engine(format!("cannot load `{shown}`"), error);
     match error.kind() {
-        ErrorKind::Artifact => report.hint("`dunlin compile FILE` makes it anew from the module"),
+        ErrorKind::Artifact => report
+            .hint("`dunlin compile` makes it anew from the module; `--key FILE` opens another's"),
         _ => report,
     }
 }
