@@ -32,6 +32,8 @@ pub(crate) enum Words {
     One,
     /// One file or more.
     Many,
+    /// Exactly one of these words.
+    Verb(&'static [&'static str]),
 }
 
 /// A command: its name, help and rows.
@@ -46,6 +48,8 @@ pub(crate) struct Command<O: 'static> {
     pub(crate) notes: &'static str,
     /// Which words it takes.
     pub(crate) words: Words,
+    /// Flags of one letter, and the names that they stand for.
+    pub(crate) short: &'static [(char, &'static str)],
     /// Its flags.
     pub(crate) flags: &'static [Flag<O>],
 }
@@ -96,7 +100,10 @@ impl<O: Default> Command<O> {
             Some((dashed, value)) => (dashed, Some(OsString::from(value))),
             None => (text, None),
         };
-        let found = dashed.strip_prefix("--").and_then(|name| self.flag(name));
+        let found = match dashed.strip_prefix("--") {
+            Some(name) => self.flag(name),
+            None => self.short_flag(dashed),
+        };
         let Some(flag) = found else { return Err(self.unknown_flag(dashed)) };
         let value = match (flag.value, attached) {
             (None, None) => OsString::new(),
@@ -124,6 +131,13 @@ impl<O: Default> Command<O> {
         self.flags.iter().find(|flag| flag.name == name)
     }
 
+    /// The flag that a dash and a letter stand for.
+    fn short_flag(&self, dashed: &str) -> Option<&Flag<O>> {
+        let mut letters = dashed.strip_prefix('-')?.chars();
+        let (letter, None) = (letters.next()?, letters.next()) else { return None };
+        self.short.iter().find(|row| row.0 == letter).and_then(|row| self.flag(row.1))
+    }
+
     #[cold]
     fn unknown_flag(&self, dashed: &str) -> Report {
         let report = Report::usage(format!("`dunlin {}` has no flag `{dashed}`", self.name));
@@ -135,6 +149,9 @@ impl<O: Default> Command<O> {
     }
 
     fn check_count(&self, words: &[OsString]) -> Result<(), Report> {
+        if let Words::Verb(verbs) = self.words {
+            return self.check_verb(words, verbs);
+        }
         let report = match (self.words, words.len()) {
             (_, 0) => Report::usage(format!("`dunlin {}` needs a file", self.name)),
             (Words::One, 2..) => {
@@ -146,6 +163,22 @@ impl<O: Default> Command<O> {
         Err(report.hint(format!("`dunlin {} --help` shows how", self.name)))
     }
 
+    fn check_verb(&self, words: &[OsString], verbs: &[&str]) -> Result<(), Report> {
+        let [word] = words else {
+            let known: Vec<String> = verbs.iter().map(|verb| format!("`{verb}`")).collect();
+            let known = known.join(", ");
+            return Err(Report::usage(format!("`dunlin {}` takes one of: {known}", self.name))
+                .hint(format!("`dunlin {} {}`", self.name, verbs[0])));
+        };
+        let word = word.to_string_lossy();
+        if verbs.contains(&&*word) {
+            return Ok(());
+        }
+        let near = nearest(&word, verbs.iter().copied()).unwrap_or(verbs[0]);
+        Err(Report::usage(format!("`dunlin {}` has no `{word}`", self.name))
+            .hint(format!("`dunlin {} {near}`", self.name)))
+    }
+
     /// Writes the help screen.
     ///
     /// # Errors
@@ -153,9 +186,13 @@ impl<O: Default> Command<O> {
     /// When standard output cannot be written.
     pub(crate) fn help(&self, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "{}\n\nusage: dunlin {} {}\n\noptions:", self.about, self.name, self.usage)?;
-        let left = |flag: &Flag<O>| match flag.value {
-            Some(value) => format!("--{} {value}", flag.name),
-            None => format!("--{}", flag.name),
+        let left = |flag: &Flag<O>| {
+            let short = self.short.iter().find(|row| row.1 == flag.name);
+            let short = short.map_or(String::new(), |row| format!("-{}, ", row.0));
+            match flag.value {
+                Some(value) => format!("{short}--{} {value}", flag.name),
+                None => format!("{short}--{}", flag.name),
+            }
         };
         let help = "-h, --help";
         let widths = self.flags.iter().map(|flag| left(flag).len());
@@ -240,7 +277,16 @@ mod tests {
                 },
             },
         ];
-        Command { name: "test", usage: "FILE", about: "Tests.", notes: "", words, flags: FLAGS }
+        let short = &[('n', "level")];
+        Command {
+            name: "test",
+            usage: "FILE",
+            about: "Tests.",
+            notes: "",
+            words,
+            short,
+            flags: FLAGS,
+        }
     }
 
     fn check(words: Words, line: &str, expected: Result<(Option<&str>, bool, &str), &str>) {
@@ -273,6 +319,15 @@ mod tests {
         check(ModuleThenGuest, "- x", Ok((None, false, "- x")));
         check(Many, "a --loud b", Ok((None, true, "a b")));
         check(Many, "a -h b", Err("help"));
+        check(Many, "-n 3 a", Ok((Some("3"), false, "a")));
+        check(Many, "-n=3 a", Ok((Some("3"), false, "a")));
+        check(Words::Verb(&["list", "clear"]), "clear", Ok((None, false, "clear")));
+        check(Words::Verb(&["list", "clear"]), "claer", Err("error: `dunlin test` has no `claer`"));
+        check(
+            Words::Verb(&["list", "clear"]),
+            "",
+            Err("error: `dunlin test` takes one of: `list`, `clear`"),
+        );
         check(One, "a b", Err("error: `dunlin test` takes one file; `b` is more"));
         check(Many, "--loud", Err("error: `dunlin test` needs a file"));
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::{Command, Flag, Words};
+use crate::commands::VERBS;
 use crate::values;
 
 /// Bytes that a download may have unless `--max-download` says otherwise.
@@ -62,6 +63,8 @@ pub(crate) struct RunOptions {
     pub(crate) validate: Validate,
     pub(crate) unknown_imports: UnknownImports,
     pub(crate) preload: Vec<(String, PathBuf)>,
+    pub(crate) no_cache: bool,
+    pub(crate) key: Option<PathBuf>,
     pub(crate) stats: bool,
 }
 
@@ -80,6 +83,8 @@ impl Default for RunOptions {
             validate: Validate::default(),
             unknown_imports: UnknownImports::default(),
             preload: Vec::new(),
+            no_cache: false,
+            key: None,
             stats: false,
         }
     }
@@ -90,11 +95,12 @@ pub(crate) const RUN: Command<RunOptions> = Command {
     name: "run",
     usage: "[OPTIONS] FILE|URL|- [ARGS…]",
     about: "Run a WebAssembly module: a command's `_start`, or one function with --invoke.",
-    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input; a URL is downloaded\n\
-            and cached. Everything after FILE belongs to the guest, which has no folder, no variable\n\
-            and no network unless a flag grants it.\n\
+    notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
+            standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
+            guest, which has no folder, no variable and no network unless a flag grants it.\n\
             exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
     words: Words::ModuleThenGuest,
+    short: &[],
     flags: &[
         Flag {
             name: "dir",
@@ -196,6 +202,23 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             set: |o, value| push(&mut o.preload, preload(text(value)?)?),
         },
         Flag {
+            name: "no-cache",
+            value: None,
+            example: "",
+            help: "Keep no machine code, and use none that was kept",
+            set: |o, _| {
+                o.no_cache = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "key",
+            value: Some("FILE"),
+            example: "key",
+            help: "The secret that a .cwasm was sealed with (default: yours)",
+            set: |o, value| assign(&mut o.key, PathBuf::from(value)),
+        },
+        Flag {
             name: "stats",
             value: None,
             example: "",
@@ -206,6 +229,68 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             },
         },
     ],
+};
+
+/// The options of `dunlin compile`.
+#[derive(Debug, Default)]
+pub(crate) struct CompileOptions {
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) fuel: bool,
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// `dunlin compile`.
+pub(crate) const COMPILE: Command<CompileOptions> = Command {
+    name: "compile",
+    usage: "[OPTIONS] FILE|URL|-",
+    about: "Compile a module to machine code, for `dunlin run` to start it without compiling.",
+    notes: "The result runs on machines like this one, with this version of dunlin, and for whoever has\n\
+            the secret with which it is sealed: yours, made at first use, unless --key names another.\n\
+            It is native code: who has the secret can make code that does all that you may do.",
+    words: Words::One,
+    short: &[('o', "output")],
+    flags: &[
+        Flag {
+            name: "output",
+            value: Some("FILE"),
+            example: "app.cwasm",
+            help: "Where it goes (default: the module's name here, with .cwasm)",
+            set: |o, value| assign(&mut o.output, PathBuf::from(value)),
+        },
+        Flag {
+            name: "fuel",
+            value: None,
+            example: "",
+            help: "Count fuel, for `dunlin run --fuel N`",
+            set: |o, _| {
+                o.fuel = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "key",
+            value: Some("FILE"),
+            example: "key",
+            help: "Seal it with the secret in FILE, for others who have it",
+            set: |o, value| assign(&mut o.key, PathBuf::from(value)),
+        },
+    ],
+};
+
+/// The options of `dunlin cache`: none yet.
+#[derive(Debug, Default)]
+pub(crate) struct CacheOptions;
+
+/// `dunlin cache`.
+pub(crate) const CACHE: Command<CacheOptions> = Command {
+    name: "cache",
+    usage: "list|clear|dir",
+    about: "Show or empty what is kept: machine code of modules, and downloaded modules.",
+    notes: "list shows each entry's size, unused for longest first; clear removes them all; dir says\n\
+            where they are. Both kinds are bounded, 1 GiB each, and can be had again.",
+    words: Words::Verb(VERBS),
+    short: &[],
+    flags: &[],
 };
 
 /// The options of `dunlin validate`: none yet.
@@ -220,6 +305,7 @@ pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
     notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.\n\
             exit codes: 0 all are valid; 1 one is not, or cannot be read",
     words: Words::Many,
+    short: &[],
     flags: &[],
 };
 
@@ -236,6 +322,7 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
     about: "Show what a module needs, offers and uses, and where its bytes go.",
     notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.",
     words: Words::One,
+    short: &[],
     flags: &[Flag {
         name: "json",
         value: None,
@@ -252,6 +339,7 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
 #[derive(Debug, Default)]
 pub(crate) struct WastOptions {
     pub(crate) tier: Tier,
+    pub(crate) artifacts: bool,
     pub(crate) fuel: Option<u64>,
 }
 
@@ -262,6 +350,7 @@ pub(crate) const WAST: Command<WastOptions> = Command {
     about: "Run scripts of the specification's test suite and print how many assertions passed.",
     notes: "exit codes: 0 all passed; 1 one did not, or a script cannot be read",
     words: Words::Many,
+    short: &[],
     flags: &[
         Flag {
             name: "tier",
@@ -269,6 +358,16 @@ pub(crate) const WAST: Command<WastOptions> = Command {
             example: "interp",
             help: "How to execute: auto (default), interp, optimize",
             set: |o, value| tier(&mut o.tier, value),
+        },
+        Flag {
+            name: "artifacts",
+            value: None,
+            example: "",
+            help: "Compile each module to an artifact and load it from there (with --tier optimize)",
+            set: |o, _| {
+                o.artifacts = true;
+                Ok(())
+            },
         },
         Flag {
             name: "fuel",
@@ -408,6 +507,9 @@ mod tests {
     #[test]
     fn rows_are_sound() {
         fn check<O: Default>(command: &Command<O>) {
+            for (_, name) in command.short {
+                assert!(command.flags.iter().any(|flag| flag.name == *name), "{name}");
+            }
             for (i, flag) in command.flags.iter().enumerate() {
                 assert!(command.flags[..i].iter().all(|other| other.name != flag.name));
                 assert_eq!(flag.value.is_some(), !flag.example.is_empty(), "{}", flag.name);
@@ -416,6 +518,8 @@ mod tests {
             }
         }
         check(&RUN);
+        check(&COMPILE);
+        check(&CACHE);
         check(&VALIDATE);
         check(&INSPECT);
         check(&WAST);

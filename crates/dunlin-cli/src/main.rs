@@ -6,7 +6,8 @@
 //! since a guest's start-up time begins with ours.
 //!
 //! Reading order: [`flags`] (what can be asked, as rows), [`args`] (the parser and the help screens
-//! that those rows drive), [`commands`] (one file each), [`fetch`] (modules from URLs), [`report`]
+//! that those rows drive), [`commands`] (one file each), [`fetch`] (modules from URLs), [`home`]
+//! (caches and keys), [`report`]
 //! (errors and exit codes).
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,8 @@ mod args;
 mod commands;
 mod fetch;
 mod flags;
+mod home;
+mod progress;
 mod report;
 mod sys;
 mod values;

@@ -239,6 +239,14 @@ impl Module {
         self.bytes.bytes()
     }
 
+    /// The module's bytes, all of which never change from now on.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> &[u8] {
+        let bytes = self.bytes.bytes();
+        self.bytes.pin(0..bytes.len());
+        bytes
+    }
+
     /// The features that the module was validated with.
     #[must_use]
     pub fn features(&self) -> Features {

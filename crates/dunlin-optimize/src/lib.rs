@@ -40,6 +40,24 @@ impl Optimizer {
     pub fn new(settings: Settings) -> Result<Self, CompileError> {
         Ok(Self { isa: isa::host(&settings)?, settings })
     }
+
+    /// What changes the code that is made.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Extensions of the machine that code may use: it runs where all of them are.
+    #[must_use]
+    pub fn extensions(&self) -> Vec<&'static str> {
+        isa::extensions()
+    }
+
+    /// The versions of this crate and of the code generator.
+    #[must_use]
+    pub fn version() -> String {
+        format!("{} {}", env!("CARGO_PKG_VERSION"), cranelift_codegen::VERSION)
+    }
 }
 
 impl Compiler for Optimizer {

@@ -176,16 +176,6 @@ impl ModuleCode {
         Ok(())
     }
 
-    /// Makes every function ready: eager validation.
-    ///
-    /// # Errors
-    ///
-    /// The first body that is not valid.
-    pub fn prepare_all(&self) -> Result<(), Invalid> {
-        (self.module.func_imports()..self.module.func_count())
-            .try_for_each(|func| self.prepare(func))
-    }
-
     /// The function whose code holds this address, and the offset in the module.
     #[must_use]
     pub fn locate(&self, address: usize) -> Option<(u32, usize)> {

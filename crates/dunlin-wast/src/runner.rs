@@ -31,6 +31,10 @@ pub struct Config {
     pub memory_strategy: MemoryStrategy,
     /// How many instances, memories and tables a pool has from which they come; `None` is no pool.
     pub pooled: Option<u32>,
+    /// Whether every module becomes an artifact and comes back from it before it is instantiated. It
+    /// needs the optimising tier.
+    #[cfg(feature = "optimize")]
+    pub artifacts: bool,
 }
 
 impl Config {
@@ -45,6 +49,11 @@ impl Config {
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
         config.fuse_operators(!self.unfused);
+        #[cfg(feature = "optimize")]
+        if self.artifacts {
+            // The artifacts never leave the process.
+            config.artifact_key(dunlin::ArtifactKey::from_secret(b"scripts"));
+        }
         if let Some(bytes) = self.stack_bytes_max {
             config.max_stack_bytes(bytes);
         }

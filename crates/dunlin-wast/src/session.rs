@@ -108,7 +108,24 @@ impl Session {
         refuse_component(&module)?;
         let bytes =
             module.encode().map_err(|error| format!("not a module: {}", error.message()))?;
-        Module::new(&self.engine, bytes).map_err(|error| show_error(&error))
+        let module = Module::new(&self.engine, bytes);
+        module.and_then(|module| self.through_artifact(module)).map_err(|error| show_error(&error))
+    }
+
+    /// The module as it comes back from an artifact, where that is what is tested.
+    #[cfg(feature = "optimize")]
+    fn through_artifact(&self, module: Module) -> dunlin::Result<Module> {
+        match self.config.artifacts {
+            true => Module::deserialize(&self.engine, module.serialize()?),
+            false => Ok(module),
+        }
+    }
+
+    #[cfg(not(feature = "optimize"))]
+    #[allow(clippy::unused_self, reason = "the same shape as with artifacts")]
+    #[allow(clippy::unnecessary_wraps, reason = "the same shape as with artifacts")]
+    fn through_artifact(&self, module: Module) -> dunlin::Result<Module> {
+        Ok(module)
     }
 
     fn instance(&mut self, name: Option<Id<'_>>, module: Option<Id<'_>>) -> Outcome {

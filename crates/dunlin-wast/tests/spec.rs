@@ -94,7 +94,16 @@ fn configurations() -> Vec<(&'static str, Config)> {
     fuel.pooled = Some(POOLED);
     let mut unfused = eager.clone();
     unfused.unfused = true;
-    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
+    #[allow(unused_mut, reason = "without compiled code there are no artifacts")]
+    let mut all = vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)];
+    #[cfg(feature = "optimize")]
+    if base.tier == Tier::Optimize {
+        // Fusing means nothing to compiled code.
+        let (_, mut artifact) = all.pop().expect("the last configuration");
+        artifact.artifacts = true;
+        all.push(("artifact", artifact));
+    }
+    all
 }
 
 /// Runs a script and holds the outcome against what the list says of it.

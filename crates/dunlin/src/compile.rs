@@ -4,9 +4,10 @@
 //! threads as there are cores. A function that the compiler refuses, or whose body is not valid while
 //! validation is lazy, becomes a way out of compiled code: the interpreter runs it, or says why not.
 
-use crate::config::{Config, Tier};
+use crate::config::{Config, Tier, ValidateMode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::validate::{self, Keep};
 use dunlin_interp::Metering;
 use dunlin_vm::{Failure, ModuleCode, Store};
 
@@ -14,7 +15,22 @@ use dunlin_vm::{Failure, ModuleCode, Store};
 #[derive(Default)]
 pub(crate) struct Compiler {
     #[cfg(feature = "optimize")]
-    optimizer: Option<dunlin_optimize::Optimizer>,
+    native: Option<NativeCompiler>,
+}
+
+/// A compiler, and what its code is made for.
+#[cfg(feature = "optimize")]
+pub(crate) struct NativeCompiler {
+    optimizer: dunlin_optimize::Optimizer,
+    pub(crate) identity: crate::artifact::Identity,
+}
+
+/// Validates all bodies, where the configuration says so.
+fn validate_eagerly(config: &Config, code: &ModuleCode, keep: Keep) -> Result<()> {
+    match config.validate {
+        ValidateMode::Eager => validate::validate_all(code, keep).map_err(Error::invalid),
+        ValidateMode::Lazy => Ok(()),
+    }
 }
 
 /// Who is called.
@@ -70,22 +86,26 @@ impl Compiler {
         Store::new(engine.types().clone(), config)
     }
 
+    /// Makes a module's functions as ready as the configuration asks.
     #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
-    #[allow(clippy::unnecessary_wraps, reason = "the same shape as with a compiler")]
-    pub(crate) fn compile_all(&self, _code: &ModuleCode) -> Result<()> {
-        Ok(())
+    pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
+        validate_eagerly(config, code, Keep::Tables)
     }
 }
 
 #[cfg(feature = "optimize")]
 mod native {
-    use super::{Compiler, Config, Engine, Error, Metering, ModuleCode, Result, Runs, Tier};
-    use crate::config::Interruption;
+    use super::{
+        Compiler, Config, Engine, Error, Keep, Metering, ModuleCode, NativeCompiler, Result, Runs,
+        Tier, validate_eagerly,
+    };
+    use crate::artifact::{Cached, Identity, no_memory};
+    use crate::config::{CompileProgress, Interruption, Observer};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
-    use dunlin_vm::native::NativeCode;
+    use dunlin_vm::native::{CodeImage, NativeCode};
     use dunlin_vm::{Failure, Store, StoreConfig};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
     /// Threads at most.
@@ -117,18 +137,24 @@ mod native {
                 canonical_nans: false,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
-            Ok(Self { optimizer: Some(optimizer) })
+            let identity = Identity::new(&optimizer, config);
+            Ok(Self { native: Some(NativeCompiler { optimizer, identity }) })
+        }
+
+        /// The compiler, if there is one.
+        pub(crate) fn native(&self) -> Option<&NativeCompiler> {
+            self.native.as_ref()
         }
 
         #[inline]
         pub(crate) fn tier(&self) -> Runs {
-            if self.optimizer.is_some() { Runs::Native } else { Runs::Interpreter }
+            if self.native.is_some() { Runs::Native } else { Runs::Interpreter }
         }
 
         pub(crate) fn create_store(&self, engine: &Engine) -> Store {
             let stack_bytes = engine.config().stack_bytes;
             let by_page = engine.config().interruption == Interruption::Page;
-            let poll_page = by_page && self.optimizer.is_some();
+            let poll_page = by_page && self.native.is_some();
             let resources = engine.resources().clone();
             let config = StoreConfig { stack_bytes, poll_page, resources };
             let mut store = Store::new(engine.types().clone(), config);
@@ -139,23 +165,50 @@ mod native {
             store
         }
 
-        /// Compiles a module, if this is what the engine does.
-        pub(crate) fn compile_all(&self, code: &ModuleCode) -> Result<()> {
-            let Some(optimizer) = &self.optimizer else { return Ok(()) };
+        /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
+        /// by way of the cache.
+        pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
+            let Some(native) = &self.native else {
+                return validate_eagerly(config, code, Keep::Tables);
+            };
+            let cached = Cached::new(config, &native.identity, code);
+            if let Some(cached) = &cached
+                && cached.restore(config, code)?
+            {
+                return Ok(());
+            }
+            // A function that has code is prepared for the interpreter if that ever runs it.
+            validate_eagerly(config, code, Keep::Nothing)?;
+            let image = native.compile_all(config, code)?;
+            if let Some(cached) = &cached {
+                cached.store(&image);
+            }
+            code.set_native(NativeCode::load(code.module(), image).ok_or_else(no_memory)?);
+            Ok(())
+        }
+    }
+
+    impl NativeCompiler {
+        /// Compiles a module.
+        fn compile_all(&self, config: &Config, code: &ModuleCode) -> Result<CodeImage<'static>> {
             let units = units(code);
             let threads = match units.len() {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             };
-            let work = Work { optimizer, code, units: &units, next: AtomicUsize::new(0) };
+            let work = Work {
+                optimizer: &self.optimizer,
+                code,
+                units: &units,
+                next: AtomicUsize::new(0),
+                observer: config.observer.as_ref(),
+                total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
+                done: AtomicU64::new(0),
+            };
             let mut compiled = work.run_all(threads)?;
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
-            let native = NativeCode::link(code.module(), &compiled);
-            code.set_native(native.ok_or_else(|| {
-                Error::resource("memory for the module's machine code is not to be had")
-            })?);
-            Ok(())
+            CodeImage::lay_out(&compiled).ok_or_else(no_memory)
         }
     }
 
@@ -186,11 +239,24 @@ mod native {
         ways_out.chain(functions).chain(stubs).collect()
     }
 
+    /// Bytes of a function's body; other units have none.
+    fn body_bytes(code: &ModuleCode, unit: Unit) -> u64 {
+        match unit {
+            Unit::Func(func) => {
+                code.module().body_range(func).map_or(0, |range| range.len() as u64)
+            }
+            _ => 0,
+        }
+    }
+
     struct Work<'m> {
         optimizer: &'m Optimizer,
         code: &'m ModuleCode,
         units: &'m [Unit],
         next: AtomicUsize,
+        observer: Option<&'m Observer>,
+        total: u64,
+        done: AtomicU64,
     }
 
     impl Work<'_> {
@@ -219,9 +285,21 @@ mod native {
                 if start >= self.units.len() {
                     return Ok(compiled);
                 }
-                for unit in &self.units[start..self.units.len().min(start + RUN)] {
+                let run = &self.units[start..self.units.len().min(start + RUN)];
+                for unit in run {
                     compiled.push(self.compile(*unit, &mut *worker, &mut scratch)?);
                 }
+                self.report(run);
+            }
+        }
+
+        /// Tells whoever wants to know how far it all is.
+        fn report(&self, run: &[Unit]) {
+            let Some(observer) = self.observer else { return };
+            let bytes: u64 = run.iter().map(|unit| body_bytes(self.code, *unit)).sum();
+            if bytes > 0 {
+                let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                (observer.0)(CompileProgress { done, total: self.total });
             }
         }
 
@@ -234,7 +312,7 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
-            let is_valid = self.code.prepare_with(func, scratch).is_ok();
+            let is_valid = self.code.module().prepare(func, scratch).is_ok();
             if is_valid && let Ok(compiled) = worker.compile(unit) {
                 return Ok((unit, compiled));
             }

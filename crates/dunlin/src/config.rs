@@ -1,6 +1,8 @@
 //! How an engine is set up.
 
 use crate::pooling::PoolingConfig;
+#[cfg(feature = "optimize")]
+use crate::{artifact::ArtifactKey, cache::Cache};
 use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
 use dunlin_module::Features;
 
@@ -92,6 +94,35 @@ pub struct Config {
     pub(crate) fuses: bool,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
+    #[cfg(feature = "optimize")]
+    pub(crate) artifact_key: Option<ArtifactKey>,
+    #[cfg(feature = "optimize")]
+    pub(crate) cache: Option<Cache>,
+    #[cfg(feature = "optimize")]
+    pub(crate) observer: Option<Observer>,
+}
+
+/// How far a compilation is; see [`Config::compile_progress`].
+#[cfg(feature = "optimize")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompileProgress {
+    /// Bytes of function bodies that are compiled.
+    pub done: u64,
+    /// Bytes of all function bodies of the module.
+    pub total: u64,
+}
+
+/// Who is told how far compilations are.
+#[cfg(feature = "optimize")]
+#[derive(Clone)]
+pub(crate) struct Observer(pub(crate) alloc::sync::Arc<dyn Fn(CompileProgress) + Send + Sync>);
+
+#[cfg(feature = "optimize")]
+impl core::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 impl Default for Config {
@@ -116,6 +147,12 @@ impl Config {
             fuses: cfg!(feature = "std"),
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
+            #[cfg(feature = "optimize")]
+            artifact_key: None,
+            #[cfg(feature = "optimize")]
+            cache: None,
+            #[cfg(feature = "optimize")]
+            observer: None,
         }
     }
 
@@ -222,6 +259,45 @@ impl Config {
     /// ```
     pub fn pooling(&mut self, pooling: PoolingConfig) -> &mut Self {
         self.pooling = Some(pooling);
+        self
+    }
+
+    /// The key with which artifacts are sealed, so that only those are executed that a holder of the key
+    /// made: see [`Module::serialize`](crate::Module::serialize). Without one there are none.
+    #[cfg(feature = "optimize")]
+    pub fn artifact_key(&mut self, key: ArtifactKey) -> &mut Self {
+        self.artifact_key = Some(key);
+        self
+    }
+
+    /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
+    /// with [`Tier::Optimize`], for modules of more than 32 KiB. The default is to keep nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Cache, Config};
+    ///
+    /// let folder = std::env::temp_dir().join("dunlin-cache-of-an-example");
+    /// let cache = Cache::open(&folder)?.max_bytes(64 << 20);
+    /// Config::new().cache(cache);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    #[cfg(feature = "optimize")]
+    pub fn cache(&mut self, cache: Cache) -> &mut Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Has a function called while a module is compiled, again and again, by any of the threads that do so.
+    /// At the end it is told that all is done.
+    #[cfg(feature = "optimize")]
+    pub fn compile_progress(
+        &mut self,
+        observe: impl Fn(CompileProgress) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.observer = Some(Observer(alloc::sync::Arc::new(observe)));
         self
     }
 }

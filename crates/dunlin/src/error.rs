@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Host,
     /// A limit of the store, or the machine, refused memory, a table or an instance.
     Resource,
+    /// An artifact of a compiled module is damaged, or was made with another key or for another engine.
+    Artifact,
     /// The embedder's call does not make sense: an object of another store, a wrong type or count.
     Usage,
     /// A defect of this engine. Please report it.
@@ -44,6 +46,7 @@ impl fmt::Display for ErrorKind {
             Self::Trap => "trap",
             Self::Host => "host",
             Self::Resource => "resource",
+            Self::Artifact => "artifact",
             Self::Usage => "usage",
             Self::Bug => "bug",
         })
@@ -145,6 +148,12 @@ impl Error {
     #[cold]
     pub(crate) fn resource(message: impl fmt::Display) -> Self {
         Self::message(ErrorKind::Resource, message)
+    }
+
+    #[cfg(feature = "optimize")]
+    #[cold]
+    pub(crate) fn artifact(why: impl fmt::Display) -> Self {
+        Self::message(ErrorKind::Artifact, format_args!("the artifact is refused: {why}"))
     }
 
     #[cold]

@@ -42,6 +42,7 @@
 //! | call a guest | [`Instance`], [`TypedFunc`], [`Func::call`] |
 //! | look into a guest | [`Memory`], [`Table`], [`Global`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
+//! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
@@ -61,7 +62,8 @@
 //!
 //! - `std` (default): files as modules, the operating system's memory, panics carried through guests.
 //!   Without it the crate needs `alloc` only.
-//! - `optimize`: the optimising compiler, for [`Tier::Optimize`]. It takes minutes to build.
+//! - `optimize`: the optimising compiler, for [`Tier::Optimize`], and what keeps its code: artifacts and
+//!   the cache. It takes minutes to build.
 //! - `wat` (default): the text format wherever a module is loaded.
 //!
 //! Does **not** know: WASI, HTTP, components.
@@ -75,7 +77,11 @@
 
 extern crate alloc;
 
+#[cfg(feature = "optimize")]
+mod artifact;
 mod backtrace;
+#[cfg(feature = "optimize")]
+mod cache;
 mod caller;
 mod compile;
 mod config;
@@ -95,12 +101,20 @@ mod module;
 mod pooling;
 mod store;
 mod table;
+#[cfg(feature = "optimize")]
+mod tuning;
 mod val;
 mod validate;
 mod wasm_ty;
 
+#[cfg(feature = "optimize")]
+pub use artifact::ArtifactKey;
 pub use backtrace::{Backtrace, BacktraceFrame};
+#[cfg(feature = "optimize")]
+pub use cache::{CACHE_BYTES_DEFAULT_MAX, Cache, CacheEntry};
 pub use caller::Caller;
+#[cfg(feature = "optimize")]
+pub use config::CompileProgress;
 pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use engine::Engine;

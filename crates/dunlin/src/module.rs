@@ -1,9 +1,7 @@
 //! Modules: loaded, indexed, validated, and asked about.
 
-use crate::config::ValidateMode;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::validate;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -16,6 +14,10 @@ use dunlin_vm::ModuleCode;
 
 /// The first bytes of the binary format.
 const MAGIC: &[u8] = b"\0asm";
+
+/// The first bytes of an artifact. The first is no text's, and no module's.
+#[cfg(any(feature = "wat", feature = "optimize"))]
+pub(crate) const ARTIFACT_MAGIC: &[u8] = b"\x7fDUNLIN\n";
 
 /// A WebAssembly module, ready to be instantiated in any store of its engine. Cloning it gives another
 /// handle to the same.
@@ -107,10 +109,7 @@ impl Module {
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         let module = parse(engine, bytes)?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
-        if engine.config().validate == ValidateMode::Eager {
-            validate::prepare_all(&code).map_err(Error::invalid)?;
-        }
-        engine.compiler().compile_all(&code)?;
+        engine.compiler().make_ready(engine.config(), &code)?;
         Ok(Self::from_code(engine, code))
     }
 
@@ -172,7 +171,7 @@ impl fmt::Debug for Module {
     }
 }
 
-fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
+pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {
     refuse_component(bytes.bytes())?;
     let config = engine.config();
     let module = dunlin_module::Module::parse(bytes, config.features).map_err(Error::invalid)?;
@@ -193,6 +192,10 @@ fn text(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     // A beginning of the magic number is a truncated binary, not a text.
     if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
         return Ok(None);
+    }
+    if bytes.starts_with(ARTIFACT_MAGIC) {
+        let message = "this is a compiled module, not one to be compiled";
+        return Err(Error::invalid(Invalid::new(message, 0)));
     }
     if core::str::from_utf8(bytes).is_err() {
         let message = "neither a binary module (no magic number) nor text (not UTF-8)";

@@ -4,26 +4,55 @@
 //! so does everyone else after the run at hand; since earlier runs have all been taken by then, the
 //! lowest of the functions found invalid is the first of the module, as if one thread had looked.
 
-use dunlin_module::Invalid;
+use dunlin_module::{Invalid, Scratch};
 use dunlin_vm::ModuleCode;
 
-/// Validates all bodies and makes them ready to be called.
+/// What becomes of the side tables that validation makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They are kept: the functions are ready to be interpreted.
+    Tables,
+    /// They are not needed: the functions are going to be compiled.
+    #[cfg(feature = "optimize")]
+    Nothing,
+}
+
+/// Validates all bodies.
 ///
 /// # Errors
 ///
 /// The first body that is not valid.
-pub(crate) fn prepare_all(code: &ModuleCode) -> Result<(), Invalid> {
+pub(crate) fn validate_all(code: &ModuleCode, keep: Keep) -> Result<(), Invalid> {
     #[cfg(feature = "std")]
     if code.module().bytes().len() >= parallel::MODULE_BYTES_MIN {
-        return parallel::prepare_all(code);
+        return parallel::validate_all(code, keep);
     }
-    code.prepare_all()
+    in_order(code, keep)
+}
+
+/// Validates all bodies, one after the other.
+fn in_order(code: &ModuleCode, keep: Keep) -> Result<(), Invalid> {
+    let mut scratch = Scratch::default();
+    (code.module().func_imports()..code.module().func_count())
+        .try_for_each(|func| validate(code, func, &mut scratch, keep))
+}
+
+fn validate(
+    code: &ModuleCode,
+    func: u32,
+    scratch: &mut Scratch,
+    keep: Keep,
+) -> Result<(), Invalid> {
+    match keep {
+        Keep::Tables => code.prepare_with(func, scratch),
+        #[cfg(feature = "optimize")]
+        Keep::Nothing => code.module().prepare(func, scratch).map(drop),
+    }
 }
 
 #[cfg(feature = "std")]
 mod parallel {
-    use super::{Invalid, ModuleCode};
-    use dunlin_module::Scratch;
+    use super::{Invalid, Keep, ModuleCode, Scratch, in_order, validate};
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::thread;
 
@@ -37,13 +66,14 @@ mod parallel {
     /// Functions that a thread takes at a time.
     const RUN: u32 = 16;
 
-    pub(super) fn prepare_all(code: &ModuleCode) -> Result<(), Invalid> {
+    pub(super) fn validate_all(code: &ModuleCode, keep: Keep) -> Result<(), Invalid> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         if threads == 1 {
-            return code.prepare_all();
+            return in_order(code, keep);
         }
         let work = Work {
             code,
+            keep,
             next: AtomicU32::new(code.module().func_imports()),
             failed: AtomicBool::new(false),
         };
@@ -66,6 +96,7 @@ mod parallel {
 
     struct Work<'m> {
         code: &'m ModuleCode,
+        keep: Keep,
         next: AtomicU32,
         failed: AtomicBool,
     }
@@ -81,7 +112,7 @@ mod parallel {
                     break;
                 }
                 for func in start..count.min(start.saturating_add(RUN)) {
-                    if let Err(invalid) = self.code.prepare_with(func, &mut scratch) {
+                    if let Err(invalid) = validate(self.code, func, &mut scratch, self.keep) {
                         self.failed.store(true, Ordering::Relaxed);
                         return Some((func, invalid));
                     }

@@ -1,5 +1,7 @@
 //! The commands, one file each, and the choice between them.
 
+mod cache;
+mod compile;
 mod deadline;
 mod inspect;
 mod run;
@@ -7,6 +9,8 @@ mod source;
 mod trap;
 mod validate;
 mod wast;
+
+pub(crate) use cache::VERBS;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -20,7 +24,7 @@ use crate::report::Report;
 pub(crate) type Outcome = Result<i32, Report>;
 
 /// The words that select a command; a file of such a name runs as `./NAME`.
-const NAMES: &[&str] = &["run", "validate", "inspect", "wast", "help"];
+const NAMES: &[&str] = &["run", "compile", "validate", "inspect", "wast", "cache", "help"];
 
 const HELP: &str = "\
 Dunlin runs WebAssembly: fast to start, and isolated unless a flag grants more.
@@ -30,9 +34,11 @@ usage: dunlin FILE|URL [ARGS…]
 
 commands:
   run       Run a module: its command, or one function with --invoke
+  compile   Compile a module ahead of time
   validate  Check that modules are valid
   inspect   Show a module's imports, exports, features and sizes
   wast      Run scripts of the specification's test suite
+  cache     Show or empty what is kept of modules
   help      Show this screen, or a command's: dunlin help run
 
 options:
@@ -56,6 +62,8 @@ pub(crate) fn dispatch(mut arguments: Vec<OsString>, out: &mut dyn Write) -> Out
         "-V" | "--version" => show(out, concat!("dunlin ", env!("CARGO_PKG_VERSION"), "\n")),
         "help" => help(arguments.get(1), out),
         "run" => with(&flags::RUN, arguments.split_off(1), out, run::run),
+        "compile" => with(&flags::COMPILE, arguments.split_off(1), out, compile::run),
+        "cache" => with(&flags::CACHE, arguments.split_off(1), out, cache::run),
         "validate" => with(&flags::VALIDATE, arguments.split_off(1), out, validate::run),
         "inspect" => with(&flags::INSPECT, arguments.split_off(1), out, inspect::run),
         "wast" => with(&flags::WAST, arguments.split_off(1), out, wast::run),
@@ -83,6 +91,8 @@ fn help(word: Option<&OsString>, out: &mut dyn Write) -> Outcome {
     let Some(word) = word else { return show(out, HELP) };
     let written = match word.to_str().unwrap_or("") {
         "run" => flags::RUN.help(out),
+        "compile" => flags::COMPILE.help(out),
+        "cache" => flags::CACHE.help(out),
         "validate" => flags::VALIDATE.help(out),
         "inspect" => flags::INSPECT.help(out),
         "wast" => flags::WAST.help(out),

@@ -20,6 +20,8 @@ use super::deadline::Deadline;
 use super::{Outcome, source, trap};
 use crate::args::nearest;
 use crate::flags::{RunOptions, Tier, UnknownImports, Validate};
+use crate::home;
+use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
 use crate::values::{parse_value, show_duration, show_value};
 
@@ -50,7 +52,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
         .split_first()
         .map_or((OsStr::new("-"), &[][..]), |(file, rest)| (file.as_os_str(), rest));
     let shown = file.to_string_lossy();
-    let engine = engine(&options)?;
+    let engine = engine(&options, file)?;
     let module = source::load(&engine, file, options.max_download)?;
     let loaded = Instant::now();
     let arguments = texts(arguments)?;
@@ -119,9 +121,26 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
     }
 }
 
-fn engine(options: &RunOptions) -> Result<Engine, Report> {
+fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     let mut config = Config::new();
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
+    let preloaded =
+        || options.preload.iter().any(|(_, file)| source::is_artifact(file.as_os_str()));
+    if source::is_artifact(file) || preloaded() {
+        if options.tier == Tier::Interp {
+            let shown = file.to_string_lossy();
+            return Err(Report::usage(format!("`{shown}` is not for the interpreter"))
+                .cause("what `dunlin compile` makes is code of the optimising tier")
+                .hint("leave out `--tier interp`"));
+        }
+        config.tier(dunlin::Tier::Optimize).artifact_key(home::key(options.key.as_deref())?);
+    } else if options.tier == Tier::Optimize
+        && !options.no_cache
+        && let Some(cache) = home::code_cache()
+    {
+        config.cache(cache);
+    }
+    watch_compilation(&mut config);
     config.validate(match options.validate {
         Validate::Lazy => ValidateMode::Lazy,
         Validate::Eager => ValidateMode::Eager,

@@ -29,10 +29,25 @@ pub(super) fn load(engine: &Engine, word: &OsStr, download_max: u64) -> Result<M
             Fetched::Bytes(bytes) => Module::new(engine, bytes),
         },
         // Only plain files can be mapped; pipes and devices are read.
-        _ if is_plain_file(Path::new(word))? => Module::from_file(engine, word),
+        _ if is_plain_file(Path::new(word))? => match is_artifact(word) {
+            true => Module::deserialize_file(engine, word),
+            false => Module::from_file(engine, word),
+        },
         _ => Module::new(engine, stream(Path::new(word))?),
     };
     module.map_err(|error| refused(&shown, &error))
+}
+
+/// Whether a word names a file that `dunlin compile` made. Nothing else is taken for one: what comes
+/// over the network or a pipe is never machine code.
+pub(super) fn is_artifact(word: &OsStr) -> bool {
+    let is_named = word != "-" && !word.to_str().is_some_and(fetch::is_url);
+    let begins = || {
+        let mut begin = [0; 8];
+        fs::File::open(word)?.read_exact(&mut begin)?;
+        io::Result::Ok(Module::is_artifact(&begin))
+    };
+    is_named && is_plain_file(Path::new(word)).unwrap_or(false) && begins().unwrap_or(false)
 }
 
 /// The bytes of `-` or a file.
@@ -113,7 +128,12 @@ fn refused(shown: &str, error: &dunlin::Error) -> Report {
         return Report::failure(format!("`{shown}` is not a valid module"))
             .cause(show_invalid(error));
     }
-    Report::engine(format!("cannot load `{shown}`"), error)
+    let report = Report::engine(format!("cannot load `{shown}`"), error);
+    match error.kind() {
+        ErrorKind::Artifact => report
+            .hint("`dunlin compile` makes it anew from the module; `--key FILE` opens another's"),
+        _ => report,
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(super) fn run(options: WastOptions, files: Vec<OsString>, out: &mut dyn Writ
     let mut config = Config::default();
     config.tier = tier(options.tier);
     config.fuel_units = options.fuel;
+    config.artifacts = options.artifacts;
     let runner =
         Runner::new(config).map_err(|error| Report::engine("cannot start the engine", &error))?;
     let (mut passed, mut failed, mut unreadable) = (0, 0, false);

@@ -21,7 +21,8 @@ use std::time::{Duration, SystemTime};
 
 use ring::digest::{Context, SHA256, digest};
 
-use crate::sys;
+use crate::home;
+use dunlin_vm::sys::private_folder;
 
 /// Bytes of all modules kept; beyond it those unused for longest go.
 const CACHE_BYTES_MAX: u64 = 1 << 30;
@@ -55,15 +56,13 @@ impl Cache {
     ///
     /// When there is no place for it, or it cannot be created.
     pub(super) fn open() -> io::Result<Self> {
-        let home = sys::user_cache_folder()
-            .ok_or_else(|| io::Error::other("neither `XDG_CACHE_HOME` nor `HOME` is set"))?;
-        Self::open_at(home.join("dunlin").join("modules"))
+        Self::open_at(home::folder()?.join("modules"))
     }
 
     fn open_at(root: PathBuf) -> io::Result<Self> {
         let cache = Self { root };
-        sys::private_folder(&cache.index())?;
-        sys::private_folder(&cache.partial())?;
+        private_folder(&cache.index())?;
+        private_folder(&cache.partial())?;
         Ok(cache)
     }
 
@@ -126,6 +125,31 @@ impl Cache {
         let _ = fs::remove_file(&path);
         let file = File::options().write(true).create_new(true).open(&path)?;
         Ok(Partial { file, path, hash: Context::new(&SHA256) })
+    }
+
+    /// Size and name of each module that is kept, the one unused for longest first.
+    pub(super) fn kept(&self) -> Vec<(u64, String)> {
+        let row = |(_, bytes, path): (SystemTime, u64, PathBuf)| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (bytes, name.trim_start_matches("sha256-").to_owned())
+        };
+        files_by_age(&self.root).into_iter().map(row).collect()
+    }
+
+    /// Removes every module, and what is known of URLs; downloads under way go on.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be removed.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for (_, _, path) in [files_by_age(&self.index()), files_by_age(&self.root)].concat() {
+            match fs::remove_file(path) {
+                // Another process may have been faster.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Removes what was unused for longest until the bounds hold, but never `keep`.
@@ -279,6 +303,10 @@ mod tests {
         assert_eq!(scratch.put("http://b", b"contents", None), path, "same contents, same file");
         assert_eq!(scratch.0.lookup("http://b"), None, "nothing to ask the server about");
         assert_eq!(fs::read_dir(scratch.0.partial()).expect("a folder").count(), 0);
+        assert_eq!(scratch.0.kept()[0].0, 8);
+        scratch.0.clear().expect("a folder of ours");
+        assert_eq!(scratch.0.kept(), []);
+        assert_eq!(scratch.0.lookup("http://a"), None);
     }
 
     #[test]

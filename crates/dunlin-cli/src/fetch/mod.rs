@@ -9,16 +9,15 @@
 
 mod cache;
 mod http;
-mod progress;
 mod stream;
 
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use crate::progress::Progress;
 use crate::report::{Report, warn};
 use crate::values::show_size;
 use cache::{Cache, Partial};
-use progress::Progress;
 use stream::StreamValidator;
 
 /// Bytes read from a connection at once: as much as a socket's buffer usually holds.
@@ -81,6 +80,24 @@ pub(crate) fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, Report> {
             Ok(Fetched::Bytes(bytes))
         }
     }
+}
+
+/// Size and name of each downloaded module that is kept.
+///
+/// # Errors
+///
+/// When there is no place for a cache.
+pub(crate) fn kept() -> io::Result<Vec<(u64, String)>> {
+    Ok(Cache::open()?.kept())
+}
+
+/// Removes all downloaded modules.
+///
+/// # Errors
+///
+/// When there is no place for a cache, or a file cannot be removed.
+pub(crate) fn clear() -> io::Result<()> {
+    Cache::open()?.clear()
 }
 
 /// Where a body goes.

@@ -42,3 +42,15 @@ pub(crate) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> 
     flags(settings)?;
     Err(CompileError::new("the optimising tier makes code for x86-64 only"))
 }
+
+/// The names of the extensions that code for this machine may use.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn extensions() -> Vec<&'static str> {
+    x64::used()
+}
+
+/// The names of the extensions that code for this machine may use.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn extensions() -> Vec<&'static str> {
+    Vec::new()
+}

@@ -36,6 +36,11 @@ extensions! {
 /// Without this extension rounding and vectors would need calls that we do not provide.
 const REQUIRED: &str = "has_sse41";
 
+/// The names of the extensions that code for this machine may use.
+pub(crate) fn used() -> Vec<&'static str> {
+    extensions().into_iter().filter_map(|(flag, has)| has.then_some(flag)).collect()
+}
+
 /// A code generator for this machine.
 pub(crate) fn host(flags: Flags) -> Result<OwnedTargetIsa, CompileError> {
     let mut isa = lookup_by_name("x86_64").map_err(CompileError::new)?;

@@ -1,15 +1,13 @@
 //! A module's native code: its units in one piece of executable memory, and what stands where in it.
 
+use super::image::{ADDRESS_BYTES, CodeImage};
 use super::{builtins, map};
 use crate::sys::native::CodeMemory;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::{CompiledFunction, Module, Unit};
-
-/// Alignment of a unit at least: that of a line of the instruction cache's fetches.
-const UNIT_ALIGNMENT: usize = 16;
+use dunlin_module::compile::Relocation;
+use dunlin_module::{Module, Unit};
 
 /// The native code of a module. Dropping it removes the code.
 pub struct NativeCode {
@@ -26,6 +24,8 @@ pub(super) struct Region {
     units: Box<[(u32, u32, Unit)]>,
     traps: Box<[(u32, TrapCode)]>,
     source: Box<[(u32, u32)]>,
+    /// Kept for artifacts, which hold the code without addresses.
+    relocations: Box<[Relocation]>,
 }
 
 /// What stands at an address.
@@ -76,47 +76,62 @@ impl Region {
 }
 
 impl NativeCode {
-    /// Places units in memory. `None` if memory for code is not to be had.
+    /// Places an image in memory. `None` if memory for code is not to be had.
+    ///
+    /// # Panics
+    ///
+    /// If the image is not one that [`CodeImage::check`] accepts.
     #[must_use]
-    pub fn link(module: &Module, units: &[(Unit, CompiledFunction)]) -> Option<Self> {
-        let mut starts = Vec::with_capacity(units.len());
-        let mut bytes = 0_usize;
-        for (_, compiled) in units {
-            bytes = bytes.next_multiple_of(UNIT_ALIGNMENT.max(compiled.alignment as usize));
-            starts.push(bytes);
-            bytes += compiled.code.len();
-        }
+    pub fn load(module: &Module, image: CodeImage<'_>) -> Option<Self> {
+        let bytes = image.code.len();
         // Offsets are 32 bits wide.
         u32::try_from(bytes).ok()?;
         let memory = CodeMemory::new(bytes, |target| {
-            for ((_, compiled), start) in units.iter().zip(&starts) {
-                write(compiled, &mut target[*start..][..compiled.code.len()]);
+            target.copy_from_slice(&image.code);
+            for relocation in &image.relocations {
+                relocate(relocation, target);
             }
         })?;
-        let base = memory.base();
         let mut ways_in = alloc::vec![0; module.types().len()];
-        for ((unit, _), start) in units.iter().zip(&starts) {
+        for (start, _, unit) in &image.units {
             if let Unit::Enter(ty) = unit {
-                ways_in[*ty as usize] = base + start;
+                ways_in[*ty as usize] = memory.base() + *start as usize;
             }
         }
         let region = Arc::new(Region {
             memory,
             bytes,
-            units: tables(units, &starts, |unit, compiled, start| {
-                alloc::vec![(start, start + compiled.code.len() as u32, unit)]
-            }),
-            traps: tables(units, &starts, |_, compiled, start| {
-                compiled.traps.iter().map(|(at, code)| (start + at, *code)).collect()
-            }),
-            source: tables(units, &starts, |_, compiled, start| {
-                let end = (start + compiled.code.len() as u32, u32::MAX);
-                let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
-                [(start, u32::MAX)].into_iter().chain(source).chain([end]).collect()
-            }),
+            units: image.units.into(),
+            traps: image.traps.into(),
+            source: image.source.into(),
+            relocations: image.relocations.into(),
         });
         map::register(&region);
         Some(Self { region, ways_in: ways_in.into() })
+    }
+
+    /// The code as plain data again, without addresses.
+    #[must_use]
+    pub fn image(&self) -> CodeImage<'static> {
+        let region = &self.region;
+        let mut code = region.memory.bytes(region.bytes).to_vec();
+        for relocation in &region.relocations {
+            code[relocation.offset as usize..][..ADDRESS_BYTES].fill(0);
+        }
+        CodeImage {
+            code: code.into(),
+            units: region.units.to_vec(),
+            relocations: region.relocations.to_vec(),
+            traps: region.traps.to_vec(),
+            source: region.source.to_vec(),
+        }
+    }
+
+    /// Whether the function of this index has code, and not only a way out.
+    #[must_use]
+    pub fn has_body(&self, func: u32) -> bool {
+        // Functions with code come first, by index.
+        self.region.units.binary_search_by_key(&Unit::Func(func), |(.., unit)| *unit).is_ok()
     }
 
     /// The way in for functions of the type of this index; 0 if there is none.
@@ -163,23 +178,9 @@ impl core::fmt::Debug for NativeCode {
     }
 }
 
-/// Copies a unit's code and fills in addresses.
-fn write(compiled: &CompiledFunction, target: &mut [u8]) {
-    target.copy_from_slice(&compiled.code);
-    for relocation in &compiled.relocations {
-        let address = builtins::address(relocation.builtin) as u64;
-        let address = address.wrapping_add_signed(relocation.addend);
-        let at = relocation.offset as usize;
-        target[at..at + 8].copy_from_slice(&address.to_le_bytes());
-    }
-}
-
-/// One table of what all units' tables say, in order.
-fn tables<T>(
-    units: &[(Unit, CompiledFunction)],
-    starts: &[usize],
-    of: impl Fn(Unit, &CompiledFunction, u32) -> Vec<T>,
-) -> Box<[T]> {
-    let parts = units.iter().zip(starts);
-    parts.flat_map(|((unit, compiled), start)| of(*unit, compiled, *start as u32)).collect()
+/// Fills in an address.
+fn relocate(relocation: &Relocation, code: &mut [u8]) {
+    let address = builtins::address(relocation.builtin) as u64;
+    let address = address.wrapping_add_signed(relocation.addend);
+    code[relocation.offset as usize..][..ADDRESS_BYTES].copy_from_slice(&address.to_le_bytes());
 }

@@ -1,5 +1,5 @@
 //! What differs between machines: zeroed regions that grow, reserved address space, images that are
-//! mapped copy-on-write, files mapped as modules, and what native code needs of the operating system.
+//! mapped copy-on-write, files mapped as modules, folders of one owner, and what native code needs of the operating system.
 
 #[cfg(all(feature = "std", unix, not(miri)))]
 mod unix;
@@ -17,6 +17,15 @@ pub use plain_image::ImageFile;
 pub use portable::MappedFile;
 #[cfg(not(all(feature = "std", unix, not(miri))))]
 pub use portable::{CAN_RESERVE, PAGE, Pages, Region, written};
+
+#[cfg(all(feature = "std", unix))]
+#[path = "unix/folder.rs"]
+mod folder;
+#[cfg(all(feature = "std", not(unix)))]
+#[path = "portable/folder.rs"]
+mod folder;
+#[cfg(feature = "std")]
+pub use folder::private_folder;
 
 #[cfg(all(test, not(all(feature = "std", unix, not(miri)))))]
 pub(crate) use portable::protection;

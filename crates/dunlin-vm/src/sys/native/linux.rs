@@ -95,6 +95,13 @@ impl CodeMemory {
     pub(crate) fn base(&self) -> usize {
         self.0.base.as_ptr() as usize
     }
+
+    /// The first `bytes` bytes.
+    pub(crate) fn bytes(&self, bytes: usize) -> &[u8] {
+        assert!(bytes <= self.0.len, "bytes of the mapping");
+        // SAFETY: the mapping is readable, of this length, and nobody writes it any more.
+        unsafe { core::slice::from_raw_parts(self.0.base.as_ptr(), bytes) }
+    }
 }
 
 /// The signals that faults of compiled code arrive as.

@@ -34,6 +34,10 @@ impl CodeMemory {
     pub(crate) fn base(&self) -> usize {
         match *self {}
     }
+
+    pub(crate) fn bytes(&self, _bytes: usize) -> &[u8] {
+        match *self {}
+    }
 }
 
 /// Whether native code runs on this machine.

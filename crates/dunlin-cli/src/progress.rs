@@ -1,24 +1,31 @@
-//! The progress of a download: one line on a terminal, nothing elsewhere.
+//! The progress of a download or a compilation: one line on a terminal, nothing elsewhere.
 //!
 //! It is ours because of what a progress library costs those who download nothing: its one call of
 //! `pow` made every start of the program load the mathematical library of the system.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use dunlin::{CompileProgress, Config};
 
 use crate::values::show_size;
 
 /// How often the line is written anew: often enough to look alive, and no more.
 const REDRAW_TIME: Duration = Duration::from_millis(100);
+/// A compilation that takes less than this is not worth a line.
+const COMPILE_TIME_MIN: Duration = Duration::from_secs(1);
 /// Cells of the bar. The whole line stays below 80 columns, so that it is never wrapped.
 const BAR_CELLS: u64 = 30;
 
-/// A line on the terminal that goes when it is dropped, whatever became of the download.
-pub(super) struct Progress {
+/// A line on the terminal that goes when it is dropped, whatever became of the work.
+pub(crate) struct Progress {
     /// Bytes that are expected, if the server said.
     length: Option<u64>,
     bytes: u64,
     begun: Instant,
+    /// How long nothing is written at first.
+    quiet: Duration,
     /// When the line was last written; nothing is ever written where there is no terminal.
     drawn: Option<Instant>,
     terminal: bool,
@@ -26,15 +33,19 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A line for a body of this length, on standard error if that is a terminal.
-    pub(super) fn new(length: Option<u64>) -> Self {
+    pub(crate) fn new(length: Option<u64>) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self { length, bytes: 0, begun: Instant::now(), drawn: None, terminal }
+        let begun = Instant::now();
+        Self { length, bytes: 0, begun, quiet: REDRAW_TIME, drawn: None, terminal }
     }
 
     /// Says that more bytes came.
-    pub(super) fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.bytes += bytes;
-        let due = self.drawn.unwrap_or(self.begun).elapsed() >= REDRAW_TIME;
+        let due = match self.drawn {
+            Some(drawn) => drawn.elapsed() >= REDRAW_TIME,
+            None => self.begun.elapsed() >= self.quiet,
+        };
         if self.terminal && due {
             self.drawn = Some(Instant::now());
             write_over(&line(self.bytes, self.length, self.begun.elapsed()));
@@ -48,6 +59,27 @@ impl Drop for Progress {
             write_over("");
         }
     }
+}
+
+/// Lets an engine of this configuration show how far its compilations are, if standard error is a
+/// terminal. Without one, compilations are not watched at all.
+pub(crate) fn watch_compilation(config: &mut Config) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let shown: Mutex<Option<Progress>> = Mutex::new(None);
+    config.compile_progress(move |at: CompileProgress| {
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = shown.get_or_insert_with(|| Progress {
+            quiet: COMPILE_TIME_MIN,
+            ..Progress::new(Some(at.total))
+        });
+        // Threads report in any order.
+        line.add(at.done.saturating_sub(line.bytes));
+        if at.done == at.total {
+            *shown = None;
+        }
+    });
 }
 
 /// Writes a line over the one before: back to its begin, the text, then clear to its end.

@@ -1,0 +1,130 @@
+//! The program's cache of machine code, and what it refuses to run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder that goes with the test, with a module large enough for the cache.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("dunlin-compiled-{}-{name}", std::process::id());
+        let scratch = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&scratch.0).expect("a folder");
+        // What makes it large need not be code.
+        let text = format!(
+            r#"(module (func (export "one") (result i32) (i32.const 1)) (data "{}"))"#,
+            "x".repeat(40_000)
+        );
+        fs::write(scratch.0.join("large.wat"), text).expect("a file");
+        scratch
+    }
+
+    fn run(&self, words: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+        command.env_clear().env("XDG_CACHE_HOME", self.0.join("cache"));
+        command.args(words.split_whitespace()).current_dir(&self.0);
+        command.output().expect("the program")
+    }
+
+    /// Runs and expects success; returns what it printed.
+    #[track_caller]
+    fn print(&self, words: &str) -> String {
+        let output = self.run(words);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{words}: {stderr}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn code(&self) -> PathBuf {
+        self.0.join("cache/dunlin/code")
+    }
+
+    fn entries(&self) -> Vec<PathBuf> {
+        let found = fs::read_dir(self.code()).into_iter().flatten().flatten();
+        found.map(|entry| entry.path()).collect()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const RUN: &str = "run --tier optimize --invoke one large.wat";
+
+#[test]
+fn a_large_module_is_kept_and_found() {
+    let scratch = Scratch::new("kept");
+    assert_eq!(scratch.print("run --tier optimize --no-cache --invoke one large.wat"), "1\n");
+    assert_eq!(scratch.print("run --invoke one large.wat"), "1\n");
+    assert_eq!(scratch.entries().len(), 0);
+    assert_eq!(scratch.print(RUN), "1\n");
+    let entries = scratch.entries();
+    let whole = fs::read(&entries[0]).expect("an entry");
+    assert_eq!(scratch.print(RUN), "1\n");
+    assert_eq!(scratch.entries(), entries);
+    fs::write(&entries[0], &whole[..whole.len() / 2]).expect("a write");
+    assert_eq!(scratch.print(RUN), "1\n", "rebuilt");
+    assert_eq!(fs::read(&entries[0]).expect("an entry"), whole);
+    let listed = scratch.print("cache list");
+    assert!(listed.starts_with("code  ") && listed.contains("\n1 entries, "), "{listed}");
+    scratch.print("cache clear");
+    assert_eq!(scratch.entries().len(), 0);
+}
+
+#[test]
+fn many_processes_share_the_cache() {
+    let scratch = Scratch::new("many");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| assert_eq!(scratch.print(RUN), "1\n"));
+        }
+    });
+    assert_eq!(scratch.entries().len(), 1, "and nothing half-written");
+}
+
+#[test]
+fn an_artifact_from_a_pipe_is_not_code() {
+    let scratch = Scratch::new("pipe");
+    scratch.print("compile large.wat");
+    let artifact = fs::File::open(scratch.0.join("large.cwasm")).expect("the default name");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+    command.env_clear().env("XDG_CACHE_HOME", scratch.0.join("cache"));
+    let output = command.args(["run", "--invoke", "one", "-"]).stdin(artifact).output();
+    let output = output.expect("the program");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("this is a compiled module"), "{stderr}");
+}
+
+#[test]
+fn artifacts_of_other_users_are_refused() {
+    let scratch = Scratch::new("other");
+    scratch.print("compile large.wat");
+    let path = "run --invoke one large.cwasm";
+    assert_eq!(scratch.print(path), "1\n");
+    // Another user has another secret.
+    fs::remove_dir_all(scratch.0.join("cache")).expect("the caches");
+    let output = scratch.run(path);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("sealed with another key"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_others_may_write_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new("open");
+    scratch.print(RUN);
+    let mode = |path: &Path| fs::metadata(path).expect("a folder").permissions().mode() & 0o777;
+    assert_eq!(mode(&scratch.code()), 0o700);
+    fs::set_permissions(scratch.code(), fs::Permissions::from_mode(0o777)).expect("a mode");
+    let output = scratch.run(RUN);
+    assert_eq!(output.stdout, b"1\n");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("others than its owner may write"), "{stderr}");
+}

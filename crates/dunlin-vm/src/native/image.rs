@@ -1,0 +1,115 @@
+//! A module's native code as plain data: laid out, not yet at any address.
+//!
+//! It is what a compiler's units become before they are placed in memory, and what an artifact holds.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use dunlin_core::TrapCode;
+use dunlin_module::compile::Relocation;
+use dunlin_module::{CompiledFunction, Module, Unit};
+
+/// Alignment of a unit at least: that of a line of the instruction cache's fetches.
+const UNIT_ALIGNMENT: usize = 16;
+
+/// Bytes of an address that is filled in.
+pub(super) const ADDRESS_BYTES: usize = 8;
+
+/// A module's units in the order in which they lie in memory. Offsets are from the first byte of `code`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeImage<'a> {
+    /// The code. Where an address of a builtin belongs, its bytes say nothing.
+    pub code: Cow<'a, [u8]>,
+    /// Start and end of each unit, ascending, and the units too.
+    pub units: Vec<(u32, u32, Unit)>,
+    /// Addresses to fill in.
+    pub relocations: Vec<Relocation>,
+    /// Instructions that trap by faulting, ascending, and why they do.
+    pub traps: Vec<(u32, TrapCode)>,
+    /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none.
+    pub source: Vec<(u32, u32)>,
+}
+
+impl CodeImage<'_> {
+    /// Lays units out, which ascend. `None` if they are more than 32-bit offsets can tell apart.
+    #[must_use]
+    pub fn lay_out(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
+        let mut image = Self::default();
+        let code = image.code.to_mut();
+        code.reserve(units.iter().map(|(_, unit)| unit.code.len() + UNIT_ALIGNMENT).sum());
+        for (unit, compiled) in units {
+            let alignment = UNIT_ALIGNMENT.max(compiled.alignment as usize);
+            code.resize(code.len().next_multiple_of(alignment), 0);
+            let start = u32::try_from(code.len()).ok()?;
+            code.extend_from_slice(&compiled.code);
+            let end = u32::try_from(code.len()).ok()?;
+            image.units.push((start, end, *unit));
+            let relocations = compiled.relocations.iter();
+            image
+                .relocations
+                .extend(relocations.map(|r| Relocation { offset: start + r.offset, ..*r }));
+            image.traps.extend(compiled.traps.iter().map(|(at, code)| (start + at, *code)));
+            let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
+            image.source.extend([(start, u32::MAX)].into_iter().chain(source));
+            image.source.push((end, u32::MAX));
+        }
+        Some(image)
+    }
+
+    /// Holds what the image says against the module whose code it is.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong: an offset beyond the code, a table that does not ascend, a unit that the module
+    /// does not have, or one that is missing.
+    pub fn check(&self, module: &Module) -> Result<(), &'static str> {
+        let len = self.code.len();
+        if u32::try_from(len).is_err() {
+            return Err("more code than 32-bit offsets reach");
+        }
+        self.check_units(module)?;
+        let in_code = |offset: u32, bytes: usize| offset as usize + bytes <= len;
+        if !self.relocations.iter().all(|r| in_code(r.offset, ADDRESS_BYTES)) {
+            return Err("a relocation beyond the code");
+        }
+        if !self.traps.is_sorted_by(|a, b| a.0 < b.0)
+            || self.traps.last().is_some_and(|(at, _)| !in_code(*at, 1))
+        {
+            return Err("a table of traps that does not ascend within the code");
+        }
+        if !self.source.is_sorted_by_key(|(at, _)| *at)
+            || self.source.last().is_some_and(|(at, _)| !in_code(*at, 0))
+        {
+            return Err("a table of sources that does not ascend within the code");
+        }
+        Ok(())
+    }
+
+    /// Every function has code or a way out, every type a way in and a way out, each once.
+    fn check_units(&self, module: &Module) -> Result<(), &'static str> {
+        let (functions, types) = (module.func_count() as usize, module.types().len());
+        let mut has = alloc::vec![false; functions + 2 * types];
+        if !self.units.is_sorted_by_key(|(.., unit)| *unit) {
+            return Err("units out of order");
+        }
+        let mut end = 0;
+        for (from, to, unit) in &self.units {
+            if *from < end || to < from || *to as usize > self.code.len() {
+                return Err("units that do not ascend within the code");
+            }
+            end = *to;
+            let place = match unit {
+                Unit::Func(func) if *func < module.func_imports() => None,
+                Unit::Func(func) | Unit::LeaveFunc(func) => {
+                    has[..functions].get_mut(*func as usize)
+                }
+                Unit::Enter(ty) => has[functions..][..types].get_mut(*ty as usize),
+                Unit::LeaveRef(ty) => has[functions + types..].get_mut(*ty as usize),
+            };
+            match place {
+                Some(place) if !*place => *place = true,
+                _ => return Err("a unit that the module does not have, or has twice"),
+            }
+        }
+        if has.iter().all(|has| *has) { Ok(()) } else { Err("a unit is missing") }
+    }
+}

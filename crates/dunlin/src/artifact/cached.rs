@@ -1,0 +1,73 @@
+//! A module's place in the code cache.
+//!
+//! An entry is an artifact without the module, under a name that is a hash of everything on which the code
+//! depends. What keeps others from writing one is the cache's folder; an entry that does not fit, for
+//! whatever reason, is removed, and the module compiled as if there had been none.
+
+use super::{Artifact, HASH_BYTES, Holds, Identity, adopt, write};
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::error::Result;
+use crate::tuning::CACHED_MODULE_BYTES_MIN;
+use alloc::string::{String, ToString};
+use dunlin_vm::ModuleCode;
+use dunlin_vm::native::CodeImage;
+
+/// Entries are kept to their owner by their folder; the seal is a second checksum.
+const KEY: &[u8; HASH_BYTES] = &[0; HASH_BYTES];
+
+/// Where a module's code is, or is to be.
+pub(crate) struct Cached<'c> {
+    cache: &'c Cache,
+    identity: &'c Identity,
+    len: u64,
+    hash: [u8; HASH_BYTES],
+    name: String,
+}
+
+impl<'c> Cached<'c> {
+    /// The module's place; `None` if there is no cache, or the module is too small for it.
+    pub(crate) fn new(
+        config: &'c Config,
+        identity: &'c Identity,
+        code: &ModuleCode,
+    ) -> Option<Self> {
+        let cache = config.cache.as_ref()?;
+        if code.module().bytes().len() < CACHED_MODULE_BYTES_MIN {
+            return None;
+        }
+        // Pinned: what is hashed here must be what is run.
+        let bytes = code.module().pinned_bytes();
+        let (len, hash) = (bytes.len() as u64, blake3::hash(bytes).into());
+        // An entry's name is that of an artifact which says everything but the code.
+        let named = write(identity, KEY, Holds::Hash(len, hash), &CodeImage::default());
+        let name = blake3::hash(&named).to_hex().to_string();
+        Some(Self { cache, identity, len, hash, name })
+    }
+
+    /// Gives the module its code, if the cache has it.
+    ///
+    /// # Errors
+    ///
+    /// If the code is here and fits, but the module cannot be made ready.
+    pub(crate) fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
+        let Some(entry) = self.cache.get(&self.name) else { return Ok(false) };
+        let read = Artifact::read(&entry, self.identity, KEY).ok();
+        let ours = read.filter(|read| read.module_len == self.len && read.module_hash == self.hash);
+        match ours.map(|read| adopt(config, code, read.image)) {
+            Some(Ok(())) => return Ok(true),
+            Some(Err(error)) if error.kind() != crate::ErrorKind::Artifact => return Err(error),
+            Some(Err(_)) | None => {}
+        }
+        // Damaged: nobody should find it again.
+        self.cache.remove(&self.name);
+        Ok(false)
+    }
+
+    /// Keeps the code for next time, if the cache can.
+    pub(crate) fn store(&self, image: &CodeImage<'_>) {
+        let entry = write(self.identity, KEY, Holds::Hash(self.len, self.hash), image);
+        // A cache that is full or gone costs the next start its time, and nothing else.
+        let _ = self.cache.put(&self.name, &entry);
+    }
+}

@@ -1,0 +1,281 @@
+//! A folder of machine code, so that a module is compiled once.
+//!
+//! Any number of processes may use it at once, without a lock, because of three invariants:
+//!
+//! 1. A file under its final name is complete and never written again: it is renamed into place.
+//! 2. A file's name says everything on which its contents depend, so two writers of one name write the
+//!    same, and an entry is never out of date.
+//! 3. Removing a file that somebody has open takes nothing away from them.
+//!
+//! What is in the folder is executed, so it must be its owner's alone; that is checked when it is opened.
+
+use crate::error::{Error, Result};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// Bytes of all entries, unless [`Cache::max_bytes`] says otherwise: the code of some 300 MB of modules.
+pub const CACHE_BYTES_DEFAULT_MAX: u64 = 1 << 30;
+
+/// A partial file of this age belongs to a process that is gone.
+const PARTIAL_AGE_MAX: Duration = Duration::from_hours(1);
+
+/// What the names of entries end in; other files in the folder are left alone.
+const ENTRY_EXTENSION: &str = "code";
+
+/// What the names of files end in that are being written.
+const PARTIAL_EXTENSION: &str = "partial";
+
+/// A folder in which engines keep the machine code of modules; see [`Config::cache`](crate::Config::cache).
+///
+/// Its size is bounded: the entries that were unused for longest go first. It may be shared by any number
+/// of processes, and cleared or removed at any time.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    bytes_max: u64,
+}
+
+/// A module's code in a [`Cache`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheEntry {
+    /// Its name: a hash of the module, the engine, the machine and the settings.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last used.
+    pub used: SystemTime,
+}
+
+impl Cache {
+    /// The cache in this folder, which is created if need be.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created, belongs to another user, or others may write in it: what is in it
+    /// will be executed.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        dunlin_vm::sys::private_folder(&folder)?;
+        Ok(Self { folder, bytes_max: CACHE_BYTES_DEFAULT_MAX })
+    }
+
+    /// With another bound of all entries' bytes.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.bytes_max = bytes;
+        self
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What is in it, the entry unused for longest first.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    pub fn entries(&self) -> Result<Vec<CacheEntry>> {
+        let mut entries: Vec<CacheEntry> = files(&self.folder, ENTRY_EXTENSION)?
+            .into_iter()
+            .map(|(path, data)| CacheEntry {
+                name: path.file_stem().unwrap_or_default().to_string_lossy().to_string(),
+                bytes: data.len(),
+                used: data.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            })
+            .collect();
+        entries.sort_by(|a, b| (a.used, &a.name).cmp(&(b.used, &b.name)));
+        Ok(entries)
+    }
+
+    /// Removes all entries; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be removed.
+    pub fn clear(&self) -> Result<usize> {
+        let mut count = 0;
+        for extension in [ENTRY_EXTENSION, PARTIAL_EXTENSION] {
+            for (path, _) in files(&self.folder, extension)? {
+                match fs::remove_file(path) {
+                    Ok(()) => count += usize::from(extension == ENTRY_EXTENSION),
+                    // Another process was faster.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(Error::from(error)),
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension(ENTRY_EXTENSION)
+    }
+
+    /// The contents of an entry.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.path(name);
+        let bytes = fs::read(&path).ok()?;
+        // Used entries are kept. Failing to say so only shortens an entry's life.
+        let _ = File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        Some(bytes)
+    }
+
+    /// Makes an entry, or replaces it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if bytes.len() as u64 > self.bytes_max {
+            return Ok(());
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let partial = alloc::format!("{}-{number}.{PARTIAL_EXTENSION}", std::process::id());
+        let partial = self.folder.join(partial);
+        // Left over by a process of the same number, long gone: this number is ours now.
+        let _ = fs::remove_file(&partial);
+        let written = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&partial)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&partial, self.path(name)));
+        if written.is_err() {
+            let _ = fs::remove_file(&partial);
+        }
+        self.trim(name);
+        written
+    }
+
+    /// Removes an entry.
+    pub(crate) fn remove(&self, name: &str) {
+        // Another process may have been faster.
+        let _ = fs::remove_file(self.path(name));
+    }
+
+    /// Removes what was unused for longest until the bound holds, but never `keep`, and what processes
+    /// left behind that ended while they wrote.
+    fn trim(&self, keep: &str) {
+        let entries = self.entries().unwrap_or_default();
+        let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        for entry in entries {
+            if bytes > self.bytes_max && entry.name != keep {
+                self.remove(&entry.name);
+                bytes -= entry.bytes;
+            }
+        }
+        let now = SystemTime::now();
+        for (path, data) in files(&self.folder, PARTIAL_EXTENSION).unwrap_or_default() {
+            let age = data.modified().ok().and_then(|time| now.duration_since(time).ok());
+            if age.is_some_and(|age| age > PARTIAL_AGE_MAX) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// The plain files of a folder whose names end so; what is removed meanwhile is left out.
+fn files(folder: &Path, extension: &str) -> io::Result<Vec<(PathBuf, fs::Metadata)>> {
+    let found = fs::read_dir(folder)?.flatten().filter_map(|entry| {
+        let path = entry.path();
+        let data = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        (path.extension() == Some(OsStr::new(extension))).then_some((path, data))
+    });
+    Ok(found.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    /// An empty cache in a folder that goes with the test.
+    struct Scratch(Cache);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let name = alloc::format!("dunlin-code-{}-{name}", std::process::id());
+            Self(Cache::open(std::env::temp_dir().join(name)).expect("a cache"))
+        }
+
+        fn put(&self, name: &str, bytes: usize, days: u32) {
+            self.0.put(name, &alloc::vec![7; bytes]).expect("room");
+            let file = File::options().write(true).open(self.0.path(name)).expect("a file");
+            file.set_modified(SystemTime::now() - Duration::from_hours(24) * days).expect("a time");
+        }
+
+        fn names(&self) -> String {
+            let entries = self.0.entries().expect("a folder");
+            entries.into_iter().map(|entry| entry.name).collect()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0.folder);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn the_longest_unused_go_first() {
+        let mut scratch = Scratch::new("trim");
+        for (name, days) in [("a", 3), ("b", 1), ("c", 2)] {
+            scratch.put(name, 100, days);
+        }
+        assert_eq!(scratch.names(), "acb");
+        assert!(scratch.0.get("a").is_some(), "used now");
+        assert_eq!(scratch.names(), "cba");
+        scratch.0 = scratch.0.clone().max_bytes(250);
+        scratch.put("d", 100, 0);
+        assert_eq!(scratch.names(), "ad");
+        scratch.0.put("e", &[7; 251]).expect("nothing is written");
+        assert_eq!(scratch.names(), "ad", "larger than the whole cache");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn what_is_not_ours_stays() {
+        let scratch = Scratch::new("clear");
+        let other = scratch.0.folder().join("notes.txt");
+        let partial = scratch.0.folder().join("1-1.partial");
+        fs::write(&other, "mine").expect("a file");
+        fs::write(&partial, "half").expect("a file");
+        scratch.put("a", 100, 0);
+        assert!(partial.exists(), "it may be another's who is at it");
+        assert_eq!(scratch.0.clear().expect("a folder of ours"), 1);
+        assert!(other.exists() && !partial.exists());
+        assert_eq!(scratch.names(), "");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn many_writers_of_one_name_leave_one_whole_file() {
+        let scratch = Scratch::new("many");
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        scratch.0.put("a", &[7; 5000]).expect("room");
+                        assert_eq!(scratch.0.get("a").expect("an entry"), [7; 5000]);
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(scratch.0.folder()).expect("a folder").count(), 1);
+    }
+}
