@@ -126,6 +126,7 @@ mod native {
                 },
                 fuel: config.fuel,
                 canonical_nans: false,
+                verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             Ok(Self { optimizer: Some(optimizer) })
