@@ -43,9 +43,11 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
 
 /// Runs the harness of `dunlin-wast`.
 fn harness(request: &Request) -> Result<(), Error> {
-    let mut command =
-        cargo(&["test", "--release", "--package", "dunlin-wast", "--test", "spec", "--"]);
-    command.args(&request.filter);
+    let mut command = cargo(&["test", "--release", "--package", "dunlin-wast", "--test", "spec"]);
+    if request.tier.as_deref() == Some("optimize") {
+        command.args(["--features", "optimize"]);
+    }
+    command.arg("--").args(&request.filter);
     if let Some(tier) = &request.tier {
         command.env("DUNLIN_TIER", tier);
     }

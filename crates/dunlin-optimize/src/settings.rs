@@ -41,4 +41,6 @@ pub struct Settings {
     pub fuel: bool,
     /// Whether every NaN that an operator makes has the same bits.
     pub canonical_nans: bool,
+    /// Whether the code generator checks its own intermediate form: for tests, since it takes time.
+    pub verify: bool,
 }

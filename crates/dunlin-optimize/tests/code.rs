@@ -17,7 +17,8 @@ fn module(text: &str) -> Module {
 }
 
 fn compile(settings: &Settings, text: &str, unit: Unit) -> CompiledFunction {
-    let optimizer = Optimizer::new(settings.clone()).expect("a machine that is supported");
+    let settings = Settings { verify: true, ..settings.clone() };
+    let optimizer = Optimizer::new(settings).expect("a machine that is supported");
     let module = module(text);
     let compiled = optimizer.worker(&module).compile(unit);
     compiled.expect("code")

@@ -4,7 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use dunlin::{Engine, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
+use dunlin::{Engine, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
 use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
@@ -29,6 +29,10 @@ pub struct Config {
     pub stack_bytes_max: Option<usize>,
     /// How memories lie in address space.
     pub memory_strategy: MemoryStrategy,
+    /// How compiled code is interrupted.
+    pub interruption: Interruption,
+    /// Whether compilers check their own intermediate results.
+    pub verify_code: bool,
     /// How many instances, memories and tables a pool has from which they come; `None` is no pool.
     pub pooled: Option<u32>,
     /// Whether every module becomes an artifact and comes back from it before it is instantiated. It
@@ -41,6 +45,7 @@ impl Config {
     fn engine(&self) -> dunlin::Config {
         let mut config = dunlin::Config::new();
         config.memory_strategy(self.memory_strategy);
+        config.interruption(self.interruption).verify_code(self.verify_code);
         if let Some(count) = self.pooled {
             let mut pooling = PoolingConfig::new();
             pooling.total_core_instances(count).total_memories(count).total_tables(count);

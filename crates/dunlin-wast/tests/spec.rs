@@ -22,7 +22,7 @@ mod suites;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dunlin::{MemoryStrategy, Tier, ValidateMode};
+use dunlin::{Interruption, MemoryStrategy, Tier, ValidateMode};
 use dunlin_wast::{Config, Report, Runner};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -75,7 +75,8 @@ fn main() -> ExitCode {
 const POOLED: u32 = 10_000;
 
 /// The configurations that every script runs on. The meaning of a program depends on none of them, and
-/// none changes one thing only: memories are guarded, dense, and from a pool as well.
+/// none changes one thing only: memories are guarded, dense, and from a pool as well, and compiled code is
+/// interrupted in each way.
 fn configurations() -> Vec<(&'static str, Config)> {
     let mut base = Config::default();
     match std::env::var("DUNLIN_TIER").as_deref() {
@@ -89,9 +90,16 @@ fn configurations() -> Vec<(&'static str, Config)> {
     let mut lazy = base.clone();
     lazy.validate = ValidateMode::Lazy;
     lazy.memory_strategy = MemoryStrategy::Dense;
+    lazy.interruption = Interruption::Flag;
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
+    fuel.interruption = Interruption::Off;
+    if base.tier == Tier::Optimize {
+        // What is verified once need not be verified again; fused operators are the interpreter's.
+        lazy.verify_code = true;
+        return vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)];
+    }
     let mut unfused = eager.clone();
     unfused.unfused = true;
     #[allow(unused_mut, reason = "without compiled code there are no artifacts")]

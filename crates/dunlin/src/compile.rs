@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::validate::{self, Keep};
 use dunlin_interp::Metering;
-use dunlin_vm::{Failure, ModuleCode, Store};
+use dunlin_vm::{Failure, MemoryStrategy, ModuleCode, Store};
 
 /// What makes an engine's code, if anything.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Runs {
 #[cfg(not(feature = "optimize"))]
 impl Compiler {
     /// The compiler of this configuration.
-    pub(crate) fn new(config: &Config) -> Result<Self> {
+    pub(crate) fn new(config: &Config, _strategy: MemoryStrategy) -> Result<Self> {
         if config.tier == Tier::Optimize {
             return Err(Error::usage(
                 "the optimising tier is not built in: it needs the feature `optimize`",
@@ -96,11 +96,12 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Keep, Metering, ModuleCode, NativeCompiler, Result, Runs,
-        Tier, validate_eagerly,
+        Compiler, Config, Engine, Error, Keep, MemoryStrategy, Metering, ModuleCode,
+        NativeCompiler, Result, Runs, Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
+    use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
@@ -118,8 +119,8 @@ mod native {
     const PARALLEL_UNITS_MIN: usize = 16;
 
     impl Compiler {
-        /// The compiler of this configuration.
-        pub(crate) fn new(config: &Config) -> Result<Self> {
+        /// The compiler of this configuration, for memories that lie as `strategy` says.
+        pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
             if config.tier != Tier::Optimize {
                 return Ok(Self::default());
             }
@@ -127,7 +128,15 @@ mod native {
                 return Err(Error::usage("native code does not run on this machine"));
             }
             let settings = Settings {
-                bounds: Bounds::Explicit,
+                // All memories that the engine's stores have lie alike, whoever makes them, and modules
+                // are never instantiated in stores of another engine.
+                bounds: match strategy {
+                    MemoryStrategy::Guarded => Bounds::Guarded {
+                        reserved_bytes: GUARDED_MEMORY_BYTES,
+                        guard_bytes: MEMORY_GUARD_BYTES,
+                    },
+                    MemoryStrategy::Dense => Bounds::Explicit,
+                },
                 polls: match config.interruption {
                     Interruption::Off => Polls::Off,
                     Interruption::Flag => Polls::Flag,
@@ -135,6 +144,7 @@ mod native {
                 },
                 fuel: config.fuel,
                 canonical_nans: false,
+                verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);

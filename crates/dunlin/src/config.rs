@@ -92,6 +92,7 @@ pub struct Config {
     pub(crate) interruption: Interruption,
     pub(crate) features: Features,
     pub(crate) fuses: bool,
+    pub(crate) verify_code: bool,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -145,6 +146,7 @@ impl Config {
             interruption: Interruption::default(),
             features: Features::default(),
             fuses: cfg!(feature = "std"),
+            verify_code: false,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -204,6 +206,13 @@ impl Config {
     /// system. Guests cannot tell.
     pub fn fuse_operators(&mut self, enable: bool) -> &mut Self {
         self.fuses = enable;
+        self
+    }
+
+    /// Whether compilers check their own intermediate results, and panic where those are not consistent:
+    /// for tests of the engine, since it doubles the time that compiling takes.
+    pub fn verify_code(&mut self, enable: bool) -> &mut Self {
+        self.verify_code = enable;
         self
     }
 

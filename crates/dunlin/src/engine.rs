@@ -78,8 +78,9 @@ impl Engine {
                 "a value stack of {bytes} bytes is larger than the {STACK_BYTES_MAX} allowed"
             )));
         }
-        let compiler = Compiler::new(config)?;
-        Ok(Self::with_config(config.clone(), compiler, resources(config)?))
+        let resources = resources(config)?;
+        let compiler = Compiler::new(config, resources.strategy())?;
+        Ok(Self::with_config(config.clone(), compiler, resources))
     }
 
     fn with_config(config: Config, compiler: Compiler, resources: Resources) -> Self {

@@ -324,3 +324,33 @@ fn code_goes_with_the_last_of_its_users() {
     let error = self::run(Tier::Optimize, r#"(module (func (export "run") unreachable))"#).0;
     assert_eq!(error.expect_err("a trap").trap_code(), Some(TrapCode::Unreachable));
 }
+
+/// A host function that recurses without end, in a child process: the fault is of Rust's code, however
+/// close compiled code is, and goes to the handler that Rust has for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn faults_of_host_functions_are_not_the_guests() {
+    const CASE: &str = "DUNLIN_TEST_HOST_FAULT";
+    fn recurse(depth: u64) -> u64 {
+        let numbers = std::hint::black_box([depth; 64]);
+        if numbers[63] == u64::MAX { 0 } else { recurse(depth + 1) + numbers[7] }
+    }
+    if std::env::var_os(CASE).is_some() {
+        let engine = engine(Tier::Optimize);
+        let text = r#"(module (import "h" "f" (func $f)) (func (export "run") (call $f)))"#;
+        let module = Module::new(&engine, text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let host = Func::wrap(&mut store, || {
+            std::hint::black_box(recurse(0));
+        });
+        let instance = Instance::new(&mut store, &module, &[host.into()]).expect("an instance");
+        let run = instance.get_func(&mut store, "run").expect("an export");
+        let result = run.call(&mut store, &[], &mut []);
+        return println!("{result:?}");
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "faults_of_host_functions_are_not_the_guests", "--nocapture"]);
+    let output = command.env(CASE, "1").output().expect("a child");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("has overflowed its stack"), "{output:?}");
+}

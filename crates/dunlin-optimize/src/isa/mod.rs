@@ -22,7 +22,7 @@ fn flags(settings: &Settings) -> Result<Flags, CompileError> {
         ("enable_probestack", "false"),
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_nan_canonicalization", on(settings.canonical_nans)),
-        ("enable_verifier", on(cfg!(debug_assertions))),
+        ("enable_verifier", on(settings.verify)),
     ];
     for (name, value) in rows {
         flags.set(name, value).map_err(CompileError::new)?;

@@ -2,13 +2,13 @@
 //!
 //! 1. A compiler makes plain data of each unit; [`CodeImage`] lays the units of a module out, and
 //!    [`NativeCode::load`] places the image in memory that is executable and not writable, fills in the
-//!    builtins' addresses, and enters the code in the one [`map`].
+//!    builtins' addresses, and enters the code in the one `map`.
 //! 2. [`call`] enters: it notes where the stack is, limits it, and jumps through a stub of the machine's
-//!    ([`isa`]) and the type's own way in.
-//! 3. Compiled code calls the VM through [`builtins`], in the platform's C convention.
+//!    (`isa`) and the type's own way in.
+//! 3. Compiled code calls the VM through `builtins`, in the platform's C convention.
 //! 4. It is left early in one way: the stack pointer goes back to the innermost entry. No frame of Rust
 //!    lies between, since whatever compiled code calls returns to it first. A builtin's failure gets
-//!    there by a stub, a fault by the signal handler ([`fault`]).
+//!    there by a stub, a fault by the signal handler (`fault`).
 //!
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.

@@ -7,7 +7,7 @@
 //!
 //! One handler is installed for the faults that compiled code makes on purpose. It asks
 //! `native::fault` what a fault means; what does not belong to compiled code goes to whoever handled the
-//! signal before, or has its default effect.
+//! signal before, or has its default effect. So do signals that somebody sent.
 
 use crate::native::fault::{self, Fault, Verdict};
 use core::cell::Cell;
@@ -180,12 +180,15 @@ unsafe extern "C" fn handle(
 ///
 /// As for [`handle`].
 unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the information is the kernel's.
+    let is_sent = unsafe { (*info).si_code } <= 0;
     let index = SIGNALS.iter().position(|known| *known == signal);
     let Some(previous) = PREVIOUS.get().zip(index).map(|(all, index)| &all[index]) else {
-        return default_effect(signal);
+        return default_effect(signal, is_sent);
     };
     match previous.sa_sigaction {
-        libc::SIG_DFL | libc::SIG_IGN => default_effect(signal),
+        libc::SIG_IGN if is_sent => {}
+        libc::SIG_DFL | libc::SIG_IGN => default_effect(signal, is_sent),
         handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
             type Handler =
                 unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
@@ -205,11 +208,16 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
     }
 }
 
-/// Makes the signal's default effect happen when the faulting instruction runs again.
-fn default_effect(signal: libc::c_int) {
+/// Makes the signal's default effect happen: at once where somebody sent it, or else when the faulting
+/// instruction runs again.
+fn default_effect(signal: libc::c_int, is_sent: bool) {
     let action = empty_action();
     // SAFETY: the default action is always valid.
     unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+    if is_sent {
+        // SAFETY: sends a signal to this thread, which does not block it here.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 thread_local! {
