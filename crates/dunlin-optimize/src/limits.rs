@@ -9,5 +9,13 @@ pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 /// time grows with their square: 12,000 take one second, 45,000 fourteen.
 pub(crate) const BLOCKS_MAX: usize = 12_000;
 
+/// Branches of a function's body, those of branch tables apart. Where many meet that bring different
+/// values, the register allocator looks at all of them for each: 16,000 take two seconds, 40,000 eleven.
+pub(crate) const BRANCHES_MAX: usize = 16_000;
+
+/// Blocks that a function's body opens, times its locals: at each start of a loop, and where branches
+/// meet, there may be a value of each local. 2,000 times 3,000 take three seconds.
+pub(crate) const BLOCKS_TIMES_LOCALS_MAX: usize = 2 << 20;
+
 /// Locals of a function: each block of the body may make a value of each.
 pub(crate) const LOCALS_MAX: usize = 10_000;

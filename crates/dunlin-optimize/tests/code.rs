@@ -100,10 +100,25 @@ fn tables_are_ascending_and_inside_the_code() {
 }
 
 #[test]
+fn many_locals_go_with_few_blocks_only() {
+    let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
+    let text = |blocks| {
+        let blocks = "(block)".repeat(blocks);
+        format!("(module (func {} {blocks}))", "(local i32)".repeat(9_000))
+    };
+    optimizer.worker(&module(&text(200))).compile(Unit::Func(0)).expect("few blocks");
+    let error = optimizer.worker(&module(&text(400))).compile(Unit::Func(0)).expect_err("many");
+    let message = "the function has too many locals for its blocks, for this tier";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
 fn what_is_too_large_is_refused() {
     let rows = [
         ("(local i32)", 20_000, "the function has too many locals for this tier"),
         ("(block)", 20_000, "the function has too many blocks for this tier"),
+        ("(block (br 0))", 17_000, "the function has too many blocks for this tier"),
+        ("(br_if 0 (i32.const 0))", 17_000, "the function has too many branches for this tier"),
         ("nop ", 2 << 20, "the function's body is too large for this tier"),
     ];
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");

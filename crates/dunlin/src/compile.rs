@@ -1,8 +1,9 @@
 //! The tier that an engine runs: the interpreter, or compiled code where the configuration asks for it.
 //!
 //! With the optimising tier a module's units are all compiled when the module is made, by as many
-//! threads as there are cores. A function that the compiler refuses, or whose body is not valid while
-//! validation is lazy, becomes a way out of compiled code: the interpreter runs it, or says why not.
+//! threads as there are cores; modules of very many are interpreted. A function that the compiler
+//! refuses, or whose body is not valid while validation is lazy, becomes a way out of compiled code: the
+//! interpreter runs it, or says why not.
 
 use crate::config::{Config, Tier, ValidateMode};
 use crate::engine::Engine;
@@ -106,11 +107,19 @@ mod native {
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
     use dunlin_vm::{Failure, Store, StoreConfig};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
+    /// Bytes of a compiling thread's stack. The caller's may be small, and is left alone.
+    const STACK_BYTES: usize = 4 << 20;
+
     /// Threads at most.
     const THREADS_MAX: usize = 64;
+
+    /// Units of a module at most: each takes about 60 microseconds, however small it is. What has more
+    /// functions and types than any program that we know of is interpreted.
+    const UNITS_MAX: usize = 200_000;
 
     /// Units that a thread takes at a time.
     const RUN: usize = 4;
@@ -189,7 +198,7 @@ mod native {
             }
             // A function that has code is prepared for the interpreter if that ever runs it.
             validate_eagerly(config, code, Keep::Nothing)?;
-            let image = native.compile_all(config, code)?;
+            let Some(image) = native.compile_all(config, code)? else { return Ok(()) };
             if let Some(cached) = &cached {
                 cached.store(&image);
             }
@@ -199,15 +208,23 @@ mod native {
     }
 
     impl NativeCompiler {
-        /// Compiles a module.
-        fn compile_all(&self, config: &Config, code: &ModuleCode) -> Result<CodeImage<'static>> {
+        /// Compiles a module; `None` leaves one of too many units to the interpreter.
+        fn compile_all(
+            &self,
+            config: &Config,
+            code: &ModuleCode,
+        ) -> Result<Option<CodeImage<'static>>> {
             let units = units(code);
+            if units.len() > UNITS_MAX {
+                return Ok(None);
+            }
             let threads = match units.len() {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             };
             let work = Work {
                 optimizer: &self.optimizer,
+                verifies: config.verify_code || cfg!(debug_assertions),
                 code,
                 units: &units,
                 next: AtomicUsize::new(0),
@@ -218,7 +235,7 @@ mod native {
             let mut compiled = work.run_all(threads)?;
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
-            CodeImage::lay_out(&compiled).ok_or_else(no_memory)
+            CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
         }
     }
 
@@ -244,9 +261,17 @@ mod native {
         let imports = module.func_imports();
         let ways_out = (0..imports).map(Unit::LeaveFunc);
         let functions = (imports..module.func_count()).map(Unit::Func);
-        let types = module.types().len() as u32;
-        let stubs = (0..types).flat_map(|ty| [Unit::Enter(ty), Unit::LeaveRef(ty)]);
-        ways_out.chain(functions).chain(stubs).collect()
+        // Whoever is called from outside has the type of a function; by reference it is called through
+        // a table.
+        let mut is_entered = vec![false; module.types().len()];
+        for func in imports..module.func_count() {
+            is_entered[module.func_type_index(func) as usize] = true;
+        }
+        let entered = (0..).zip(is_entered).filter_map(|(ty, is)| is.then_some(Unit::Enter(ty)));
+        let has_tables = module.table_imports() + module.tables().len() > 0;
+        let referred = if has_tables { module.types().len() as u32 } else { 0 };
+        let referred = (0..referred).map(Unit::LeaveRef);
+        ways_out.chain(functions).chain(entered).chain(referred).collect()
     }
 
     /// Bytes of a function's body; other units have none.
@@ -261,6 +286,8 @@ mod native {
 
     struct Work<'m> {
         optimizer: &'m Optimizer,
+        /// Whether a defect of the compiler must show.
+        verifies: bool,
         code: &'m ModuleCode,
         units: &'m [Unit],
         next: AtomicUsize,
@@ -273,9 +300,12 @@ mod native {
         /// Compiles all units, by as many threads as are to be had.
         fn run_all(&self, threads: usize) -> Result<Vec<(Unit, CompiledFunction)>> {
             thread::scope(|scope| {
-                let start = |_| thread::Builder::new().spawn_scoped(scope, || self.run()).ok();
-                let others: Vec<_> = (1..threads).map_while(start).collect();
-                let mut compiled = self.run()?;
+                let start = |_| {
+                    let thread = thread::Builder::new().stack_size(STACK_BYTES);
+                    thread.spawn_scoped(scope, || self.run()).ok()
+                };
+                let others: Vec<_> = (0..threads).map_while(start).collect();
+                let mut compiled = if others.is_empty() { self.run()? } else { Vec::new() };
                 for other in others {
                     let more =
                         other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -297,7 +327,7 @@ mod native {
                 }
                 let run = &self.units[start..self.units.len().min(start + RUN)];
                 for unit in run {
-                    compiled.push(self.compile(*unit, &mut *worker, &mut scratch)?);
+                    compiled.push(self.compile(*unit, &mut worker, &mut scratch)?);
                 }
                 self.report(run);
             }
@@ -313,21 +343,40 @@ mod native {
             }
         }
 
-        fn compile(
-            &self,
+        fn compile<'m>(
+            &'m self,
             unit: Unit,
-            worker: &mut dyn Worker,
+            worker: &mut Box<dyn Worker + 'm>,
             scratch: &mut Scratch,
         ) -> Result<(Unit, CompiledFunction)> {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
             let is_valid = self.code.module().prepare(func, scratch).is_ok();
-            if is_valid && let Ok(compiled) = worker.compile(unit) {
+            if is_valid && let Some(compiled) = self.try_compile(unit, worker) {
                 return Ok((unit, compiled));
             }
             let way_out = Unit::LeaveFunc(func);
             Ok((way_out, worker.compile(way_out).map_err(Error::bug)?))
+        }
+
+        /// Compiles a function, if the compiler takes it. A defect of the compiler must not end the host
+        /// where an interpreter is at hand; tests of the engine want to see it.
+        fn try_compile<'m>(
+            &'m self,
+            unit: Unit,
+            worker: &mut Box<dyn Worker + 'm>,
+        ) -> Option<CompiledFunction> {
+            if cfg!(debug_assertions) {
+                return worker.compile(unit).ok();
+            }
+            let compile = AssertUnwindSafe(|| worker.compile(unit));
+            if let Ok(compiled) = catch_unwind(compile) {
+                return compiled.ok();
+            }
+            // What a panic left behind is not used again.
+            *worker = self.optimizer.worker(self.code.module());
+            None
         }
     }
 }

@@ -4,6 +4,11 @@
 //! must say where. `corpus/` holds small modules that together use every feature; `corpus/crashes/` holds
 //! what once went wrong, with a line each in its README.
 
+mod support {
+    #![allow(clippy::mod_module_files, reason = "one file of a shared folder")]
+    pub(crate) mod tier;
+}
+
 use dunlin::{
     Config, Engine, Error, ErrorKind, Linker, Module, Result, Store, StoreLimits,
     StoreLimitsBuilder, Val, ValidateMode,
@@ -68,6 +73,7 @@ fn engines() -> [Engine; 2] {
     [ValidateMode::Eager, ValidateMode::Lazy].map(|mode| {
         let mut config = Config::new();
         config.consume_fuel(true).validate(mode).max_stack_bytes(1 << 20);
+        config.tier(support::tier::tier());
         Engine::new(&config).expect("a configuration that makes sense")
     })
 }

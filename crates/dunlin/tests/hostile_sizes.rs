@@ -6,12 +6,14 @@
 mod support {
     #![allow(clippy::mod_module_files, reason = "one file of a shared folder")]
     pub(crate) mod binary;
+    pub(crate) mod tier;
 }
 
-use dunlin::{Config, Engine, Error, ErrorKind, Instance, Module, Result, Store, TrapCode};
+use dunlin::{Config, Engine, Error, ErrorKind, Instance, Module, Result, Store, Tier, TrapCode};
 use peak_alloc::PeakAlloc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::binary::{leb, module, repeated, run, section};
+use support::tier::tier;
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -30,6 +32,9 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 
 /// that double are for a moment three halves of what they hold.
 const ALLOCATED_PER_BYTE_MAX: usize = 128;
 
+/// What compiling may allocate besides.
+const COMPILING_PER_BYTE_MAX: usize = 4_096;
+
 /// What loading may allocate whatever the module.
 const ALLOCATED_MAX: usize = 1 << 20;
 
@@ -46,12 +51,13 @@ fn on_small_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 fn load<R: Send>(name: &str, bytes: &[u8], then: impl FnOnce(Module) -> R + Send) -> Result<R> {
     on_small_stack(|| {
         let mut config = Config::new();
-        let engine = Engine::new(config.consume_fuel(true)).expect("a configuration");
+        let engine = Engine::new(config.consume_fuel(true).tier(tier())).expect("a configuration");
         let before = ALLOCATED.current_usage();
         ALLOCATED.reset_peak_usage();
         let loaded = Module::new(&engine, bytes);
         let allocated = ALLOCATED.peak_usage().saturating_sub(before);
-        let most = bytes.len() * ALLOCATED_PER_BYTE_MAX + ALLOCATED_MAX;
+        let compiling = if tier() == Tier::Optimize { COMPILING_PER_BYTE_MAX } else { 0 };
+        let most = bytes.len() * (ALLOCATED_PER_BYTE_MAX + compiling) + ALLOCATED_MAX;
         assert!(allocated <= most, "{name}: {allocated} bytes for {} of the file", bytes.len());
         loaded.map(then)
     })

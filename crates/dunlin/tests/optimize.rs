@@ -354,3 +354,45 @@ fn faults_of_host_functions_are_not_the_guests() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("has overflowed its stack"), "{output:?}");
 }
+
+#[test]
+fn modules_of_very_many_functions_are_interpreted_and_can_be_called() {
+    let engine = engine(Tier::Optimize);
+    let rest = "(func)".repeat(200_001);
+    let text =
+        format!(r#"(module (func (export "f") (param i32) (result i32) (local.get 0)) {rest})"#);
+    let large = Module::new(&engine, &text).expect("a valid module");
+    let text = r#"(module (import "h" "f" (func $f (param i32) (result i32)))
+        (func (export "run") (result i32) (call $f (i32.const 7))))"#;
+    let small = Module::new(&engine, text).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let callee = Instance::new(&mut store, &large, &[]).expect("an instance");
+    let callee = callee.get_func(&mut store, "f").expect("an export");
+    let instance = Instance::new(&mut store, &small, &[callee.into()]).expect("an instance");
+    let run = instance.get_typed_func::<(), i32>(&mut store, "run").expect("an export");
+    assert_eq!(run.call(&mut store, ()).expect("a result"), 7);
+}
+
+#[test]
+fn blocks_that_cannot_be_reached_take_no_operands() {
+    let text = r#"(module (type $t (func (param i32 i32) (result i32)))
+        (func (export "run") (param i32) (result i32)
+            (local.get 0)
+            (block
+                (br 0)
+                (i32.const 1) (i32.const 2)
+                (block (type $t) i32.add)
+                (i32.const 3)
+                (if (type $t) (i32.const 4) (then i32.sub) (else i32.mul))
+                (loop (type $t) drop) drop)
+            (i32.const 1)
+            i32.add))"#;
+    for tier in TIERS {
+        let engine = engine(tier);
+        let module = Module::new(&engine, text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+        assert_eq!(run.call(&mut store, 41).expect("a result"), 42, "{tier:?}");
+    }
+}

@@ -76,11 +76,13 @@ impl Translator<'_, '_> {
     fn open(&mut self, kind: Kind, params: usize, results: usize) {
         self.blocks += 1;
         if self.blocks > limits::BLOCKS_MAX {
-            let error = "the function has too many blocks for this tier";
-            self.failed = Some(CompileError::new(error));
+            self.refuse("the function has too many blocks for this tier");
+        } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
+            self.refuse("the function has too many locals for its blocks, for this tier");
         }
-        // Operands of what cannot be reached may be missing.
-        let height = self.stack.len().saturating_sub(params);
+        // What cannot be reached takes nothing: operands that lie there are of blocks around it.
+        let params = if matches!(kind, Kind::Dead) { 0 } else { params };
+        let height = self.stack.len() - params;
         self.frames.push(Frame { kind, height, results });
     }
 
@@ -156,13 +158,26 @@ impl Translator<'_, '_> {
         self.end_of_path();
     }
 
+    fn refuse(&mut self, why: &str) {
+        self.failed = Some(CompileError::new(why));
+    }
+
+    fn count_branch(&mut self) {
+        self.branches += 1;
+        if self.branches > limits::BRANCHES_MAX {
+            self.refuse("the function has too many branches for this tier");
+        }
+    }
+
     pub(super) fn visit_br(&mut self, depth: u32) {
+        self.count_branch();
         let (block, count) = self.target(depth);
         self.jump_with_top(block, count);
         self.end_of_path();
     }
 
     pub(super) fn visit_br_if(&mut self, depth: u32) {
+        self.count_branch();
         let condition = self.pop();
         let (block, count) = self.target(depth);
         let args = block_args(self.top(count));

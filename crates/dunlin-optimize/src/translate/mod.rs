@@ -53,6 +53,8 @@ struct Translator<'a, 'm> {
     charge: i64,
     /// Blocks that have been opened.
     blocks: usize,
+    /// Branches so far, those of branch tables apart.
+    branches: usize,
     /// What could not be translated.
     failed: Option<CompileError>,
 }
@@ -96,6 +98,7 @@ pub(crate) fn function(
         poll_sites: 0,
         charge: 0,
         blocks: 0,
+        branches: 0,
         failed: None,
     };
     translator.enter(entry);
