@@ -5,7 +5,7 @@
 //! program counter stands. Code of one unit never refers to that of another; calls go through the
 //! module's array of code pointers.
 
-use crate::{Invalid, Module};
+use crate::{Invalid, Module, StaticTables};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,6 +27,9 @@ pub enum Unit {
     /// The way out to a function of the type of this index whose reference is the last argument:
     /// writes the others to slots and calls [`Builtin::CallRef`].
     LeaveRef(u32),
+    /// The elements of the module's tables that never change, as [`StaticTables`] writes them: no code,
+    /// but what code reads.
+    Tables,
 }
 
 macro_rules! builtins {
@@ -148,8 +151,8 @@ impl core::error::Error for CompileError {}
 
 /// Makes machine code.
 pub trait Compiler: Send + Sync {
-    /// A worker for one thread.
-    fn worker<'m>(&'m self, module: &'m Module) -> Box<dyn Worker + 'm>;
+    /// A worker for one thread. All threads are given the same tables.
+    fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm>;
 }
 
 /// Compiles units of one module, one after the other.

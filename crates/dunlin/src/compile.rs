@@ -84,7 +84,7 @@ mod native {
     };
     use crate::config::Interruption;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
-    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
+    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::NativeCode;
     use dunlin_vm::{Failure, Store, StoreConfig};
@@ -153,12 +153,14 @@ mod native {
         /// Compiles a module, if this is what the engine does.
         pub(crate) fn compile_all(&self, code: &ModuleCode) -> Result<()> {
             let Some(optimizer) = &self.optimizer else { return Ok(()) };
-            let units = units(code);
+            let tables = StaticTables::of(code.module());
+            let units = units(code, &tables);
             let threads = match units.len() {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             };
-            let work = Work { optimizer, code, units: &units, next: AtomicUsize::new(0) };
+            let next = AtomicUsize::new(0);
+            let work = Work { optimizer, code, tables: &tables, units: &units, next };
             let mut compiled = work.run_all(threads)?;
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
@@ -187,19 +189,21 @@ mod native {
     }
 
     /// All units of a module.
-    fn units(code: &ModuleCode) -> Vec<Unit> {
+    fn units(code: &ModuleCode, tables: &StaticTables) -> Vec<Unit> {
         let module = code.module();
         let imports = module.func_imports();
         let ways_out = (0..imports).map(Unit::LeaveFunc);
         let functions = (imports..module.func_count()).map(Unit::Func);
         let types = module.types().len() as u32;
         let stubs = (0..types).flat_map(|ty| [Unit::Enter(ty), Unit::LeaveRef(ty)]);
-        ways_out.chain(functions).chain(stubs).collect()
+        let tables = (!tables.is_empty()).then_some(Unit::Tables);
+        ways_out.chain(functions).chain(stubs).chain(tables).collect()
     }
 
     struct Work<'m> {
         optimizer: &'m Optimizer,
         code: &'m ModuleCode,
+        tables: &'m StaticTables,
         units: &'m [Unit],
         next: AtomicUsize,
     }
@@ -222,7 +226,7 @@ mod native {
 
         /// Takes runs of units until there are none.
         fn run(&self) -> Result<Vec<(Unit, CompiledFunction)>> {
-            let mut worker = self.optimizer.worker(self.code.module());
+            let mut worker = self.optimizer.worker(self.code.module(), self.tables);
             let mut scratch = Scratch::default();
             let mut compiled = Vec::new();
             loop {
