@@ -6,7 +6,8 @@
 //! * `--start`: whole processes by the wall clock ([`start`]);
 //! * `--instructions`: counts that gate a change ([`instructions`]).
 //!
-//! Peers are fetched into the build folder when they are first asked for. A part of a measurement
+//! Two engines are ours: `dunlin` is the interpreter (`--tier interp`), `dunlin-optimize` compiled code
+//! (`--tier optimize`). Peers are fetched into the build folder when they are first asked for. A part of a measurement
 //! (a filter, other engines, fewer rounds) is printed and not recorded.
 
 pub mod engines;
@@ -27,8 +28,14 @@ const PEAK_ROUNDS: u32 = 3;
 /// Rounds of a start, which is a thousand times shorter.
 const START_ROUNDS: u32 = 40;
 
-const PEAK_ENGINES: [Engine; 4] =
-    [Engine::Dunlin, Engine::Wasmi, Engine::Pulley, Engine::Cranelift];
+const PEAK_ENGINES: [Engine; 6] = [
+    Engine::Dunlin,
+    Engine::Wasmi,
+    Engine::Pulley,
+    Engine::DunlinOptimize,
+    Engine::Cranelift,
+    Engine::Node,
+];
 const START_ENGINES: [Engine; 4] = [Engine::Dunlin, Engine::Wasmi, Engine::Wasmtime, Engine::Node];
 
 /// What is measured.

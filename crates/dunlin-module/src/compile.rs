@@ -5,7 +5,7 @@
 //! program counter stands. Code of one unit never refers to that of another; calls go through the
 //! module's array of code pointers.
 
-use crate::{Invalid, Module};
+use crate::{Invalid, Module, StaticTables};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,6 +27,33 @@ pub enum Unit {
     /// The way out to a function of the type of this index whose reference is the last argument:
     /// writes the others to slots and calls [`Builtin::CallRef`].
     LeaveRef(u32),
+    /// The elements of the module's tables that never change, as [`StaticTables`] writes them: no code,
+    /// but what code reads.
+    Tables,
+}
+
+impl Unit {
+    /// All units that a module's native code consists of, given whether it has tables that never change
+    /// (see [`StaticTables`]). A [`Func`](Self::Func) may be replaced by its
+    /// [`LeaveFunc`](Self::LeaveFunc).
+    #[must_use]
+    pub fn all_of(module: &Module, has_static_tables: bool) -> Vec<Self> {
+        let imports = module.func_imports();
+        let ways_out = (0..imports).map(Self::LeaveFunc);
+        let functions = (imports..module.func_count()).map(Self::Func);
+        // Whoever is called from outside has the type of a function; by reference it is called through
+        // a table.
+        let mut is_entered = alloc::vec![false; module.types().len()];
+        for func in imports..module.func_count() {
+            is_entered[module.func_type_index(func) as usize] = true;
+        }
+        let entered = (0..).zip(is_entered).filter_map(|(ty, is)| is.then_some(Self::Enter(ty)));
+        let has_tables = module.table_imports() + module.tables().len() > 0;
+        let referred = if has_tables { module.types().len() as u32 } else { 0 };
+        let referred = (0..referred).map(Self::LeaveRef);
+        let tables = has_static_tables.then_some(Self::Tables);
+        ways_out.chain(functions).chain(entered).chain(referred).chain(tables).collect()
+    }
 }
 
 macro_rules! builtins {
@@ -148,8 +175,8 @@ impl core::error::Error for CompileError {}
 
 /// Makes machine code.
 pub trait Compiler: Send + Sync {
-    /// A worker for one thread.
-    fn worker<'m>(&'m self, module: &'m Module) -> Box<dyn Worker + 'm>;
+    /// A worker for one thread. All threads are given the same tables.
+    fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm>;
 }
 
 /// Compiles units of one module, one after the other.

@@ -28,6 +28,7 @@ pub mod layout;
 mod module;
 mod names;
 pub mod side;
+mod statics;
 
 pub use body::Scratch;
 pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worker};
@@ -39,3 +40,4 @@ pub use module::{
     ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, SectionInfo, Table,
 };
 pub use side::Prepared;
+pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};

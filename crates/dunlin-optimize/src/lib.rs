@@ -23,7 +23,7 @@ mod worker;
 pub use settings::{Bounds, Polls, Settings};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use dunlin_module::{CompileError, Compiler, Module, Worker};
+use dunlin_module::{CompileError, Compiler, Module, StaticTables, Worker};
 
 /// The optimising compiler for the machine that it runs on.
 pub struct Optimizer {
@@ -61,8 +61,8 @@ impl Optimizer {
 }
 
 impl Compiler for Optimizer {
-    fn worker<'m>(&'m self, module: &'m Module) -> Box<dyn Worker + 'm> {
-        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module))
+    fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
+        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables))
     }
 }
 

@@ -15,5 +15,12 @@ pub(crate) const CONVERT_I64_U_BY_BITS: bool = true;
 /// to address zero is never mapped.
 pub(crate) const FOLDED_OFFSET_MAX: u64 = 4096;
 
+/// Whether a product with 3, 5 or 9 is a shift and a sum, which address arithmetic does in one cycle in
+/// place of three.
+pub(crate) const MULTIPLY_BY_SUMS: bool = true;
+
+/// Whether calls through a table that never changes read a copy that all instances share.
+pub(crate) const STATIC_TABLES: bool = true;
+
 /// Bytes from one poll site's offset in the poll page to the next site's.
 pub(crate) const POLL_SITE_STRIDE: u32 = 8;

@@ -9,21 +9,30 @@ use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binem
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::TrapCode;
 use dunlin_module::compile::Relocation;
-use dunlin_module::{Builtin, CompileError, CompiledFunction, Module, Unit, Worker};
+use dunlin_module::{
+    Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit,
+    Worker,
+};
 
 /// Compiles units of one module.
 pub(crate) struct FunctionWorker<'m> {
     isa: &'m dyn TargetIsa,
     settings: &'m Settings,
     module: &'m Module,
+    tables: &'m StaticTables,
     context: Context,
     builder: FunctionBuilderContext,
 }
 
 impl<'m> FunctionWorker<'m> {
-    pub(crate) fn new(isa: &'m dyn TargetIsa, settings: &'m Settings, module: &'m Module) -> Self {
+    pub(crate) fn new(
+        isa: &'m dyn TargetIsa,
+        settings: &'m Settings,
+        module: &'m Module,
+        tables: &'m StaticTables,
+    ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
-        Self { isa, settings, module, context, builder }
+        Self { isa, settings, module, tables, context, builder }
     }
 
     fn build(&mut self, unit: Unit) -> Result<(), CompileError> {
@@ -31,11 +40,13 @@ impl<'m> FunctionWorker<'m> {
         let config = self.isa.frontend_config();
         match unit {
             Unit::Func(index) => {
-                translate::function(self.module, index, self.settings, config, func, builder)?;
+                let source = translate::Source { module: self.module, tables: self.tables, index };
+                translate::function(&source, self.settings, config, func, builder)?;
             }
             Unit::Enter(ty) => stubs::enter(self.module, ty, config, func, builder),
             Unit::LeaveFunc(index) => stubs::leave_func(self.module, index, config, func, builder),
             Unit::LeaveRef(ty) => stubs::leave_ref(self.module, ty, config, func, builder),
+            Unit::Tables => return Err(CompileError::new("tables are not code")),
         }
         Ok(())
     }
@@ -43,6 +54,11 @@ impl<'m> FunctionWorker<'m> {
 
 impl Worker for FunctionWorker<'_> {
     fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
+        if unit == Unit::Tables {
+            let code = self.tables.to_bytes();
+            let alignment = STATIC_ELEMENT_BYTES as u32;
+            return Ok(CompiledFunction { code, alignment, ..CompiledFunction::default() });
+        }
         self.context.clear();
         if let Err(error) = self.build(unit) {
             // A half-built function must not leak into the next one.

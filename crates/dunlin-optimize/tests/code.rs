@@ -1,7 +1,9 @@
 //! What the compiler promises of its code, seen from outside: the tables that go with it.
 
 use dunlin_core::TrapCode;
-use dunlin_module::{Builtin, CompiledFunction, Compiler, Features, Module, Scratch, Unit};
+use dunlin_module::{
+    Builtin, CompiledFunction, Compiler, Features, Module, Scratch, StaticTables, Unit,
+};
 use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
 use std::sync::Arc;
 
@@ -20,7 +22,8 @@ fn compile(settings: &Settings, text: &str, unit: Unit) -> CompiledFunction {
     let settings = Settings { verify: true, ..settings.clone() };
     let optimizer = Optimizer::new(settings).expect("a machine that is supported");
     let module = module(text);
-    let compiled = optimizer.worker(&module).compile(unit);
+    let tables = StaticTables::of(&module);
+    let compiled = optimizer.worker(&module, &tables).compile(unit);
     compiled.expect("code")
 }
 
@@ -124,7 +127,8 @@ fn what_is_too_large_is_refused() {
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
     for (part, count, message) in rows {
         let module = module(&format!("(module (func {}) (func))", part.repeat(count)));
-        let mut worker = optimizer.worker(&module);
+        let tables = StaticTables::of(&module);
+        let mut worker = optimizer.worker(&module, &tables);
         let error = worker.compile(Unit::Func(0)).expect_err("a refusal");
         assert_eq!(error.to_string(), message);
         worker.compile(Unit::Func(1)).expect("a refusal leaves no trace");

@@ -51,7 +51,8 @@ impl ModuleCode {
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
         let entries = zeroed_entries(module.func_count() as usize);
-        let code = zeroed_code(module.func_count() as usize + module.types().len());
+        // One more is for the tables that never change.
+        let code = zeroed_code(module.func_count() as usize + module.types().len() + 1);
         Self {
             module,
             types,
@@ -67,8 +68,8 @@ impl ModuleCode {
         }
     }
 
-    /// Pointers to native code by function index, imports first, and then to the ways out of it by type
-    /// index; null where there is none.
+    /// Pointers to native code by function index, imports first, then to the ways out of it by type
+    /// index, then to the tables that never change; null where there is none.
     #[must_use]
     pub fn code(&self) -> &[AtomicPtr<u8>] {
         &self.code

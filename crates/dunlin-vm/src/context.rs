@@ -30,7 +30,7 @@ pub struct VmContext {
     /// The engine's type numbers, by the module's type index.
     pub type_ids: *const u32,
     /// The module's native code by function index, imports first; then, by type index, the ways out of
-    /// it. Null where there is none.
+    /// it; then the tables that never change. Null where there is none.
     pub code: *const AtomicPtr<u8>,
     /// How compiled code calls the imported functions.
     pub import_calls: *const ImportCall,

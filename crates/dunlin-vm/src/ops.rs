@@ -3,7 +3,7 @@
 //! All functions take the running instance's context. They are the slow paths of operators; the fast
 //! ones (loads, stores, calls) the tiers do themselves.
 
-use crate::context::{StoreContext, VmContext};
+use crate::context::{MemoryDef, StoreContext, VmContext};
 use crate::store::{HostCall, HostFailure, Store};
 use alloc::sync::Arc;
 use dunlin_core::TrapCode;
@@ -64,6 +64,77 @@ macro_rules! running {
     )*};
 }
 
+/// A memory of the running instance: its definition, which is where the tiers look too.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, and `memory` an index of its module's.
+#[inline]
+unsafe fn memory(cx: *mut VmContext, memory: u32) -> MemoryDef {
+    // SAFETY: the caller's promise; so for both below.
+    let memories = unsafe { (*cx).memories };
+    // SAFETY: as above.
+    let def = unsafe { *memories.add(memory as usize) };
+    // SAFETY: as above.
+    unsafe { *def }
+}
+
+/// Where `len` bytes from `start` on lie in a memory.
+#[inline]
+fn place(memory: MemoryDef, start: u64, len: u64) -> Result<*mut u8, Stop> {
+    let range = range(memory.len, start, len)?;
+    Ok(memory.base.wrapping_add(range.start))
+}
+
+/// `memory.fill`.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, and indices are valid for its module.
+///
+/// # Errors
+///
+/// The operator's trap.
+#[inline]
+pub unsafe fn memory_fill(
+    cx: *mut VmContext,
+    memory: u32,
+    dst: u64,
+    value: u8,
+    len: u64,
+) -> Result<(), Stop> {
+    // SAFETY: the caller's promise.
+    let target = place(unsafe { self::memory(cx, memory) }, dst, len)?;
+    // SAFETY: the bytes are the memory's, and the guest that owns it waits.
+    unsafe { target.write_bytes(value, len as usize) };
+    Ok(())
+}
+
+/// `memory.copy`.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, and indices are valid for its module.
+///
+/// # Errors
+///
+/// The operator's trap.
+#[inline]
+pub unsafe fn memory_copy(
+    cx: *mut VmContext,
+    to: (u32, u64),
+    from: (u32, u64),
+    len: u64,
+) -> Result<(), Stop> {
+    // SAFETY: the caller's promise.
+    let source = place(unsafe { memory(cx, from.0) }, from.1, len)?;
+    // SAFETY: the caller's promise.
+    let target = place(unsafe { memory(cx, to.0) }, to.1, len)?;
+    // SAFETY: the bytes are the memories', which may be one, and the guest that owns them waits.
+    unsafe { target.copy_from(source, len as usize) };
+    Ok(())
+}
+
 running! {
     /// `memory.grow`: the former size in pages, or -1, as the memory's address type spells it.
     fn memory_grow(store, instance, memory: u32, delta: u64) -> Result<u64, Stop> {
@@ -71,36 +142,6 @@ running! {
         let is64 = store.memory_type(memory).memory64;
         let grown = store.memory_grow(memory, delta);
         Ok(noted(store, grown)?.unwrap_or(minus_one(is64)))
-    }
-
-    /// `memory.fill`.
-    fn memory_fill(store, instance, memory: u32, dst: u64, value: u8, len: u64) -> Result<(), Stop> {
-        let memory = store.instances[instance as usize].memory(memory);
-        range_mut(store.memory_mut(memory), dst, len)?.fill(value);
-        Ok(())
-    }
-
-    /// `memory.copy`.
-    fn memory_copy(
-        store, instance, to: (u32, u64), from: (u32, u64), len: u64
-    ) -> Result<(), Stop> {
-        let of = &store.instances[instance as usize];
-        let (to_memory, from_memory) = (of.memory(to.0), of.memory(from.0));
-        if to_memory == from_memory {
-            let bytes = store.memory_mut(to_memory);
-            let source = range(bytes.len(), from.1, len)?;
-            let target = range(bytes.len(), to.1, len)?;
-            bytes.copy_within(source, target.start);
-            return Ok(());
-        }
-        let indices = [to_memory as usize, from_memory as usize];
-        let Ok([to_memory, from_memory]) = store.memories.get_disjoint_mut(indices) else {
-            return Err(TrapCode::MemoryOutOfBounds.into());
-        };
-        let source = range(from_memory.len(), from.1, len)?;
-        range_mut(to_memory.bytes_mut(), to.1, len)?
-            .copy_from_slice(&from_memory.bytes()[source]);
-        Ok(())
     }
 
     /// `memory.init`.

@@ -1,8 +1,8 @@
 //! What a call between host and guest costs, each way, typed and untyped.
 //!
-//! `cargo run --release -p dunlin --example call_cost [CALLS]`
+//! `cargo run --release -p dunlin --features optimize --example call_cost [CALLS [interp | optimize]]`
 
-use dunlin::{Caller, Engine, FuncType, Linker, Module, Result, Store, Val, ValType};
+use dunlin::{Caller, Config, Engine, FuncType, Linker, Module, Result, Store, Tier, Val, ValType};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,11 @@ const GUEST: &str = r#"(module
 fn main() -> Result<()> {
     let calls = std::env::args().nth(1).and_then(|calls| calls.parse().ok());
     let calls: u32 = calls.unwrap_or(CALLS_DEFAULT);
-    let engine = Engine::default();
+    let tier = match std::env::args().nth(2).as_deref() {
+        Some("optimize") => Tier::Optimize,
+        _ => Tier::Interp,
+    };
+    let engine = Engine::new(Config::new().tier(tier))?;
     let module = Module::new(&engine, GUEST)?;
     let mut linker = Linker::new(&engine);
     linker.func_wrap("host", "typed", |a: i32, b: i32| a ^ b)?;

@@ -103,7 +103,7 @@ mod native {
     use crate::artifact::{Cached, Identity, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
-    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, Unit, Worker};
+    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
     use dunlin_vm::{Failure, Store, StoreConfig};
@@ -214,7 +214,8 @@ mod native {
             config: &Config,
             code: &ModuleCode,
         ) -> Result<Option<CodeImage<'static>>> {
-            let units = units(code);
+            let tables = StaticTables::of(code.module());
+            let units = Unit::all_of(code.module(), !tables.is_empty());
             if units.len() > UNITS_MAX {
                 return Ok(None);
             }
@@ -226,6 +227,7 @@ mod native {
                 optimizer: &self.optimizer,
                 verifies: config.verify_code || cfg!(debug_assertions),
                 code,
+                tables: &tables,
                 units: &units,
                 next: AtomicUsize::new(0),
                 observer: config.observer.as_ref(),
@@ -255,25 +257,6 @@ mod native {
         dunlin_interp::call(store, func, slots, Metering::Fuel)
     }
 
-    /// All units of a module.
-    fn units(code: &ModuleCode) -> Vec<Unit> {
-        let module = code.module();
-        let imports = module.func_imports();
-        let ways_out = (0..imports).map(Unit::LeaveFunc);
-        let functions = (imports..module.func_count()).map(Unit::Func);
-        // Whoever is called from outside has the type of a function; by reference it is called through
-        // a table.
-        let mut is_entered = vec![false; module.types().len()];
-        for func in imports..module.func_count() {
-            is_entered[module.func_type_index(func) as usize] = true;
-        }
-        let entered = (0..).zip(is_entered).filter_map(|(ty, is)| is.then_some(Unit::Enter(ty)));
-        let has_tables = module.table_imports() + module.tables().len() > 0;
-        let referred = if has_tables { module.types().len() as u32 } else { 0 };
-        let referred = (0..referred).map(Unit::LeaveRef);
-        ways_out.chain(functions).chain(entered).chain(referred).collect()
-    }
-
     /// Bytes of a function's body; other units have none.
     fn body_bytes(code: &ModuleCode, unit: Unit) -> u64 {
         match unit {
@@ -289,6 +272,7 @@ mod native {
         /// Whether a defect of the compiler must show.
         verifies: bool,
         code: &'m ModuleCode,
+        tables: &'m StaticTables,
         units: &'m [Unit],
         next: AtomicUsize,
         observer: Option<&'m Observer>,
@@ -317,7 +301,7 @@ mod native {
 
         /// Takes runs of units until there are none.
         fn run(&self) -> Result<Vec<(Unit, CompiledFunction)>> {
-            let mut worker = self.optimizer.worker(self.code.module());
+            let mut worker = self.optimizer.worker(self.code.module(), self.tables);
             let mut scratch = Scratch::default();
             let mut compiled = Vec::new();
             loop {
@@ -375,7 +359,7 @@ mod native {
                 return compiled.ok();
             }
             // What a panic left behind is not used again.
-            *worker = self.optimizer.worker(self.code.module());
+            *worker = self.optimizer.worker(self.code.module(), self.tables);
             None
         }
     }

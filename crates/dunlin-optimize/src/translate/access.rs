@@ -157,13 +157,18 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    /// Loads `narrow` and extends it to `wide`.
+    /// Loads `narrow` and extends it to `wide`. One instruction says both: two would be taken apart
+    /// where the value is compared, and extended a second time.
     fn load_extended(&mut self, memarg: MemArg, narrow: Type, wide: Type, signed: Signed) {
-        let place = self.place(memarg, u64::from(narrow.bytes()));
-        let value = self.env.b.ins().load(narrow, place.flags, place.address, place.offset);
-        let value = match signed {
-            Signed::Yes => self.env.b.ins().sextend(wide, value),
-            Signed::No => self.env.b.ins().uextend(wide, value),
+        let Place { address, offset, flags } = self.place(memarg, u64::from(narrow.bytes()));
+        let ins = self.env.b.ins();
+        let value = match (signed, narrow) {
+            (Signed::Yes, types::I8) => ins.sload8(wide, flags, address, offset),
+            (Signed::No, types::I8) => ins.uload8(wide, flags, address, offset),
+            (Signed::Yes, types::I16) => ins.sload16(wide, flags, address, offset),
+            (Signed::No, types::I16) => ins.uload16(wide, flags, address, offset),
+            (Signed::Yes, _) => ins.sload32(flags, address, offset),
+            (Signed::No, _) => ins.uload32(flags, address, offset),
         };
         self.push(value);
     }
@@ -178,9 +183,13 @@ impl Translator<'_, '_> {
     /// Stores the low bits of a value.
     fn store_narrow(&mut self, memarg: MemArg, ty: Type) {
         let value = self.pop();
-        let value = self.env.b.ins().ireduce(ty, value);
-        let place = self.place(memarg, u64::from(ty.bytes()));
-        self.env.b.ins().store(place.flags, value, place.address, place.offset);
+        let Place { address, offset, flags } = self.place(memarg, u64::from(ty.bytes()));
+        let ins = self.env.b.ins();
+        match ty {
+            types::I8 => ins.istore8(flags, value, address, offset),
+            types::I16 => ins.istore16(flags, value, address, offset),
+            _ => ins.istore32(flags, value, address, offset),
+        };
     }
 
     pub(super) fn visit_memory_size(&mut self, memory: u32) {

@@ -2,15 +2,19 @@
 //!
 //! * A function of the module: `code[index]`, with the same context.
 //! * An imported one: the import's record has the address of a code pointer, and a context.
-//! * By reference: the function's record has those too; where there is no code, the reference goes to the
+//! * Through a table that never changes: the element's type and function stand in a copy that all instances
+//!   share; then as a function of the module.
+//! * By reference otherwise: the function's record has those too; where there is no code, the reference goes to the
 //!   type's way out of compiled code, which is behind the module's functions in `code`.
 
 use super::Translator;
 use super::environment::{POINTER_BYTES, Region};
 use crate::stubs::leave_ref_signature;
+use crate::tuning;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, SigRef, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, SigRef, Value, types};
 use dunlin_core::TrapCode;
+use dunlin_module::STATIC_ELEMENT_BYTES;
 use dunlin_module::layout::{func_record, import_call, store_context, vm_context};
 
 /// What a call needs.
@@ -67,8 +71,12 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_call(&mut self, func: u32) {
         self.flush_charge();
-        let ty = self.module.func_type_index(func);
         let callee = self.callee(func);
+        self.call(&callee, self.module.func_type_index(func));
+    }
+
+    /// Calls with the arguments on top, and pushes the results.
+    fn call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
         let call = self.env.b.ins().call_indirect(callee.signature, callee.code, &args);
         self.stack.extend_from_slice(self.env.b.inst_results(call));
@@ -76,8 +84,12 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_return_call(&mut self, func: u32) {
         self.flush_charge();
-        let ty = self.module.func_type_index(func);
         let callee = self.callee(func);
+        self.return_call(&callee, self.module.func_type_index(func));
+    }
+
+    /// Leaves the function for another, with the arguments on top.
+    fn return_call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
         self.env.b.ins().return_call_indirect(callee.signature, callee.code, &args);
         self.end_of_path();
@@ -94,7 +106,12 @@ impl Translator<'_, '_> {
         let wide = self.env.b.ins().uextend(types::I64, reference);
         let offset = self.env.b.ins().imul_imm_s(wide, func_record::BYTES as i64);
         let record = self.env.b.ins().iadd(records, offset);
-        self.check_type(ty, reference, record);
+        let ids = self.env.context_pointer(vm_context::TYPE_IDS);
+        let expected = self.env.constant(types::I32, ids, ty as usize * 4);
+        let found = self.env.field(types::I32, record, func_record::TYPE_ID);
+        let other = self.env.b.ins().icmp(IntCC::NotEqual, found, expected);
+        // Null's record has a number that no type has.
+        self.check_type(other, (reference, 0));
         let slot = self.env.field(types::I64, record, func_record::CODE);
         let cx = self.env.field(types::I64, record, func_record::CX);
         let code = self.env.field(types::I64, slot, 0);
@@ -102,22 +119,58 @@ impl Translator<'_, '_> {
         Referred { reference, callee: Callee { signature, code, cx } }
     }
 
-    /// Compares the numbers of the types; null's record has one that no type has.
-    fn check_type(&mut self, ty: u32, reference: Value, record: Value) {
-        let ids = self.env.context_pointer(vm_context::TYPE_IDS);
-        let expected = self.env.constant(types::I32, ids, ty as usize * 4);
-        let found = self.env.field(types::I32, record, func_record::TYPE_ID);
-        let other = self.env.b.ins().icmp(IntCC::NotEqual, found, expected);
+    /// Traps if the type is another one; the element is null where the first of `null` is the second.
+    fn check_type(&mut self, other: Value, null: (Value, i64)) {
         let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
         self.env.b.set_cold_block(cold);
         self.env.b.ins().brif(other, cold, &[], next, &[]);
         self.env.b.switch_to_block(cold);
         self.env.b.seal_block(cold);
-        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, null.0, null.1);
         self.env.trap_if(null, TrapCode::UninitializedElement);
         self.env.trap(TrapCode::IndirectCallTypeMismatch);
         self.env.b.switch_to_block(next);
         self.env.b.seal_block(next);
+    }
+
+    /// What an element of a table that never changes calls: `count` of them begin at `start`.
+    fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) -> Callee {
+        let index = self.pop_index(table);
+        let count = self.env.b.ins().iconst(types::I64, i64::from(count));
+        let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, count);
+        self.env.trap_if(outside, TrapCode::UndefinedElement);
+        let index = self.masked_index(outside, index);
+        let array = self.env.context_pointer(vm_context::CODE);
+        let tables = self.module.func_count() as usize + self.module.types().len();
+        let elements = self.env.constant(types::I64, array, tables * POINTER_BYTES);
+        let offset = self.env.b.ins().imul_imm_s(index, STATIC_ELEMENT_BYTES as i64);
+        let element = self.env.b.ins().iadd(elements, offset);
+        let at = (start as usize * STATIC_ELEMENT_BYTES) as i32;
+        let flags = MemFlagsData::trusted().with_readonly();
+        let found = self.env.b.ins().load(types::I32, flags, element, at);
+        let expected = i64::from(self.tables.type_number(ty));
+        let other = self.env.b.ins().icmp_imm_s(IntCC::NotEqual, found, expected);
+        // Null has all bits set there.
+        self.check_type(other, (found, -1));
+        let func = self.env.b.ins().uload32(flags, element, at + 4);
+        let offset = self.env.b.ins().imul_imm_s(func, POINTER_BYTES as i64);
+        let slot = self.env.b.ins().iadd(array, offset);
+        let code = self.env.field(types::I64, slot, 0);
+        Callee { signature: self.signature(ty), code, cx: self.env.cx }
+    }
+
+    /// The index; zero for a processor that runs ahead of the check.
+    fn masked_index(&mut self, outside: Value, index: Value) -> Value {
+        if !tuning::SPECTRE_MASKS {
+            return index;
+        }
+        let zero = self.env.b.ins().iconst(types::I64, 0);
+        self.env.b.ins().select_spectre_guard(outside, zero, index)
+    }
+
+    /// The place of a table that never changes, if this is one.
+    fn static_table(&self, table: u32) -> Option<(u32, u32)> {
+        self.tables.table(table).filter(|_| tuning::STATIC_TABLES)
     }
 
     /// The way out for functions of a type that have no code.
@@ -130,6 +183,10 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
+        if let Some(place) = self.static_table(table) {
+            let callee = self.static_callee(ty, table, place);
+            return self.call(&callee, ty);
+        }
         let Referred { reference, callee } = self.referred(ty, table);
         let mut args = self.arguments(callee.cx, ty);
         let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
@@ -166,6 +223,10 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
+        if let Some(place) = self.static_table(table) {
+            let callee = self.static_callee(ty, table, place);
+            return self.return_call(&callee, ty);
+        }
         let Referred { reference, callee } = self.referred(ty, table);
         let mut args = self.arguments(callee.cx, ty);
         let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());

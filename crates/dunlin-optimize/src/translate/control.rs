@@ -311,15 +311,8 @@ impl Translator<'_, '_> {
         let store = self.env.context_pointer(vm_context::STORE);
         let fuel = self.env.field(types::I64, store, store_context::FUEL);
         let out = self.env.b.ins().icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
-        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
-        self.env.b.set_cold_block(cold);
-        self.env.b.ins().brif(out, cold, &[], next, &[]);
-        self.env.b.switch_to_block(cold);
-        self.env.b.seal_block(cold);
-        self.env.builtin_status(Builtin::OutOfFuel, &[]);
-        self.env.b.ins().jump(next, &[]);
-        self.env.b.switch_to_block(next);
-        self.env.b.seal_block(next);
+        // Not a call: values that live across one would move to the stack in every loop.
+        self.env.trap_if(out, TrapCode::OutOfFuel);
     }
 }
 

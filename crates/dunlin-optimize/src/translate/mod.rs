@@ -28,7 +28,7 @@ use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use dunlin_core::{FuncType, ValType};
-use dunlin_module::{CompileError, Module};
+use dunlin_module::{CompileError, Module, StaticTables};
 use frames::Frame;
 use std::collections::HashMap;
 
@@ -38,6 +38,7 @@ pub(crate) use environment::{Environment, signature};
 struct Translator<'a, 'm> {
     env: Environment<'a>,
     module: &'m Module,
+    tables: &'m StaticTables,
     settings: &'m Settings,
     func_type: &'m FuncType,
     /// Operands.
@@ -59,19 +60,27 @@ struct Translator<'a, 'm> {
     failed: Option<CompileError>,
 }
 
+/// What is translated.
+pub(crate) struct Source<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) tables: &'m StaticTables,
+    /// The function, imports first.
+    pub(crate) index: u32,
+}
+
 /// Translates a function's body.
 ///
 /// # Errors
 ///
 /// If the body does not decode, or contains what this tier does not know.
 pub(crate) fn function(
-    module: &Module,
-    index: u32,
+    source: &Source<'_>,
     settings: &Settings,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) -> Result<(), CompileError> {
+    let Source { module, tables, index } = *source;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
@@ -88,6 +97,7 @@ pub(crate) fn function(
     let mut translator = Translator {
         env: Environment::new(builder, entry),
         module,
+        tables,
         settings,
         func_type,
         stack: Vec::new(),

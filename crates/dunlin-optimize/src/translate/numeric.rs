@@ -1,8 +1,9 @@
 //! Operators on numbers that CLIF has, or nearly.
 
 use super::Translator;
+use crate::tuning;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, types};
 
 /// Operators of one operand and one instruction.
 macro_rules! unary {
@@ -71,7 +72,6 @@ unary! {
 binary! {
     visit_i32_add => iadd;
     visit_i32_sub => isub;
-    visit_i32_mul => imul;
     visit_i32_div_s => sdiv;
     visit_i32_div_u => udiv;
     visit_i32_rem_s => srem;
@@ -86,7 +86,6 @@ binary! {
     visit_i32_rotr => rotr;
     visit_i64_add => iadd;
     visit_i64_sub => isub;
-    visit_i64_mul => imul;
     visit_i64_div_s => sdiv;
     visit_i64_div_u => udiv;
     visit_i64_rem_s => srem;
@@ -151,6 +150,45 @@ comparisons! {
 }
 
 impl Translator<'_, '_> {
+    pub(super) fn visit_i32_mul(&mut self) {
+        self.multiply();
+    }
+
+    pub(super) fn visit_i64_mul(&mut self) {
+        self.multiply();
+    }
+
+    fn multiply(&mut self) {
+        let (left, right) = self.pop2();
+        let value = match (self.shift_of_sum(left), self.shift_of_sum(right)) {
+            (_, Some(shift)) => self.sum_with_shifted(left, shift),
+            (Some(shift), None) => self.sum_with_shifted(right, shift),
+            (None, None) => self.env.b.ins().imul(left, right),
+        };
+        self.push(value);
+    }
+
+    /// How far a factor must be shifted and added to itself to be multiplied by `value`, if `value` is a
+    /// constant for which that works in one step.
+    fn shift_of_sum(&self, value: Value) -> Option<i64> {
+        let dfg = &self.env.b.func.dfg;
+        let inst = dfg.value_def(value).inst()?;
+        let InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } = dfg.insts[inst] else {
+            return None;
+        };
+        match imm.bits() {
+            3 if tuning::MULTIPLY_BY_SUMS => Some(1),
+            5 if tuning::MULTIPLY_BY_SUMS => Some(2),
+            9 if tuning::MULTIPLY_BY_SUMS => Some(3),
+            _ => None,
+        }
+    }
+
+    fn sum_with_shifted(&mut self, value: Value, shift: i64) -> Value {
+        let shifted = self.env.b.ins().ishl_imm_u(value, shift);
+        self.env.b.ins().iadd(value, shifted)
+    }
+
     fn is_zero(&mut self) {
         let operand = self.pop();
         let bit = self.env.b.ins().icmp_imm_s(IntCC::Equal, operand, 0);

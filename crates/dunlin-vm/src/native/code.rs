@@ -148,6 +148,7 @@ impl NativeCode {
             let index = match unit {
                 Unit::Func(func) | Unit::LeaveFunc(func) => *func as usize,
                 Unit::LeaveRef(ty) => functions + *ty as usize,
+                Unit::Tables => functions + module.types().len(),
                 Unit::Enter(_) => return None,
             };
             Some((index, core::ptr::with_exposed_provenance(base + *start as usize)))

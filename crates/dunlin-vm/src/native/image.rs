@@ -84,32 +84,34 @@ impl CodeImage<'_> {
         Ok(())
     }
 
-    /// Every function has code or a way out, every type a way in and a way out, each once.
+    /// The units are all that the module needs, each once; a function has code or a way out. What
+    /// stands in tables that never change is believed, as the code is: finding them again takes a pass
+    /// over all bodies.
     fn check_units(&self, module: &Module) -> Result<(), &'static str> {
-        let (functions, types) = (module.func_count() as usize, module.types().len());
-        let mut has = alloc::vec![false; functions + 2 * types];
         if !self.units.is_sorted_by_key(|(.., unit)| *unit) {
             return Err("units out of order");
         }
+        let imports = module.func_imports();
+        // What a way out stands for, so that both lists are of the same units.
+        let whole = |unit: Unit| match unit {
+            Unit::LeaveFunc(func) if func >= imports => Unit::Func(func),
+            unit => unit,
+        };
+        let has_tables = self.units.iter().any(|(.., unit)| *unit == Unit::Tables);
+        let mut needed = Unit::all_of(module, has_tables);
+        needed.sort_unstable();
+        let mut found: Vec<Unit> = self.units.iter().map(|(.., unit)| whole(*unit)).collect();
+        found.sort_unstable();
+        if found != needed {
+            return Err("units that are not the module's");
+        }
         let mut end = 0;
-        for (from, to, unit) in &self.units {
+        for (from, to, _) in &self.units {
             if *from < end || to < from || *to as usize > self.code.len() {
                 return Err("units that do not ascend within the code");
             }
             end = *to;
-            let place = match unit {
-                Unit::Func(func) if *func < module.func_imports() => None,
-                Unit::Func(func) | Unit::LeaveFunc(func) => {
-                    has[..functions].get_mut(*func as usize)
-                }
-                Unit::Enter(ty) => has[functions..][..types].get_mut(*ty as usize),
-                Unit::LeaveRef(ty) => has[functions + types..].get_mut(*ty as usize),
-            };
-            match place {
-                Some(place) if !*place => *place = true,
-                _ => return Err("a unit that the module does not have, or has twice"),
-            }
         }
-        if has.iter().all(|has| *has) { Ok(()) } else { Err("a unit is missing") }
+        Ok(())
     }
 }

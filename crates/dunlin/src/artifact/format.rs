@@ -118,6 +118,7 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
             Unit::Enter(index) => [1, *index],
             Unit::LeaveFunc(index) => [2, *index],
             Unit::LeaveRef(index) => [3, *index],
+            Unit::Tables => [4, 0],
         });
     }
     for relocation in &image.relocations {
@@ -227,6 +228,7 @@ fn unit([start, end, kind, index]: [u32; 4]) -> Option<(u32, u32, Unit)> {
         1 => Unit::Enter(index),
         2 => Unit::LeaveFunc(index),
         3 => Unit::LeaveRef(index),
+        4 if index == 0 => Unit::Tables,
         _ => return None,
     };
     Some((start, end, unit))
