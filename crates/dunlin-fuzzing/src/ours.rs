@@ -46,7 +46,7 @@ impl Tiered for Optimizer {
         let mut random = Random::of(plan.seed, 7);
         let strategies = [MemoryStrategy::Auto, MemoryStrategy::Dense];
         let interruptions = [Interruption::Page, Interruption::Flag, Interruption::Off];
-        config.tier(Tier::Optimize);
+        config.tier(Tier::Optimize).verify_code(true);
         config.memory_strategy(strategies[random.below(2) as usize]);
         config.interruption(interruptions[random.below(3) as usize]);
     }

@@ -16,6 +16,9 @@ use dunlin_vm::{Failure, MemoryStrategy, ModuleCode, Store};
 pub(crate) struct Compiler {
     #[cfg(feature = "optimize")]
     optimizer: Option<dunlin_optimize::Optimizer>,
+    /// Whether its defects are to be seen.
+    #[cfg(feature = "optimize")]
+    verifies: bool,
 }
 
 /// Who is called.
@@ -138,7 +141,7 @@ mod native {
                 verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
-            Ok(Self { optimizer: Some(optimizer) })
+            Ok(Self { optimizer: Some(optimizer), verifies: config.verify_code })
         }
 
         #[inline]
@@ -171,7 +174,8 @@ mod native {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
             };
-            let work = Work { optimizer, code, units: &units, next: AtomicUsize::new(0) };
+            let verifies = self.verifies || cfg!(debug_assertions);
+            let work = Work { optimizer, verifies, code, units: &units, next: AtomicUsize::new(0) };
             let mut compiled = work.run_all(threads)?;
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
@@ -220,6 +224,7 @@ mod native {
 
     struct Work<'m> {
         optimizer: &'m Optimizer,
+        verifies: bool,
         code: &'m ModuleCode,
         units: &'m [Unit],
         next: AtomicUsize,
@@ -284,7 +289,7 @@ mod native {
             unit: Unit,
             worker: &mut Box<dyn Worker + 'm>,
         ) -> Option<CompiledFunction> {
-            if cfg!(debug_assertions) {
+            if self.verifies {
                 return worker.compile(unit).ok();
             }
             let compile = AssertUnwindSafe(|| worker.compile(unit));
