@@ -6,8 +6,9 @@
 //!
 //! 1. [`generate`] turns a seed into a module.
 //! 2. [`lockstep`] runs it on [`ours`] and on [`peer`], step by step, and compares every outcome.
-//! 3. [`mutate`] damages modules and compares what is said about their validity.
-//! 4. [`shrink`] makes a finding small enough to read.
+//! 3. [`judge`] does so for Dunlin's tiers too.
+//! 4. [`mutate`] damages modules and compares what is said about their validity.
+//! 5. [`shrink`] makes a finding small enough to read.
 //!
 //! Invariants: nothing here depends on time, on addresses or on the order of a hash table; the peer
 //! engine stands in this workspace's lock file and never in the product's.
@@ -18,6 +19,7 @@
 
 pub mod detour;
 pub mod generate;
+pub mod judge;
 pub mod lockstep;
 pub mod mutate;
 pub mod ours;

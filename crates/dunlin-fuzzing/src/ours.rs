@@ -1,4 +1,4 @@
-//! Dunlin as a [`Subject`].
+//! Dunlin as a [`Subject`], on each of its tiers.
 
 use crate::random::{Random, hash, mix};
 use crate::subject::{
@@ -8,9 +8,10 @@ use crate::subject::{
 use crate::value::{Ending, Kind, Trap, Value};
 use dunlin::{
     Config, Engine, Error, ErrorKind, Extern, ExternRef, ExternType, Func, FuncType, Global,
-    HeapType, Instance, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode,
-    V128, Val, ValType,
+    HeapType, Instance, Interruption, Memory, MemoryStrategy, Module, Store, StoreLimits,
+    StoreLimitsBuilder, Table, Tier, TrapCode, V128, Val, ValType,
 };
+use std::marker::PhantomData;
 
 /// Bytes of the value stack: both engines should get deep before they differ.
 const STACK_BYTES: usize = 8 << 20;
@@ -20,12 +21,44 @@ struct Data {
     limits: StoreLimits,
 }
 
+/// A tier, as a type.
+pub trait Tiered {
+    /// Sets up an engine for the module of a plan.
+    fn set_up(config: &mut Config, plan: &Plan);
+}
+
+/// The interpreter.
+#[derive(Debug)]
+pub struct Interpreter;
+
+impl Tiered for Interpreter {
+    fn set_up(config: &mut Config, _plan: &Plan) {
+        config.tier(Tier::Interp);
+    }
+}
+
+/// The optimising tier. How memories lie and how guests are interrupted is drawn per seed.
+#[derive(Debug)]
+pub struct Optimizer;
+
+impl Tiered for Optimizer {
+    fn set_up(config: &mut Config, plan: &Plan) {
+        let mut random = Random::of(plan.seed, 7);
+        let strategies = [MemoryStrategy::Auto, MemoryStrategy::Dense];
+        let interruptions = [Interruption::Page, Interruption::Flag, Interruption::Off];
+        config.tier(Tier::Optimize).verify_code(true);
+        config.memory_strategy(strategies[random.below(2) as usize]);
+        config.interruption(interruptions[random.below(3) as usize]);
+    }
+}
+
 /// An instance in its store.
-pub struct Ours {
+pub struct Ours<T = Interpreter> {
     store: Store<Data>,
     instance: Instance,
     metering: Metering,
     exports: Vec<Extern>,
+    tier: PhantomData<T>,
 }
 
 /// A host function's failure.
@@ -40,12 +73,13 @@ impl std::fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-impl Subject for Ours {
+impl<T: Tiered> Subject for Ours<T> {
     type Module = Module;
 
     fn compile(bytes: &[u8], plan: &Plan) -> Result<Module, String> {
         let mut config = Config::new();
         config.consume_fuel(plan.metering == Metering::Fuel).max_stack_bytes(STACK_BYTES);
+        T::set_up(&mut config, plan);
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         Module::new(&engine, bytes).map_err(|error| error.to_string())
     }
@@ -95,7 +129,8 @@ impl Subject for Ours {
                 names.sort_unstable();
                 let export = |name: &&str| instance.get_export(&mut store, name);
                 let exports = names.iter().filter_map(export).collect();
-                let ours = Self { store, instance, metering: plan.metering, exports };
+                let ours =
+                    Self { store, instance, metering: plan.metering, exports, tier: PhantomData };
                 (Some(ours), Ending::Values(Vec::new()))
             }
             Err(error) => (None, ending(&error)),

@@ -109,8 +109,12 @@ fn many_locals_go_with_few_blocks_only() {
         let blocks = "(block)".repeat(blocks);
         format!("(module (func {} {blocks}))", "(local i32)".repeat(9_000))
     };
-    optimizer.worker(&module(&text(200))).compile(Unit::Func(0)).expect("few blocks");
-    let error = optimizer.worker(&module(&text(400))).compile(Unit::Func(0)).expect_err("many");
+    let compile = |blocks: usize| {
+        let (module, tables) = (module(&text(blocks)), StaticTables::default());
+        optimizer.worker(&module, &tables).compile(Unit::Func(0))
+    };
+    compile(200).expect("few blocks");
+    let error = compile(400).expect_err("many");
     let message = "the function has too many locals for its blocks, for this tier";
     assert_eq!(error.to_string(), message);
 }

@@ -56,7 +56,8 @@ fn sources() -> Vec<Source> {
         "(i32.wrap_i64 (i64.or (i64.extend_i32_u (local.get $a)) (i64.const 0xdeadbeef00000000)))";
     let load =
         "(block (result i32) (i32.store (i32.const 16) (local.get $a)) (i32.load (i32.const 16)))";
-    let rows: [(&'static str, &str, fn(u32) -> u32); 18] = [
+    type Row = (&'static str, &'static str, fn(u32) -> u32);
+    let rows: [Row; 18] = [
         ("parameter", "(local.get $a)", |a| a),
         ("wrap", wrap, |a| a),
         ("load", load, |a| a),

@@ -1,4 +1,4 @@
-//! Compares generated modules on Dunlin and on a second engine.
+//! Compares generated modules on Dunlin's tiers and on a second engine.
 //!
 //! `differential [--modules N] [--seed FIRST] [--one SEED]`: exit code 1 if any module differs, with its
 //! seed and a smaller module that differs as well.
@@ -9,9 +9,7 @@
 mod totals;
 mod worker;
 
-use dunlin_fuzzing::lockstep::run;
-use dunlin_fuzzing::ours::Ours;
-use dunlin_fuzzing::peer::Peer;
+use dunlin_fuzzing::judge::judge;
 use dunlin_fuzzing::{generate, shrink};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -138,7 +136,7 @@ fn single(seed: u64) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     println!("{}", shrink::text(&generated.bytes));
-    let report = run::<Ours, Peer>(&generated);
+    let report = judge(&generated);
     println!(
         "{:?}, {} calls, {} returned, {} inconclusive, {:?}",
         generated.plan.metering,

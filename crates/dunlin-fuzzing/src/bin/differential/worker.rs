@@ -1,8 +1,7 @@
 //! The child: runs modules and says on its standard output what each gave.
 
-use dunlin_fuzzing::lockstep::{Report, run};
-use dunlin_fuzzing::ours::Ours;
-use dunlin_fuzzing::peer::Peer;
+use dunlin_fuzzing::judge::{alone, judge};
+use dunlin_fuzzing::lockstep::Report;
 use dunlin_fuzzing::{generate, shrink};
 use std::io::{Write, stdout};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,8 +52,9 @@ impl Message {
     }
 }
 
-/// Runs `modules` modules from `seed` on; `alone` means Dunlin against itself.
-pub(crate) fn work(mut seed: u64, modules: u64, alone: bool) {
+/// Runs `modules` modules from `seed` on; `by_itself` means without the second
+/// engine.
+pub(crate) fn work(mut seed: u64, modules: u64, by_itself: bool) {
     static CURRENT: AtomicU64 = AtomicU64::new(0);
     std::thread::spawn(|| watch(&CURRENT));
     let mut done = 0;
@@ -62,8 +62,7 @@ pub(crate) fn work(mut seed: u64, modules: u64, alone: bool) {
         CURRENT.store(seed, Ordering::Relaxed);
         if let Some(generated) = generate::module(seed) {
             say(&format!("{MARK}{seed}"));
-            let report =
-                if alone { run::<Ours, Ours>(&generated) } else { run::<Ours, Peer>(&generated) };
+            let report = if by_itself { alone(&generated) } else { judge(&generated) };
             if let Some(difference) = &report.difference {
                 tell(seed, difference);
             }
@@ -103,9 +102,9 @@ fn watch(current: &AtomicU64) {
 /// Says how a module differed, and shows a smaller one that does.
 pub(crate) fn tell(seed: u64, difference: &str) {
     say(&format!("seed {seed}: {difference}"));
-    let shows = |small: &generate::Generated| run::<Ours, Peer>(small).difference.is_some();
+    let shows = |small: &generate::Generated| judge(small).difference.is_some();
     if let Some(small) = shrink::shrink(seed, shows) {
-        let difference = run::<Ours, Peer>(&small).difference.unwrap_or_default();
+        let difference = judge(&small).difference.unwrap_or_default();
         let text = shrink::text(&small.bytes);
         say(&format!("shrunk ({:?}): {difference}\n{text}", small.plan.metering));
     }
