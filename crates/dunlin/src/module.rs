@@ -50,7 +50,8 @@ impl Module {
     /// Loads a module: in the binary format, or in the text format if the feature `wat` is on.
     ///
     /// All function bodies are validated, unless the configuration says
-    /// [`ValidateMode::Lazy`]; nothing is compiled.
+    /// [`ValidateMode::Lazy`](crate::ValidateMode::Lazy). Nothing is compiled, unless it says
+    /// [`Tier::Optimize`](crate::Tier::Optimize).
     ///
     /// # Errors
     ///
