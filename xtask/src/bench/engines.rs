@@ -132,7 +132,7 @@ impl Engine {
     /// Whether each run begins with work that a peak must not count: compiling the whole module, or
     /// starting a runtime.
     pub fn starts_slowly(self) -> bool {
-        matches!(self, Engine::DunlinOptimize | Engine::Node)
+        matches!(self, Engine::DunlinOptimize | Engine::Pulley | Engine::Cranelift | Engine::Node)
     }
 
     /// Does what is done once for a module; returns the file that [`Engine::command`] takes.
