@@ -97,7 +97,7 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Keep, MemoryStrategy, Metering, ModuleCode,
+        Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode,
         NativeCompiler, Result, Runs, Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, no_memory};
@@ -106,7 +106,7 @@ mod native {
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
-    use dunlin_vm::{Failure, Store, StoreConfig};
+    use dunlin_vm::{Store, StoreConfig};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
@@ -177,10 +177,7 @@ mod native {
             let resources = engine.resources().clone();
             let config = StoreConfig { stack_bytes, poll_page, resources };
             let mut store = Store::new(engine.types().clone(), config);
-            store.set_interpret(match engine.metering() {
-                Metering::Off => interpret,
-                Metering::Fuel => interpret_metered,
-            });
+            store.set_interpret(dunlin_interp::interpret(engine.metering()));
             store
         }
 
@@ -239,22 +236,6 @@ mod native {
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
             CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
         }
-    }
-
-    fn interpret(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Off)
-    }
-
-    fn interpret_metered(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Fuel)
     }
 
     /// Bytes of a function's body; other units have none.

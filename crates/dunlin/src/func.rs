@@ -7,7 +7,6 @@ use crate::host;
 use crate::store::StoreInner;
 use crate::val::Val;
 use crate::wasm_ty::{IntoFunc, TYPED_SLOTS_MAX, WasmParams, WasmResults};
-use alloc::sync::Arc;
 use core::fmt;
 use core::marker::PhantomData;
 use dunlin_core::{FuncType, ValType};
@@ -56,7 +55,7 @@ impl fmt::Debug for Func {
 #[derive(Clone)]
 pub struct HostFunc {
     pub(crate) ty: FuncType,
-    pub(crate) code: Arc<HostFn>,
+    pub(crate) code: HostFn,
 }
 
 impl HostFunc {
@@ -67,7 +66,7 @@ impl HostFunc {
     ) -> Self {
         let types = ty.clone();
         let code =
-            host::host_fn::<T>(move |caller, slots| call_untyped(&func, &types, caller, slots));
+            host::host_fn::<T>(&ty, move |caller, slots| call_untyped(&func, &types, caller, slots));
         Self { ty, code }
     }
 
