@@ -36,11 +36,7 @@ pub struct NativeEntry {
 impl NativeEntry {
     /// The entry of code behind `code`.
     #[cfg(feature = "native")]
-    pub(crate) fn new(
-        results: u32,
-        code: *const AtomicPtr<u8>,
-        way_in: usize,
-    ) -> Self {
+    pub(crate) fn new(results: u32, code: *const AtomicPtr<u8>, way_in: usize) -> Self {
         Self { opcode: pseudo::NATIVE, results, code, way_in }
     }
 

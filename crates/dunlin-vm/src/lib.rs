@@ -50,7 +50,5 @@ pub use code::ModuleCode;
 pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
-pub use store::{
-    CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap,
-};
+pub use store::{CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap};
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

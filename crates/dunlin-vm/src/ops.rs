@@ -249,7 +249,9 @@ pub unsafe fn call_host(
     top: *mut u64,
 ) -> Result<(), Stop> {
     // SAFETY: the caller's promise; the reference ends with the statement.
-    let Some(function) = (unsafe { (*(*context).store).host(host) }) else { return Err(Stop::Host) };
+    let Some(function) = (unsafe { (*(*context).store).host(host) }) else {
+        return Err(Stop::Host);
+    };
     // SAFETY: the caller's promise; a store keeps its host functions.
     unsafe { host::call(function, context, cx, slots, top) }
 }

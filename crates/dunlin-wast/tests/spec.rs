@@ -14,8 +14,9 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`); the backend of the interpreter is chosen when
-//! the crate is built (feature `loop-dispatch`).
+//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`, or `mixed`, in which about every second
+//! function is compiled); the backend of the interpreter is chosen when the crate is built (feature
+//! `loop-dispatch`).
 
 mod suites;
 
@@ -83,7 +84,10 @@ fn configurations() -> Vec<(&'static str, Config)> {
         Ok("interp") => base.tier = Tier::Interp,
         Ok("optimize") => base.tier = Tier::Optimize,
         Ok("auto") | Err(_) => base.tier = Tier::Auto,
-        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp` or `optimize`"),
+        Ok("mixed") => (base.tier, base.mixed) = (Tier::Optimize, Some(1)),
+        Ok(other) => {
+            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")
+        }
     }
     let mut eager = base.clone();
     eager.validate = ValidateMode::Eager;
@@ -95,6 +99,9 @@ fn configurations() -> Vec<(&'static str, Config)> {
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
     fuel.interruption = Interruption::Off;
+    // Others of the functions are compiled in each.
+    lazy.mixed = base.mixed.map(|seed| seed + 1);
+    fuel.mixed = base.mixed.map(|seed| seed + 2);
     if base.tier == Tier::Optimize {
         // What is verified once need not be verified again; fused operators are the interpreter's.
         lazy.verify_code = true;

@@ -97,8 +97,8 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode,
-        NativeCompiler, Result, Runs, Tier, validate_eagerly,
+        Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode, NativeCompiler, Result,
+        Runs, Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
@@ -223,6 +223,7 @@ mod native {
             let work = Work {
                 optimizer: &self.optimizer,
                 verifies: config.verify_code || cfg!(debug_assertions),
+                mixed: config.mixed,
                 code,
                 tables: &tables,
                 units: &units,
@@ -248,10 +249,20 @@ mod native {
         }
     }
 
+    /// Whether a function is one of those that are compiled in tests of both tiers together.
+    fn is_chosen(seed: u64, func: u32) -> bool {
+        // The finaliser of SplitMix64: neighbours differ in half of the bits.
+        let mixed = (seed ^ u64::from(func)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ (mixed >> 27)) >> 63 == 0
+    }
+
     struct Work<'m> {
         optimizer: &'m Optimizer,
         /// Whether a defect of the compiler must show.
         verifies: bool,
+        /// Chooses functions that are left to the interpreter, for tests.
+        mixed: Option<u64>,
         code: &'m ModuleCode,
         tables: &'m StaticTables,
         units: &'m [Unit],
@@ -317,8 +328,12 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
+            let is_wanted = self.mixed.is_none_or(|seed| is_chosen(seed, func));
             let is_valid = self.code.module().prepare(func, scratch).is_ok();
-            if is_valid && let Some(compiled) = self.try_compile(unit, worker) {
+            if is_wanted
+                && is_valid
+                && let Some(compiled) = self.try_compile(unit, worker)
+            {
                 return Ok((unit, compiled));
             }
             let way_out = Unit::LeaveFunc(func);

@@ -93,6 +93,8 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) fuses: bool,
     pub(crate) verify_code: bool,
+    /// Which functions are not compiled, for tests: about every second, chosen by this number.
+    pub(crate) mixed: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -147,6 +149,7 @@ impl Config {
             features: Features::default(),
             fuses: cfg!(feature = "std"),
             verify_code: false,
+            mixed: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -213,6 +216,14 @@ impl Config {
     /// for tests of the engine, since it doubles the time that compiling takes.
     pub fn verify_code(&mut self, enable: bool) -> &mut Self {
         self.verify_code = enable;
+        self
+    }
+
+    /// Leaves about every second function to the interpreter where modules are compiled, chosen by `seed`:
+    /// for tests of calls between the two.
+    #[doc(hidden)]
+    pub fn mix_tiers(&mut self, seed: u64) -> &mut Self {
+        self.mixed = Some(seed);
         self
     }
 

@@ -65,8 +65,9 @@ impl HostFunc {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         let types = ty.clone();
-        let code =
-            host::host_fn::<T>(&ty, move |caller, slots| call_untyped(&func, &types, caller, slots));
+        let code = host::host_fn::<T>(&ty, move |caller, slots| {
+            call_untyped(&func, &types, caller, slots)
+        });
         Self { ty, code }
     }
 

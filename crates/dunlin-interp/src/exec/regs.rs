@@ -829,11 +829,7 @@ impl Regs {
     /// The slots of a host call's arguments and results, from the `params` operands on top on, and the
     /// free stack behind them.
     #[inline]
-    pub(crate) fn host_slots(
-        &mut self,
-        params: usize,
-        results: usize,
-    ) -> (*mut u64, *mut u64) {
+    pub(crate) fn host_slots(&mut self, params: usize, results: usize) -> (*mut u64, *mut u64) {
         self.spill();
         let first = self.sp.wrapping_add(1).wrapping_sub(params);
         (first, first.wrapping_add(params.max(results)))

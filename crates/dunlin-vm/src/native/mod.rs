@@ -26,9 +26,9 @@ mod map;
 
 pub use call::call;
 pub(crate) use call::enter_from_interpreter;
-pub(crate) use isa::call_import;
 pub use code::NativeCode;
 pub use image::CodeImage;
+pub(crate) use isa::call_import;
 
 use crate::sys;
 

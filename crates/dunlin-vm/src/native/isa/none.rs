@@ -25,7 +25,11 @@ pub(crate) unsafe fn is_called_by_entry(_fp: usize, _entry_sp: usize) -> bool {
 }
 
 /// See the stub of a machine that has one.
-pub(crate) unsafe extern "C" fn call_func(_cx: *mut VmContext, _func: u32, _slots: *mut u64) -> u32 {
+pub(crate) unsafe extern "C" fn call_func(
+    _cx: *mut VmContext,
+    _func: u32,
+    _slots: *mut u64,
+) -> u32 {
     1
 }
 
