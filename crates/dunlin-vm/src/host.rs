@@ -32,8 +32,15 @@ pub type HostCode =
 pub struct HostFn {
     code: HostCode,
     /// A `Closure<F>` of the `F` that the code is made for.
-    data: Arc<dyn Any + Send + Sync>,
+    data: *const (),
+    /// Owns it.
+    _closure: Arc<dyn Any + Send + Sync>,
 }
+
+// SAFETY: the pointer is to what the function owns, which may be sent and shared.
+unsafe impl Send for HostFn {}
+// SAFETY: as above.
+unsafe impl Sync for HostFn {}
 
 /// A closure, and how many slots it is given.
 struct Closure<F> {
@@ -50,12 +57,14 @@ impl HostFn {
     where
         F: Fn(HostCall<'_>) -> Result<(), HostFailure> + Send + Sync + 'static,
     {
-        Self { code: run::<F>, data: Arc::new(Closure { slots, func }) }
+        let closure = Arc::new(Closure { slots, func });
+        Self { code: run::<F>, data: Arc::as_ptr(&closure).cast(), _closure: closure }
     }
 
     /// The code and its data, which live as long as this function or a clone of it.
+    #[inline]
     pub(crate) fn parts(&self) -> (HostCode, *const ()) {
-        (self.code, Arc::as_ptr(&self.data).cast())
+        (self.code, self.data)
     }
 }
 

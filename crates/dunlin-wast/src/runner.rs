@@ -33,7 +33,8 @@ pub struct Config {
     pub interruption: Interruption,
     /// Whether compilers check their own intermediate results.
     pub verify_code: bool,
-    /// Chooses functions that are left to the interpreter where modules are compiled; `None` leaves none.
+    /// Which functions are compiled where modules are: those for whose index, modulo 64, the bit is 1.
+    /// `None` leaves none to the interpreter.
     pub mixed: Option<u64>,
     /// How many instances, memories and tables a pool has from which they come; `None` is no pool.
     pub pooled: Option<u32>,
@@ -56,8 +57,8 @@ impl Config {
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
         config.fuse_operators(!self.unfused);
-        if let Some(seed) = self.mixed {
-            config.mix_tiers(seed);
+        if let Some(compiled) = self.mixed {
+            config.mix_tiers(compiled);
         }
         #[cfg(feature = "optimize")]
         if self.artifacts {

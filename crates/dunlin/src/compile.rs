@@ -249,19 +249,11 @@ mod native {
         }
     }
 
-    /// Whether a function is one of those that are compiled in tests of both tiers together.
-    fn is_chosen(seed: u64, func: u32) -> bool {
-        // The finaliser of SplitMix64: neighbours differ in half of the bits.
-        let mixed = (seed ^ u64::from(func)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ (mixed >> 27)) >> 63 == 0
-    }
-
     struct Work<'m> {
         optimizer: &'m Optimizer,
         /// Whether a defect of the compiler must show.
         verifies: bool,
-        /// Chooses functions that are left to the interpreter, for tests.
+        /// Which functions are compiled, by the bits of their indices, for tests.
         mixed: Option<u64>,
         code: &'m ModuleCode,
         tables: &'m StaticTables,
@@ -328,7 +320,7 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
-            let is_wanted = self.mixed.is_none_or(|seed| is_chosen(seed, func));
+            let is_wanted = self.mixed.is_none_or(|bits| bits >> (func % 64) & 1 == 1);
             let is_valid = self.code.module().prepare(func, scratch).is_ok();
             if is_wanted
                 && is_valid

@@ -93,7 +93,7 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) fuses: bool,
     pub(crate) verify_code: bool,
-    /// Which functions are not compiled, for tests: about every second, chosen by this number.
+    /// Which functions are compiled, by the bits of their indices, for tests.
     pub(crate) mixed: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
@@ -219,11 +219,11 @@ impl Config {
         self
     }
 
-    /// Leaves about every second function to the interpreter where modules are compiled, chosen by `seed`:
-    /// for tests of calls between the two.
+    /// Where modules are compiled, leaves some functions to the interpreter: those for whose index, modulo
+    /// 64, the bit of `compiled` is 0. For tests of calls between the tiers.
     #[doc(hidden)]
-    pub fn mix_tiers(&mut self, seed: u64) -> &mut Self {
-        self.mixed = Some(seed);
+    pub fn mix_tiers(&mut self, compiled: u64) -> &mut Self {
+        self.mixed = Some(compiled);
         self
     }
 
