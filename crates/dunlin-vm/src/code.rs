@@ -89,14 +89,16 @@ impl ModuleCode {
         self.native.get()
     }
 
-    /// Gives the module native code, from which on calls go there. The first one stays.
+    /// Gives the module native code; calls that begin from then on go there, also while guests run. The
+    /// first one stays.
     #[cfg(feature = "native")]
     pub fn set_native(&self, native: crate::native::NativeCode) {
+        // Whoever prepares a function meanwhile waits, and finds the pointers when it finds the code.
+        let mut arena = self.arena.lock();
         let native = self.native.get_or_init(|| native);
         for (index, address) in native.entries(&self.module) {
             self.code[index].store(address.cast_mut(), Ordering::Release);
         }
-        let mut arena = self.arena.lock();
         if arena.sides.is_empty() {
             // Nothing is prepared that would have to be replaced.
             return;
@@ -128,6 +130,15 @@ impl ModuleCode {
             entry.frame.store(params.max(results) + FRAME_RECORD_SLOTS, Ordering::Relaxed);
         }
         entry.ip.store(ip.cast::<u8>().cast_mut(), Ordering::Release);
+    }
+
+    /// Whether calls of the interpreter enter native code: the function has some, and has been prepared.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn is_native(&self, func: u32) -> bool {
+        let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
+        // SAFETY: a record that is prepared leads to its first operator.
+        ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
     }
 
     /// Publishes a function that has native code; says whether it has.
