@@ -3,6 +3,7 @@
 //! They are made by the code generator too, one for each function type or function, so that nothing of
 //! ours repeats where its calling convention puts values.
 
+use crate::fuel;
 use crate::translate::{Environment, clif_type, signature};
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
@@ -26,99 +27,115 @@ pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
     }
 }
 
-/// The way in: `fn(code, cx, slots)` in the platform's convention.
-pub(crate) fn enter(
-    module: &Module,
-    ty: u32,
-    config: TargetFrontendConfig,
-    func: &mut Function,
-    builder: &mut FunctionBuilderContext,
-) {
-    let ty = &module.types()[ty as usize];
-    func.signature = Signature::new(CallConv::SystemV);
-    func.signature.params.extend([AbiParam::new(types::I64); 3]);
-    let mut b = FunctionBuilder::new(func, builder);
-    let entry = b.create_block();
-    b.append_block_params_for_function_params(entry);
-    b.switch_to_block(entry);
-    b.seal_block(entry);
-    let (code, cx, slots) = {
-        let params = b.block_params(entry);
-        (params[0], params[1], params[2])
-    };
-    let mut args = vec![cx];
-    args.extend(load_slots(&mut b, ty.params(), slots));
-    let callee = b.import_signature(signature(ty));
-    let call = b.ins().call_indirect(callee, code, &args);
-    let results = b.inst_results(call).to_vec();
-    store_slots(&mut b, &results, slots);
-    b.ins().return_(&[]);
-    b.finalize(config);
+/// What the stubs of a module have in common.
+pub(crate) struct Stubs<'m> {
+    pub(crate) module: &'m Module,
+    /// Whether fuel is in its register while compiled code runs.
+    pub(crate) fuel: bool,
+    pub(crate) config: TargetFrontendConfig,
 }
 
-/// The way out to a function of the module, by index.
-pub(crate) fn leave_func(
-    module: &Module,
-    index: u32,
-    config: TargetFrontendConfig,
-    func: &mut Function,
-    builder: &mut FunctionBuilderContext,
-) {
-    let ty = module.func_type(index);
-    func.signature = signature(ty);
-    leave(ty, Builtin::CallFunc, Some(index), config, func, builder);
+impl Stubs<'_> {
+    /// The way in: `fn(code, cx, slots)` in the platform's convention.
+    pub(crate) fn enter(&self, ty: u32, func: &mut Function, builder: &mut FunctionBuilderContext) {
+        let ty = &self.module.types()[ty as usize];
+        func.signature = Signature::new(CallConv::SystemV);
+        func.signature.params.extend([AbiParam::new(types::I64); 3]);
+        let mut b = FunctionBuilder::new(func, builder);
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        b.seal_block(entry);
+        let (code, cx, slots) = {
+            let params = b.block_params(entry);
+            (params[0], params[1], params[2])
+        };
+        let mut args = vec![cx];
+        args.extend(load_slots(&mut b, ty.params(), slots));
+        let callee = b.import_signature(signature(ty));
+        if self.fuel {
+            fuel::take(&mut b, cx);
+        }
+        let call = b.ins().call_indirect(callee, code, &args);
+        if self.fuel {
+            fuel::give_back(&mut b, cx);
+        }
+        let results = b.inst_results(call).to_vec();
+        store_slots(&mut b, &results, slots);
+        b.ins().return_(&[]);
+        b.finalize(self.config);
+    }
+
+    /// The way out to a function of the module, by index.
+    pub(crate) fn leave_func(
+        &self,
+        index: u32,
+        func: &mut Function,
+        builder: &mut FunctionBuilderContext,
+    ) {
+        let ty = self.module.func_type(index);
+        func.signature = signature(ty);
+        self.leave(ty, Builtin::CallFunc, Some(index), func, builder);
+    }
+
+    /// The way out to any function of a type, whose reference is the last argument.
+    pub(crate) fn leave_ref(
+        &self,
+        ty: u32,
+        func: &mut Function,
+        builder: &mut FunctionBuilderContext,
+    ) {
+        let ty = &self.module.types()[ty as usize];
+        func.signature = leave_ref_signature(ty);
+        self.leave(ty, Builtin::CallRef, None, func, builder);
+    }
+
+    /// Writes the arguments to slots, calls the builtin with `index` or the last argument, reads results.
+    fn leave(
+        &self,
+        ty: &FuncType,
+        builtin: Builtin,
+        index: Option<u32>,
+        func: &mut Function,
+        builder: &mut FunctionBuilderContext,
+    ) {
+        let mut b = FunctionBuilder::new(func, builder);
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        b.seal_block(entry);
+        let args = b.block_params(entry)[1..=ty.params().len()].to_vec();
+        let target = match index {
+            Some(index) => b.ins().iconst(types::I32, i64::from(index)),
+            None => b.block_params(entry)[1 + ty.params().len()],
+        };
+        let bytes = ty.param_slots().max(ty.result_slots()) * SLOT_BYTES as u32;
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4);
+        let slot = b.create_sized_stack_slot(slot);
+        let slots = b.ins().stack_addr(types::I64, slot, 0);
+        let mut env = Environment::new(b, entry);
+        env.limit_stack();
+        store_slots(&mut env.b, &args, slots);
+        if self.fuel {
+            fuel::give_back(&mut env.b, env.cx);
+        }
+        let status = env.builtin_value(builtin, &[target, slots]);
+        if self.fuel {
+            // Also where the call failed: the host may have changed it.
+            fuel::take(&mut env.b, env.cx);
+        }
+        env.unwind_if(status);
+        let results = load_slots(&mut env.b, ty.results(), slots);
+        env.b.ins().return_(&results);
+        env.b.finalize(self.config);
+    }
 }
 
-/// The way out to any function of a type, whose reference is the last argument.
-pub(crate) fn leave_ref(
-    module: &Module,
-    ty: u32,
-    config: TargetFrontendConfig,
-    func: &mut Function,
-    builder: &mut FunctionBuilderContext,
-) {
-    let ty = &module.types()[ty as usize];
-    func.signature = leave_ref_signature(ty);
-    leave(ty, Builtin::CallRef, None, config, func, builder);
-}
-
-/// The signature of [`leave_ref`]'s code.
+/// The signature of the code that [`Stubs::leave_ref`] makes.
 pub(crate) fn leave_ref_signature(ty: &FuncType) -> Signature {
     let mut signature = signature(ty);
     signature.params.push(AbiParam::new(types::I32));
     signature
-}
-
-/// Writes the arguments to slots, calls the builtin with `index` or the last argument, reads results.
-fn leave(
-    ty: &FuncType,
-    builtin: Builtin,
-    index: Option<u32>,
-    config: TargetFrontendConfig,
-    func: &mut Function,
-    builder: &mut FunctionBuilderContext,
-) {
-    let mut b = FunctionBuilder::new(func, builder);
-    let entry = b.create_block();
-    b.append_block_params_for_function_params(entry);
-    b.switch_to_block(entry);
-    b.seal_block(entry);
-    let args = b.block_params(entry)[1..=ty.params().len()].to_vec();
-    let target = match index {
-        Some(index) => b.ins().iconst(types::I32, i64::from(index)),
-        None => b.block_params(entry)[1 + ty.params().len()],
-    };
-    let bytes = ty.param_slots().max(ty.result_slots()) * SLOT_BYTES as u32;
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4);
-    let slot = b.create_sized_stack_slot(slot);
-    let slots = b.ins().stack_addr(types::I64, slot, 0);
-    let mut env = Environment::new(b, entry);
-    env.limit_stack();
-    store_slots(&mut env.b, &args, slots);
-    env.builtin_status(builtin, &[target, slots]);
-    let results = load_slots(&mut env.b, ty.results(), slots);
-    env.b.ins().return_(&results);
-    env.b.finalize(config);
 }
 
 fn load_slots(b: &mut FunctionBuilder<'_>, types: &[ValType], slots: Value) -> Vec<Value> {

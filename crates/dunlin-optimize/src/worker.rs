@@ -1,7 +1,8 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 
 use crate::settings::Settings;
-use crate::{stubs, translate};
+use crate::stubs::Stubs;
+use crate::translate;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
@@ -38,14 +39,15 @@ impl<'m> FunctionWorker<'m> {
     fn build(&mut self, unit: Unit) -> Result<(), CompileError> {
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let config = self.isa.frontend_config();
+        let stubs = Stubs { module: self.module, fuel: self.settings.fuel, config };
         match unit {
             Unit::Func(index) => {
                 let source = translate::Source { module: self.module, tables: self.tables, index };
                 translate::function(&source, self.settings, config, func, builder)?;
             }
-            Unit::Enter(ty) => stubs::enter(self.module, ty, config, func, builder),
-            Unit::LeaveFunc(index) => stubs::leave_func(self.module, index, config, func, builder),
-            Unit::LeaveRef(ty) => stubs::leave_ref(self.module, ty, config, func, builder),
+            Unit::Enter(ty) => stubs.enter(ty, func, builder),
+            Unit::LeaveFunc(index) => stubs.leave_func(index, func, builder),
+            Unit::LeaveRef(ty) => stubs.leave_ref(ty, func, builder),
             Unit::Tables => return Err(CompileError::new("tables are not code")),
         }
         Ok(())

@@ -75,11 +75,14 @@ pub struct NativeState {
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
     /// How many places there are.
     pub place_count: usize,
+    /// Whether compiled code counts fuel, in a register of its own.
+    pub is_metered: bool,
 }
 
 impl Default for NativeState {
     fn default() -> Self {
-        Self { entry_sp: 0, places: [0; crate::BACKTRACE_FRAMES_MAX], place_count: 0 }
+        let places = [0; crate::BACKTRACE_FRAMES_MAX];
+        Self { entry_sp: 0, places, place_count: 0, is_metered: false }
     }
 }
 

@@ -100,13 +100,17 @@ pub struct StoreConfig {
     pub stack_bytes: usize,
     /// Whether compiled code reads a poll page to be interrupted.
     pub poll_page: bool,
+    /// Whether compiled code counts fuel.
+    pub metered: bool,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false, resources: Arc::default() }
+        let resources = Arc::default();
+        let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
+        Self { stack_bytes, poll_page: false, metered: false, resources }
     }
 }
 
@@ -207,7 +211,7 @@ impl Store {
             owner: null_mut(),
             depth: 0,
             exit: ExitState::default(),
-            native: NativeState::default(),
+            native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
         Self {
             context,

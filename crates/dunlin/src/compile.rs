@@ -83,7 +83,12 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let config = dunlin_vm::StoreConfig { stack_bytes, poll_page: false, resources };
+        let config = dunlin_vm::StoreConfig {
+            stack_bytes,
+            poll_page: false,
+            metered: false,
+            resources,
+        };
         Store::new(engine.types().clone(), config)
     }
 
@@ -175,7 +180,8 @@ mod native {
             let by_page = engine.config().interruption == Interruption::Page;
             let poll_page = by_page && self.native.is_some();
             let resources = engine.resources().clone();
-            let config = StoreConfig { stack_bytes, poll_page, resources };
+            let metered = engine.config().fuel;
+            let config = StoreConfig { stack_bytes, poll_page, metered, resources };
             let mut store = Store::new(engine.types().clone(), config);
             store.set_interpret(match engine.metering() {
                 Metering::Off => interpret,

@@ -29,6 +29,8 @@ pub(crate) struct Fault {
     pub(crate) pc: usize,
     /// The frame pointer.
     pub(crate) fp: usize,
+    /// What the register holds in which metered code counts the fuel that it has used.
+    pub(crate) fuel: u64,
 }
 
 /// What is to be done about it.
@@ -65,6 +67,10 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
         }
     }
     context.exit.code = code;
+    keep_fuel(context, fault.fuel);
+    if code == TrapCode::OutOfFuel {
+        context.fuel = 0;
+    }
     // A function whose frame does not fit has not begun: its caller is where the guest is.
     let skip_first = code == TrapCode::StackOverflow;
     // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own.
@@ -77,13 +83,28 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
 /// # Safety
 ///
 /// Called by the unwinding stub: `pc` is a return address in compiled code that runs with `cx`, and
-/// `fp` its frame.
-pub(crate) unsafe extern "C" fn note_unwind(cx: *mut VmContext, pc: usize, fp: usize) -> usize {
+/// `fp` its frame; `fuel` is as in [`Fault`].
+pub(crate) unsafe extern "C" fn note_unwind(
+    cx: *mut VmContext,
+    pc: usize,
+    fp: usize,
+    fuel: u64,
+) -> usize {
     // SAFETY: a running instance's contexts are alive.
-    let native = unsafe { &mut (*(*cx).store).native };
+    let context = unsafe { &mut *(*cx).store };
+    keep_fuel(context, fuel);
+    let native = &mut context.native;
     // SAFETY: the caller's promise. A return address stands behind its call.
     unsafe { note_places(native, pc - 1, fp, false) };
     native.entry_sp
+}
+
+/// Keeps the fuel of metered code that is left early: the register counts what was used, which is the
+/// complement of what is left.
+fn keep_fuel(context: &mut StoreContext, used: u64) {
+    if context.native.is_metered {
+        context.fuel = !used as i64;
+    }
 }
 
 /// Follows the frames from a place in compiled code outwards, until the way in.

@@ -163,7 +163,8 @@ unsafe extern "C" fn handle(
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let pc = registers[libc::REG_RIP as usize] as usize;
     let fp = registers[libc::REG_RBP as usize] as usize;
-    match fault::judge(Fault { pc, fp }) {
+    let fuel = registers[libc::REG_R15 as usize] as u64;
+    match fault::judge(Fault { pc, fp, fuel }) {
         Verdict::Land { pc, sp } => {
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
