@@ -100,12 +100,8 @@ builtins! {
     CallFunc = 11;
     /// `(cx, reference: u32, slots: *mut u64) -> status`: calls a function outside compiled code.
     CallRef = 12;
-    /// `(cx) -> status`: whether the guest has been asked to stop.
-    Poll = 13;
-    /// `(cx) -> status`: notes that the fuel is used up.
-    OutOfFuel = 14;
     /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
-    Unwind = 15;
+    Unwind = 13;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.

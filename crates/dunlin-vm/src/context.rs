@@ -4,7 +4,7 @@ use crate::store::Store;
 use crate::sys::PollPage;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::TrapCode;
 use dunlin_module::layout;
 
@@ -187,7 +187,7 @@ pub struct FuncRecord {
 /// The end of the value stack, and the request to stop: one comparison serves both.
 ///
 /// Guests compare their stack pointer with `limit` at every call and every backward branch. A request
-/// to stop sets it to 0, so that the comparison fails and the slow path looks at `requested`.
+/// to stop sets it to 0, so that the comparison fails and the slow path finds the request.
 ///
 /// Compiled code looks at the same word, or reads the poll page, which a request makes unreadable.
 #[repr(C)]
@@ -195,7 +195,6 @@ pub struct Interrupts {
     limit: AtomicUsize,
     native_limit: AtomicUsize,
     stack_end: AtomicUsize,
-    requested: AtomicBool,
     page: Option<PollPage>,
 }
 
@@ -212,7 +211,6 @@ impl Interrupts {
             limit: AtomicUsize::new(usize::MAX),
             native_limit: AtomicUsize::new(0),
             stack_end: AtomicUsize::new(usize::MAX),
-            requested: AtomicBool::new(false),
             page,
         }
     }
@@ -230,7 +228,6 @@ impl Interrupts {
 
     /// Asks the guest to stop at its next call or backward branch.
     pub fn interrupt(&self) {
-        self.requested.store(true, Ordering::SeqCst);
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
             page.close();
@@ -246,20 +243,19 @@ impl Interrupts {
     /// Sets where the stack ends, and a limit below it that guests run into first.
     pub(crate) fn set_stack(&self, first_limit: usize, end: usize) {
         self.stack_end.store(end, Ordering::SeqCst);
-        self.limit.store(first_limit, Ordering::SeqCst);
-        if self.requested.load(Ordering::SeqCst) {
-            self.limit.store(0, Ordering::SeqCst);
-        }
+        // A request that has been made stays.
+        let limit = |limit| (limit != 0).then_some(first_limit);
+        let _ = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, limit);
     }
 
     /// The slow path of the comparison: takes the request if there is one.
     pub fn take_request(&self) -> bool {
-        // The limit is restored first, so that a request made meanwhile is not lost.
-        self.limit.store(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst);
+        // The page is opened first, so that a request made meanwhile is not lost. It may close again after
+        // its request has been taken; then a read faults, and finds none.
         if let Some(page) = &self.page {
             page.open();
         }
-        self.requested.swap(false, Ordering::SeqCst)
+        self.limit.swap(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst) == 0
     }
 
     /// Whether a stack pointer at `address` is within the stack, whatever has been requested.

@@ -83,12 +83,8 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let config = dunlin_vm::StoreConfig {
-            stack_bytes,
-            poll_page: false,
-            metered: false,
-            resources,
-        };
+        let config =
+            dunlin_vm::StoreConfig { stack_bytes, poll_page: false, metered: false, resources };
         Store::new(engine.types().clone(), config)
     }
 

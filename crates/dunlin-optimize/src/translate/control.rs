@@ -12,8 +12,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, Value, types};
 use dunlin_core::TrapCode;
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
+use dunlin_module::CompileError;
 use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, vm_context};
-use dunlin_module::{Builtin, CompileError};
 use wasmparser::{BlockType, BrTable};
 
 impl Translator<'_, '_> {
@@ -243,15 +243,8 @@ impl Translator<'_, '_> {
         let limit = self.env.b.ins().atomic_load(types::I64, flags, of);
         debug_assert_eq!(interrupts::LIMIT, 0, "an atomic read has no offset");
         let asked = self.env.b.ins().icmp(IntCC::Equal, limit, zero);
-        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
-        self.env.b.set_cold_block(cold);
-        self.env.b.ins().brif(asked, cold, &[], next, &[]);
-        self.env.b.switch_to_block(cold);
-        self.env.b.seal_block(cold);
-        self.env.builtin_status(Builtin::Poll, &[]);
-        self.env.b.ins().jump(next, &[]);
-        self.env.b.switch_to_block(next);
-        self.env.b.seal_block(next);
+        // Not a call: values that live across one would move to the stack in every loop.
+        self.env.trap_if(asked, TrapCode::Interrupted);
     }
 
     /// Reads the poll page at an offset of its own: at equal ones, one read would stand in for the

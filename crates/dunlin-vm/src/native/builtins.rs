@@ -7,7 +7,6 @@ use super::call::call_out;
 use super::isa;
 use crate::context::VmContext;
 use crate::ops::{self, Stop};
-use dunlin_core::TrapCode;
 use dunlin_module::Builtin;
 use dunlin_module::compile::GROW_FAILED;
 
@@ -27,8 +26,6 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::RefFunc => ref_func as *const (),
         Builtin::CallFunc => call_func as *const (),
         Builtin::CallRef => call_ref as *const (),
-        Builtin::Poll => poll as *const (),
-        Builtin::OutOfFuel => out_of_fuel as *const (),
         Builtin::Unwind => isa::unwind as *const (),
     };
     address as usize
@@ -130,19 +127,4 @@ unsafe extern "C" fn elem_drop(cx: *mut VmContext, element: u32) {
 unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     // SAFETY: see the head.
     unsafe { ops::ref_func(cx, func) }
-}
-
-unsafe extern "C" fn poll(cx: *mut VmContext) -> u32 {
-    // SAFETY: see the head; the record lives as long as the store.
-    let asked = unsafe { &*(*cx).interrupts }.take_request();
-    if !asked {
-        return 0;
-    }
-    // SAFETY: see the head.
-    unsafe { status(cx, Err(Stop::Trap(TrapCode::Interrupted))) }
-}
-
-unsafe extern "C" fn out_of_fuel(cx: *mut VmContext) -> u32 {
-    // SAFETY: see the head.
-    unsafe { status(cx, Err(Stop::Trap(TrapCode::OutOfFuel))) }
 }

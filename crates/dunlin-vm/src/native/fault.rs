@@ -31,6 +31,8 @@ pub(crate) struct Fault {
     pub(crate) fp: usize,
     /// What the register holds in which metered code counts the fuel that it has used.
     pub(crate) fuel: u64,
+    /// Whether the instruction could not access memory, and may be able to later.
+    pub(crate) is_access: bool,
 }
 
 /// What is to be done about it.
@@ -62,7 +64,8 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     if code == TrapCode::Interrupted {
         // SAFETY: the record lives as long as the store.
         let asked = unsafe { &*context.interrupts }.take_request();
-        if !asked {
+        // A page may be closed after its request has been taken; the flag is the request itself.
+        if !asked && fault.is_access {
             return Verdict::Retry;
         }
     }

@@ -164,7 +164,8 @@ unsafe extern "C" fn handle(
     let pc = registers[libc::REG_RIP as usize] as usize;
     let fp = registers[libc::REG_RBP as usize] as usize;
     let fuel = registers[libc::REG_R15 as usize] as u64;
-    match fault::judge(Fault { pc, fp, fuel }) {
+    let is_access = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
+    match fault::judge(Fault { pc, fp, fuel, is_access }) {
         Verdict::Land { pc, sp } => {
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
