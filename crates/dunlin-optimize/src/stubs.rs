@@ -12,7 +12,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::{FuncType, ValType};
-use dunlin_module::layout::SLOT_BYTES;
+use dunlin_module::layout::{SLOT_BYTES, import_call, vm_context};
 use dunlin_module::{Builtin, Module};
 
 /// The value as a slot holds it: 32-bit ones zero-extended.
@@ -36,10 +36,11 @@ pub(crate) struct Stubs<'m> {
 }
 
 impl Stubs<'_> {
-    /// The way in: `fn(code, cx, slots)` in the platform's convention.
+    /// The way in: `fn(code, cx, slots)`. In compiled code's own convention, which keeps no registers:
+    /// whoever enters has kept them already.
     pub(crate) fn enter(&self, ty: u32, func: &mut Function, builder: &mut FunctionBuilderContext) {
         let ty = &self.module.types()[ty as usize];
-        func.signature = Signature::new(CallConv::SystemV);
+        func.signature = Signature::new(CallConv::Tail);
         func.signature.params.extend([AbiParam::new(types::I64); 3]);
         let mut b = FunctionBuilder::new(func, builder);
         let entry = b.create_block();
@@ -75,7 +76,9 @@ impl Stubs<'_> {
     ) {
         let ty = self.module.func_type(index);
         func.signature = signature(ty);
-        self.leave(ty, Builtin::CallFunc, Some(index), func, builder);
+        let is_import = index < self.module.func_imports();
+        let to = if is_import { Leave::Import(index) } else { Leave::Func(index) };
+        self.leave(ty, to, func, builder);
     }
 
     /// The way out to any function of a type, whose reference is the last argument.
@@ -87,15 +90,14 @@ impl Stubs<'_> {
     ) {
         let ty = &self.module.types()[ty as usize];
         func.signature = leave_ref_signature(ty);
-        self.leave(ty, Builtin::CallRef, None, func, builder);
+        self.leave(ty, Leave::Ref, func, builder);
     }
 
-    /// Writes the arguments to slots, calls the builtin with `index` or the last argument, reads results.
+    /// Writes the arguments to slots, calls what leads there, reads results.
     fn leave(
         &self,
         ty: &FuncType,
-        builtin: Builtin,
-        index: Option<u32>,
+        to: Leave,
         func: &mut Function,
         builder: &mut FunctionBuilderContext,
     ) {
@@ -104,22 +106,26 @@ impl Stubs<'_> {
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         b.seal_block(entry);
-        let args = b.block_params(entry)[1..=ty.params().len()].to_vec();
-        let target = match index {
-            Some(index) => b.ins().iconst(types::I32, i64::from(index)),
-            None => b.block_params(entry)[1 + ty.params().len()],
-        };
+        let args = b.block_params(entry)[1..].to_vec();
+        let (args, reference) = args.split_at(ty.params().len());
         let bytes = ty.param_slots().max(ty.result_slots()) * SLOT_BYTES as u32;
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4);
         let slot = b.create_sized_stack_slot(slot);
         let slots = b.ins().stack_addr(types::I64, slot, 0);
         let mut env = Environment::new(b, entry);
         env.limit_stack();
-        store_slots(&mut env.b, &args, slots);
+        store_slots(&mut env.b, args, slots);
         if self.fuel {
             fuel::give_back(&mut env.b, env.cx);
         }
-        let status = env.builtin_value(builtin, &[target, slots]);
+        let status = match to {
+            Leave::Import(index) => call_import(&mut env, index, slots),
+            Leave::Func(index) => {
+                let index = env.b.ins().iconst(types::I32, i64::from(index));
+                env.builtin_value(Builtin::CallFunc, &[index, slots])
+            }
+            Leave::Ref => env.builtin_value(Builtin::CallRef, &[reference[0], slots]),
+        };
         if self.fuel {
             // Also where the call failed: the host may have changed it.
             fuel::take(&mut env.b, env.cx);
@@ -136,6 +142,33 @@ pub(crate) fn leave_ref_signature(ty: &FuncType) -> Signature {
     let mut signature = signature(ty);
     signature.params.push(AbiParam::new(types::I32));
     signature
+}
+
+/// Where a way out leads.
+#[derive(Clone, Copy)]
+enum Leave {
+    /// To an imported function, of which the import's record says what to call.
+    Import(u32),
+    /// To a function that the module defines.
+    Func(u32),
+    /// To a function whose reference is the last argument.
+    Ref,
+}
+
+/// Calls what the import's record names: `fn(data, store's context, cx, slots) -> status`.
+fn call_import(env: &mut Environment<'_>, index: u32, slots: Value) -> Value {
+    let record = env.context_pointer(vm_context::IMPORT_CALLS);
+    let at = index as usize * import_call::BYTES;
+    let host = env.constant(types::I64, record, at + import_call::HOST);
+    let data = env.constant(types::I64, record, at + import_call::DATA);
+    let store = env.context_pointer(vm_context::STORE);
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(types::I64); 4]);
+    signature.returns.push(AbiParam::new(types::I32));
+    let signature = env.b.import_signature(signature);
+    let args = [data, store, env.cx, slots];
+    let call = env.b.ins().call_indirect(signature, host, &args);
+    env.b.inst_results(call)[0]
 }
 
 fn load_slots(b: &mut FunctionBuilder<'_>, types: &[ValType], slots: Value) -> Vec<Value> {

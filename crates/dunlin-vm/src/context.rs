@@ -1,7 +1,10 @@
 //! The structures whose layout the tiers know, asserted against `dunlin_module::layout`.
 
+use crate::crossing::Target;
+use crate::host::HostCode;
 use crate::store::Store;
 use crate::sys::PollPage;
+use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -77,12 +80,23 @@ pub struct NativeState {
     pub place_count: usize,
     /// Whether compiled code counts fuel, in a register of its own.
     pub is_metered: bool,
+    /// The function that compiled code has ended in a call of, for whoever entered it.
+    pub(crate) tail_call: Option<Target>,
+    /// The arguments of that call.
+    pub(crate) tail_arguments: Vec<u64>,
 }
 
 impl Default for NativeState {
     fn default() -> Self {
         let places = [0; crate::BACKTRACE_FRAMES_MAX];
-        Self { entry_sp: 0, places, place_count: 0, is_metered: false }
+        Self {
+            entry_sp: 0,
+            places,
+            place_count: 0,
+            is_metered: false,
+            tail_call: None,
+            tail_arguments: Vec::new(),
+        }
     }
 }
 
@@ -93,6 +107,11 @@ pub struct ImportCall {
     pub code: *const AtomicPtr<u8>,
     /// The context that the code expects.
     pub cx: *mut VmContext,
+    /// What the module's own way out calls: the host function's code, or what calls a guest's function
+    /// that has no native code.
+    pub host: HostCode,
+    /// What that is given first.
+    pub data: *const (),
 }
 
 /// Why and where an execution ended early.
@@ -223,7 +242,10 @@ impl Interrupts {
     /// Sets the address that the native stack pointer must stay above; returns the former one.
     #[cfg(feature = "native")]
     pub(crate) fn set_native_limit(&self, address: usize) -> usize {
-        self.native_limit.swap(address, Ordering::Relaxed)
+        // Only the thread that runs the guests writes it: no swap, which would lock the bus.
+        let before = self.native_limit.load(Ordering::Relaxed);
+        self.native_limit.store(address, Ordering::Relaxed);
+        before
     }
 
     /// Asks the guest to stop at its next call or backward branch.
@@ -312,6 +334,8 @@ const _: () = {
     assert!(size_of::<ImportCall>() == import_call::BYTES);
     assert!(offset_of!(ImportCall, code) == import_call::CODE);
     assert!(offset_of!(ImportCall, cx) == import_call::CX);
+    assert!(offset_of!(ImportCall, host) == import_call::HOST);
+    assert!(offset_of!(ImportCall, data) == import_call::DATA);
     assert!(size_of::<FuncRecord>() == func_record::BYTES);
     assert!(offset_of!(FuncRecord, cx) == func_record::CX);
     assert!(offset_of!(FuncRecord, code) == func_record::CODE);

@@ -14,8 +14,9 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`); the backend of the interpreter is chosen when
-//! the crate is built (feature `loop-dispatch`).
+//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`, or `mixed`, in which about every second
+//! function is compiled); the backend of the interpreter is chosen when the crate is built (feature
+//! `loop-dispatch`).
 
 mod suites;
 
@@ -74,6 +75,11 @@ fn main() -> ExitCode {
 /// Instances, memories and tables of the pool that all scripts share: more than run at a time.
 const POOLED: u32 = 10_000;
 
+/// Which functions are compiled in mixed runs, by the bits of their indices.
+const EVERY_SECOND: u64 = 0x5555_5555_5555_5555;
+/// The same without a pattern.
+const SOME: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// The configurations that every script runs on. The meaning of a program depends on none of them, and
 /// none changes one thing only: memories are guarded, dense, and from a pool as well, and compiled code is
 /// interrupted in each way.
@@ -83,7 +89,10 @@ fn configurations() -> Vec<(&'static str, Config)> {
         Ok("interp") => base.tier = Tier::Interp,
         Ok("optimize") => base.tier = Tier::Optimize,
         Ok("auto") | Err(_) => base.tier = Tier::Auto,
-        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp` or `optimize`"),
+        Ok("mixed") => (base.tier, base.mixed) = (Tier::Optimize, Some(EVERY_SECOND)),
+        Ok(other) => {
+            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")
+        }
     }
     let mut eager = base.clone();
     eager.validate = ValidateMode::Eager;
@@ -95,21 +104,28 @@ fn configurations() -> Vec<(&'static str, Config)> {
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
     fuel.interruption = Interruption::Off;
+    // Others of the functions are compiled in each.
+    lazy.mixed = base.mixed.map(|compiled| !compiled);
+    fuel.mixed = base.mixed.map(|_| SOME);
+    let mut all = vec![("eager", eager.clone()), ("lazy", lazy), ("fuel", fuel)];
+    #[cfg(feature = "optimize")]
     if base.tier == Tier::Optimize {
         // What is verified once need not be verified again; fused operators are the interpreter's.
-        lazy.verify_code = true;
-        return vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)];
+        all[1].1.verify_code = true;
+        let mut artifact = eager;
+        artifact.artifacts = true;
+        all.push(("artifact", artifact));
+        return all;
     }
     let mut unfused = eager.clone();
     unfused.unfused = true;
-    #[allow(unused_mut, reason = "without compiled code there are no artifacts")]
-    let mut all = vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)];
+    all.push(("unfused", unfused));
     #[cfg(feature = "optimize")]
-    if base.tier == Tier::Optimize {
-        // Fusing means nothing to compiled code.
-        let (_, mut artifact) = all.pop().expect("the last configuration");
-        artifact.artifacts = true;
-        all.push(("artifact", artifact));
+    if std::env::var_os("DUNLIN_TIER").is_none() {
+        // Whoever runs all of the tests runs both tiers together too.
+        let mut mixed = eager;
+        (mixed.tier, mixed.mixed) = (Tier::Optimize, Some(SOME));
+        all.push(("mixed", mixed));
     }
     all
 }

@@ -98,8 +98,8 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Keep, MemoryStrategy, Metering, ModuleCode,
-        NativeCompiler, Result, Runs, Tier, validate_eagerly,
+        Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode, NativeCompiler, Result,
+        Runs, Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
@@ -107,7 +107,7 @@ mod native {
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
-    use dunlin_vm::{Failure, Store, StoreConfig};
+    use dunlin_vm::{Store, StoreConfig};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
@@ -179,10 +179,7 @@ mod native {
             let metered = engine.config().fuel;
             let config = StoreConfig { stack_bytes, poll_page, metered, resources };
             let mut store = Store::new(engine.types().clone(), config);
-            store.set_interpret(match engine.metering() {
-                Metering::Off => interpret,
-                Metering::Fuel => interpret_metered,
-            });
+            store.set_interpret(dunlin_interp::interpret(engine.metering()));
             store
         }
 
@@ -228,6 +225,7 @@ mod native {
             let work = Work {
                 optimizer: &self.optimizer,
                 verifies: config.verify_code || cfg!(debug_assertions),
+                mixed: config.mixed,
                 code,
                 tables: &tables,
                 units: &units,
@@ -241,22 +239,6 @@ mod native {
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
             CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
         }
-    }
-
-    fn interpret(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Off)
-    }
-
-    fn interpret_metered(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Fuel)
     }
 
     /// Bytes of a function's body; other units have none.
@@ -273,6 +255,8 @@ mod native {
         optimizer: &'m Optimizer,
         /// Whether a defect of the compiler must show.
         verifies: bool,
+        /// Which functions are compiled, by the bits of their indices, for tests.
+        mixed: Option<u64>,
         code: &'m ModuleCode,
         tables: &'m StaticTables,
         units: &'m [Unit],
@@ -338,8 +322,12 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
+            let is_wanted = self.mixed.is_none_or(|bits| bits >> (func % 64) & 1 == 1);
             let is_valid = self.code.module().prepare(func, scratch).is_ok();
-            if is_valid && let Some(compiled) = self.try_compile(unit, worker) {
+            if is_wanted
+                && is_valid
+                && let Some(compiled) = self.try_compile(unit, worker)
+            {
                 return Ok((unit, compiled));
             }
             let way_out = Unit::LeaveFunc(func);

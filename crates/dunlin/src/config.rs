@@ -93,6 +93,8 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) fuses: bool,
     pub(crate) verify_code: bool,
+    /// Which functions are compiled, by the bits of their indices, for tests.
+    pub(crate) mixed: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -147,6 +149,7 @@ impl Config {
             features: Features::default(),
             fuses: cfg!(feature = "std"),
             verify_code: false,
+            mixed: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -213,6 +216,14 @@ impl Config {
     /// for tests of the engine, since it doubles the time that compiling takes.
     pub fn verify_code(&mut self, enable: bool) -> &mut Self {
         self.verify_code = enable;
+        self
+    }
+
+    /// Where modules are compiled, leaves some functions to the interpreter: those for whose index, modulo
+    /// 64, the bit of `compiled` is 0. For tests of calls between the tiers.
+    #[doc(hidden)]
+    pub fn mix_tiers(&mut self, compiled: u64) -> &mut Self {
+        self.mixed = Some(compiled);
         self
     }
 

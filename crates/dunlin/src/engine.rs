@@ -139,14 +139,17 @@ impl Engine {
         }
     }
 
+    #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.0.epoch.get()
     }
 
+    #[inline]
     pub(crate) fn metering(&self) -> Metering {
         self.0.metering
     }
 
+    #[inline]
     pub(crate) fn compiler(&self) -> &Compiler {
         &self.0.compiler
     }

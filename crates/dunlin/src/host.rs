@@ -20,14 +20,16 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::store::StoreInner;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use dunlin_core::FuncType;
 use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn};
 
-/// Makes a function that the VM can call; `func` is given the caller and the call's slots.
+/// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
+    ty: &FuncType,
     func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
-) -> Arc<HostFn> {
-    Arc::new(move |call: HostCall<'_>| {
+) -> HostFn {
+    let slots = ty.param_slots().max(ty.result_slots()) as usize;
+    HostFn::new(slots, move |call: HostCall<'_>| {
         let owner = call.owner.cast::<StoreInner<T>>();
         // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
         // reference to it until this function returns (points 1 to 3 of the head).

@@ -3,7 +3,6 @@
 //! Every function here is called by compiled code only, with the context of the running instance and
 //! indices that validation has checked; that is what each block relies on.
 
-use super::call::call_out;
 use super::isa;
 use crate::context::VmContext;
 use crate::ops::{self, Stop};
@@ -24,8 +23,8 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::TableInit => table_init as *const (),
         Builtin::ElemDrop => elem_drop as *const (),
         Builtin::RefFunc => ref_func as *const (),
-        Builtin::CallFunc => call_func as *const (),
-        Builtin::CallRef => call_ref as *const (),
+        Builtin::CallFunc => isa::call_func as *const (),
+        Builtin::CallRef => isa::call_ref as *const (),
         Builtin::Unwind => isa::unwind as *const (),
     };
     address as usize
@@ -80,8 +79,6 @@ status! {
         ops::table_copy(cx, (to, dst), (from, src), len);
     table_init(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
         ops::table_init(cx, table, element, dst, src, len);
-    call_func(cx, func: u32, slots: *mut u64) => call_out(cx, ops::ref_func(cx, func), slots);
-    call_ref(cx, reference: u32, slots: *mut u64) => call_out(cx, reference, slots);
 }
 
 /// The result of a growth, or what says that the host failed.

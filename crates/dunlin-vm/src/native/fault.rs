@@ -18,8 +18,15 @@ thread_local! {
 }
 
 /// Notes whose compiled code runs; returns whose ran before.
+#[inline]
 pub(super) fn set_current(context: *mut StoreContext) -> *mut StoreContext {
     CURRENT.replace(context)
+}
+
+/// Whose compiled code this thread may run, innermost.
+#[inline]
+pub(super) fn current() -> *mut StoreContext {
+    CURRENT.get()
 }
 
 /// Where a fault happened.
@@ -97,6 +104,10 @@ pub(crate) unsafe extern "C" fn note_unwind(
     let context = unsafe { &mut *(*cx).store };
     keep_fuel(context, fuel);
     let native = &mut context.native;
+    if native.tail_call.is_some() {
+        // Nothing has failed.
+        return native.entry_sp;
+    }
     // SAFETY: the caller's promise. A return address stands behind its call.
     unsafe { note_places(native, pc - 1, fp, false) };
     native.entry_sp

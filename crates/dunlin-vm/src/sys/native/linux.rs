@@ -228,11 +228,14 @@ thread_local! {
 }
 
 /// Where the calling thread's own stack lies, guard excluded; `None` if that is not to be known.
+#[inline]
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
     let (start, end) = STACK.get();
-    if end != 0 {
-        return Some(start..end);
-    }
+    if end != 0 { Some(start..end) } else { note_stack_bounds() }
+}
+
+#[cold]
+fn note_stack_bounds() -> Option<Range<usize>> {
     let bounds = ask_stack_bounds()?;
     STACK.set((bounds.start, bounds.end));
     Some(bounds)
