@@ -356,7 +356,7 @@ impl Store {
         let ty = code.module().func_type(func);
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let entry: *const _ = &raw const code.entries()[func as usize];
-        let code: *const _ = &raw const code.code()[func as usize];
+        let code: *const _ = &raw const code.doors()[func as usize];
         let record = FuncRecord { cx: of.cx(), entry, code, type_id, index: func, params, results };
         let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
@@ -369,7 +369,7 @@ impl Store {
         let of = &self.instances[instance as usize];
         // The blueprint is the same module's, so that its functions have entries.
         let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
-        let codes = of.code().code().as_ptr();
+        let codes = of.code().doors().as_ptr();
         self.funcs.extend(funcs.iter().map(|start| FuncRecord {
             cx,
             entry: entries.wrapping_add(start.func as usize),

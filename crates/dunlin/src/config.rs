@@ -22,7 +22,10 @@ pub enum ValidateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Tier {
-    /// The best that there is for each function as it gets warm.
+    /// The interpreter, from the first moment on; and compiled code for the modules that somebody has
+    /// called [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code
+    /// is in the [`cache`](Config::cache) begin with it. Such code looks at a flag where
+    /// [`Interruption::Page`] would read a page.
     #[default]
     Auto,
     /// The interpreter alone.
@@ -291,7 +294,8 @@ impl Config {
     }
 
     /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
-    /// with [`Tier::Optimize`], for modules of more than 32 KiB. The default is to keep nothing.
+    /// with [`Tier::Optimize`] and by [`Module::optimize`](crate::Module::optimize), for modules of more than
+    /// 4 KiB. The default is to keep nothing.
     ///
     /// # Examples
     ///
