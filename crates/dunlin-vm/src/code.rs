@@ -147,6 +147,15 @@ impl ModuleCode {
         entry.ip.store(ip.cast::<u8>().cast_mut(), Ordering::Release);
     }
 
+    /// Whether calls of the interpreter enter native code: the function has some, and has been prepared.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn is_native(&self, func: u32) -> bool {
+        let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
+        // SAFETY: a record that is prepared leads to its first operator.
+        ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
+    }
+
     /// Publishes a function that has native code; says whether it has.
     #[cfg(feature = "native")]
     fn prepare_native(&self, arena: &mut Arena, func: u32) -> bool {

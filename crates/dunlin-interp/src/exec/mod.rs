@@ -143,13 +143,13 @@ pub(crate) fn enter(
         // SAFETY: the store is entered; the host's own slots are passed on.
         unsafe { ops::call_host(null, context, target.func, slots, stack_top) }
     } else {
-        let run = match metering {
-            Metering::Off => run_guest::<Unmetered>,
-            Metering::Fuel => run_guest::<Metered>,
-        };
-        // SAFETY: the store is entered; the target is what the record says, and there are slots for both
-        // of its lists.
-        unsafe { run(stack_top, target, slots, slots) }
+        match metering {
+            // SAFETY: the store is entered; the target is what the record says, and there are slots for
+            // both of its lists.
+            Metering::Off => unsafe { run_guest::<Unmetered>(stack_top, target, slots, slots) },
+            // SAFETY: as above.
+            Metering::Fuel => unsafe { run_guest::<Metered>(stack_top, target, slots, slots) },
+        }
     };
     drop(activation);
     result.map_err(|stop| {
