@@ -12,7 +12,7 @@ use dunlin_core::TrapCode;
 pub enum Stop {
     /// The guest traps.
     Trap(TrapCode),
-    /// The host failed; the store has noted how.
+    /// The host failed, or the engine did; the store has noted how.
     Host,
 }
 
@@ -261,8 +261,13 @@ pub unsafe fn call_host(
     let result = function(HostCall { owner, caller, slots });
     // SAFETY: the caller's promise.
     unsafe { (*context).stack_top = before };
+    // A guest that this one called may have shown a defect of ours, whatever the host made of it.
+    // SAFETY: the store is entered still, and the function has returned; so for the next one.
+    if unsafe { &*(*context).store }.bug().is_some() {
+        return Err(Stop::Host);
+    }
     result.map_err(|failure| {
-        // SAFETY: the store is entered still, and the function has returned.
+        // SAFETY: as above.
         unsafe { &mut *(*context).store }.note_failure(failure);
         Stop::Host
     })

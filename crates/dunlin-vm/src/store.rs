@@ -21,6 +21,7 @@ use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::Frame;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -141,6 +142,8 @@ pub enum Failure {
     Trap(Box<Trap>),
     /// A host function or limit failed, below these frames.
     Host(HostFailure, Vec<Frame>),
+    /// The engine failed, below these frames: what it said. The store runs no guest any more.
+    Bug(String, Vec<Frame>),
 }
 
 /// A store. See the module's head.
@@ -166,6 +169,9 @@ pub struct Store {
     pub(crate) failure: Option<HostFailure>,
     /// What is wrong with the function that could not be prepared.
     pub(crate) invalid: Option<Invalid>,
+    /// What a defect of the engine said that showed while a guest ran. What it left behind is not to be
+    /// trusted, so that no guest runs here any more.
+    bug: Option<Box<str>>,
     /// Frames of what compiled code called and that did not return, innermost first.
     #[cfg(feature = "native")]
     pub(crate) frames: Vec<Frame>,
@@ -227,6 +233,7 @@ impl Store {
             growth_hook: None,
             failure: None,
             invalid: None,
+            bug: None,
             #[cfg(feature = "native")]
             frames: Vec::new(),
             interpret: None,
@@ -673,6 +680,18 @@ impl Store {
         self.failure = Some(failure);
     }
 
+    /// Notes that the engine itself has failed while a guest ran: no guest of this store runs again.
+    pub fn note_bug(&mut self, what: &str) {
+        self.bug.get_or_insert_with(|| what.into());
+    }
+
+    /// What the engine's own failure said, if there was one: whoever is about to run a guest asks.
+    #[must_use]
+    #[inline]
+    pub fn bug(&self) -> Option<&str> {
+        self.bug.as_deref()
+    }
+
     /// Turns the exit state of the execution that just ended into a failure.
     #[must_use]
     pub fn failure_of_exit(&mut self) -> Failure {
@@ -685,6 +704,9 @@ impl Store {
             // on the stack.
             unsafe { self.backtrace(exit.ip, exit.fp, exit.cx) }
         };
+        if let Some(bug) = self.bug() {
+            return Failure::Bug(bug.into(), frames);
+        }
         if let Some(failure) = self.failure.take() {
             return Failure::Host(failure, frames);
         }

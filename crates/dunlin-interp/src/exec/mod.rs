@@ -120,6 +120,9 @@ pub(crate) fn enter(
 ) -> Result<(), Failure> {
     let record = store.func(func).expect("the function is of this store");
     assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
+    if let Some(bug) = store.bug() {
+        return Err(Failure::Bug(bug.into(), Default::default()));
+    }
     let stack_top = store.stack_top().map_err(trap)?;
     let context = store.context();
     let store: *mut Store = store;

@@ -185,12 +185,12 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::MemoryFill => (&[I32, I64, I32, I64], Some(I32)),
         B::MemoryCopy | B::TableCopy => (&[I32, I64, I32, I64, I64], Some(I32)),
         B::MemoryInit | B::TableInit => (&[I32, I32, I64, I64, I64], Some(I32)),
-        B::DataDrop | B::ElemDrop => (&[I32], None),
+        B::DataDrop | B::ElemDrop => (&[I32], Some(I32)),
         B::TableGrow => (&[I32, I64, I32], Some(I64)),
         B::TableFill => (&[I32, I64, I32, I64], Some(I32)),
         B::RefFunc => (&[I32], Some(I32)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
-        B::Poll | B::OutOfFuel => (&[], Some(I32)),
+        B::Poll => (&[], Some(I32)),
         B::Unwind => (&[], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);

@@ -106,6 +106,9 @@ pub fn call(store: &mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failu
             None => Err(trap(TrapCode::InvalidFunction)),
         };
     };
+    if let Some(bug) = store.bug() {
+        return Err(Failure::Bug(bug.into(), Vec::new()));
+    }
     let store: *mut Store = store;
     // SAFETY: the store is borrowed exclusively, and used through `store` only from here on.
     let entry = unsafe { Entry::new(store) };
@@ -158,6 +161,11 @@ impl Store {
                 self.note_failure(failure);
                 Stop::Host
             }
+            // The store knows.
+            Failure::Bug(_, frames) => {
+                self.frames = frames;
+                Stop::Host
+            }
         }
     }
 
@@ -174,6 +182,9 @@ impl Store {
                 break;
             }
             frames.extend(self.frame_at(*pc));
+        }
+        if let Some(bug) = self.bug() {
+            return Failure::Bug(bug.into(), frames);
         }
         if let Some(failure) = self.take_failure() {
             return Failure::Host(failure, frames);

@@ -13,7 +13,7 @@
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
-pub(crate) mod builtins;
+mod builtins;
 mod call;
 mod code;
 pub(crate) mod fault;
@@ -21,6 +21,9 @@ mod image;
 mod isa;
 mod map;
 
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use builtins::provoked::panic_in;
 pub use call::call;
 pub use code::NativeCode;
 pub use image::CodeImage;
