@@ -14,15 +14,17 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`); the backend of the interpreter is chosen when
-//! the crate is built (feature `loop-dispatch`).
+//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`; `auto` is both); the backend of the interpreter is
+//! chosen when the crate is built (feature `loop-dispatch`).
 
 mod suites;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dunlin::{Interruption, MemoryStrategy, Tier, ValidateMode};
+#[cfg(feature = "optimize")]
+use dunlin::Interruption;
+use dunlin::{MemoryStrategy, ValidateMode};
 use dunlin_wast::{Config, Report, Runner};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -75,43 +77,72 @@ fn main() -> ExitCode {
 const POOLED: u32 = 10_000;
 
 /// The configurations that every script runs on. The meaning of a program depends on none of them, and
-/// none changes one thing only: memories are guarded, dense, and from a pool as well, and compiled code is
-/// interrupted in each way.
+/// none changes one thing only.
 fn configurations() -> Vec<(&'static str, Config)> {
-    let mut base = Config::default();
+    let both = [interpreted(), compiled()].concat();
     match std::env::var("DUNLIN_TIER").as_deref() {
-        Ok("interp") => base.tier = Tier::Interp,
-        Ok("optimize") => base.tier = Tier::Optimize,
-        Ok("auto") | Err(_) => base.tier = Tier::Auto,
+        Ok("interp") => interpreted(),
+        Ok("optimize") if compiled().is_empty() => panic!("it needs the feature `optimize`"),
+        Ok("optimize") => compiled(),
+        Ok("auto") | Err(_) => both,
         Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp` or `optimize`"),
     }
+}
+
+/// Those of the interpreter.
+fn interpreted() -> Vec<(&'static str, Config)> {
+    let base = Config::default();
     let mut eager = base.clone();
     eager.validate = ValidateMode::Eager;
-    let mut lazy = base.clone();
+    let mut lazy = base;
     lazy.validate = ValidateMode::Lazy;
     lazy.memory_strategy = MemoryStrategy::Dense;
-    lazy.interruption = Interruption::Flag;
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
-    fuel.interruption = Interruption::Off;
-    if base.tier == Tier::Optimize {
-        // What is verified once need not be verified again; fused operators are the interpreter's.
-        lazy.verify_code = true;
-        return vec![("eager", eager), ("lazy", lazy), ("fuel", fuel)];
-    }
     let mut unfused = eager.clone();
     unfused.unfused = true;
-    #[allow(unused_mut, reason = "without compiled code there are no artifacts")]
-    let mut all = vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)];
-    #[cfg(feature = "optimize")]
-    if base.tier == Tier::Optimize {
-        // Fusing means nothing to compiled code.
-        let (_, mut artifact) = all.pop().expect("the last configuration");
-        artifact.artifacts = true;
-        all.push(("artifact", artifact));
-    }
-    all
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
+}
+
+/// Those of compiled code: memories guarded and checked, from a pool and not, with fuel and epochs,
+/// interrupted in each way, and from artifacts.
+#[cfg(feature = "optimize")]
+fn compiled() -> Vec<(&'static str, Config)> {
+    let mut guarded = Config::default();
+    guarded.tier = dunlin::Tier::Optimize;
+    guarded.validate = ValidateMode::Eager;
+    guarded.memory_strategy = MemoryStrategy::Guarded;
+    guarded.interruption = Interruption::Page;
+    let mut checked = guarded.clone();
+    checked.validate = ValidateMode::Lazy;
+    checked.memory_strategy = MemoryStrategy::Dense;
+    checked.interruption = Interruption::Flag;
+    // What is verified once need not be verified again.
+    checked.verify_code = true;
+    let mut fuel = guarded.clone();
+    fuel.fuel_units = Some(FUEL_UNITS);
+    fuel.pooled = Some(POOLED);
+    fuel.interruption = Interruption::Off;
+    let mut guarded_artifact = guarded.clone();
+    guarded_artifact.artifacts = true;
+    guarded_artifact.epochs = true;
+    let mut checked_artifact = guarded_artifact.clone();
+    checked_artifact.memory_strategy = MemoryStrategy::Dense;
+    checked_artifact.interruption = Interruption::Flag;
+    checked_artifact.fuel_units = Some(FUEL_UNITS);
+    vec![
+        ("compiled, guarded", guarded),
+        ("compiled, checked", checked),
+        ("compiled, fuel", fuel),
+        ("artifact, guarded", guarded_artifact),
+        ("artifact, checked", checked_artifact),
+    ]
+}
+
+#[cfg(not(feature = "optimize"))]
+fn compiled() -> Vec<(&'static str, Config)> {
+    Vec::new()
 }
 
 /// Runs a script and holds the outcome against what the list says of it.
