@@ -176,6 +176,10 @@ impl core::error::Error for CompileError {}
 
 /// Makes machine code.
 pub trait Compiler: Send + Sync {
+    /// What compiling a function may take, in units of about a microsecond: an estimate that depends on the
+    /// module's bytes alone. 0 for one that the compiler does not take on; its body need not be valid.
+    fn work(&self, module: &Module, func: u32) -> u64;
+
     /// A worker for one thread. All threads are given the same tables.
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm>;
 }

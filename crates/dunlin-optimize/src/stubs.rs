@@ -11,8 +11,8 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::{FuncType, ValType};
+use dunlin_module::Builtin;
 use dunlin_module::layout::SLOT_BYTES;
-use dunlin_module::{Builtin, Module};
 
 /// The value as a slot holds it: 32-bit ones zero-extended.
 pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
@@ -28,13 +28,11 @@ pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
 
 /// The way in: `fn(code, cx, slots)` in the platform's convention.
 pub(crate) fn enter(
-    module: &Module,
-    ty: u32,
+    ty: &FuncType,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) {
-    let ty = &module.types()[ty as usize];
     func.signature = Signature::new(CallConv::SystemV);
     func.signature.params.extend([AbiParam::new(types::I64); 3]);
     let mut b = FunctionBuilder::new(func, builder);
@@ -56,28 +54,25 @@ pub(crate) fn enter(
     b.finalize(config);
 }
 
-/// The way out to a function of the module, by index.
+/// The way out to functions of a type of the module: to the one of this index.
 pub(crate) fn leave_func(
-    module: &Module,
+    ty: &FuncType,
     index: u32,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) {
-    let ty = module.func_type(index);
     func.signature = signature(ty);
     leave(ty, Builtin::CallFunc, Some(index), config, func, builder);
 }
 
 /// The way out to any function of a type, whose reference is the last argument.
 pub(crate) fn leave_ref(
-    module: &Module,
-    ty: u32,
+    ty: &FuncType,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) {
-    let ty = &module.types()[ty as usize];
     func.signature = leave_ref_signature(ty);
     leave(ty, Builtin::CallRef, None, config, func, builder);
 }

@@ -93,6 +93,7 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) fuses: bool,
     pub(crate) verify_code: bool,
+    pub(crate) compile_work_max: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -147,6 +148,7 @@ impl Config {
             features: Features::default(),
             fuses: cfg!(feature = "std"),
             verify_code: false,
+            compile_work_max: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -213,6 +215,17 @@ impl Config {
     /// for tests of the engine, since it doubles the time that compiling takes.
     pub fn verify_code(&mut self, enable: bool) -> &mut Self {
         self.verify_code = enable;
+        self
+    }
+
+    /// How much work compiling a module may be, in units of about a microsecond of one core. What each
+    /// function takes is estimated from its bytes alone, so that the same functions are compiled on every
+    /// machine; those for which not enough is left are interpreted.
+    ///
+    /// The default is a million, and eight for each byte of the module: several times what programs need,
+    /// and far less than a module can ask for that was written to keep a compiler busy.
+    pub fn max_compile_work(&mut self, units: u64) -> &mut Self {
+        self.compile_work_max = Some(units);
         self
     }
 

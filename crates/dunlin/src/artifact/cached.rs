@@ -41,7 +41,9 @@ impl<'c> Cached<'c> {
         let (len, hash) = (bytes.len() as u64, blake3::hash(bytes).into());
         // An entry's name is that of an artifact which says everything but the code.
         let named = write(identity, KEY, Holds::Hash(len, hash), &CodeImage::default());
-        let name = blake3::hash(&named).to_hex().to_string();
+        let work = alloc::format!("{:?}", config.compile_work_max);
+        let name = blake3::Hasher::new().update(&named).update(work.as_bytes()).finalize();
+        let name = name.to_hex().to_string();
         Some(Self { cache, identity, len, hash, name })
     }
 
