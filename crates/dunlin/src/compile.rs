@@ -126,8 +126,8 @@ mod native {
     const WORK_MIN: u64 = 1_000_000;
 
     /// Units of work that compiling a module may be besides, for each of its bytes. Real programs need
-    /// 0.3 to 2.1 (a Python of 26 MB, a Ruby of 33 MB); a thousand empty functions 15.
-    const WORK_PER_BYTE: u64 = 8;
+    /// 0.3 to 2.1 (a Python of 26 MB, a Ruby of 33 MB); a hundred thousand empty functions 15.
+    const WORK_PER_BYTE: u64 = 4;
 
     /// Units of work that a way in or out is, each for a type of its own.
     const STUB_WORK: u64 = 60;

@@ -222,7 +222,7 @@ impl Config {
     /// function takes is estimated from its bytes alone, so that the same functions are compiled on every
     /// machine; those for which not enough is left are interpreted.
     ///
-    /// The default is a million, and eight for each byte of the module: several times what programs need,
+    /// The default is a million, and four for each byte of the module: several times what programs need,
     /// and far less than a module can ask for that was written to keep a compiler busy.
     pub fn max_compile_work(&mut self, units: u64) -> &mut Self {
         self.compile_work_max = Some(units);
