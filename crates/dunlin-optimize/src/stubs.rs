@@ -4,9 +4,10 @@
 //! ours repeats where its calling convention puts values.
 
 use crate::translate::{Environment, clif_type, signature};
+use crate::tuning;
 use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
-    types,
+    AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, Signature, StackSlotData,
+    StackSlotKind, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -34,7 +35,9 @@ pub(crate) fn enter(
     builder: &mut FunctionBuilderContext,
 ) {
     func.signature = Signature::new(CallConv::SystemV);
-    func.signature.params.extend([AbiParam::new(types::I64); 3]);
+    let context = AbiParam::special(types::I64, ArgumentPurpose::VMContext);
+    let [code, slots] = [AbiParam::new(types::I64); 2];
+    func.signature.params.extend([code, context, slots]);
     let mut b = FunctionBuilder::new(func, builder);
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -43,6 +46,14 @@ pub(crate) fn enter(
     let (code, cx, slots) = {
         let params = b.block_params(entry);
         (params[0], params[1], params[2])
+    };
+    let mut b = {
+        let mut env = Environment::with_context(b, cx);
+        // A few values fit what is left to the host; a thousand may not.
+        if ty.param_slots() + ty.result_slots() > tuning::WAY_IN_SLOTS_UNCHECKED {
+            env.limit_stack();
+        }
+        env.b
     };
     let mut args = vec![cx];
     args.extend(load_slots(&mut b, ty.params(), slots));

@@ -111,7 +111,7 @@ pub struct Config {
 pub struct CompileProgress {
     /// Bytes of function bodies that are compiled.
     pub done: u64,
-    /// Bytes of all function bodies of the module.
+    /// Bytes of all function bodies of the module that are to be compiled.
     pub total: u64,
 }
 

@@ -56,6 +56,11 @@ impl<'a> Environment<'a> {
     /// The environment of a function whose entry block has the context as its first parameter.
     pub(crate) fn new(b: FunctionBuilder<'a>, entry: Block) -> Self {
         let cx = b.block_params(entry)[0];
+        Self::with_context(b, cx)
+    }
+
+    /// The environment of a function that has the context elsewhere.
+    pub(crate) fn with_context(b: FunctionBuilder<'a>, cx: Value) -> Self {
         Self { b, cx, regions: [None; 6], builtins: [None; Builtin::ALL.len()] }
     }
 
