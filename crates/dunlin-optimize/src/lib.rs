@@ -14,6 +14,8 @@
 
 mod isa;
 mod limits;
+#[cfg(test)]
+mod masks;
 mod settings;
 mod stubs;
 mod translate;

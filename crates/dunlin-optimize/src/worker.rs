@@ -54,6 +54,12 @@ impl<'m> FunctionWorker<'m> {
         Self { isa, settings, module, tables, context, builder, stubs: HashMap::new() }
     }
 
+    /// What the latest unit was made of, as it was when instructions were chosen.
+    #[cfg(test)]
+    pub(crate) fn built(&self) -> &Function {
+        &self.context.func
+    }
+
     fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         work::Work::of(self.module, index)?.check()?;
         self.context.clear();
