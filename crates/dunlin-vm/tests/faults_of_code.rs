@@ -213,6 +213,12 @@ fn child(case: &str) {
         }
         other => panic!("{other}"),
     };
+    if how == "written" {
+        let way_in = guest.code.native().expect("code").way_in(0);
+        // SAFETY: there is none: the page cannot be written, and the process ends.
+        unsafe { ptr::with_exposed_provenance_mut::<u8>(way_in).write_volatile(0xc3) };
+        std::process::exit(RETURNED);
+    }
     if how == "outside" {
         return outside(&guest, argument);
     }
@@ -284,4 +290,5 @@ fn faults_are_traps_only_where_they_fit() {
     // Whatever the address: no guest of this thread's can have been meant.
     let case = "outside: load, behind the end";
     check(case, |status| status.signal() == Some(libc::SIGSEGV));
+    check("written: load", |status| status.signal() == Some(libc::SIGSEGV));
 }
