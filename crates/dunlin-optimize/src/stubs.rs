@@ -5,15 +5,16 @@
 
 use crate::fuel;
 use crate::translate::{Environment, clif_type, signature};
+use crate::tuning;
 use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
-    types,
+    AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, Signature, StackSlotData,
+    StackSlotKind, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::{FuncType, ValType};
+use dunlin_module::Builtin;
 use dunlin_module::layout::{SLOT_BYTES, import_call, vm_context};
-use dunlin_module::{Builtin, Module};
 
 /// The value as a slot holds it: 32-bit ones zero-extended.
 pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
@@ -27,21 +28,26 @@ pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
     }
 }
 
-/// What the stubs of a module have in common.
-pub(crate) struct Stubs<'m> {
-    pub(crate) module: &'m Module,
+/// What all stubs have in common.
+pub(crate) struct Stubs {
     /// Whether fuel is in its register while compiled code runs.
     pub(crate) fuel: bool,
     pub(crate) config: TargetFrontendConfig,
 }
 
-impl Stubs<'_> {
+impl Stubs {
     /// The way in: `fn(code, cx, slots)`. In compiled code's own convention, which keeps no registers:
     /// whoever enters has kept them already.
-    pub(crate) fn enter(&self, ty: u32, func: &mut Function, builder: &mut FunctionBuilderContext) {
-        let ty = &self.module.types()[ty as usize];
+    pub(crate) fn enter(
+        &self,
+        ty: &FuncType,
+        func: &mut Function,
+        builder: &mut FunctionBuilderContext,
+    ) {
         func.signature = Signature::new(CallConv::Tail);
-        func.signature.params.extend([AbiParam::new(types::I64); 3]);
+        let context = AbiParam::special(types::I64, ArgumentPurpose::VMContext);
+        let [code, slots] = [AbiParam::new(types::I64); 2];
+        func.signature.params.extend([code, context, slots]);
         let mut b = FunctionBuilder::new(func, builder);
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
@@ -50,6 +56,14 @@ impl Stubs<'_> {
         let (code, cx, slots) = {
             let params = b.block_params(entry);
             (params[0], params[1], params[2])
+        };
+        let mut b = {
+            let mut env = Environment::with_context(b, cx);
+            // A few values fit what is left to the host; a thousand may not.
+            if ty.param_slots() + ty.result_slots() > tuning::WAY_IN_SLOTS_UNCHECKED {
+                env.limit_stack();
+            }
+            env.b
         };
         let mut args = vec![cx];
         args.extend(load_slots(&mut b, ty.params(), slots));
@@ -67,40 +81,19 @@ impl Stubs<'_> {
         b.finalize(self.config);
     }
 
-    /// The way out to a function of the module, by index.
-    pub(crate) fn leave_func(
-        &self,
-        index: u32,
-        func: &mut Function,
-        builder: &mut FunctionBuilderContext,
-    ) {
-        let ty = self.module.func_type(index);
-        func.signature = signature(ty);
-        let is_import = index < self.module.func_imports();
-        let to = if is_import { Leave::Import(index) } else { Leave::Func(index) };
-        self.leave(ty, to, func, builder);
-    }
-
-    /// The way out to any function of a type, whose reference is the last argument.
-    pub(crate) fn leave_ref(
-        &self,
-        ty: u32,
-        func: &mut Function,
-        builder: &mut FunctionBuilderContext,
-    ) {
-        let ty = &self.module.types()[ty as usize];
-        func.signature = leave_ref_signature(ty);
-        self.leave(ty, Leave::Ref, func, builder);
-    }
-
-    /// Writes the arguments to slots, calls what leads there, reads results.
-    fn leave(
+    /// The way out to functions of a type: writes the arguments to slots, calls what leads there, reads
+    /// results.
+    pub(crate) fn leave(
         &self,
         ty: &FuncType,
         to: Leave,
         func: &mut Function,
         builder: &mut FunctionBuilderContext,
     ) {
+        func.signature = match to {
+            Leave::Ref => leave_ref_signature(ty),
+            Leave::Import(_) | Leave::Func(_) => signature(ty),
+        };
         let mut b = FunctionBuilder::new(func, builder);
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
@@ -137,7 +130,7 @@ impl Stubs<'_> {
     }
 }
 
-/// The signature of the code that [`Stubs::leave_ref`] makes.
+/// The signature of the way out by reference.
 pub(crate) fn leave_ref_signature(ty: &FuncType) -> Signature {
     let mut signature = signature(ty);
     signature.params.push(AbiParam::new(types::I32));
@@ -145,8 +138,8 @@ pub(crate) fn leave_ref_signature(ty: &FuncType) -> Signature {
 }
 
 /// Where a way out leads.
-#[derive(Clone, Copy)]
-enum Leave {
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Leave {
     /// To an imported function, of which the import's record says what to call.
     Import(u32),
     /// To a function that the module defines.
@@ -155,12 +148,16 @@ enum Leave {
     Ref,
 }
 
+/// Where a field of an import's record lies among the records.
+pub(crate) fn import_offset(index: u32, field: usize) -> usize {
+    index as usize * import_call::BYTES + field
+}
+
 /// Calls what the import's record names: `fn(data, store's context, cx, slots) -> status`.
 fn call_import(env: &mut Environment<'_>, index: u32, slots: Value) -> Value {
     let record = env.context_pointer(vm_context::IMPORT_CALLS);
-    let at = index as usize * import_call::BYTES;
-    let host = env.constant(types::I64, record, at + import_call::HOST);
-    let data = env.constant(types::I64, record, at + import_call::DATA);
+    let host = env.constant(types::I64, record, import_offset(index, import_call::HOST));
+    let data = env.constant(types::I64, record, import_offset(index, import_call::DATA));
     let store = env.context_pointer(vm_context::STORE);
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 4]);

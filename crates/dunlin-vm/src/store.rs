@@ -23,6 +23,7 @@ use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -128,6 +129,8 @@ pub enum Failure {
     Trap(Box<Trap>),
     /// A host function or limit failed, below these frames.
     Host(HostFailure, Vec<Frame>),
+    /// The engine failed, below these frames: what it said. The store runs no guest any more.
+    Bug(String, Vec<Frame>),
 }
 
 /// A store. See the module's head.
@@ -153,6 +156,9 @@ pub struct Store {
     pub(crate) failure: Option<HostFailure>,
     /// What is wrong with the function that could not be prepared.
     pub(crate) invalid: Option<Invalid>,
+    /// What a defect of the engine said that showed while a guest ran. What it left behind is not to be
+    /// trusted, so that no guest runs here any more.
+    bug: Option<Box<str>>,
     /// Frames of what has failed so far, innermost first, while the failure travels outwards.
     pub(crate) frames: Vec<Frame>,
     /// Runs functions that have no native code.
@@ -213,6 +219,7 @@ impl Store {
             growth_hook: None,
             failure: None,
             invalid: None,
+            bug: None,
             frames: Vec::new(),
             interpret: None,
             _pinned: PhantomPinned,
@@ -658,6 +665,18 @@ impl Store {
         self.failure = Some(failure);
     }
 
+    /// Notes that the engine itself has failed while a guest ran: no guest of this store runs again.
+    pub fn note_bug(&mut self, what: &str) {
+        self.bug.get_or_insert_with(|| what.into());
+    }
+
+    /// What the engine's own failure said, if there was one: whoever is about to run a guest asks.
+    #[must_use]
+    #[inline]
+    pub fn bug(&self) -> Option<&str> {
+        self.bug.as_deref()
+    }
+
     /// Adds the interpreter's frames to those of the failure, after a handler has noted the place where
     /// it left the guest. Only the trap's code stays noted.
     #[cold]
@@ -680,6 +699,9 @@ impl Store {
     pub fn failure_of_exit(&mut self) -> Failure {
         self.note_frames();
         let frames = core::mem::take(&mut self.frames);
+        if let Some(bug) = self.bug() {
+            return Failure::Bug(bug.into(), frames);
+        }
         if let Some(failure) = self.failure.take() {
             return Failure::Host(failure, frames);
         }

@@ -1,8 +1,9 @@
 //! The tier that an engine runs: the interpreter, or compiled code where the configuration asks for it.
 //!
 //! With the optimising tier a module's units are all compiled when the module is made, by as many
-//! threads as there are cores; modules of very many are interpreted. A function that the compiler
-//! refuses, or whose body is not valid while validation is lazy, becomes a way out of compiled code: the
+//! threads as there are cores; modules of very many are interpreted. Functions whose work does not fit
+//! what the module may take, in the module's order, are left out. What is left out, what the compiler
+//! refuses, and what is not valid while validation is lazy, becomes a way out of compiled code: the
 //! interpreter runs it, or says why not.
 //!
 //! With [`Tier::Auto`] nothing is compiled until the embedder says so ([`Module::optimize`]), and then while
@@ -142,8 +143,21 @@ mod native {
     /// functions and types than any program that we know of is interpreted.
     const UNITS_MAX: usize = 200_000;
 
+    /// Units of work that compiling a module may be, whatever its size: a second or two.
+    const WORK_MIN: u64 = 1_000_000;
+
+    /// Units of work that compiling a module may be besides, for each of its bytes. Real programs need
+    /// 0.3 to 2.1 (a Python of 26 MB, a Ruby of 33 MB); a hundred thousand empty functions 15.
+    const WORK_PER_BYTE: u64 = 4;
+
+    /// Units of work that a way in or out is, each for a type of its own.
+    const STUB_WORK: u64 = 60;
+
     /// Units that a thread takes at a time.
     const RUN: usize = 4;
+
+    /// Functions that a thread looks at at a time.
+    const LOOKS: usize = 64;
 
     /// Units of a module from which on more threads are worth starting.
     const PARALLEL_UNITS_MIN: usize = 16;
@@ -300,7 +314,7 @@ mod native {
             threads: usize,
         ) -> Result<Option<CodeImage<'static>>> {
             let tables = StaticTables::of(code.module());
-            let units = Unit::all_of(code.module(), !tables.is_empty());
+            let mut units = Unit::all_of(code.module(), !tables.is_empty());
             if units.len() > UNITS_MAX {
                 return Ok(None);
             }
@@ -308,6 +322,12 @@ mod native {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => threads.min(THREADS_MAX),
             };
+            let by_size = code.module().bytes().len() as u64 * WORK_PER_BYTE + WORK_MIN;
+            let most = config.compile_work_max.unwrap_or(by_size);
+            let Some(left) = most.checked_sub(work_of_stubs(code, &units)) else {
+                return Ok(None);
+            };
+            self.leave_out(code, &mut units, left, threads);
             let work = Work {
                 optimizer: &self.optimizer,
                 verifies: config.verify_code || cfg!(debug_assertions),
@@ -325,6 +345,54 @@ mod native {
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
             CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
         }
+    }
+
+    impl NativeCompiler {
+        /// Makes ways out of the functions for which not enough is left of so many units of work.
+        fn leave_out(&self, code: &ModuleCode, units: &mut [Unit], left: u64, threads: usize) {
+            let work: Vec<AtomicU64> = units.iter().map(|_| AtomicU64::new(0)).collect();
+            let next = AtomicUsize::new(0);
+            let look = || {
+                loop {
+                    let start = next.fetch_add(LOOKS, Ordering::Relaxed);
+                    let end = units.len().min(start + LOOKS);
+                    for at in start..end {
+                        if let Unit::Func(func) = units[at] {
+                            let units = self.optimizer.work(code.module(), func);
+                            work[at].store(units, Ordering::Relaxed);
+                        }
+                    }
+                    if end == units.len() {
+                        return;
+                    }
+                }
+            };
+            let threads = threads.min(units.len().div_ceil(LOOKS));
+            thread::scope(|scope| {
+                for _ in 1..threads {
+                    // One thread is enough, whatever becomes of the others.
+                    drop(thread::Builder::new().spawn_scoped(scope, look));
+                }
+                look();
+            });
+            let mut left = left;
+            for (unit, work) in units.iter_mut().zip(work) {
+                let Unit::Func(func) = *unit else { continue };
+                match left.checked_sub(work.into_inner()) {
+                    Some(rest) => left = rest,
+                    None => *unit = Unit::LeaveFunc(func),
+                }
+            }
+        }
+    }
+
+    /// Work of the ways in and out, if every type is one of its own.
+    fn work_of_stubs(code: &ModuleCode, units: &[Unit]) -> u64 {
+        let module = code.module();
+        let of_types =
+            units.iter().filter(|unit| matches!(unit, Unit::Enter(_) | Unit::LeaveRef(_)));
+        let ways_out = module.types().len().min(module.func_count() as usize);
+        (of_types.count() + ways_out) as u64 * STUB_WORK
     }
 
     /// Bytes of a function's body; other units have none.

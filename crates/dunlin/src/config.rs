@@ -98,6 +98,7 @@ pub struct Config {
     pub(crate) verify_code: bool,
     /// Which functions are compiled, by the bits of their indices, for tests.
     pub(crate) mixed: Option<u64>,
+    pub(crate) compile_work_max: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -115,7 +116,7 @@ pub struct Config {
 pub struct CompileProgress {
     /// Bytes of function bodies that are compiled.
     pub done: u64,
-    /// Bytes of all function bodies of the module.
+    /// Bytes of all function bodies of the module that are to be compiled.
     pub total: u64,
 }
 
@@ -153,6 +154,7 @@ impl Config {
             fuses: cfg!(feature = "std"),
             verify_code: false,
             mixed: None,
+            compile_work_max: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -227,6 +229,17 @@ impl Config {
     #[doc(hidden)]
     pub fn mix_tiers(&mut self, compiled: u64) -> &mut Self {
         self.mixed = Some(compiled);
+        self
+    }
+
+    /// How much work compiling a module may be, in units of about a microsecond of one core. What each
+    /// function takes is estimated from its bytes alone, so that the same functions are compiled on every
+    /// machine; those for which not enough is left are interpreted.
+    ///
+    /// The default is a million, and four for each byte of the module: several times what programs need,
+    /// and far less than a module can ask for that was written to keep a compiler busy.
+    pub fn max_compile_work(&mut self, units: u64) -> &mut Self {
+        self.compile_work_max = Some(units);
         self
     }
 

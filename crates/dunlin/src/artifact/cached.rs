@@ -47,7 +47,9 @@ impl<'c> Cached<'c> {
         let (len, hash) = (bytes.len() as u64, blake3::hash(bytes).into());
         // An entry's name is that of an artifact which says everything but the code.
         let named = write(identity, KEY, Holds::Hash(len, hash), &CodeImage::default());
-        let name = alloc::format!("{}{}", name_start(len), blake3::hash(&named).to_hex());
+        let work = alloc::format!("{:?}", config.compile_work_max);
+        let name = blake3::Hasher::new().update(&named).update(work.as_bytes()).finalize();
+        let name = alloc::format!("{}{}", name_start(len), name.to_hex());
         Some(Self { cache, identity, len, hash, name })
     }
 
