@@ -62,7 +62,7 @@ macro_rules! builtins {
         /// What compiled code asks of the VM, each in the platform's C convention.
         ///
         /// A *status* is a 32-bit number: 0, or 1 where the guest must end; then compiled code calls
-        /// [`Builtin::Unwind`]. All take the running instance's context first.
+        /// [`Builtin::Unwind`]. Each says so somehow: even what cannot fail may meet a defect of ours. All take the running instance's context first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Builtin { $($(#[$doc])* $name = $number,)* }
@@ -83,7 +83,7 @@ builtins! {
     MemoryCopy = 2;
     /// `(cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) -> status`
     MemoryInit = 3;
-    /// `(cx, data: u32)`
+    /// `(cx, data: u32) -> status`
     DataDrop = 4;
     /// `(cx, table: u32, delta: u64, init: u32) -> u64`: the result of `table.grow`, or [`GROW_FAILED`].
     TableGrow = 5;
@@ -93,25 +93,24 @@ builtins! {
     TableCopy = 7;
     /// `(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) -> status`
     TableInit = 8;
-    /// `(cx, element: u32)`
+    /// `(cx, element: u32) -> status`
     ElemDrop = 9;
-    /// `(cx, func: u32) -> u32`: a reference.
+    /// `(cx, func: u32) -> u32`: a reference, or [`REF_FAILED`].
     RefFunc = 10;
     /// `(cx, func: u32, slots: *mut u64) -> status`: calls a function that the instance's module defines
     /// outside compiled code. For ways out only, as the next.
     CallFunc = 11;
     /// `(cx, reference: u32, slots: *mut u64) -> status`: calls a function outside compiled code.
     CallRef = 12;
-    /// `(cx) -> status`: whether the guest has been asked to stop.
-    Poll = 13;
-    /// `(cx) -> status`: notes that the fuel is used up.
-    OutOfFuel = 14;
     /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
-    Unwind = 15;
+    Unwind = 13;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
 pub const GROW_FAILED: u64 = u64::MAX - 1;
+
+/// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.
+pub const REF_FAILED: u32 = u32::MAX;
 
 /// A place in the code where the absolute address of a builtin belongs, 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +176,10 @@ impl core::error::Error for CompileError {}
 
 /// Makes machine code.
 pub trait Compiler: Send + Sync {
+    /// What compiling a function may take, in units of about a microsecond: an estimate that depends on the
+    /// module's bytes alone. 0 for one that the compiler does not take on; its body need not be valid.
+    fn work(&self, module: &Module, func: u32) -> u64;
+
     /// A worker for one thread. All threads are given the same tables.
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm>;
 }

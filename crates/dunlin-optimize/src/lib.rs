@@ -12,12 +12,16 @@
 
 #![forbid(unsafe_code)]
 
+mod fuel;
 mod isa;
 mod limits;
+#[cfg(test)]
+mod masks;
 mod settings;
 mod stubs;
 mod translate;
 mod tuning;
+mod work;
 mod worker;
 
 pub use settings::{Bounds, Polls, Settings};
@@ -61,6 +65,11 @@ impl Optimizer {
 }
 
 impl Compiler for Optimizer {
+    fn work(&self, module: &Module, func: u32) -> u64 {
+        let work = work::Work::of(module, func);
+        work.map_or(0, |work| if work.check().is_ok() { work.units() } else { 0 })
+    }
+
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
         Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables))
     }

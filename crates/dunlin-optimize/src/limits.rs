@@ -19,3 +19,14 @@ pub(crate) const BLOCKS_TIMES_LOCALS_MAX: usize = 2 << 20;
 
 /// Locals of a function: each block of the body may make a value of each.
 pub(crate) const LOCALS_MAX: usize = 10_000;
+
+/// Values that calls, blocks and branches of a function take and leave: a call of two bytes may leave a
+/// thousand, and each takes half a kilobyte of the code generator's memory.
+pub(crate) const VALUES_MAX: usize = 1 << 17;
+
+/// Targets of a function's branch tables: each is a byte of the body, and half a kilobyte of memory.
+pub(crate) const TARGETS_MAX: usize = 1 << 17;
+
+/// Values that branches of a function may bring to where they meet: each takes a kilobyte of memory. The
+/// largest function that we know of, an interpreter's loop, has half of this.
+pub(crate) const BROUGHT_MAX: usize = 1 << 19;

@@ -1,18 +1,25 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
+//!
+//! Ways in and out are the same for equal types but for numbers that follow from the index of the function
+//! that a way out leads to, each of which stands in its code once. They are made for each type once and copied: a module may have
+//! a hundred thousand functions, and no more types than it has bytes for.
 
 use crate::settings::Settings;
-use crate::{stubs, translate};
+use crate::stubs::{Leave, Stubs, import_offset};
+use crate::{translate, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc};
 use cranelift_frontend::FunctionBuilderContext;
-use dunlin_core::TrapCode;
+use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::Relocation;
+use dunlin_module::layout::import_call;
 use dunlin_module::{
     Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit,
     Worker,
 };
+use std::collections::HashMap;
 
 /// Compiles units of one module.
 pub(crate) struct FunctionWorker<'m> {
@@ -22,6 +29,31 @@ pub(crate) struct FunctionWorker<'m> {
     tables: &'m StaticTables,
     context: Context,
     builder: FunctionBuilderContext,
+    /// Ways in and out that have been made, by the type that they are for.
+    stubs: HashMap<(Stub, &'m FuncType), CompiledFunction>,
+}
+
+/// A way in or out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Stub {
+    Enter,
+    Leave(Leave),
+}
+
+/// Stands for the index of any function in the code of a way out: a number that nothing else there is.
+const ANY_FUNC: u32 = 0x5eed_1dea;
+/// Stands for the index of any imported function: the same is true of the offsets of its record's fields.
+const ANY_IMPORT: u32 = 0x02ed_1dea;
+
+/// What stands in the code of a way out because of where it leads.
+fn numbers(to: Leave) -> Vec<u32> {
+    match to {
+        Leave::Func(index) => vec![index],
+        Leave::Import(index) => [import_call::HOST, import_call::DATA]
+            .map(|of| import_offset(index, of) as u32)
+            .to_vec(),
+        Leave::Ref => Vec::new(),
+    }
 }
 
 impl<'m> FunctionWorker<'m> {
@@ -32,39 +64,77 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
     ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
-        Self { isa, settings, module, tables, context, builder }
+        Self { isa, settings, module, tables, context, builder, stubs: HashMap::new() }
     }
 
-    fn build(&mut self, unit: Unit) -> Result<(), CompileError> {
-        let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let config = self.isa.frontend_config();
-        match unit {
-            Unit::Func(index) => {
-                let source = translate::Source { module: self.module, tables: self.tables, index };
-                translate::function(&source, self.settings, config, func, builder)?;
-            }
-            Unit::Enter(ty) => stubs::enter(self.module, ty, config, func, builder),
-            Unit::LeaveFunc(index) => stubs::leave_func(self.module, index, config, func, builder),
-            Unit::LeaveRef(ty) => stubs::leave_ref(self.module, ty, config, func, builder),
-            Unit::Tables => return Err(CompileError::new("tables are not code")),
-        }
-        Ok(())
+    /// What the latest unit was made of, as it was when instructions were chosen.
+    #[cfg(test)]
+    pub(crate) fn built(&self) -> &Function {
+        &self.context.func
     }
-}
 
-impl Worker for FunctionWorker<'_> {
-    fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
-        if unit == Unit::Tables {
-            let code = self.tables.to_bytes();
-            let alignment = STATIC_ELEMENT_BYTES as u32;
-            return Ok(CompiledFunction { code, alignment, ..CompiledFunction::default() });
-        }
+    fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
+        work::Work::of(self.module, index)?.check()?;
         self.context.clear();
-        if let Err(error) = self.build(unit) {
+        let (func, builder) = (&mut self.context.func, &mut self.builder);
+        let source = translate::Source { module: self.module, tables: self.tables, index };
+        let config = self.isa.frontend_config();
+        if let Err(error) = translate::function(&source, self.settings, config, func, builder) {
             // A half-built function must not leak into the next one.
             self.builder = FunctionBuilderContext::new();
             return Err(error);
         }
+        self.generate()
+    }
+
+    /// A way in or out, made or copied.
+    fn stub(&mut self, stub: Stub, ty: &'m FuncType) -> Result<CompiledFunction, CompileError> {
+        if let Some(made) = self.stubs.get(&(stub, ty)) {
+            return Ok(made.clone());
+        }
+        self.context.clear();
+        let (func, builder) = (&mut self.context.func, &mut self.builder);
+        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
+        match stub {
+            Stub::Enter => stubs.enter(ty, func, builder),
+            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
+        }
+        let made = self.generate()?;
+        let serves_many = match stub {
+            Stub::Enter | Stub::Leave(Leave::Ref) => true,
+            Stub::Leave(Leave::Func(index)) => index == ANY_FUNC,
+            Stub::Leave(Leave::Import(index)) => index == ANY_IMPORT,
+        };
+        if serves_many {
+            self.stubs.insert((stub, ty), made.clone());
+        }
+        Ok(made)
+    }
+
+    /// The way out to a function: that to any of its type, with the numbers filled in.
+    fn leave_func(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
+        let ty = self.module.func_type(index);
+        let is_import = index < self.module.func_imports();
+        let (to, any) = match is_import {
+            true => (Leave::Import(index), Leave::Import(ANY_IMPORT)),
+            false => (Leave::Func(index), Leave::Func(ANY_FUNC)),
+        };
+        let mut made = self.stub(Stub::Leave(any), ty)?;
+        for (any, number) in numbers(any).into_iter().zip(numbers(to)) {
+            let any = any.to_le_bytes();
+            let four = made.code.windows(any.len()).enumerate();
+            let mut places = four.filter(|(_, four)| *four == any);
+            let (Some((at, _)), None) = (places.next(), places.next()) else {
+                // Wherever the code generator has put it, it is not to be found: the way is made by itself.
+                return self.stub(Stub::Leave(to), ty);
+            };
+            made.code[at..at + any.len()].copy_from_slice(&number.to_le_bytes());
+        }
+        Ok(made)
+    }
+
+    /// Machine code of what has been built.
+    fn generate(&mut self) -> Result<CompiledFunction, CompileError> {
         let mut plane = ControlPlane::default();
         let compiled = self.context.compile(self.isa, &mut plane);
         compiled.map_err(|error| CompileError::new(error.inner))?;
@@ -89,6 +159,24 @@ impl Worker for FunctionWorker<'_> {
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
         })
+    }
+}
+
+impl Worker for FunctionWorker<'_> {
+    fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
+        let module = self.module;
+        let ty = |index: u32| &module.types()[index as usize];
+        match unit {
+            Unit::Func(index) => self.function(index),
+            Unit::Enter(index) => self.stub(Stub::Enter, ty(index)),
+            Unit::LeaveRef(index) => self.stub(Stub::Leave(Leave::Ref), ty(index)),
+            Unit::LeaveFunc(index) => self.leave_func(index),
+            Unit::Tables => {
+                let code = self.tables.to_bytes();
+                let alignment = STATIC_ELEMENT_BYTES as u32;
+                Ok(CompiledFunction { code, alignment, ..CompiledFunction::default() })
+            }
+        }
     }
 }
 

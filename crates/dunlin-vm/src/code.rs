@@ -27,7 +27,8 @@ pub struct ModuleCode {
     types: Arc<TypeRegistry>,
     type_ids: Box<[u32]>,
     entries: Box<[FuncEntry]>,
-    /// Native code by function index, and then the ways out by type index.
+    /// Native code by function index, the ways out by type index, the tables that never change; and then
+    /// the doors.
     code: Box<[AtomicPtr<u8>]>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
@@ -58,8 +59,9 @@ impl ModuleCode {
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
         let entries = zeroed_entries(module.func_count() as usize);
+        let functions = module.func_count() as usize;
         // One more is for the tables that never change.
-        let code = zeroed_code(module.func_count() as usize + module.types().len() + 1);
+        let code = zeroed_code(functions + module.types().len() + 1 + functions);
         Self {
             module,
             types,
@@ -82,6 +84,13 @@ impl ModuleCode {
         &self.code
     }
 
+    /// The same pointers to functions for whoever is not code of this module: null until all that the code
+    /// refers to is there.
+    #[must_use]
+    pub fn doors(&self) -> &[AtomicPtr<u8>] {
+        &self.code[self.code.len() - self.module.func_count() as usize..]
+    }
+
     /// The native code, where there is some.
     #[cfg(feature = "native")]
     #[must_use]
@@ -89,15 +98,21 @@ impl ModuleCode {
         self.native.get()
     }
 
-    /// Gives the module native code; calls that begin from then on go there, also while guests run. The
-    /// first one stays.
+    /// Gives the module native code, from which on calls go there, guests that run included. The first one
+    /// stays.
     #[cfg(feature = "native")]
     pub fn set_native(&self, native: crate::native::NativeCode) {
-        // Whoever prepares a function meanwhile waits, and finds the pointers when it finds the code.
+        // Nobody is led to code by a record before all of it is there, and what it calls.
         let mut arena = self.arena.lock();
+        if self.native.get().is_some() {
+            return;
+        }
         let native = self.native.get_or_init(|| native);
         for (index, address) in native.entries(&self.module) {
             self.code[index].store(address.cast_mut(), Ordering::Release);
+        }
+        for (door, code) in self.doors().iter().zip(&self.code) {
+            door.store(code.load(Ordering::Relaxed), Ordering::Release);
         }
         if arena.sides.is_empty() {
             // Nothing is prepared that would have to be replaced.

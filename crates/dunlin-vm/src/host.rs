@@ -92,7 +92,9 @@ where
     // SAFETY: as above.
     let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
     match (closure.func)(HostCall { owner, caller, slots }) {
-        Ok(()) => 0,
+        // A guest that this one called may have shown a defect of ours, whatever the host made of it.
+        // SAFETY: as above; the closure has returned.
+        Ok(()) => u32::from(unsafe { &*(*context).store }.bug().is_some()),
         Err(failure) => {
             // SAFETY: as above.
             unsafe { note(context, failure) };

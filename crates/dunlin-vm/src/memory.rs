@@ -19,6 +19,10 @@ use dunlin_core::limits::{
     GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES, MEMORY32_PAGES_MAX, PAGE_BYTES,
 };
 
+/// Bytes of an access at most.
+#[cfg(feature = "native")]
+const ACCESS_BYTES_MAX: u64 = 16;
+
 /// A memory of a store.
 pub(crate) struct Memory {
     def: Owned<MemoryDef>,
@@ -163,6 +167,20 @@ impl Memory {
         self.is_lent = true;
         // SAFETY: as in `bytes`, and `self` is borrowed exclusively.
         unsafe { core::slice::from_raw_parts_mut(self.place.base(), self.len()) }
+    }
+
+    /// Whether the memory is guarded, and its guard is what an access at `address` has hit: behind its
+    /// bytes, or so close before their end that the access may reach beyond. Reads only.
+    #[cfg(feature = "native")]
+    pub(crate) fn is_guarded_at(&self, address: usize) -> bool {
+        let is_guarded = match &self.place {
+            Place::Dense(..) => false,
+            Place::Guarded(_) => true,
+            Place::Slot(slot) => slot.is_guarded(),
+        };
+        let offset = address.wrapping_sub(self.place.base() as usize) as u64;
+        let reserved = GUARDED_MEMORY_BYTES + MEMORY_GUARD_BYTES;
+        is_guarded && offset < reserved && offset + ACCESS_BYTES_MAX > self.len() as u64
     }
 
     /// Promises that no guest has run that could have written to it.

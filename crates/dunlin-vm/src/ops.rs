@@ -12,7 +12,7 @@ use dunlin_core::TrapCode;
 pub enum Stop {
     /// The guest traps.
     Trap(TrapCode),
-    /// The host failed; the store has noted how.
+    /// The host failed, or the engine did; the store has noted how.
     Host,
 }
 

@@ -343,6 +343,12 @@ impl Slot {
         true
     }
 
+    /// Whether it is address space for all that an address reaches, and a guard.
+    #[cfg(feature = "native")]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.resources.slots().is_some_and(|slots| slots.guarded)
+    }
+
     /// Promises that nobody has written to the slot.
     pub(crate) fn set_clean(&mut self) {
         self.is_clean = true;

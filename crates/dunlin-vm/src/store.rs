@@ -23,6 +23,7 @@ use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -83,13 +84,17 @@ pub struct StoreConfig {
     pub stack_bytes: usize,
     /// Whether compiled code reads a poll page to be interrupted.
     pub poll_page: bool,
+    /// Whether compiled code counts fuel.
+    pub metered: bool,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false, resources: Arc::default() }
+        let resources = Arc::default();
+        let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
+        Self { stack_bytes, poll_page: false, metered: false, resources }
     }
 }
 
@@ -124,6 +129,8 @@ pub enum Failure {
     Trap(Box<Trap>),
     /// A host function or limit failed, below these frames.
     Host(HostFailure, Vec<Frame>),
+    /// The engine failed, below these frames: what it said. The store runs no guest any more.
+    Bug(String, Vec<Frame>),
 }
 
 /// A store. See the module's head.
@@ -149,6 +156,9 @@ pub struct Store {
     pub(crate) failure: Option<HostFailure>,
     /// What is wrong with the function that could not be prepared.
     pub(crate) invalid: Option<Invalid>,
+    /// What a defect of the engine said that showed while a guest ran. What it left behind is not to be
+    /// trusted, so that no guest runs here any more.
+    bug: Option<Box<str>>,
     /// Frames of what has failed so far, innermost first, while the failure travels outwards.
     pub(crate) frames: Vec<Frame>,
     /// Runs functions that have no native code.
@@ -189,7 +199,7 @@ impl Store {
             owner: null_mut(),
             depth: 0,
             exit: ExitState::default(),
-            native: NativeState::default(),
+            native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
         Self {
             context,
@@ -209,6 +219,7 @@ impl Store {
             growth_hook: None,
             failure: None,
             invalid: None,
+            bug: None,
             frames: Vec::new(),
             interpret: None,
             _pinned: PhantomPinned,
@@ -352,7 +363,7 @@ impl Store {
         let ty = code.module().func_type(func);
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let entry: *const _ = &raw const code.entries()[func as usize];
-        let code: *const _ = &raw const code.code()[func as usize];
+        let code: *const _ = &raw const code.doors()[func as usize];
         let record = FuncRecord { cx: of.cx(), entry, code, type_id, index: func, params, results };
         let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
@@ -365,7 +376,7 @@ impl Store {
         let of = &self.instances[instance as usize];
         // The blueprint is the same module's, so that its functions have entries.
         let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
-        let codes = of.code().code().as_ptr();
+        let codes = of.code().doors().as_ptr();
         self.funcs.extend(funcs.iter().map(|start| FuncRecord {
             cx,
             entry: entries.wrapping_add(start.func as usize),
@@ -654,6 +665,18 @@ impl Store {
         self.failure = Some(failure);
     }
 
+    /// Notes that the engine itself has failed while a guest ran: no guest of this store runs again.
+    pub fn note_bug(&mut self, what: &str) {
+        self.bug.get_or_insert_with(|| what.into());
+    }
+
+    /// What the engine's own failure said, if there was one: whoever is about to run a guest asks.
+    #[must_use]
+    #[inline]
+    pub fn bug(&self) -> Option<&str> {
+        self.bug.as_deref()
+    }
+
     /// Adds the interpreter's frames to those of the failure, after a handler has noted the place where
     /// it left the guest. Only the trap's code stays noted.
     #[cold]
@@ -676,6 +699,9 @@ impl Store {
     pub fn failure_of_exit(&mut self) -> Failure {
         self.note_frames();
         let frames = core::mem::take(&mut self.frames);
+        if let Some(bug) = self.bug() {
+            return Failure::Bug(bug.into(), frames);
+        }
         if let Some(failure) = self.failure.take() {
             return Failure::Host(failure, frames);
         }

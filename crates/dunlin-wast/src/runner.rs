@@ -25,6 +25,8 @@ pub struct Config {
     pub unfused: bool,
     /// Units of fuel that every directive begins with; `None` counts no fuel.
     pub fuel_units: Option<u64>,
+    /// Whether epochs may interrupt; every directive begins with a deadline far away.
+    pub epochs: bool,
     /// Bytes of the value stack; `None` leaves the engine's default.
     pub stack_bytes_max: Option<usize>,
     /// How memories lie in address space.
@@ -56,7 +58,7 @@ impl Config {
             config.pooling(pooling);
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
-        config.fuse_operators(!self.unfused);
+        config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
         if let Some(compiled) = self.mixed {
             config.mix_tiers(compiled);
         }

@@ -15,6 +15,9 @@ use crate::runner::Config;
 /// What a directive came to: nothing, or why it is a failure.
 type Outcome<T = ()> = Result<T, String>;
 
+/// Epochs until a deadline that no directive should see.
+const EPOCHS_FAR: u64 = 1 << 40;
+
 /// The state that the directives of one script share.
 pub(crate) struct Session {
     config: Config,
@@ -75,6 +78,10 @@ impl Session {
     }
 
     fn refuel(&mut self) -> Outcome {
+        if self.config.epochs {
+            self.store.set_epoch_deadline(EPOCHS_FAR);
+            self.engine.increment_epoch();
+        }
         match self.config.fuel_units {
             Some(units) => self.store.set_fuel(units).map_err(|error| show_error(&error)),
             None => Ok(()),

@@ -14,8 +14,8 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`auto`, `interp`, `optimize`, or `mixed`, in which about every second
-//! function is compiled); the backend of the interpreter is chosen when the crate is built (feature
+//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`, or `mixed`, in which about every second function is
+//! compiled; `auto` is all of them); the backend of the interpreter is chosen when the crate is built (feature
 //! `loop-dispatch`).
 
 mod suites;
@@ -23,7 +23,9 @@ mod suites;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dunlin::{Interruption, MemoryStrategy, Tier, ValidateMode};
+#[cfg(feature = "optimize")]
+use dunlin::Interruption;
+use dunlin::{MemoryStrategy, ValidateMode};
 use dunlin_wast::{Config, Report, Runner};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -81,53 +83,99 @@ const EVERY_SECOND: u64 = 0x5555_5555_5555_5555;
 const SOME: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The configurations that every script runs on. The meaning of a program depends on none of them, and
-/// none changes one thing only: memories are guarded, dense, and from a pool as well, and compiled code is
-/// interrupted in each way.
+/// none changes one thing only.
 fn configurations() -> Vec<(&'static str, Config)> {
-    let mut base = Config::default();
+    let both = [interpreted(), compiled()].concat();
     match std::env::var("DUNLIN_TIER").as_deref() {
-        Ok("interp") => base.tier = Tier::Interp,
-        Ok("optimize") => base.tier = Tier::Optimize,
-        Ok("auto") | Err(_) => base.tier = Tier::Auto,
-        Ok("mixed") => (base.tier, base.mixed) = (Tier::Optimize, Some(EVERY_SECOND)),
+        Ok("interp") => interpreted(),
+        Ok("optimize") if compiled().is_empty() => panic!("it needs the feature `optimize`"),
+        Ok("optimize") => compiled(),
+        Ok("mixed") => mixed(),
+        // Of the mixed runs one is enough where all the others are made too.
+        Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).collect(),
         Ok(other) => {
             panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")
         }
     }
+}
+
+/// Those of the interpreter.
+fn interpreted() -> Vec<(&'static str, Config)> {
+    let base = Config::default();
     let mut eager = base.clone();
     eager.validate = ValidateMode::Eager;
-    let mut lazy = base.clone();
+    let mut lazy = base;
     lazy.validate = ValidateMode::Lazy;
     lazy.memory_strategy = MemoryStrategy::Dense;
-    lazy.interruption = Interruption::Flag;
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
-    fuel.interruption = Interruption::Off;
-    // Others of the functions are compiled in each.
-    lazy.mixed = base.mixed.map(|compiled| !compiled);
-    fuel.mixed = base.mixed.map(|_| SOME);
-    let mut all = vec![("eager", eager.clone()), ("lazy", lazy), ("fuel", fuel)];
-    #[cfg(feature = "optimize")]
-    if base.tier == Tier::Optimize {
-        // What is verified once need not be verified again; fused operators are the interpreter's.
-        all[1].1.verify_code = true;
-        let mut artifact = eager;
-        artifact.artifacts = true;
-        all.push(("artifact", artifact));
-        return all;
-    }
     let mut unfused = eager.clone();
     unfused.unfused = true;
-    all.push(("unfused", unfused));
-    #[cfg(feature = "optimize")]
-    if std::env::var_os("DUNLIN_TIER").is_none() {
-        // Whoever runs all of the tests runs both tiers together too.
-        let mut mixed = eager;
-        (mixed.tier, mixed.mixed) = (Tier::Optimize, Some(SOME));
-        all.push(("mixed", mixed));
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
+}
+
+/// Those of compiled code: memories guarded and checked, from a pool and not, with fuel and epochs,
+/// interrupted in each way, and from artifacts.
+#[cfg(feature = "optimize")]
+fn compiled() -> Vec<(&'static str, Config)> {
+    let mut guarded = Config::default();
+    guarded.tier = dunlin::Tier::Optimize;
+    guarded.validate = ValidateMode::Eager;
+    guarded.memory_strategy = MemoryStrategy::Guarded;
+    guarded.interruption = Interruption::Page;
+    let mut checked = guarded.clone();
+    checked.validate = ValidateMode::Lazy;
+    checked.memory_strategy = MemoryStrategy::Dense;
+    checked.interruption = Interruption::Flag;
+    // What is verified once need not be verified again.
+    checked.verify_code = true;
+    let mut fuel = guarded.clone();
+    fuel.fuel_units = Some(FUEL_UNITS);
+    fuel.pooled = Some(POOLED);
+    fuel.interruption = Interruption::Off;
+    let mut guarded_artifact = guarded.clone();
+    guarded_artifact.artifacts = true;
+    guarded_artifact.epochs = true;
+    let mut checked_artifact = guarded_artifact.clone();
+    checked_artifact.memory_strategy = MemoryStrategy::Dense;
+    checked_artifact.interruption = Interruption::Flag;
+    checked_artifact.fuel_units = Some(FUEL_UNITS);
+    vec![
+        ("compiled, guarded", guarded),
+        ("compiled, checked", checked),
+        ("compiled, fuel", fuel),
+        ("artifact, guarded", guarded_artifact),
+        ("artifact, checked", checked_artifact),
+    ]
+}
+
+/// Those in which the tiers call each other, with other functions compiled in each.
+#[cfg(feature = "optimize")]
+fn mixed() -> Vec<(&'static str, Config)> {
+    let [mut eager, mut lazy, mut fuel] = std::array::from_fn(|_| Config::default());
+    for config in [&mut eager, &mut lazy, &mut fuel] {
+        config.tier = dunlin::Tier::Optimize;
     }
-    all
+    (eager.validate, eager.mixed) = (ValidateMode::Eager, Some(EVERY_SECOND));
+    (lazy.validate, lazy.mixed) = (ValidateMode::Lazy, Some(!EVERY_SECOND));
+    lazy.memory_strategy = MemoryStrategy::Dense;
+    lazy.interruption = Interruption::Flag;
+    (fuel.validate, fuel.mixed) = (ValidateMode::Eager, Some(SOME));
+    fuel.fuel_units = Some(FUEL_UNITS);
+    fuel.pooled = Some(POOLED);
+    fuel.interruption = Interruption::Off;
+    vec![("mixed, eager", eager), ("mixed, lazy", lazy), ("mixed, fuel", fuel)]
+}
+
+#[cfg(not(feature = "optimize"))]
+fn mixed() -> Vec<(&'static str, Config)> {
+    Vec::new()
+}
+
+#[cfg(not(feature = "optimize"))]
+fn compiled() -> Vec<(&'static str, Config)> {
+    Vec::new()
 }
 
 /// Runs a script and holds the outcome against what the list says of it.

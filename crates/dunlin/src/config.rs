@@ -22,7 +22,10 @@ pub enum ValidateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Tier {
-    /// The best that there is for each function as it gets warm.
+    /// The interpreter, from the first moment on; and compiled code for the modules that somebody has
+    /// called [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code
+    /// is in the [`cache`](Config::cache) begin with it. Such code looks at a flag where
+    /// [`Interruption::Page`] would read a page.
     #[default]
     Auto,
     /// The interpreter alone.
@@ -95,6 +98,7 @@ pub struct Config {
     pub(crate) verify_code: bool,
     /// Which functions are compiled, by the bits of their indices, for tests.
     pub(crate) mixed: Option<u64>,
+    pub(crate) compile_work_max: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -112,7 +116,7 @@ pub struct Config {
 pub struct CompileProgress {
     /// Bytes of function bodies that are compiled.
     pub done: u64,
-    /// Bytes of all function bodies of the module.
+    /// Bytes of all function bodies of the module that are to be compiled.
     pub total: u64,
 }
 
@@ -150,6 +154,7 @@ impl Config {
             fuses: cfg!(feature = "std"),
             verify_code: false,
             mixed: None,
+            compile_work_max: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -227,6 +232,17 @@ impl Config {
         self
     }
 
+    /// How much work compiling a module may be, in units of about a microsecond of one core. What each
+    /// function takes is estimated from its bytes alone, so that the same functions are compiled on every
+    /// machine; those for which not enough is left are interpreted.
+    ///
+    /// The default is a million, and four for each byte of the module: several times what programs need,
+    /// and far less than a module can ask for that was written to keep a compiler busy.
+    pub fn max_compile_work(&mut self, units: u64) -> &mut Self {
+        self.compile_work_max = Some(units);
+        self
+    }
+
     /// Which features of WebAssembly modules may use.
     pub fn features(&mut self, features: Features) -> &mut Self {
         self.features = features;
@@ -291,7 +307,8 @@ impl Config {
     }
 
     /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
-    /// with [`Tier::Optimize`], for modules of more than 32 KiB. The default is to keep nothing.
+    /// with [`Tier::Optimize`] and by [`Module::optimize`](crate::Module::optimize), for modules of more than
+    /// 4 KiB. The default is to keep nothing.
     ///
     /// # Examples
     ///

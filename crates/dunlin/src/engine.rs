@@ -59,7 +59,10 @@ impl Default for Engine {
         let config = ResourcesConfig { strategy, pool: None, stacks_kept: STACKS_KEPT };
         // What the machine is best served with it has, and nothing is reserved without a pool.
         let resources = Resources::new(config).unwrap_or_default();
-        Self::with_config(Config::new(), Compiler::default(), resources)
+        let config = Config::new();
+        // The default tier asks for nothing that could be missing.
+        let compiler = Compiler::new(&config, resources.strategy()).unwrap_or_default();
+        Self::with_config(config, compiler, resources)
     }
 }
 

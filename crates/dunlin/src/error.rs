@@ -162,6 +162,12 @@ impl Error {
         Self::message(ErrorKind::Bug, message)
     }
 
+    /// A defect that has shown itself already, by a panic that ended a guest.
+    #[cold]
+    pub(crate) fn shown_bug(what: impl fmt::Display) -> Self {
+        Self::message(ErrorKind::Bug, what)
+    }
+
     #[cold]
     pub(crate) fn invalid(invalid: Invalid) -> Self {
         Self::new(Cause::Invalid(invalid))

@@ -114,3 +114,150 @@ pub(crate) fn error_of(failure: HostFailure) -> Error {
     drop(failure);
     Error::bug("a host function failed with something that is not an error")
 }
+
+#[cfg(all(test, feature = "optimize", debug_assertions))]
+mod tests {
+    use crate::{
+        Caller, Config, Engine, ErrorKind, Func, Instance, Module, ResourceLimiter, Result, Store,
+        Tier,
+    };
+    use dunlin_module::Builtin;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// A guest whose exports each call a builtin, by name.
+    const GUEST: &str = r#"(module
+        (import "h" "f" (func $host)) (import "h" "g" (func $calls (param i32)))
+        (memory (export "memory") 1 9) (table $t 4 9 funcref) (type $v (func))
+        (data $d "data") (elem $e func $f) (elem declare func $f) (elem (i32.const 3) $host)
+        (func $interpreted)
+        (func $f (export "f"))
+        (func (export "MemoryGrow") (drop (memory.grow (i32.const 1))))
+        (func (export "MemoryFill") (memory.fill (i32.const 0) (i32.const 1) (i32.const 9)))
+        (func (export "MemoryCopy") (memory.copy (i32.const 0) (i32.const 1) (i32.const 9)))
+        (func (export "MemoryInit") (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1)))
+        (func (export "DataDrop") (data.drop $d))
+        (func (export "TableGrow") (drop (table.grow $t (ref.null func) (i32.const 1))))
+        (func (export "TableFill") (table.fill $t (i32.const 0) (ref.null func) (i32.const 1)))
+        (func (export "TableCopy") (table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 1)))
+        (func (export "TableInit") (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1)))
+        (func (export "ElemDrop") (elem.drop $e))
+        (func (export "RefFunc") (drop (ref.func $f)))
+        (func (export "CallFunc") (call $interpreted))
+        (func (export "CallRef") (call_indirect $t (type $v) (i32.const 3)))
+        (func (export "calls") (param i32) (call $calls (local.get 0)) (call $host)))"#;
+
+    const BUILTINS: [Builtin; 13] = [
+        Builtin::MemoryGrow,
+        Builtin::MemoryFill,
+        Builtin::MemoryCopy,
+        Builtin::MemoryInit,
+        Builtin::DataDrop,
+        Builtin::TableGrow,
+        Builtin::TableFill,
+        Builtin::TableCopy,
+        Builtin::TableInit,
+        Builtin::ElemDrop,
+        Builtin::RefFunc,
+        Builtin::CallFunc,
+        Builtin::CallRef,
+    ];
+
+    /// How often the guest's host function has been called.
+    struct Host {
+        calls: u32,
+    }
+
+    impl ResourceLimiter for Host {
+        fn memory_growing(&mut self, from: usize, _: usize, _: Option<usize>) -> Result<bool> {
+            assert!(from == 0, "of a limiter");
+            Ok(true)
+        }
+
+        fn table_growing(&mut self, from: usize, _: usize, _: Option<usize>) -> Result<bool> {
+            assert!(from == 0, "of a limiter");
+            Ok(true)
+        }
+    }
+
+    fn guest(tier: Tier) -> (Store<Host>, Instance) {
+        // The first function of the module's own is not compiled.
+        let config = &mut Config::new();
+        let engine = Engine::new(config.tier(tier).mix_tiers(!0b100));
+        let engine = engine.expect("a tier of this machine");
+        let module = Module::new(&engine, GUEST).expect("a valid module");
+        let mut store = Store::new(&engine, Host { calls: 0 });
+        let host = Func::wrap(&mut store, |mut caller: Caller<'_, Host>| {
+            caller.data_mut().calls += 1;
+        });
+        // Calls an export of the guest's, and makes nothing of what became of it.
+        let calls = Func::wrap(&mut store, |mut caller: Caller<'_, Host>, builtin: i32| {
+            let builtin = BUILTINS[builtin as usize];
+            let export = caller.get_export(&format!("{builtin:?}")).expect("an export");
+            let export = export.into_func().expect("a function");
+            dunlin_vm::native::panic_in(builtin);
+            export.call(&mut caller, &[], &mut []).expect_err("a bug");
+        });
+        let imports = [host.into(), calls.into()];
+        let instance = Instance::new(&mut store, &module, &imports).expect("an instance");
+        (store, instance)
+    }
+
+    fn call(store: &mut Store<Host>, instance: Instance, export: &str) -> Result<()> {
+        let func = instance.get_typed_func::<(), ()>(&mut *store, export).expect("an export");
+        func.call(store, ())
+    }
+
+    #[test]
+    fn a_defect_of_ours_ends_the_guest_and_its_store_but_not_the_host() {
+        for builtin in BUILTINS {
+            let name = format!("{builtin:?}");
+            let (mut store, instance) = guest(Tier::Optimize);
+            call(&mut store, instance, &name).expect("nothing is wrong yet");
+            dunlin_vm::native::panic_in(builtin);
+            let error = call(&mut store, instance, &name).expect_err("a bug");
+            assert_eq!(error.kind(), ErrorKind::Bug, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("please report") && text.contains(&name), "{text}");
+            assert!(!error.backtrace().expect("a backtrace").frames().is_empty(), "{name}");
+            // Nothing of this store runs again, and what the host wants to see it sees.
+            let error = call(&mut store, instance, "f").expect_err("a store that is given up");
+            assert_eq!(error.kind(), ErrorKind::Bug);
+            let module = instance.module(&store).expect("a module");
+            let error = Instance::new(&mut store, &module, &[]).expect_err("as above");
+            assert_eq!(error.kind(), ErrorKind::Bug);
+            let memory = instance.get_memory(&mut store, "memory").expect("a memory");
+            assert!(memory.data(&store).len() >= 65_536);
+        }
+        let (mut store, instance) = guest(Tier::Optimize);
+        call(&mut store, instance, "MemoryFill").expect("others go on");
+    }
+
+    #[test]
+    fn a_host_function_cannot_hide_a_defect_from_the_guest_that_called_it() {
+        for (index, builtin) in (0..).zip(BUILTINS) {
+            let (mut store, instance) = guest(Tier::Optimize);
+            let calls = instance.get_typed_func::<i32, ()>(&mut store, "calls");
+            let error = calls.expect("an export").call(&mut store, index).expect_err("a bug");
+            assert_eq!(error.kind(), ErrorKind::Bug, "{error}");
+            assert!(error.to_string().contains(&format!("{builtin:?}")), "{error}");
+            assert_eq!(store.data().calls, 0, "the outer guest has not gone on");
+        }
+    }
+
+    #[test]
+    fn panics_of_limits_go_on_where_the_guest_was_called() {
+        for (tier, export) in [Tier::Interp, Tier::Optimize]
+            .into_iter()
+            .flat_map(|tier| ["MemoryGrow", "TableGrow"].map(|export| (tier, export)))
+        {
+            let (mut store, instance) = guest(tier);
+            store.limiter(|host| host);
+            for _ in 0..2 {
+                let run = AssertUnwindSafe(|| call(&mut store, instance, export));
+                let panic = catch_unwind(run).expect_err("a panic");
+                assert_eq!(panic.downcast_ref::<&str>(), Some(&"of a limiter"), "{tier:?}");
+            }
+            call(&mut store, instance, "MemoryFill").expect("the store works on");
+        }
+    }
+}

@@ -163,6 +163,9 @@ impl<T: 'static> StoreInner<T> {
             self.check(store, "an import")?;
             items.push(item);
         }
+        if let Some(bug) = self.vm.bug() {
+            return Err(Error::shown_bug(bug));
+        }
         let code = module.code();
         let defined = code.module();
         self.check_counts(1, defined.defined_memories().len(), defined.tables().len())?;

@@ -325,6 +325,7 @@ impl<T: 'static> StoreInner<T> {
     fn error_of(&mut self, failure: Failure) -> Error {
         let (mut error, frames) = match failure {
             Failure::Host(failure, frames) => (host::error_of(failure), frames),
+            Failure::Bug(what, frames) => (Error::shown_bug(what), frames),
             Failure::Trap(trap) => {
                 if trap.code == TrapCode::Interrupted {
                     self.interrupted.store(false, Ordering::SeqCst);

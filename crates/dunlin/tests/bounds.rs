@@ -6,13 +6,16 @@
 
 #![cfg(feature = "optimize")]
 
+mod support {
+    #![allow(clippy::mod_module_files, reason = "one file of a shared folder")]
+    pub(crate) mod accesses;
+}
+
 use dunlin::{
     Config, Engine, Extern, Func, Instance, Interruption, Memory, MemoryStrategy, MemoryType,
     Module, PoolingConfig, RefType, Store, Table, TableType, Tier, TrapCode, TypedFunc, Val,
 };
-
-const PAGE: u64 = 65_536;
-const GUARD: u64 = 64 << 20;
+use support::accesses::{ACCESSES, GUARD, OFFSETS, PAGE, access};
 
 /// Engines whose memories lie in each of the ways.
 fn engines() -> Vec<(&'static str, Engine)> {
@@ -94,47 +97,6 @@ fn sources() -> Vec<Source> {
     .into()
 }
 
-/// Accesses: the operator with `@` where its offset belongs and `$` where its address does, and its width.
-const ACCESSES: [(&str, u64); 18] = [
-    ("(i64.load8_s @ $)", 1),
-    ("(i64.load16_u @ $)", 2),
-    ("(i64.load32_s @ $)", 4),
-    ("(i64.extend_i32_u (i32.load @ $))", 4),
-    ("(i64.load @ $)", 8),
-    ("(i64.reinterpret_f64 (f64.load @ $))", 8),
-    ("(i64x2.extract_lane 1 (v128.load @ $))", 16),
-    ("(i64x2.extract_lane 1 (v128.load8x8_u @ $))", 8),
-    ("(i64x2.extract_lane 1 (v128.load32_splat @ $))", 4),
-    ("(i64x2.extract_lane 0 (v128.load64_zero @ $))", 8),
-    ("(i64x2.extract_lane 1 (v128.load16_lane @ 7 $ (v128.const i64x2 0 0)))", 2),
-    ("(i64x2.extract_lane 1 (v128.load64_lane @ 1 $ (v128.const i64x2 0 0)))", 8),
-    ("(i64.const 0) (i64.store8 @ $ (i64.const -1))", 1),
-    ("(i64.const 0) (i32.store16 @ $ (i32.const -1))", 2),
-    ("(i64.const 0) (f32.store @ $ (f32.const 1))", 4),
-    ("(i64.const 0) (i64.store @ $ (i64.const -1))", 8),
-    ("(i64.const 0) (v128.store @ $ (v128.const i64x2 -1 -1))", 16),
-    ("(i64.const 0) (v128.store32_lane @ 3 $ (v128.const i64x2 -1 -1))", 4),
-];
-
-/// Offsets around all that changes how an access is compiled.
-const OFFSETS: [u64; 15] = [
-    0,
-    1,
-    8,
-    4_095,
-    4_096,
-    PAGE - 8,
-    PAGE,
-    PAGE + 1,
-    GUARD - 16,
-    GUARD - 1,
-    GUARD,
-    GUARD + 1,
-    0x7fff_ffff,
-    0x8000_0000,
-    0xffff_ffff,
-];
-
 struct Case {
     source: usize,
     width: u64,
@@ -146,18 +108,16 @@ fn cases(sources: &[Source], memory: &str) -> (Vec<Case>, String) {
     let (mut cases, mut text) = (Vec::new(), String::new());
     let locals: String = (0..40).map(|i| format!("(local $s{i} i32)")).collect();
     for (source, of) in sources.iter().enumerate() {
-        for (access, width) in ACCESSES {
-            let common = matches!(access, "(i64.load8_s @ $)" | "(i64.load @ $)")
-                || access.contains("i64.store @")
-                || access.contains("(v128.load @");
+        for (operator, width) in ACCESSES {
+            let common = matches!(operator, "(i64.load8_s @ $)" | "(i64.load @ $)")
+                || operator.contains("i64.store @")
+                || operator.contains("(v128.load @");
             if source > 0 && !common {
                 continue;
             }
             for offset in OFFSETS {
                 let name = cases.len();
-                // The address first: what it is made of may have a `$` too.
-                let body = access.replace(" $", " #").replace('#', &of.text);
-                let body = body.replace('@', &format!("{memory} offset={offset}"));
+                let body = access(operator, memory, offset, &of.text);
                 text += &format!(
                     "(func (export \"{name}\") (param $a i32) (result i64) {locals} {body})\n"
                 );
@@ -382,36 +342,6 @@ fn memories_without_pages_and_with_all_of_them_have_the_same_borders() {
                     let result = func.call(&mut store, address as i32);
                     let inside = u64::from(address) + offset + 8 <= pages * PAGE;
                     assert_eq!(result.is_ok(), inside, "{name}: {pages}: {address} + {offset}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn addresses_of_64_bits_never_wrap() {
-    let offsets = [0, 1, PAGE - 8, PAGE, 1 << 32, 1 << 63, u64::MAX - 8, u64::MAX - 7, u64::MAX];
-    let function = |offset| {
-        format!(
-            r#"(func (export "{offset}") (param i64) (result i64) (i64.load offset={offset} (local.get 0)))"#
-        )
-    };
-    let text = format!("(module (memory i64 1) {})", offsets.map(function).concat());
-    for (name, engine) in engines() {
-        let module = Module::new(&engine, &text).expect("a valid module");
-        let mut store = Store::new(&engine, ());
-        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
-        for offset in offsets {
-            let func = instance.get_typed_func::<i64, i64>(&mut store, &offset.to_string());
-            let func = func.expect("an export");
-            for edge in [0, PAGE, 1 << 32, 1 << 47, 1 << 63] {
-                for by in [-9_i64, -8, -7, -1, 0, 1] {
-                    for address in [edge, edge.wrapping_sub(offset)] {
-                        let address = address.wrapping_add_signed(by);
-                        let inside = u128::from(address) + u128::from(offset) + 8 <= PAGE.into();
-                        let result = func.call(&mut store, address as i64);
-                        assert_eq!(result.is_ok(), inside, "{name}: {address:#x} + {offset:#x}");
-                    }
                 }
             }
         }

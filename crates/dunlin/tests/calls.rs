@@ -3,8 +3,8 @@
 mod support;
 
 use dunlin::{
-    Caller, Engine, Error, ErrorKind, ExternRef, Func, FuncType, Instance, Linker, Memory, Module,
-    Result, Store, TrapCode, V128, Val, ValType,
+    Caller, Error, ErrorKind, ExternRef, Func, FuncType, Instance, Linker, Memory, Module, Result,
+    Store, TrapCode, V128, Val, ValType,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::{any_engine, func, link, refused, start};

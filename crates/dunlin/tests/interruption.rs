@@ -2,7 +2,7 @@
 
 mod support;
 
-use dunlin::{Caller, Engine, Linker, Module, Result, Store, TrapCode};
+use dunlin::{Caller, Linker, Module, Result, Store, TrapCode};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 mod support;
 
 use dunlin::{
-    Caller, Engine, ErrorKind, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker,
-    Memory, MemoryType, Module, Mutability, Result, Store, Val, ValType,
+    Caller, ErrorKind, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Memory,
+    MemoryType, Module, Mutability, Result, Store, Val, ValType,
 };
 use support::{any_engine, func, refused, start};
 

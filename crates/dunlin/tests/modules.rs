@@ -2,7 +2,7 @@
 
 mod support;
 
-use dunlin::{Engine, ErrorKind, ExternType, Feature, Features, Module, ValidateMode};
+use dunlin::{ErrorKind, ExternType, Feature, Features, Module, ValidateMode};
 use support::{any_engine, engine, refused};
 
 const SAMPLE: &str = r#"(module $sample

@@ -294,20 +294,6 @@ fn many_values_of_all_types_travel_in_both_directions() {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn no_page_is_writable_and_executable() {
-    let (result, _store) = run(Tier::Optimize, r#"(module (func (export "run")))"#);
-    result.expect("it returns");
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("the process's mappings");
-    let permissions: Vec<&str> =
-        maps.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
-    assert!(permissions.iter().any(|permissions| permissions.contains('x')));
-    for permissions in permissions {
-        assert!(!(permissions.contains('w') && permissions.contains('x')), "{maps}");
-    }
-}
-
 #[test]
 fn code_goes_with_the_last_of_its_users() {
     let engine = engine(Tier::Optimize);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use dunlin::{Engine, ErrorKind, Instance, Linker, Module, Store, TrapCode, ValidateMode};
+use dunlin::{ErrorKind, Instance, Linker, Module, Store, TrapCode, ValidateMode};
 use expect_test::expect;
 use support::{any_engine, engine, func, refused, start};
 

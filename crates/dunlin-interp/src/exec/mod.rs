@@ -123,6 +123,9 @@ pub(crate) fn enter(
     let record = store.func(func).expect("the function is of this store");
     assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
     let target = Target { cx: record.cx, entry: record.entry, func: record.index };
+    if let Some(bug) = store.bug() {
+        return Err(Failure::Bug(bug.into(), Default::default()));
+    }
     let stack_top = store.stack_top().map_err(trap)?;
     let context = store.context();
     let store: *mut Store = store;

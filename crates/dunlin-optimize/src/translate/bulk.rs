@@ -60,7 +60,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_data_drop(&mut self, data: u32) {
         let data = self.index(data);
-        self.env.builtin(Builtin::DataDrop, &[data]);
+        self.env.builtin_status(Builtin::DataDrop, &[data]);
     }
 
     pub(super) fn visit_table_grow(&mut self, table: u32) {
@@ -101,6 +101,6 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_elem_drop(&mut self, element: u32) {
         let element = self.index(element);
-        self.env.builtin(Builtin::ElemDrop, &[element]);
+        self.env.builtin_status(Builtin::ElemDrop, &[element]);
     }
 }

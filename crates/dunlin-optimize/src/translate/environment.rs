@@ -56,6 +56,11 @@ impl<'a> Environment<'a> {
     /// The environment of a function whose entry block has the context as its first parameter.
     pub(crate) fn new(b: FunctionBuilder<'a>, entry: Block) -> Self {
         let cx = b.block_params(entry)[0];
+        Self::with_context(b, cx)
+    }
+
+    /// The environment of a function that has the context elsewhere.
+    pub(crate) fn with_context(b: FunctionBuilder<'a>, cx: Value) -> Self {
         Self { b, cx, regions: [None; 6], builtins: [None; Builtin::ALL.len()] }
     }
 
@@ -185,12 +190,11 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::MemoryFill => (&[I32, I64, I32, I64], Some(I32)),
         B::MemoryCopy | B::TableCopy => (&[I32, I64, I32, I64, I64], Some(I32)),
         B::MemoryInit | B::TableInit => (&[I32, I32, I64, I64, I64], Some(I32)),
-        B::DataDrop | B::ElemDrop => (&[I32], None),
+        B::DataDrop | B::ElemDrop => (&[I32], Some(I32)),
         B::TableGrow => (&[I32, I64, I32], Some(I64)),
         B::TableFill => (&[I32, I64, I32, I64], Some(I32)),
         B::RefFunc => (&[I32], Some(I32)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
-        B::Poll | B::OutOfFuel => (&[], Some(I32)),
         B::Unwind => (&[], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);

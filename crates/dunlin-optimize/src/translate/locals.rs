@@ -7,6 +7,7 @@ use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
 use dunlin_core::Mutability;
 use dunlin_module::Builtin;
+use dunlin_module::compile::REF_FAILED;
 use dunlin_module::layout::vm_context;
 
 impl Translator<'_, '_> {
@@ -85,6 +86,8 @@ impl Translator<'_, '_> {
     pub(super) fn visit_ref_func(&mut self, func: u32) {
         let func = self.env.b.ins().iconst(types::I32, i64::from(func));
         let reference = self.env.builtin_value(Builtin::RefFunc, &[func]);
+        let failed = self.env.b.ins().icmp_imm_u(IntCC::Equal, reference, i64::from(REF_FAILED));
+        self.env.unwind_if(failed);
         self.push(reference);
     }
 }

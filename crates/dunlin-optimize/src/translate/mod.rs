@@ -32,6 +32,8 @@ use dunlin_module::{CompileError, Module, StaticTables};
 use frames::Frame;
 use std::collections::HashMap;
 
+#[cfg(test)]
+pub(crate) use environment::Region;
 pub(crate) use environment::{Environment, signature};
 
 /// The state of the pass.

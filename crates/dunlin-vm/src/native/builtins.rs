@@ -2,13 +2,17 @@
 //!
 //! Every function here is called by compiled code only, with the context of the running instance and
 //! indices that validation has checked; that is what each block relies on.
+//!
+//! A panic of ours must not unwind into compiled code, which has nothing to unwind it by: it is caught
+//! here, the guest ends with an error that says so, and the store runs no guest any more. Panics of the
+//! embedder's code never get here: they travel as failures, and go on where the guest was called.
 
 use super::isa;
 use crate::context::VmContext;
 use crate::ops::{self, Stop};
-use dunlin_core::TrapCode;
 use dunlin_module::Builtin;
-use dunlin_module::compile::GROW_FAILED;
+use dunlin_module::compile::{GROW_FAILED, REF_FAILED};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The address of a builtin.
 pub(crate) fn address(builtin: Builtin) -> usize {
@@ -26,8 +30,6 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::RefFunc => ref_func as *const (),
         Builtin::CallFunc => isa::call_func as *const (),
         Builtin::CallRef => isa::call_ref as *const (),
-        Builtin::Poll => poll as *const (),
-        Builtin::OutOfFuel => out_of_fuel as *const (),
         Builtin::Unwind => isa::unwind as *const (),
     };
     address as usize
@@ -57,31 +59,102 @@ unsafe fn status(cx: *mut VmContext, result: Result<(), Stop>) -> u32 {
     1
 }
 
+/// Runs what a builtin does; `failed` is what tells compiled code that it panicked.
+///
+/// # Safety
+///
+/// As for [`note`].
+pub(super) unsafe fn contained<R>(
+    cx: *mut VmContext,
+    builtin: Builtin,
+    failed: R,
+    run: impl FnOnce() -> R,
+) -> R {
+    let run = || {
+        provoked::check(builtin);
+        run()
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result,
+        Err(panic) => {
+            let said = panic.downcast_ref::<alloc::string::String>().map(|said| &**said);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            // SAFETY: the caller's promise; what panicked holds no reference to the store any more.
+            unsafe { &mut *(*(*cx).store).store }.note_bug(said.unwrap_or("a panic without words"));
+            // Dropping what a panic carries could panic again.
+            core::mem::forget(panic);
+            failed
+        }
+    }
+}
+
+/// Panics on request, which tests of this file's promise need. Release builds have no such thing.
+#[cfg(debug_assertions)]
+pub(super) mod provoked {
+    use dunlin_module::Builtin;
+    use std::cell::Cell;
+    use std::thread_local;
+
+    thread_local! {
+        static BUILTIN: Cell<Option<Builtin>> = const { Cell::new(None) };
+    }
+
+    /// Makes this thread's next call of a builtin panic.
+    pub fn panic_in(builtin: Builtin) {
+        BUILTIN.set(Some(builtin));
+    }
+
+    pub(super) fn check(builtin: Builtin) {
+        if BUILTIN.get() == Some(builtin) {
+            BUILTIN.set(None);
+            panic!("on purpose, in {builtin:?}");
+        }
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod provoked {
+    #[inline(always)]
+    pub(super) fn check(_: dunlin_module::Builtin) {}
+}
+
 /// Builtins that return a status.
 macro_rules! status {
-    ($($name:ident($cx:ident $(, $arg:ident: $ty:ty)*) => $call:expr;)*) => {$(
+    ($($name:ident = $builtin:ident($cx:ident $(, $arg:ident: $ty:ty)*) => $call:expr;)*) => {$(
         unsafe extern "C" fn $name($cx: *mut VmContext $(, $arg: $ty)*) -> u32 {
+            let run = || {
+                // SAFETY: see the head.
+                let result = unsafe { $call };
+                // SAFETY: see the head.
+                unsafe { status($cx, result) }
+            };
             // SAFETY: see the head.
-            let result = unsafe { $call };
-            // SAFETY: see the head.
-            unsafe { status($cx, result) }
+            unsafe { contained($cx, Builtin::$builtin, 1, run) }
         }
     )*};
 }
 
 status! {
-    memory_fill(cx, memory: u32, dst: u64, value: u32, len: u64) =>
+    memory_fill = MemoryFill(cx, memory: u32, dst: u64, value: u32, len: u64) =>
         ops::memory_fill(cx, memory, dst, value as u8, len);
-    memory_copy(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) =>
+    memory_copy = MemoryCopy(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) =>
         ops::memory_copy(cx, (to, dst), (from, src), len);
-    memory_init(cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) =>
+    memory_init = MemoryInit(cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) =>
         ops::memory_init(cx, memory, data, dst, src, len);
-    table_fill(cx, table: u32, start: u64, value: u32, len: u64) =>
+    table_fill = TableFill(cx, table: u32, start: u64, value: u32, len: u64) =>
         ops::table_fill(cx, table, start, value, len);
-    table_copy(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) =>
+    table_copy = TableCopy(cx, to: u32, dst: u64, from: u32, src: u64, len: u64) =>
         ops::table_copy(cx, (to, dst), (from, src), len);
-    table_init(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
+    table_init = TableInit(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
         ops::table_init(cx, table, element, dst, src, len);
+    data_drop = DataDrop(cx, data: u32) => {
+        ops::data_drop(cx, data);
+        Ok(())
+    };
+    elem_drop = ElemDrop(cx, element: u32) => {
+        ops::elem_drop(cx, element);
+        Ok(())
+    };
 }
 
 /// The result of a growth, or what says that the host failed.
@@ -101,45 +174,30 @@ unsafe fn grown(cx: *mut VmContext, result: Result<u64, Stop>) -> u64 {
 }
 
 unsafe extern "C" fn memory_grow(cx: *mut VmContext, memory: u32, delta: u64) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::memory_grow(cx, memory, delta) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
     // SAFETY: see the head.
-    let result = unsafe { ops::memory_grow(cx, memory, delta) };
-    // SAFETY: see the head.
-    unsafe { grown(cx, result) }
+    unsafe { contained(cx, Builtin::MemoryGrow, GROW_FAILED, run) }
 }
 
 unsafe extern "C" fn table_grow(cx: *mut VmContext, table: u32, delta: u64, init: u32) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::table_grow(cx, table, delta, init) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
     // SAFETY: see the head.
-    let result = unsafe { ops::table_grow(cx, table, delta, init) };
-    // SAFETY: see the head.
-    unsafe { grown(cx, result) }
-}
-
-unsafe extern "C" fn data_drop(cx: *mut VmContext, data: u32) {
-    // SAFETY: see the head.
-    unsafe { ops::data_drop(cx, data) };
-}
-
-unsafe extern "C" fn elem_drop(cx: *mut VmContext, element: u32) {
-    // SAFETY: see the head.
-    unsafe { ops::elem_drop(cx, element) };
+    unsafe { contained(cx, Builtin::TableGrow, GROW_FAILED, run) }
 }
 
 unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     // SAFETY: see the head.
-    unsafe { ops::ref_func(cx, func) }
-}
-
-unsafe extern "C" fn poll(cx: *mut VmContext) -> u32 {
-    // SAFETY: see the head; the record lives as long as the store.
-    let asked = unsafe { &*(*cx).interrupts }.take_request();
-    if !asked {
-        return 0;
-    }
+    let run = || unsafe { ops::ref_func(cx, func) };
     // SAFETY: see the head.
-    unsafe { status(cx, Err(Stop::Trap(TrapCode::Interrupted))) }
-}
-
-unsafe extern "C" fn out_of_fuel(cx: *mut VmContext) -> u32 {
-    // SAFETY: see the head.
-    unsafe { status(cx, Err(Stop::Trap(TrapCode::OutOfFuel))) }
+    unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
 }

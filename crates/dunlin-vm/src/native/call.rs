@@ -103,6 +103,9 @@ pub fn call(store: &mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failu
     let record = store.func(func).expect("the function is of this store");
     assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
     let target = Target { cx: record.cx, entry: record.entry, func: record.index };
+    if let Some(bug) = store.bug() {
+        return Err(Failure::Bug(bug.into(), Default::default()));
+    }
     let store: *mut Store = store;
     // SAFETY: the store is borrowed exclusively, and used through `store` only from here on.
     let entry = unsafe { Entry::new(store) };

@@ -160,6 +160,12 @@ impl NativeCode {
         self.region.place(pc)
     }
 
+    /// Where the code begins.
+    #[cfg(test)]
+    pub(super) fn address(&self) -> usize {
+        self.region.memory.base()
+    }
+
     /// Bytes of the code.
     #[must_use]
     pub fn bytes_len(&self) -> usize {

@@ -1,8 +1,11 @@
 //! What a fault in compiled code means, and where compiled code is left early.
 //!
-//! A fault is a trap if its address is in the code map with a trap code, and the thread is inside
-//! compiled code. Everything else is not ours. What runs here runs inside a signal handler: it reads,
-//! writes memory that is there, and makes no call that could wait for the interrupted code.
+//! A fault is a trap if the thread is inside compiled code, the instruction is in the code map with a
+//! trap code, and what happened is what such an instruction does: an access that is out of bounds
+//! touches what lies behind a guarded memory of the store, a poll the store's page, a division divides,
+//! and all else is an instruction that is there to fault. Everything else is not ours: a wild address in
+//! compiled code is a defect, and must not look like a guest's mistake. What runs here runs inside a
+//! signal handler: it reads, writes memory that is there, and waits for nobody.
 
 use super::{isa, map};
 use crate::context::{NativeState, StoreContext, VmContext};
@@ -10,6 +13,7 @@ use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
 use dunlin_module::Unit;
+use dunlin_module::layout::POLL_PAGE_BYTES;
 use std::thread_local;
 
 thread_local! {
@@ -36,6 +40,21 @@ pub(crate) struct Fault {
     pub(crate) pc: usize,
     /// The frame pointer.
     pub(crate) fp: usize,
+    /// What the register holds in which metered code counts the fuel that it has used.
+    pub(crate) fuel: u64,
+    /// What happened.
+    pub(crate) cause: Cause,
+}
+
+/// What happened in a fault.
+#[derive(Clone, Copy)]
+pub(crate) enum Cause {
+    /// The bytes at this address may not be accessed.
+    Access(usize),
+    /// The instruction is one that nobody can execute.
+    Instruction,
+    /// A quotient does not exist, or is too large.
+    Division,
 }
 
 /// What is to be done about it.
@@ -64,14 +83,30 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     };
     // SAFETY: a context that is current is alive: its store has been entered on this thread.
     let context = unsafe { &mut *context };
+    let fits = match fault.cause {
+        // SAFETY: compiled code of the store is running.
+        Cause::Access(address) => unsafe { is_checked_by_faults(context, code, address) },
+        Cause::Instruction => true,
+        Cause::Division => {
+            matches!(code, TrapCode::IntegerDivisionByZero | TrapCode::IntegerOverflow)
+        }
+    };
+    if !fits {
+        return Verdict::Unknown;
+    }
     if code == TrapCode::Interrupted {
         // SAFETY: the record lives as long as the store.
         let asked = unsafe { &*context.interrupts }.take_request();
-        if !asked {
+        // A page may be closed after its request has been taken; the flag is the request itself.
+        if !asked && matches!(fault.cause, Cause::Access(_)) {
             return Verdict::Retry;
         }
     }
     context.exit.code = code;
+    keep_fuel(context, fault.fuel);
+    if code == TrapCode::OutOfFuel {
+        context.fuel = 0;
+    }
     // A function whose frame does not fit has not begun: its caller is where the guest is.
     let skip_first = code == TrapCode::StackOverflow;
     // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own.
@@ -79,15 +114,43 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     Verdict::Land { pc: isa::land as *const () as usize, sp: context.native.entry_sp }
 }
 
+/// Whether an access that may trap with `code` traps at this address.
+///
+/// # Safety
+///
+/// `context` is of a store that is entered, and whose compiled code is running.
+unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: usize) -> bool {
+    match code {
+        TrapCode::MemoryOutOfBounds => {
+            // SAFETY: the store is entered; while its guests run, nobody else uses it.
+            let store = unsafe { &*context.store };
+            store.memories.iter().any(|memory| memory.is_guarded_at(address))
+        }
+        TrapCode::Interrupted => {
+            // SAFETY: the record lives as long as the store.
+            let page = unsafe { &*context.interrupts }.poll_page() as usize;
+            page != 0 && address.wrapping_sub(page) < POLL_PAGE_BYTES
+        }
+        _ => false,
+    }
+}
+
 /// Notes where compiled code is left; returns the stack pointer of the innermost entry.
 ///
 /// # Safety
 ///
 /// Called by the unwinding stub: `pc` is a return address in compiled code that runs with `cx`, and
-/// `fp` its frame.
-pub(crate) unsafe extern "C" fn note_unwind(cx: *mut VmContext, pc: usize, fp: usize) -> usize {
+/// `fp` its frame; `fuel` is as in [`Fault`].
+pub(crate) unsafe extern "C" fn note_unwind(
+    cx: *mut VmContext,
+    pc: usize,
+    fp: usize,
+    fuel: u64,
+) -> usize {
     // SAFETY: a running instance's contexts are alive.
-    let native = unsafe { &mut (*(*cx).store).native };
+    let context = unsafe { &mut *(*cx).store };
+    keep_fuel(context, fuel);
+    let native = &mut context.native;
     if native.tail_call.is_some() {
         // Nothing has failed.
         return native.entry_sp;
@@ -95,6 +158,14 @@ pub(crate) unsafe extern "C" fn note_unwind(cx: *mut VmContext, pc: usize, fp: u
     // SAFETY: the caller's promise. A return address stands behind its call.
     unsafe { note_places(native, pc - 1, fp, false) };
     native.entry_sp
+}
+
+/// Keeps the fuel of metered code that is left early: the register counts what was used, which is the
+/// complement of what is left.
+fn keep_fuel(context: &mut StoreContext, used: u64) {
+    if context.native.is_metered {
+        context.fuel = !used as i64;
+    }
 }
 
 /// Follows the frames from a place in compiled code outwards, until the way in.

@@ -3,6 +3,7 @@
 //! A stub (`isa`) adds the way out's frame pointer to the arguments, from which it can be told whether the
 //! call is in tail position.
 
+use super::builtins::contained;
 use super::call::interpret;
 use super::isa;
 use crate::context::{StoreContext, VmContext};
@@ -10,6 +11,7 @@ use crate::crossing::Target;
 use crate::ops::{self, Stop};
 use core::sync::atomic::Ordering;
 use dunlin_core::TrapCode;
+use dunlin_module::Builtin;
 
 /// Calls a function of the instance, by index.
 ///
@@ -23,10 +25,14 @@ pub(crate) unsafe extern "C" fn call_func(
     slots: *mut u64,
     fp: usize,
 ) -> u32 {
+    let run = || {
+        // SAFETY: the caller's promise.
+        let entry = unsafe { (*cx).funcs.add(func as usize) };
+        // SAFETY: as above.
+        unsafe { call_guest(cx, Target { cx, entry, func }, slots, fp) }
+    };
     // SAFETY: the caller's promise.
-    let entry = unsafe { (*cx).funcs.add(func as usize) };
-    // SAFETY: as above.
-    unsafe { call_guest(cx, Target { cx, entry, func }, slots, fp) }
+    unsafe { contained(cx, Builtin::CallFunc, 1, run) }
 }
 
 /// Calls the function of a reference, which is not null.
@@ -40,6 +46,18 @@ pub(crate) unsafe extern "C" fn call_ref(
     slots: *mut u64,
     fp: usize,
 ) -> u32 {
+    // SAFETY: the caller's promise.
+    let run = || unsafe { call_referred(cx, reference, slots, fp) };
+    // SAFETY: the caller's promise.
+    unsafe { contained(cx, Builtin::CallRef, 1, run) }
+}
+
+/// As [`call_ref`], which contains its panics.
+///
+/// # Safety
+///
+/// As for [`call_func`].
+unsafe fn call_referred(cx: *mut VmContext, reference: u32, slots: *mut u64, fp: usize) -> u32 {
     // SAFETY: a running instance's contexts are alive; so for all below.
     let context = unsafe { (*cx).store };
     // SAFETY: references that compiled code has are of its store.

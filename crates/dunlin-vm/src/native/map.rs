@@ -1,51 +1,154 @@
 //! The one map from addresses to native code, asked by the fault handler and by whoever walks frames.
 //!
-//! Readers may be inside a signal handler, where nothing may wait for a lock that the interrupted code
-//! holds. Code is registered and removed by safe code, never by guests; while a thread does so, its own
-//! faults are not looked up. Other threads' changes are short, and waited for.
+//! Readers may be inside a signal handler, where nothing may wait: they count themselves in, read a list
+//! that is never changed, and count themselves out. Who changes the map publishes another list, and
+//! waits for those who may still read the one before. Code is registered and removed by safe code, never
+//! by guests.
+//!
+//! A reader counts in one of two places, by the parity of the epoch, so that new readers do not keep a
+//! writer waiting for old ones (as sleepable read-copy-update does in Linux). A reader may have taken its
+//! parity long before it counts, so a writer waits for both places, one after the other.
 
 use super::code::Region;
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::cell::Cell;
-use std::sync::{PoisonError, RwLock};
-use std::thread_local;
+use alloc::vec::Vec;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// Regions by the address behind their last byte.
-static MAP: RwLock<BTreeMap<usize, Arc<Region>>> = RwLock::new(BTreeMap::new());
-
-thread_local! {
-    /// Whether this thread changes the map.
-    static CHANGES: Cell<bool> = const { Cell::new(false) };
+/// A region, and the address behind its last byte.
+#[derive(Clone, Copy)]
+struct Entry {
+    end: usize,
+    region: *const Region,
 }
 
-fn change(change: impl FnOnce(&mut BTreeMap<usize, Arc<Region>>)) {
-    CHANGES.set(true);
-    change(&mut MAP.write().unwrap_or_else(PoisonError::into_inner));
-    CHANGES.set(false);
+/// Entries, ascending; null where there is none yet.
+static MAP: AtomicPtr<Vec<Entry>> = AtomicPtr::new(null_mut());
+
+/// Who reads, by the parity of the epoch in which they began.
+static READERS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+
+static EPOCH: AtomicUsize = AtomicUsize::new(0);
+
+/// Held by who changes the map.
+static CHANGES: Mutex<()> = Mutex::new(());
+
+/// A reader that has counted itself in.
+struct Reader(&'static AtomicUsize);
+
+impl Reader {
+    fn new() -> Self {
+        let readers = &READERS[EPOCH.load(Ordering::SeqCst) % 2];
+        readers.fetch_add(1, Ordering::SeqCst);
+        Self(readers)
+    }
 }
 
-/// Enters a region.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn change(change: impl FnOnce(&mut Vec<Entry>)) {
+    let changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = MAP.load(Ordering::SeqCst);
+    // SAFETY: a list that is published is alive, and only who holds the lock frees it.
+    let mut entries = unsafe { before.as_ref() }.cloned().unwrap_or_default();
+    change(&mut entries);
+    MAP.store(Box::into_raw(Box::new(entries)), Ordering::SeqCst);
+    // Whoever has read the former list has counted before it was replaced.
+    for _ in 0..READERS.len() {
+        let former = EPOCH.fetch_add(1, Ordering::SeqCst) % 2;
+        while READERS[former].load(Ordering::SeqCst) != 0 {
+            std::thread::yield_now();
+        }
+    }
+    drop(changes);
+    if !before.is_null() {
+        // SAFETY: the list came from a box, is published no longer, and nobody reads it any more.
+        drop(unsafe { Box::from_raw(before) });
+    }
+}
+
+/// Enters a region, which stays alive until it is removed.
 pub(super) fn register(region: &Arc<Region>) {
-    change(|map| {
-        map.insert(region.end(), region.clone());
+    let entry = Entry { end: region.end(), region: Arc::as_ptr(region) };
+    change(|entries| {
+        let at = entries.partition_point(|other| other.end < entry.end);
+        entries.insert(at, entry);
     });
 }
 
-/// Removes a region.
+/// Removes a region. Nobody reads it through the map when this returns.
 pub(super) fn remove(region: &Region) {
-    let mut removed = None;
-    change(|map| removed = map.remove(&region.end()));
-    // Dropped where no lock is held.
-    drop(removed);
+    let end = region.end();
+    change(|entries| entries.retain(|other| other.end != end));
 }
 
 /// Asks the region that holds `pc`.
 pub(super) fn look_up<R>(pc: usize, ask: impl FnOnce(&Region) -> Option<R>) -> Option<R> {
-    if CHANGES.get() {
-        return None;
-    }
-    let map = MAP.read().unwrap_or_else(PoisonError::into_inner);
-    let (_, region) = map.range(pc.checked_add(1)?..).next()?;
+    let _reader = Reader::new();
+    // SAFETY: the list lives for as long as somebody who has counted before may read it.
+    let entries = unsafe { MAP.load(Ordering::SeqCst).as_ref() }?;
+    let entry = entries.get(entries.partition_point(|entry| entry.end <= pc))?;
+    // SAFETY: a region lives until it has been removed, which waits for us.
+    let region = unsafe { &*entry.region };
     if region.contains(pc) { ask(region) } else { None }
+}
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64", not(miri)))]
+mod tests {
+    use super::look_up;
+    use crate::native::{CodeImage, NativeCode};
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use dunlin_core::TrapCode;
+    use dunlin_module::{Features, Module, Unit};
+    use std::{sync::Arc, vec, vec::Vec};
+
+    fn code(module: &Module) -> NativeCode {
+        let image = CodeImage {
+            code: vec![0xcc; 64].into(),
+            units: vec![(0, 64, Unit::Func(0))],
+            traps: vec![(7, TrapCode::OutOfFuel)],
+            ..CodeImage::default()
+        };
+        NativeCode::load(module, image).expect("memory")
+    }
+
+    #[test]
+    fn readers_find_what_lives_while_others_come_and_go() {
+        let module = Module::parse(Arc::new(b"\0asm\x01\0\0\0".to_vec()), Features::default());
+        let module = module.expect("the empty module");
+        let lasting: Vec<NativeCode> = (0..9).map(|_| code(&module)).collect();
+        let places: Vec<usize> = lasting.iter().map(NativeCode::address).collect();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        for place in &places {
+                            let trap = look_up(place + 7, |region| region.trap(place + 7));
+                            assert_eq!(trap, Some(TrapCode::OutOfFuel));
+                            assert!(look_up(place + 8, |region| region.trap(place + 8)).is_none());
+                        }
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for round in 0..5 {
+                        let passing: Vec<NativeCode> = (0..5).map(|_| code(&module)).collect();
+                        let place = passing[round % 5].address();
+                        assert!(look_up(place, |region| region.unit(place)).is_some());
+                        drop(passing);
+                    }
+                    over.store(true, Ordering::Relaxed);
+                });
+            }
+        });
+        drop(lasting);
+    }
 }

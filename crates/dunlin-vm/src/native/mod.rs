@@ -15,7 +15,7 @@
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
-pub(crate) mod builtins;
+mod builtins;
 mod call;
 mod code;
 pub(crate) mod fault;
@@ -24,6 +24,9 @@ mod isa;
 mod leave;
 mod map;
 
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use builtins::provoked::panic_in;
 pub use call::call;
 pub(crate) use call::enter_from_interpreter;
 pub use code::NativeCode;

@@ -35,7 +35,7 @@ use dunlin_module::{Builtin, Unit};
 use dunlin_vm::native::CodeImage;
 
 /// The number of this format. Whoever changes what is written changes it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of an artifact at least: its fixed beginning, and its end.
 const END_BYTES: usize = 2 * HASH_BYTES;

@@ -102,6 +102,7 @@ pub(crate) unsafe extern "C" fn unwind(cx: *mut VmContext) {
         // The context stays in `rdi`; behind it, where the caller is and its frame.
         "mov rsi, [rsp]",
         "mov rdx, rbp",
+        "mov rcx, r15",
         "sub rsp, 8",
         "call {note}",
         "mov rsp, rax",

@@ -8,8 +8,10 @@
 //! One handler is installed for the faults that compiled code makes on purpose. It asks
 //! `native::fault` what a fault means; what does not belong to compiled code goes to whoever handled the
 //! signal before, or has its default effect. So do signals that somebody sent.
+//!
+//! `SIGBUS` is not among them: no memory of a guest's is of a file that could shrink.
 
-use crate::native::fault::{self, Fault, Verdict};
+use crate::native::fault::{self, Cause, Fault, Verdict};
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
@@ -105,7 +107,22 @@ impl CodeMemory {
 }
 
 /// The signals that faults of compiled code arrive as.
-const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+const SIGNALS: [libc::c_int; 3] = [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE];
+
+/// What the kernel says of a signal, from `asm-generic/siginfo.h`: nothing is mapped at the address.
+const SEGV_MAPERR: libc::c_int = 1;
+
+/// What is mapped at the address may not be accessed so.
+const SEGV_ACCERR: libc::c_int = 2;
+
+/// An opcode that there is not.
+const ILL_ILLOPC: libc::c_int = 1;
+
+/// An operand that there is not; what `ud2` is to the kernel.
+const ILL_ILLOPN: libc::c_int = 2;
+
+/// An integer division by zero, or with a quotient that is too large.
+const FPE_INTDIV: libc::c_int = 1;
 
 /// Who handled them before, in the same order. Known before our handler is installed.
 static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
@@ -163,7 +180,10 @@ unsafe extern "C" fn handle(
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let pc = registers[libc::REG_RIP as usize] as usize;
     let fp = registers[libc::REG_RBP as usize] as usize;
-    match fault::judge(Fault { pc, fp }) {
+    let fuel = registers[libc::REG_R15 as usize] as u64;
+    // SAFETY: the information is the kernel's.
+    let cause = cause(signal, unsafe { &*info }, pc);
+    match cause.map_or(Verdict::Unknown, |cause| fault::judge(Fault { pc, fp, fuel, cause })) {
         Verdict::Land { pc, sp } => {
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
@@ -171,6 +191,19 @@ unsafe extern "C" fn handle(
         Verdict::Retry => {}
         // SAFETY: the arguments are the kernel's.
         Verdict::Unknown => unsafe { pass_on(signal, info, context) },
+    }
+}
+
+/// What happened, if it is something that compiled code does on purpose: not a signal that somebody sent,
+/// nor an access with an address of which the kernel does not say where it leads.
+fn cause(signal: libc::c_int, info: &libc::siginfo_t, pc: usize) -> Option<Cause> {
+    // SAFETY: signals that the kernel raises for a fault have an address.
+    let address = unsafe { info.si_addr() } as usize;
+    match (signal, info.si_code) {
+        (libc::SIGSEGV, SEGV_MAPERR | SEGV_ACCERR) => Some(Cause::Access(address)),
+        (libc::SIGILL, ILL_ILLOPC | ILL_ILLOPN) if address == pc => Some(Cause::Instruction),
+        (libc::SIGFPE, FPE_INTDIV) if address == pc => Some(Cause::Division),
+        _ => None,
     }
 }
 
