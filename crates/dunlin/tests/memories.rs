@@ -349,3 +349,38 @@ fn tables_begin_as_the_module_says_however_often() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_memory_that_is_all_image_grows() {
+    // Segments from the first byte to the last page: nothing of the memory lies outside the image.
+    let text = r#"(module
+        (memory (export "memory") 3 9)
+        (data (i32.const 0) "first")
+        (data (i32.const 90000) "middle")
+        (data (i32.const 196600) "last")
+        (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+        (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))
+        (func (export "store") (param i32 i32) (i32.store8 (local.get 0) (local.get 1))))"#;
+    for (name, engine) in engines() {
+        let module = Module::new(&engine, text).expect("a valid module");
+        // From the second instance on there is an image.
+        for _ in 0..3 {
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+            let grow = instance.get_typed_func::<i32, i32>(&mut store, "grow").expect("an export");
+            let load = instance.get_typed_func::<i32, i32>(&mut store, "load").expect("an export");
+            let set = instance.get_typed_func::<(i32, i32), ()>(&mut store, "store").expect("one");
+            set.call(&mut store, (1, 7)).expect("in bounds");
+            for pages in [3, 4] {
+                assert_eq!(grow.call(&mut store, 1).expect("no trap"), pages, "{name}");
+                let last = (pages + 1) * 65_536 - 1;
+                assert_eq!(load.call(&mut store, last).expect("in bounds"), 0, "{name}");
+                set.call(&mut store, (last, pages)).expect("in bounds");
+                assert_eq!(load.call(&mut store, last).expect("in bounds"), pages, "{name}");
+            }
+            for (at, byte) in [(0, b'f'), (1, 7), (90_005, b'e'), (196_603, b't'), (196_604, 0)] {
+                assert_eq!(load.call(&mut store, at).expect("in bounds"), byte.into(), "{name}");
+            }
+        }
+    }
+}

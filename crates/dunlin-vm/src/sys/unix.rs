@@ -32,6 +32,8 @@ use std::vec::Vec;
 pub struct Pages {
     base: NonNull<u8>,
     len: usize,
+    /// Whether a file is mapped: behind its end there would be nothing for a mapping to grow into.
+    of_file: bool,
 }
 
 fn read_write() -> ProtFlags {
@@ -43,12 +45,16 @@ impl Pages {
     #[must_use]
     pub fn new(len: usize) -> Option<Self> {
         if len == 0 {
-            return Some(Self { base: NonNull::<u128>::dangling().cast(), len: 0 });
+            return Some(Self::anonymous(NonNull::<u128>::dangling().cast(), 0));
         }
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: an anonymous mapping at an address of the kernel's choice aliases nothing.
         let base = unsafe { mmap_anonymous(ptr::null_mut(), len, read_write(), flags) };
-        NonNull::new(base.ok()?.cast()).map(|base| Self { base, len })
+        NonNull::new(base.ok()?.cast()).map(|base| Self::anonymous(base, len))
+    }
+
+    fn anonymous(base: NonNull<u8>, len: usize) -> Self {
+        Self { base, len, of_file: false }
     }
 
     /// The first byte.
@@ -81,19 +87,21 @@ impl Pages {
     pub unsafe fn map_image(&mut self, start: usize, image: &ImageFile) -> bool {
         assert!(start + image.bytes_len() <= self.len, "a part of the region");
         let at = self.base().wrapping_add(start).cast();
+        self.of_file = true;
         // SAFETY: the caller's promise, and the part lies within the region.
         unsafe { image.map_at(at) }
     }
 
     fn remap(&mut self, len: usize) -> bool {
         #[cfg(target_os = "linux")]
-        if self.remap_in_place(len) {
+        if !self.of_file && self.remap_in_place(len) {
             return true;
         }
         self.copy(len)
     }
 
-    /// Grows by moving page tables. The kernel does so for a single mapping only.
+    /// Grows by moving page tables. The kernel does so for a single mapping only, and for one of a file
+    /// too, whose new part would be behind the file's end.
     #[cfg(target_os = "linux")]
     fn remap_in_place(&mut self, len: usize) -> bool {
         use rustix::mm::{MremapFlags, mremap};
@@ -102,7 +110,7 @@ impl Pages {
         // address renew it after a growth.
         let new = unsafe { mremap(old, self.len, len, MremapFlags::MAYMOVE) };
         let Some(base) = new.ok().and_then(|new| NonNull::new(new.cast())) else { return false };
-        core::mem::forget(core::mem::replace(self, Self { base, len }));
+        core::mem::forget(core::mem::replace(self, Self::anonymous(base, len)));
         true
     }
 
@@ -166,7 +174,7 @@ impl MappedFile {
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = len.div_ceil(PAGE).div_ceil(64);
         let pinned = core::iter::repeat_with(AtomicU64::default).take(words).collect();
-        Ok(Self(Contents::Mapped { pages: Pages { base, len }, pinned }))
+        Ok(Self(Contents::Mapped { pages: Pages { base, len, of_file: true }, pinned }))
     }
 }
 
