@@ -48,6 +48,13 @@ pub(crate) enum Tier {
     Optimize,
 }
 
+/// For whom compiled code is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Linux's `perf`.
+    Perf,
+}
+
 /// The options of `dunlin run`.
 #[derive(Debug)]
 pub(crate) struct RunOptions {
@@ -65,6 +72,7 @@ pub(crate) struct RunOptions {
     pub(crate) preload: Vec<(String, PathBuf)>,
     pub(crate) no_cache: bool,
     pub(crate) key: Option<PathBuf>,
+    pub(crate) profile: Option<Profile>,
     pub(crate) stats: bool,
 }
 
@@ -85,6 +93,7 @@ impl Default for RunOptions {
             preload: Vec::new(),
             no_cache: false,
             key: None,
+            profile: None,
             stats: false,
         }
     }
@@ -98,6 +107,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
             guest, which has no folder, no variable and no network unless a flag grants it.\n\
+            --profile perf writes /tmp/perf-PID.map and ./jit-PID.dump, for `perf record -k mono`.\n\
             exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
     words: Words::ModuleThenGuest,
     short: &[],
@@ -217,6 +227,13 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             example: "key",
             help: "The secret that a .cwasm was sealed with (default: yours)",
             set: |o, value| assign(&mut o.key, PathBuf::from(value)),
+        },
+        Flag {
+            name: "profile",
+            value: Some("TOOL"),
+            example: "perf",
+            help: "Name compiled code for a profiler: perf (with --tier optimize)",
+            set: |o, value| assign(&mut o.profile, one_of(value, &[("perf", Profile::Perf)])?),
         },
         Flag {
             name: "stats",

@@ -24,6 +24,7 @@ pub(crate) struct Compiler {
 pub(crate) struct NativeCompiler {
     optimizer: dunlin_optimize::Optimizer,
     pub(crate) identity: crate::artifact::Identity,
+    profiler: Option<dunlin_vm::native::Profiler>,
 }
 
 /// Validates all bodies, where the configuration says so.
@@ -102,6 +103,7 @@ mod native {
     };
     use crate::artifact::{Cached, Identity, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
+    use crate::profile;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
@@ -130,6 +132,7 @@ mod native {
     impl Compiler {
         /// The compiler of this configuration, for memories that lie as `strategy` says.
         pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
+            let profiler = profile::open(config)?;
             if config.tier != Tier::Optimize {
                 return Ok(Self::default());
             }
@@ -157,7 +160,7 @@ mod native {
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);
-            Ok(Self { native: Some(NativeCompiler { optimizer, identity }) })
+            Ok(Self { native: Some(NativeCompiler { optimizer, identity, profiler }) })
         }
 
         /// The compiler, if there is one.
@@ -192,7 +195,7 @@ mod native {
             };
             let cached = Cached::new(config, &native.identity, code);
             if let Some(cached) = &cached
-                && cached.restore(config, code)?
+                && cached.restore(config, native, code)?
             {
                 return Ok(());
             }
@@ -202,12 +205,18 @@ mod native {
             if let Some(cached) = &cached {
                 cached.store(&image);
             }
-            code.set_native(NativeCode::load(code.module(), image).ok_or_else(no_memory)?);
-            Ok(())
+            native.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
         }
     }
 
     impl NativeCompiler {
+        /// Gives a module its code, of which whoever profiles is told first.
+        pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
+            profile::tell(self.profiler.as_ref(), code.module(), &native)?;
+            code.set_native(native);
+            Ok(())
+        }
+
         /// Compiles a module; `None` leaves one of too many units to the interpreter.
         fn compile_all(
             &self,

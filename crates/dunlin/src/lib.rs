@@ -43,6 +43,7 @@
 //! | look into a guest | [`Memory`], [`Table`], [`Global`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
+//! | profile guests | `Config::profile` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
@@ -99,6 +100,8 @@ mod linker;
 mod memory;
 mod module;
 mod pooling;
+#[cfg(feature = "optimize")]
+mod profile;
 mod store;
 mod table;
 #[cfg(feature = "optimize")]
@@ -128,6 +131,8 @@ pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, ModuleSection};
 pub use pooling::PoolingConfig;
+#[cfg(feature = "optimize")]
+pub use profile::Profile;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::{ExternRef, Val};

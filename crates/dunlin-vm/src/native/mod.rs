@@ -10,6 +10,8 @@
 //!    lies between, since whatever compiled code calls returns to it first. A builtin's failure gets
 //!    there by a stub, a fault by the signal handler (`fault`).
 //!
+//! Profilers are told of code when it is loaded, if somebody wants it (`profile`).
+//!
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
@@ -19,11 +21,14 @@ mod code;
 pub(crate) mod fault;
 mod image;
 mod isa;
+mod jitdump;
 mod map;
+mod profile;
 
 pub use call::call;
 pub use code::NativeCode;
 pub use image::CodeImage;
+pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
 
