@@ -52,6 +52,14 @@ impl<'m> FunctionWorker<'m> {
     }
 }
 
+impl FunctionWorker<'_> {
+    /// The CLIF of a unit, as text.
+    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
+        self.build(unit)?;
+        Ok(self.context.func.display().to_string())
+    }
+}
+
 impl Worker for FunctionWorker<'_> {
     fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
         if unit == Unit::Tables {

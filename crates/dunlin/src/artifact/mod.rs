@@ -100,7 +100,7 @@ impl Identity {
                 env!("DUNLIN_BUILD")
             ),
             target: alloc::format!("{arch} {os}"),
-            extensions: optimizer.extensions().into_iter().map(Into::into).collect(),
+            extensions: optimizer.extensions().iter().map(|name| (*name).into()).collect(),
             // Whatever field is added to the settings shows here by itself.
             settings: alloc::format!("{:?}", optimizer.settings()),
             features: config.features.iter().map(|feature| feature.to_string()).collect(),
