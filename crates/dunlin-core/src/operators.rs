@@ -87,6 +87,16 @@ macro_rules! note_is_free {
     };
 }
 
+/// A note's number, or 0.
+macro_rules! first_number {
+    () => {
+        0
+    };
+    ($number:literal) => {
+        $number
+    };
+}
+
 macro_rules! derive_operators {
     ($($prefix:ident {$(
         $code:literal $name:ident $text:literal
@@ -108,6 +118,8 @@ macro_rules! derive_operators {
             const ROWS: &'static [Row] = &[$($(
                 Row {
                     text: $text,
+                    word: stringify!($word),
+                    notes: &[$((stringify!($note), first_number!($($number)?))),*],
                     prefix: $prefix,
                     code: $code,
                     traps: false $(|| note_traps!($note))*,
@@ -130,6 +142,10 @@ macro_rules! derive_operators {
 /// What a row says about an operator, as values.
 struct Row {
     text: &'static str,
+    /// Its immediates, or its function's name.
+    word: &'static str,
+    /// Notes, with their number or 0.
+    notes: &'static [(&'static str, u8)],
     prefix: Option<u8>,
     code: u8,
     traps: bool,
@@ -183,12 +199,108 @@ impl Operator {
         self.row().traps
     }
 
+    /// What stands behind the operator's code, in order.
+    #[must_use]
+    pub fn immediates(self) -> &'static [Immediate] {
+        use Immediate as I;
+        let row = self.row();
+        match row.word {
+            "block_type" => &[I::BlockType],
+            "label" => &[I::Label],
+            "label_table" => &[I::LabelTable],
+            "func" => &[I::Func],
+            "type_table" => &[I::Type, I::Table],
+            "val_types" => &[I::ValTypes],
+            "heap_type" => &[I::HeapType],
+            "local" => &[I::Local],
+            "global" => &[I::Global],
+            "table" => &[I::Table],
+            "memory" => &[I::Memory],
+            "data" => &[I::Data],
+            "element" => &[I::Element],
+            "data_memory" => &[I::Data, I::Memory],
+            "element_table" => &[I::Element, I::Table],
+            "memory_memory" => &[I::Memory, I::Memory],
+            "table_table" => &[I::Table, I::Table],
+            "const_i32" => &[I::ConstI32],
+            "const_i64" => &[I::ConstI64],
+            "const_f32" => &[I::ConstF32],
+            "const_f64" => &[I::ConstF64],
+            "const_v128" => &[I::ConstV128],
+            _ => match [self.note("bytes"), self.note("lanes"), self.note("shuffle")] {
+                [Some(_), Some(_), _] => &[I::MemoryArgument, I::Lane],
+                [Some(_), ..] => &[I::MemoryArgument],
+                [_, Some(_), _] => &[I::Lane],
+                [.., Some(_)] => &[I::Shuffle],
+                _ => &[],
+            },
+        }
+    }
+
+    /// Bytes of memory that the operator reads or writes, if it is a load or a store.
+    #[must_use]
+    pub fn access_bytes(self) -> Option<u8> {
+        self.note("bytes")
+    }
+
+    fn note(self, name: &str) -> Option<u8> {
+        let found = self.row().notes.iter().find(|(note, _)| *note == name);
+        found.map(|(_, number)| *number)
+    }
+
     /// Units of fuel that executing the operator uses: 0 for those that only give structure
     /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`), otherwise 1.
     #[must_use]
     pub const fn fuel_cost(self) -> u32 {
         self.row().fuel_cost as u32
     }
+}
+
+/// What stands behind an operator's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Immediate {
+    /// A block's type.
+    BlockType,
+    /// The depth of a label.
+    Label,
+    /// Depths of labels: a number of them, and one more.
+    LabelTable,
+    /// A function's index.
+    Func,
+    /// A type's index.
+    Type,
+    /// A table's index.
+    Table,
+    /// A memory's index.
+    Memory,
+    /// A data segment's index.
+    Data,
+    /// An element segment's index.
+    Element,
+    /// A local's index.
+    Local,
+    /// A global's index.
+    Global,
+    /// Types of values: a number of them, and then they.
+    ValTypes,
+    /// A heap type.
+    HeapType,
+    /// A constant, LEB128.
+    ConstI32,
+    /// A constant, LEB128.
+    ConstI64,
+    /// A constant's 4 bytes.
+    ConstF32,
+    /// A constant's 8 bytes.
+    ConstF64,
+    /// A constant's 16 bytes.
+    ConstV128,
+    /// Alignment, memory and offset.
+    MemoryArgument,
+    /// A lane's index: a byte.
+    Lane,
+    /// The 16 bytes of a shuffle.
+    Shuffle,
 }
 
 impl core::fmt::Display for Operator {
