@@ -326,10 +326,24 @@ pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
     flags: &[],
 };
 
+/// As whose code a function is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum InspectTier {
+    /// Operators, and what the interpreter knows of them.
+    Interp,
+    /// Machine code.
+    #[default]
+    Optimize,
+    /// What machine code is made of.
+    Clif,
+}
+
 /// The options of `dunlin inspect`.
 #[derive(Debug, Default)]
 pub(crate) struct InspectOptions {
     pub(crate) json: bool,
+    pub(crate) disassemble: Option<String>,
+    pub(crate) tier: Option<InspectTier>,
 }
 
 /// `dunlin inspect`.
@@ -337,19 +351,44 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
     name: "inspect",
     usage: "[OPTIONS] FILE",
     about: "Show what a module needs, offers and uses, and where its bytes go.",
-    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.",
+    notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
+            standard input. Nothing is executed, and nobody's secret is asked for: what a .cwasm says\n\
+            of itself is shown, and not believed.",
     words: Words::One,
     short: &[],
-    flags: &[Flag {
-        name: "json",
-        value: None,
-        example: "",
-        help: "Print JSON, with every function and not only the biggest",
-        set: |o, _| {
-            o.json = true;
-            Ok(())
+    flags: &[
+        Flag {
+            name: "json",
+            value: None,
+            example: "",
+            help: "Print JSON, with every function and not only the biggest",
+            set: |o, _| {
+                o.json = true;
+                Ok(())
+            },
         },
-    }],
+        Flag {
+            name: "disassemble",
+            value: Some("FUNC"),
+            example: "main",
+            help: "Show the code of a function instead: by index, name or export",
+            set: |o, value| assign(&mut o.disassemble, text(value)?.to_owned()),
+        },
+        Flag {
+            name: "tier",
+            value: Some("TIER"),
+            example: "interp",
+            help: "Whose code: optimize (default), interp, clif (what optimize compiles)",
+            set: |o, value| {
+                let tiers = [
+                    ("optimize", InspectTier::Optimize),
+                    ("interp", InspectTier::Interp),
+                    ("clif", InspectTier::Clif),
+                ];
+                assign(&mut o.tier, one_of(value, &tiers)?)
+            },
+        },
+    ],
 };
 
 /// The options of `dunlin wast`.

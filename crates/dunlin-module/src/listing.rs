@@ -56,7 +56,9 @@ pub enum SideWord {
     },
     /// The function's last `end`, with the slots of its results.
     End(u64),
-    /// A slot, or how many.
+    /// The slot of a local.
+    Slot(u64),
+    /// A number of slots.
     Slots(u64),
 }
 
@@ -111,7 +113,9 @@ fn word(prepared: &Prepared, code: u8, index: usize, at: i64, start: usize) -> S
     if !is_branch {
         // The last `end` owns its mark, and then the slots of the results.
         let is_end = code == 0x0B;
+        let is_local = matches!(code, 0x20..=0x22);
         return match raw & END_BIT {
+            0 if is_local => SideWord::Slot(raw),
             0 => SideWord::Slots(raw),
             _ if is_end => SideWord::End(words.get(index + 1).copied().unwrap_or(0)),
             bits => SideWord::Slots(raw & !bits),
@@ -148,7 +152,8 @@ impl fmt::Display for SideWord {
                 Ok(())
             }
             Self::End(results) => write!(f, "end, results {results}"),
-            Self::Slots(slots) => write!(f, "{slots}"),
+            Self::Slot(slot) => write!(f, "slot {slot}"),
+            Self::Slots(slots) => write!(f, "slots {slots}"),
         }
     }
 }
@@ -196,7 +201,7 @@ mod tests {
             "0x2d return: [3] to 0x3c, word 7, keeps 1, drops 1",
             "0x33 br_if 0: [4] to 0x31, word 4",
             "0x38 br_table 0 0: [5] to 0x3c, word 7; [6] to 0x3c, word 7",
-            "0x3c end: [7] end, results 1; [8] 1",
+            "0x3c end: [7] end, results 1; [8] slots 1",
         ];
         assert_eq!(lines, expected);
     }

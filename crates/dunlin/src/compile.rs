@@ -210,6 +210,11 @@ mod native {
     }
 
     impl NativeCompiler {
+        /// What makes the code.
+        pub(crate) fn optimizer(&self) -> &Optimizer {
+            &self.optimizer
+        }
+
         /// Gives a module its code, of which whoever profiles is told first.
         pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
             profile::tell(self.profiler.as_ref(), code.module(), &native)?;

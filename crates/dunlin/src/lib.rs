@@ -44,6 +44,7 @@
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
 //! | profile guests | `Config::profile` |
+//! | read what is executed of a function | [`ModuleInfo::listing`], `Module::function_code` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
@@ -97,6 +98,7 @@ mod host;
 mod instance;
 mod limits;
 mod linker;
+pub mod listing;
 mod memory;
 mod module;
 mod pooling;
@@ -111,7 +113,7 @@ mod validate;
 mod wasm_ty;
 
 #[cfg(feature = "optimize")]
-pub use artifact::ArtifactKey;
+pub use artifact::{ArtifactInfo, ArtifactKey};
 pub use backtrace::{Backtrace, BacktraceFrame};
 #[cfg(feature = "optimize")]
 pub use cache::{CACHE_BYTES_DEFAULT_MAX, Cache, CacheEntry};

@@ -82,13 +82,13 @@ impl Profiler {
     pub fn open(files: ProfileFiles<'_>) -> Result<Self, ProfileError> {
         let process = std::process::id();
         let mut outputs = Vec::new();
-        if files.perf_map {
-            let path = Path::new(system::PERF_MAP_FOLDER).join(format!("perf-{process}.map"));
-            outputs.push(open(path, |_| Ok(Format::Map))?);
-        }
         if let Some(folder) = files.jit_dump {
             let path = folder.join(format!("jit-{process}.dump"));
             outputs.push(open(path, |file| begin_dump(file, process))?);
+        }
+        if files.perf_map {
+            let path = Path::new(system::PERF_MAP_FOLDER).join(format!("perf-{process}.map"));
+            outputs.push(open(path, |_| Ok(Format::Map))?);
         }
         Ok(Self(outputs))
     }

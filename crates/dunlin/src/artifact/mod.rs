@@ -12,8 +12,11 @@
 
 mod cached;
 mod format;
+mod info;
 
 pub(crate) use cached::Cached;
+pub use info::ArtifactInfo;
+
 pub(crate) use format::{Artifact, Holds, write};
 
 use crate::compile::NativeCompiler;
