@@ -70,8 +70,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The pieces of a jitdump, each with its code and its places: address, line, file.
-fn dump(folder: &std::path::Path) -> Vec<(Piece, Vec<u8>, Vec<(u64, u32, String)>)> {
+/// A piece of a jitdump with its code and its places: address, line, file.
+type Dumped = (Piece, Vec<u8>, Vec<(u64, u32, String)>);
+
+/// The pieces of a jitdump.
+fn dump(folder: &std::path::Path) -> Vec<Dumped> {
     let process = std::process::id();
     let bytes = fs::read(folder.join(format!("jit-{process}.dump"))).expect("a dump");
     let mut from = Reader(&bytes);

@@ -1,5 +1,5 @@
 ;;! explicit
-;; Two accesses at one address: what the first comparison shows of the second.
+;; Two accesses at one address: each is compared and masked by itself.
 (module (memory 1)
   (func $sum (param i32) (result i32)
     (i32.add (i32.load (local.get 0)) (i32.load offset=4 (local.get 0)))))

@@ -1,5 +1,6 @@
 ;;! off
-;; A table that others may write: the index is masked, and the type is compared.
+;; A table that others may write: the index is compared and masked, the reference leads to the function,
+;; and its type is compared.
 (module (type $t (func (param i32) (result i32)))
   (table (export "table") 2 funcref)
   (func $calls (param i32 i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! off
-;; A table that never changes: its elements are constants of the code.
+;; A table that never changes: its elements lie with the code, as the number of the type and that of the
+;; function. The index is compared and masked.
 (module (type $t (func (param i32) (result i32)))
   (table 2 2 funcref) (elem (i32.const 0) $a $b)
   (func $a (param i32) (result i32) (local.get 0))

@@ -1,5 +1,6 @@
 ;;! off
-;; Truncations that trap by a comparison, or saturate.
+;; Truncations that trap: the instruction says that it failed, and only then is it asked why. Saturating
+;; ones likewise.
 (module
   (func $trunc (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
   (func $trunc-u (param f32) (result i64) (i64.trunc_f32_u (local.get 0)))

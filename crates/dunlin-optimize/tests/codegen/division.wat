@@ -1,5 +1,6 @@
 ;;! off
-;; Division traps by comparisons: by zero, and where the quotient does not fit; a remainder does not.
+;; A quotient by zero traps by a comparison, and one that does not fit by a fault of the instruction; a
+;; remainder compares with -1, which never traps, and zero faults.
 (module
   (func $quotient (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
   (func $remainder (param i32 i32) (result i32) (i32.rem_s (local.get 0) (local.get 1)))

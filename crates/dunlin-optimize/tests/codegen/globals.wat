@@ -1,5 +1,6 @@
 ;;! off
-;; Globals of our own lie in the context; imported ones behind a pointer; constants are none.
+;; The context has an array of pointers to globals, ours and imported ones alike; those that never change
+;; are read as well.
 (module (import "host" "g" (global $theirs (mut i64)))
   (global $ours (mut i32) (i32.const 1)) (global $fixed i32 (i32.const 7))
   (func $read (result i64) (i64.add (global.get $theirs) (i64.extend_i32_s (global.get $ours))))

@@ -11,6 +11,7 @@ use super::code::NativeCode;
 use super::jitdump::{self, Record};
 use crate::sys::profile::{self as system, Marker};
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -66,7 +67,10 @@ enum Format {
 
 /// Why a profile cannot be written: of which file, and what may help.
 #[derive(Debug)]
-pub struct ProfileError {
+pub struct ProfileError(Box<Failed>);
+
+#[derive(Debug)]
+struct Failed {
     path: PathBuf,
     what: &'static str,
     error: io::Error,
@@ -102,11 +106,9 @@ impl Profiler {
         let names = Names::of(module);
         for output in &self.0 {
             let mut output = lock(output);
-            output.add(&names, code).map_err(|error| ProfileError {
-                path: output.path.clone(),
-                what: "write",
-                error,
-                advice: "make room for it, or do not profile",
+            output.add(&names, code).map_err(|error| {
+                let advice = "make room for it, or do not profile";
+                ProfileError::new(&output.path, "write", error, advice)
             })?;
         }
         Ok(())
@@ -131,10 +133,7 @@ fn open(
     if let Some(output) = open.get(&path) {
         return Ok(output.clone());
     }
-    let failed = |error: io::Error, advice| {
-        let path = path.clone();
-        ProfileError { path, what: "create", error, advice }
-    };
+    let failed = |error, advice| ProfileError::new(&path, "create", error, advice);
     let file = system::create(&path).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::AlreadyExists => "it is not yours: have its owner remove it",
@@ -269,16 +268,23 @@ fn harmless(name: &str, bytes_max: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+impl ProfileError {
+    #[cold]
+    fn new(path: &Path, what: &'static str, error: io::Error, advice: &'static str) -> Self {
+        Self(Box::new(Failed { path: path.to_path_buf(), what, error, advice }))
+    }
+}
+
 impl fmt::Display for ProfileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, what, error, advice } = self;
+        let Failed { path, what, error, advice } = &*self.0;
         write!(f, "cannot {what} `{}` for a profiler: {error}; {advice}", path.display())
     }
 }
 
 impl std::error::Error for ProfileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        Some(&self.0.error)
     }
 }
 
