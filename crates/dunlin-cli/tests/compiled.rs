@@ -151,6 +151,13 @@ fn what_an_artifact_says_is_shown_without_its_key() {
         assert_eq!(of_artifact, of_module);
     }
     assert!(!scratch.0.join("cache").exists());
+    // What is kept of a module is without it.
+    scratch.print(RUN);
+    let entry = scratch.entries()[0].display().to_string();
+    let text = scratch.print(&format!("inspect {entry}"));
+    assert!(text.contains("machine code without its module\n"), "{text}");
+    let output = scratch.run(&format!("inspect --disassemble one {entry}"));
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -5,9 +5,10 @@
 use dunlin::{ArtifactInfo, Engine, Module};
 
 use super::disassemble;
-use super::inspect::{Summary, quote};
+use super::inspect::{Summary, object, quote, rows};
 use crate::flags::{InspectOptions, InspectTier};
 use crate::report::{Clean, Report};
+use crate::values::show_size;
 
 /// What a file of `dunlin compile` says of itself, or of a function.
 pub(super) fn inspect(
@@ -21,9 +22,7 @@ pub(super) fn inspect(
     let module = info.module.map(|module| Module::new(engine, module)).transpose();
     let module = module
         .map_err(|error| Report::engine(format!("the module in `{shown}` is refused"), &error))?;
-    let Some(module) = module else {
-        return Err(Report::failure(format!("`{shown}` holds no module")));
-    };
+    let Some(module) = module else { return without_module(shown, bytes.len(), &info, options) };
     let Some(word) = &options.disassemble else {
         let mut summary = Summary::of(shown, &module);
         summary.bytes = bytes.len();
@@ -40,6 +39,29 @@ pub(super) fn inspect(
         },
         tier => disassemble::list(shown, &module, &function, tier),
     }
+}
+
+/// What an entry of the cache says, which holds machine code alone.
+fn without_module(
+    shown: &str,
+    bytes: usize,
+    info: &ArtifactInfo<'_>,
+    options: &InspectOptions,
+) -> Result<String, Report> {
+    if options.disassemble.is_some() {
+        return Err(Report::failure(format!("`{shown}` holds machine code without its module"))
+            .hint("`dunlin inspect --disassemble` takes the module that it was made of"));
+    }
+    let compiled = Compiled::of(info);
+    if options.json {
+        let fields =
+            [("file", quote(shown)), ("bytes", bytes.to_string()), ("compiled", compiled.json())];
+        return Ok(format!("{}\n", object(&fields)));
+    }
+    let size = show_size(bytes as u64);
+    let mut text = format!("{}: {size}, machine code without its module\n", Clean(shown));
+    compiled.push_text(&mut text);
+    Ok(text)
 }
 
 /// What an artifact says of its machine code.
@@ -65,21 +87,23 @@ impl Compiled {
         ])
     }
 
-    /// Names and values, for people.
-    pub(super) fn text(&self) -> Vec<(String, String)> {
+    /// Adds names and values, for people.
+    pub(super) fn push_text(&self, out: &mut String) {
         let text = |fact: &Fact| match fact {
             Fact::Text(text) => Clean(text).to_string(),
             Fact::Number(number) => number.to_string(),
         };
-        self.0.iter().map(|(name, fact)| (name.replace('_', " "), text(fact))).collect()
+        let lines = self.0.iter().map(|(name, fact)| (name.replace('_', " "), text(fact)));
+        rows(out, "compiled, as it says itself; its seal is not looked at", lines.collect());
     }
 
     /// Names and values, for programs.
-    pub(super) fn json(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn json(&self) -> String {
         let json = |fact: &Fact| match fact {
             Fact::Text(text) => quote(text),
             Fact::Number(number) => number.to_string(),
         };
-        self.0.iter().map(|(name, fact)| (*name, json(fact))).collect()
+        let fields: Vec<_> = self.0.iter().map(|(name, fact)| (*name, json(fact))).collect();
+        object(&fields)
     }
 }

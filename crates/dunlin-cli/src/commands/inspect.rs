@@ -148,11 +148,7 @@ impl Summary {
             Clean(&name)
         );
         if let Some(compiled) = &self.compiled {
-            rows(
-                &mut text,
-                "compiled, as it says itself; its seal is not looked at",
-                compiled.text(),
-            );
+            compiled.push_text(&mut text);
         }
         let imports = self.imports.iter().map(|(module, name, ty)| {
             (format!("{}.{}", Clean(module), Clean(name)), ty.to_string())
@@ -196,7 +192,7 @@ impl Summary {
         json.field("bytes", &self.bytes.to_string());
         json.field("name", &optional(self.name.as_deref().map(quote)));
         if let Some(compiled) = &self.compiled {
-            json.field("compiled", &object(&compiled.json()));
+            json.field("compiled", &compiled.json());
         }
         let imports = self.imports.iter().map(|(module, name, ty)| {
             object(&[
@@ -270,7 +266,7 @@ fn table(text: &mut String, title: &str, lines: Vec<(String, String)>) {
     rows(text, &format!("{title}: {}", lines.len()), lines);
 }
 
-fn rows(text: &mut String, title: &str, lines: Vec<(String, String)>) {
+pub(super) fn rows(text: &mut String, title: &str, lines: Vec<(String, String)>) {
     /// A name longer than this shifts its own line rather than all of them.
     const COLUMN_CHARS_MAX: usize = 48;
     let widths = lines.iter().map(|(left, _)| left.chars().count());
@@ -317,7 +313,7 @@ impl Json {
     }
 }
 
-fn object(fields: &[(&str, String)]) -> String {
+pub(super) fn object(fields: &[(&str, String)]) -> String {
     let fields: Vec<String> =
         fields.iter().map(|(name, value)| format!("{}: {value}", quote(name))).collect();
     format!("{{{}}}", fields.join(", "))
