@@ -87,13 +87,29 @@ macro_rules! note_is_free {
     };
 }
 
-/// A note's number, or 0.
-macro_rules! first_number {
-    () => {
-        0
+/// Whether a note is the one that is asked for.
+macro_rules! note_is {
+    (bytes bytes) => {
+        true
     };
-    ($number:literal) => {
+    (lanes lanes) => {
+        true
+    };
+    (shuffle shuffle) => {
+        true
+    };
+    ($asked:ident $other:ident) => {
+        false
+    };
+}
+
+/// The number of bytes that a note says, or 0.
+macro_rules! note_bytes {
+    (bytes $number:literal) => {
         $number
+    };
+    ($($other:tt)*) => {
+        0
     };
 }
 
@@ -118,8 +134,15 @@ macro_rules! derive_operators {
             const ROWS: &'static [Row] = &[$($(
                 Row {
                     text: $text,
-                    word: stringify!($word),
-                    notes: &[$((stringify!($note), first_number!($($number)?))),*],
+                    shape: shape(
+                        stringify!($word),
+                        [
+                            false $(|| note_is!(bytes $note))*,
+                            false $(|| note_is!(lanes $note))*,
+                            false $(|| note_is!(shuffle $note))*,
+                        ],
+                    ),
+                    access_bytes: 0 $(+ note_bytes!($note $($number)?))*,
                     prefix: $prefix,
                     code: $code,
                     traps: false $(|| note_traps!($note))*,
@@ -139,13 +162,78 @@ macro_rules! derive_operators {
     };
 }
 
+/// Which immediates an operator has. A number and no slice of them: what holds pointers is written at
+/// every start of a program.
+#[derive(Clone, Copy)]
+enum Shape {
+    None,
+    BlockType,
+    Label,
+    LabelTable,
+    Func,
+    TypeTable,
+    ValTypes,
+    HeapType,
+    Local,
+    Global,
+    Table,
+    Memory,
+    Data,
+    Element,
+    DataMemory,
+    ElementTable,
+    MemoryMemory,
+    TableTable,
+    ConstI32,
+    ConstI64,
+    ConstF32,
+    ConstF64,
+    ConstV128,
+    Access,
+    AccessLane,
+    Lane,
+    Shuffle,
+}
+
+/// The shape that a row says by its word, or by its notes `bytes`, `lanes` and `shuffle` if the word is its
+/// function's name.
+const fn shape(word: &str, notes: [bool; 3]) -> Shape {
+    match (word.as_bytes(), notes) {
+        (_, [true, true, _]) => Shape::AccessLane,
+        (_, [true, ..]) => Shape::Access,
+        (_, [_, true, _]) => Shape::Lane,
+        (_, [.., true]) => Shape::Shuffle,
+        (b"block_type", _) => Shape::BlockType,
+        (b"label", _) => Shape::Label,
+        (b"label_table", _) => Shape::LabelTable,
+        (b"func", _) => Shape::Func,
+        (b"type_table", _) => Shape::TypeTable,
+        (b"val_types", _) => Shape::ValTypes,
+        (b"heap_type", _) => Shape::HeapType,
+        (b"local", _) => Shape::Local,
+        (b"global", _) => Shape::Global,
+        (b"table", _) => Shape::Table,
+        (b"memory", _) => Shape::Memory,
+        (b"data", _) => Shape::Data,
+        (b"element", _) => Shape::Element,
+        (b"data_memory", _) => Shape::DataMemory,
+        (b"element_table", _) => Shape::ElementTable,
+        (b"memory_memory", _) => Shape::MemoryMemory,
+        (b"table_table", _) => Shape::TableTable,
+        (b"const_i32", _) => Shape::ConstI32,
+        (b"const_i64", _) => Shape::ConstI64,
+        (b"const_f32", _) => Shape::ConstF32,
+        (b"const_f64", _) => Shape::ConstF64,
+        (b"const_v128", _) => Shape::ConstV128,
+        _ => Shape::None,
+    }
+}
+
 /// What a row says about an operator, as values.
 struct Row {
     text: &'static str,
-    /// Its immediates, or its function's name.
-    word: &'static str,
-    /// Notes, with their number or 0.
-    notes: &'static [(&'static str, u8)],
+    shape: Shape,
+    access_bytes: u8,
     prefix: Option<u8>,
     code: u8,
     traps: bool,
@@ -203,49 +291,42 @@ impl Operator {
     #[must_use]
     pub fn immediates(self) -> &'static [Immediate] {
         use Immediate as I;
-        let row = self.row();
-        match row.word {
-            "block_type" => &[I::BlockType],
-            "label" => &[I::Label],
-            "label_table" => &[I::LabelTable],
-            "func" => &[I::Func],
-            "type_table" => &[I::Type, I::Table],
-            "val_types" => &[I::ValTypes],
-            "heap_type" => &[I::HeapType],
-            "local" => &[I::Local],
-            "global" => &[I::Global],
-            "table" => &[I::Table],
-            "memory" => &[I::Memory],
-            "data" => &[I::Data],
-            "element" => &[I::Element],
-            "data_memory" => &[I::Data, I::Memory],
-            "element_table" => &[I::Element, I::Table],
-            "memory_memory" => &[I::Memory, I::Memory],
-            "table_table" => &[I::Table, I::Table],
-            "const_i32" => &[I::ConstI32],
-            "const_i64" => &[I::ConstI64],
-            "const_f32" => &[I::ConstF32],
-            "const_f64" => &[I::ConstF64],
-            "const_v128" => &[I::ConstV128],
-            _ => match [self.note("bytes"), self.note("lanes"), self.note("shuffle")] {
-                [Some(_), Some(_), _] => &[I::MemoryArgument, I::Lane],
-                [Some(_), ..] => &[I::MemoryArgument],
-                [_, Some(_), _] => &[I::Lane],
-                [.., Some(_)] => &[I::Shuffle],
-                _ => &[],
-            },
+        match self.row().shape {
+            Shape::None => &[],
+            Shape::BlockType => &[I::BlockType],
+            Shape::Label => &[I::Label],
+            Shape::LabelTable => &[I::LabelTable],
+            Shape::Func => &[I::Func],
+            Shape::TypeTable => &[I::Type, I::Table],
+            Shape::ValTypes => &[I::ValTypes],
+            Shape::HeapType => &[I::HeapType],
+            Shape::Local => &[I::Local],
+            Shape::Global => &[I::Global],
+            Shape::Table => &[I::Table],
+            Shape::Memory => &[I::Memory],
+            Shape::Data => &[I::Data],
+            Shape::Element => &[I::Element],
+            Shape::DataMemory => &[I::Data, I::Memory],
+            Shape::ElementTable => &[I::Element, I::Table],
+            Shape::MemoryMemory => &[I::Memory, I::Memory],
+            Shape::TableTable => &[I::Table, I::Table],
+            Shape::ConstI32 => &[I::ConstI32],
+            Shape::ConstI64 => &[I::ConstI64],
+            Shape::ConstF32 => &[I::ConstF32],
+            Shape::ConstF64 => &[I::ConstF64],
+            Shape::ConstV128 => &[I::ConstV128],
+            Shape::Access => &[I::MemoryArgument],
+            Shape::AccessLane => &[I::MemoryArgument, I::Lane],
+            Shape::Lane => &[I::Lane],
+            Shape::Shuffle => &[I::Shuffle],
         }
     }
 
     /// Bytes of memory that the operator reads or writes, if it is a load or a store.
     #[must_use]
     pub fn access_bytes(self) -> Option<u8> {
-        self.note("bytes")
-    }
-
-    fn note(self, name: &str) -> Option<u8> {
-        let found = self.row().notes.iter().find(|(note, _)| *note == name);
-        found.map(|(_, number)| *number)
+        let bytes = self.row().access_bytes;
+        (bytes != 0).then_some(bytes)
     }
 
     /// Units of fuel that executing the operator uses: 0 for those that only give structure

@@ -123,7 +123,8 @@ impl Trie {
 
 /// The longest sequence at the start of `bytes`, which is an operator's start. `plain` says of a local
 /// whether its index is its slot and it takes one.
-#[inline]
+// Two passes call it, and in both it is hot.
+#[inline(always)]
 pub(crate) fn fuse(bytes: &[u8], plain: impl Fn(u8) -> bool) -> Option<Fused> {
     let found = longest(bytes, &plain)?;
     if !found.weak {
