@@ -75,6 +75,28 @@ impl<'m> FunctionWorker<'m> {
 
     fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         work::Work::of(self.module, index)?.check()?;
+        self.build(index)?;
+        self.generate()
+    }
+
+    /// The CLIF of a unit, as text.
+    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
+        let module = self.module;
+        let ty = |index: u32| &module.types()[index as usize];
+        match unit {
+            Unit::Func(index) => self.build(index)?,
+            Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),
+            Unit::LeaveRef(index) => self.build_stub(Stub::Leave(Leave::Ref), ty(index)),
+            Unit::LeaveFunc(index) => {
+                self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
+            }
+            Unit::Tables => return Err(CompileError::new("tables are not code")),
+        }
+        Ok(self.context.func.display().to_string())
+    }
+
+    /// Builds a function's CLIF.
+    fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let source = translate::Source { module: self.module, tables: self.tables, index };
@@ -84,7 +106,7 @@ impl<'m> FunctionWorker<'m> {
             self.builder = FunctionBuilderContext::new();
             return Err(error);
         }
-        self.generate()
+        Ok(())
     }
 
     /// A way in or out, made or copied.
@@ -92,13 +114,7 @@ impl<'m> FunctionWorker<'m> {
         if let Some(made) = self.stubs.get(&(stub, ty)) {
             return Ok(made.clone());
         }
-        self.context.clear();
-        let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
-        match stub {
-            Stub::Enter => stubs.enter(ty, func, builder),
-            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
-        }
+        self.build_stub(stub, ty);
         let made = self.generate()?;
         let serves_many = match stub {
             Stub::Enter | Stub::Leave(Leave::Ref) => true,
@@ -111,13 +127,29 @@ impl<'m> FunctionWorker<'m> {
         Ok(made)
     }
 
+    /// Builds the CLIF of a way in or out.
+    fn build_stub(&mut self, stub: Stub, ty: &FuncType) {
+        self.context.clear();
+        let (func, builder) = (&mut self.context.func, &mut self.builder);
+        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
+        match stub {
+            Stub::Enter => stubs.enter(ty, func, builder),
+            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
+        }
+    }
+
+    /// Where the way out to a function leads.
+    fn leave_of(&self, index: u32) -> Leave {
+        if index < self.module.func_imports() { Leave::Import(index) } else { Leave::Func(index) }
+    }
+
     /// The way out to a function: that to any of its type, with the numbers filled in.
     fn leave_func(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         let ty = self.module.func_type(index);
-        let is_import = index < self.module.func_imports();
-        let (to, any) = match is_import {
-            true => (Leave::Import(index), Leave::Import(ANY_IMPORT)),
-            false => (Leave::Func(index), Leave::Func(ANY_FUNC)),
+        let to = self.leave_of(index);
+        let any = match to {
+            Leave::Import(_) => Leave::Import(ANY_IMPORT),
+            Leave::Func(_) | Leave::Ref => Leave::Func(ANY_FUNC),
         };
         let mut made = self.stub(Stub::Leave(any), ty)?;
         for (any, number) in numbers(any).into_iter().zip(numbers(to)) {
