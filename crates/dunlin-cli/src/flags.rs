@@ -165,7 +165,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
-            help: "How to execute: auto (default), interp, optimize",
+            help: "How to execute: interp, optimize, auto (default: the first, then the other)",
             set: |o, value| tier(&mut o.tier, value),
         },
         Flag {

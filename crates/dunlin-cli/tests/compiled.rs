@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A folder that goes with the test, with a module large enough for the cache.
 struct Scratch(PathBuf);
@@ -21,11 +23,15 @@ impl Scratch {
         scratch
     }
 
-    fn run(&self, words: &str) -> Output {
+    fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
         command.env_clear().env("XDG_CACHE_HOME", self.0.join("cache"));
         command.args(words.split_whitespace()).current_dir(&self.0);
-        command.output().expect("the program")
+        command
+    }
+
+    fn run(&self, words: &str) -> Output {
+        self.command(words).output().expect("the program")
     }
 
     /// Runs and expects success; returns what it printed.
@@ -73,6 +79,37 @@ fn a_large_module_is_kept_and_found() {
     assert!(listed.starts_with("code  ") && listed.contains("\n1 entries, "), "{listed}");
     scratch.print("cache clear");
     assert_eq!(scratch.entries().len(), 0);
+}
+
+#[test]
+fn a_guest_that_runs_for_long_is_kept_and_found() {
+    let scratch = Scratch::new("long");
+    // It waits for something that never comes, in a function that is called again and again.
+    let text = format!(
+        r#"(module (memory 1) (func $wait)
+            (func (export "run") (param $more i32)
+                (loop (call $wait) (br_if 0 (local.get $more))))
+            (data (i32.const 0) "{}"))"#,
+        "x".repeat(40_000)
+    );
+    fs::write(scratch.0.join("long.wat"), text).expect("a file");
+    let short = scratch.run("run --stats --invoke run long.wat 0");
+    let said = String::from_utf8_lossy(&short.stderr);
+    assert!(said.ends_with(", interpreted\n"), "{said}");
+    let mut long = scratch.command("run --invoke run long.wat 1").spawn().expect("the program");
+    let begun = Instant::now();
+    while !scratch.entries().iter().any(|entry| entry.extension().is_some_and(|is| is == "code")) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is optimized some time");
+        thread::sleep(Duration::from_millis(20));
+    }
+    long.kill().expect("it runs");
+    long.wait().expect("it ends");
+    let next = scratch.run("run --stats --invoke run long.wat 0");
+    let said = String::from_utf8_lossy(&next.stderr);
+    assert!(said.ends_with(", optimized from the start\n"), "{said}");
+    let without = scratch.run("run --stats --no-cache --invoke run long.wat 0");
+    let said = String::from_utf8_lossy(&without.stderr);
+    assert!(said.ends_with(", interpreted\n"), "{said}");
 }
 
 #[test]

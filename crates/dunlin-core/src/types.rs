@@ -54,6 +54,7 @@ impl ValType {
 
     /// Slots of 8 bytes that a value of this type takes in a frame: two for `v128`, one otherwise.
     #[must_use]
+    #[inline]
     pub const fn slots(self) -> u32 {
         match self {
             Self::V128 => 2,
@@ -113,12 +114,14 @@ impl FuncType {
 
     /// The types of the parameters.
     #[must_use]
+    #[inline]
     pub fn params(&self) -> &[ValType] {
         &self.types[..self.params as usize]
     }
 
     /// The types of the results.
     #[must_use]
+    #[inline]
     pub fn results(&self) -> &[ValType] {
         &self.types[self.params as usize..]
     }

@@ -22,6 +22,7 @@
 
 mod exec;
 
+use dunlin_vm::crossing::Interpret;
 use dunlin_vm::{Failure, Store};
 
 /// Whether an execution is metered.
@@ -66,4 +67,14 @@ pub fn call(
     metering: Metering,
 ) -> Result<(), Failure> {
     exec::enter(store, func, slots, metering)
+}
+
+/// What runs single functions for compiled code; a store is given it by
+/// [`Store::set_interpret`].
+#[must_use]
+pub fn interpret(metering: Metering) -> Interpret {
+    match metering {
+        Metering::Off => exec::interpret::<exec::Unmetered>,
+        Metering::Fuel => exec::interpret::<exec::Metered>,
+    }
 }

@@ -19,10 +19,11 @@ pub enum Unit {
     Func(u32),
     /// The way in: calls code of the function type of this index with arguments from slots.
     ///
-    /// In the platform's C convention: `fn(code, cx, slots)`.
+    /// In compiled code's convention, with its arguments where the platform's C convention has them:
+    /// `fn(code, cx, slots)`.
     Enter(u32),
     /// The way out to the function of this index, which is imported or not compiled: writes its
-    /// arguments to slots and calls [`Builtin::CallFunc`].
+    /// arguments to slots and calls what the import's record says, or [`Builtin::CallFunc`].
     LeaveFunc(u32),
     /// The way out to a function of the type of this index whose reference is the last argument:
     /// writes the others to slots and calls [`Builtin::CallRef`].
@@ -96,14 +97,13 @@ builtins! {
     ElemDrop = 9;
     /// `(cx, func: u32) -> u32`: a reference, or [`REF_FAILED`].
     RefFunc = 10;
-    /// `(cx, func: u32, slots: *mut u64) -> status`: calls the instance's function outside compiled code.
+    /// `(cx, func: u32, slots: *mut u64) -> status`: calls a function that the instance's module defines
+    /// outside compiled code. For ways out only, as the next.
     CallFunc = 11;
     /// `(cx, reference: u32, slots: *mut u64) -> status`: calls a function outside compiled code.
     CallRef = 12;
-    /// `(cx) -> status`: whether the guest has been asked to stop.
-    Poll = 13;
     /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
-    Unwind = 14;
+    Unwind = 13;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.

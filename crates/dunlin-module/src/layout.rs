@@ -86,11 +86,15 @@ pub mod table_def {
 /// Offsets in a record of how an imported function is called, in bytes of a 64-bit target.
 pub mod import_call {
     /// Size of a record.
-    pub const BYTES: usize = 16;
+    pub const BYTES: usize = 32;
     /// Address of the pointer to the code.
     pub const CODE: usize = 0;
     /// The context that the code expects.
     pub const CX: usize = 8;
+    /// What the module's own way out calls.
+    pub const HOST: usize = 16;
+    /// What that is given first.
+    pub const DATA: usize = 24;
 }
 
 /// Offsets in what a function reference stands for, in bytes of a 64-bit target.

@@ -139,6 +139,8 @@ pub mod pseudo {
     pub const GLOBAL_GET_V128: u8 = 0xE9;
     /// `global.set` of a `v128` global.
     pub const GLOBAL_SET_V128: u8 = 0xEA;
+    /// Enters a function's native code, in place of its body. An early form of exceptions had this code.
+    pub const NATIVE: u8 = 0x18;
     /// Leaves the interpreter: the return address of a frame that the host called.
     pub const EXIT: u8 = 0xFF;
 }

@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod fuel;
 mod isa;
 mod limits;
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 //!
-//! Ways in and out are the same for equal types but for the index of the function that a way out leads
-//! to, which stands in its code once. They are made for each type once and copied: a module may have
+//! Ways in and out are the same for equal types but for numbers that follow from the index of the function
+//! that a way out leads to, each of which stands in its code once. They are made for each type once and copied: a module may have
 //! a hundred thousand functions, and no more types than it has bytes for.
 
 use crate::settings::Settings;
-use crate::{stubs, translate, work};
+use crate::stubs::{Leave, Stubs, import_offset};
+use crate::{translate, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
@@ -13,6 +14,7 @@ use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binem
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::Relocation;
+use dunlin_module::layout::import_call;
 use dunlin_module::{
     Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit,
     Worker,
@@ -35,13 +37,24 @@ pub(crate) struct FunctionWorker<'m> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Stub {
     Enter,
-    LeaveRef,
-    /// To a function with this index.
-    LeaveFunc(u32),
+    Leave(Leave),
 }
 
 /// Stands for the index of any function in the code of a way out: a number that nothing else there is.
 const ANY_FUNC: u32 = 0x5eed_1dea;
+/// Stands for the index of any imported function: the same is true of the offsets of its record's fields.
+const ANY_IMPORT: u32 = 0x02ed_1dea;
+
+/// What stands in the code of a way out because of where it leads.
+fn numbers(to: Leave) -> Vec<u32> {
+    match to {
+        Leave::Func(index) => vec![index],
+        Leave::Import(index) => [import_call::HOST, import_call::DATA]
+            .map(|of| import_offset(index, of) as u32)
+            .to_vec(),
+        Leave::Ref => Vec::new(),
+    }
+}
 
 impl<'m> FunctionWorker<'m> {
     pub(crate) fn new(
@@ -81,30 +94,42 @@ impl<'m> FunctionWorker<'m> {
         }
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let config = self.isa.frontend_config();
+        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
         match stub {
-            Stub::Enter => stubs::enter(ty, config, func, builder),
-            Stub::LeaveRef => stubs::leave_ref(ty, config, func, builder),
-            Stub::LeaveFunc(index) => stubs::leave_func(ty, index, config, func, builder),
+            Stub::Enter => stubs.enter(ty, func, builder),
+            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
         }
         let made = self.generate()?;
-        if !matches!(stub, Stub::LeaveFunc(index) if index != ANY_FUNC) {
+        let serves_many = match stub {
+            Stub::Enter | Stub::Leave(Leave::Ref) => true,
+            Stub::Leave(Leave::Func(index)) => index == ANY_FUNC,
+            Stub::Leave(Leave::Import(index)) => index == ANY_IMPORT,
+        };
+        if serves_many {
             self.stubs.insert((stub, ty), made.clone());
         }
         Ok(made)
     }
 
-    /// The way out to a function: that to any of its type, with the index filled in.
+    /// The way out to a function: that to any of its type, with the numbers filled in.
     fn leave_func(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         let ty = self.module.func_type(index);
-        let mut made = self.stub(Stub::LeaveFunc(ANY_FUNC), ty)?;
-        let any = ANY_FUNC.to_le_bytes();
-        let mut places = made.code.windows(any.len()).enumerate().filter(|(_, four)| *four == any);
-        let (Some((at, _)), None) = (places.next(), places.next()) else {
-            // Wherever the code generator has put it, it is not to be found: the way is made by itself.
-            return self.stub(Stub::LeaveFunc(index), ty);
+        let is_import = index < self.module.func_imports();
+        let (to, any) = match is_import {
+            true => (Leave::Import(index), Leave::Import(ANY_IMPORT)),
+            false => (Leave::Func(index), Leave::Func(ANY_FUNC)),
         };
-        made.code[at..at + any.len()].copy_from_slice(&index.to_le_bytes());
+        let mut made = self.stub(Stub::Leave(any), ty)?;
+        for (any, number) in numbers(any).into_iter().zip(numbers(to)) {
+            let any = any.to_le_bytes();
+            let four = made.code.windows(any.len()).enumerate();
+            let mut places = four.filter(|(_, four)| *four == any);
+            let (Some((at, _)), None) = (places.next(), places.next()) else {
+                // Wherever the code generator has put it, it is not to be found: the way is made by itself.
+                return self.stub(Stub::Leave(to), ty);
+            };
+            made.code[at..at + any.len()].copy_from_slice(&number.to_le_bytes());
+        }
         Ok(made)
     }
 
@@ -144,7 +169,7 @@ impl Worker for FunctionWorker<'_> {
         match unit {
             Unit::Func(index) => self.function(index),
             Unit::Enter(index) => self.stub(Stub::Enter, ty(index)),
-            Unit::LeaveRef(index) => self.stub(Stub::LeaveRef, ty(index)),
+            Unit::LeaveRef(index) => self.stub(Stub::Leave(Leave::Ref), ty(index)),
             Unit::LeaveFunc(index) => self.leave_func(index),
             Unit::Tables => {
                 let code = self.tables.to_bytes();

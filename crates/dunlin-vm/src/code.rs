@@ -6,6 +6,8 @@
 
 use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
+#[cfg(feature = "native")]
+use crate::crossing::NativeEntry;
 use crate::resources::Resources;
 use crate::sync::Mutex;
 use crate::types::TypeRegistry;
@@ -15,6 +17,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use dunlin_module::side::END_BIT;
+#[cfg(feature = "native")]
+use dunlin_module::side::FRAME_RECORD_SLOTS;
 use dunlin_module::{Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
@@ -23,7 +27,8 @@ pub struct ModuleCode {
     types: Arc<TypeRegistry>,
     type_ids: Box<[u32]>,
     entries: Box<[FuncEntry]>,
-    /// Native code by function index, and then the ways out by type index.
+    /// Native code by function index, the ways out by type index, the tables that never change; and then
+    /// the doors.
     code: Box<[AtomicPtr<u8>]>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
@@ -43,6 +48,9 @@ struct Arena {
     sides: Vec<Vec<u64>>,
     /// Patched bodies by address: the function, and the copy.
     patched: BTreeMap<usize, (u32, Vec<u8>)>,
+    /// What the records of compiled functions lead to.
+    #[cfg(feature = "native")]
+    natives: Vec<Vec<NativeEntry>>,
 }
 
 impl ModuleCode {
@@ -51,8 +59,9 @@ impl ModuleCode {
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
         let entries = zeroed_entries(module.func_count() as usize);
+        let functions = module.func_count() as usize;
         // One more is for the tables that never change.
-        let code = zeroed_code(module.func_count() as usize + module.types().len() + 1);
+        let code = zeroed_code(functions + module.types().len() + 1 + functions);
         Self {
             module,
             types,
@@ -75,6 +84,13 @@ impl ModuleCode {
         &self.code
     }
 
+    /// The same pointers to functions for whoever is not code of this module: null until all that the code
+    /// refers to is there.
+    #[must_use]
+    pub fn doors(&self) -> &[AtomicPtr<u8>] {
+        &self.code[self.code.len() - self.module.func_count() as usize..]
+    }
+
     /// The native code, where there is some.
     #[cfg(feature = "native")]
     #[must_use]
@@ -82,13 +98,78 @@ impl ModuleCode {
         self.native.get()
     }
 
-    /// Gives the module native code, from which on calls go there. The first one stays.
+    /// Gives the module native code, from which on calls go there, guests that run included. The first one
+    /// stays.
     #[cfg(feature = "native")]
     pub fn set_native(&self, native: crate::native::NativeCode) {
+        // Nobody is led to code by a record before all of it is there, and what it calls.
+        let mut arena = self.arena.lock();
+        if self.native.get().is_some() {
+            return;
+        }
         let native = self.native.get_or_init(|| native);
         for (index, address) in native.entries(&self.module) {
             self.code[index].store(address.cast_mut(), Ordering::Release);
         }
+        for (door, code) in self.doors().iter().zip(&self.code) {
+            door.store(code.load(Ordering::Relaxed), Ordering::Release);
+        }
+        if arena.sides.is_empty() {
+            // Nothing is prepared that would have to be replaced.
+            return;
+        }
+        for func in self.module.func_imports()..self.module.func_count() {
+            let is_prepared = !self.entries[func as usize].ip.load(Ordering::Relaxed).is_null();
+            if is_prepared && native.has_body(func) {
+                self.publish_native(native, &mut arena, func);
+            }
+        }
+    }
+
+    /// Makes the interpreter enter a function's native code from its next call on. Where a body has been
+    /// published, only the place of the first operator changes, and with one store: whoever read the rest
+    /// before reads the same after.
+    #[cfg(feature = "native")]
+    fn publish_native(&self, native: &crate::native::NativeCode, arena: &mut Arena, func: u32) {
+        let ty = self.module.func_type(func);
+        let way_in = native.way_in(self.module.func_type_index(func));
+        let (params, results) = (ty.param_slots(), ty.result_slots());
+        let code = &raw const self.code[func as usize];
+        let made = alloc::vec![NativeEntry::new(results, code, way_in)];
+        let ip: *const NativeEntry = made.as_ptr();
+        arena.natives.push(made);
+        let entry = &self.entries[func as usize];
+        if entry.ip.load(Ordering::Relaxed).is_null() {
+            entry.params.store(params, Ordering::Relaxed);
+            entry.results.store(results, Ordering::Relaxed);
+            entry.frame.store(params.max(results) + FRAME_RECORD_SLOTS, Ordering::Relaxed);
+        }
+        entry.ip.store(ip.cast::<u8>().cast_mut(), Ordering::Release);
+    }
+
+    /// Whether calls of the interpreter enter native code: the function has some, and has been prepared.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn is_native(&self, func: u32) -> bool {
+        let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
+        // SAFETY: a record that is prepared leads to its first operator.
+        ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
+    }
+
+    /// Publishes a function that has native code; says whether it has.
+    #[cfg(feature = "native")]
+    fn prepare_native(&self, arena: &mut Arena, func: u32) -> bool {
+        let found = self.native().filter(|native| native.has_body(func));
+        if let Some(native) = found {
+            self.publish_native(native, arena, func);
+        }
+        found.is_some()
+    }
+
+    #[cfg(not(feature = "native"))]
+    #[allow(clippy::unused_self, reason = "the same shape as with native code")]
+    fn prepare_native(&self, _arena: &mut Arena, _func: u32) -> bool {
+        false
     }
 
     /// The blueprint, for another instance: built at the second one, or at once where instances come
@@ -153,6 +234,9 @@ impl ModuleCode {
         if !entry.ip.load(Ordering::Acquire).is_null() {
             return Ok(());
         }
+        if self.prepare_native(&mut arena, func) {
+            return Ok(());
+        }
         let prepared = self.module.prepare(func, &mut arena.scratch)?;
         self.publish(&mut arena, func, prepared);
         Ok(())
@@ -171,7 +255,8 @@ impl ModuleCode {
         let prepared = self.module.prepare(func, scratch)?;
         let mut arena = self.arena.lock();
         // Another thread may have been faster; what it published is in use.
-        if entry.ip.load(Ordering::Acquire).is_null() {
+        let is_new = entry.ip.load(Ordering::Acquire).is_null();
+        if is_new && !self.prepare_native(&mut arena, func) {
             self.publish(&mut arena, func, prepared);
         }
         Ok(())

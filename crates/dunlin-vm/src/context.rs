@@ -1,10 +1,13 @@
 //! The structures whose layout the tiers know, asserted against `dunlin_module::layout`.
 
+use crate::crossing::Target;
+use crate::host::HostCode;
 use crate::store::Store;
 use crate::sys::PollPage;
+use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::TrapCode;
 use dunlin_module::layout;
 
@@ -75,11 +78,25 @@ pub struct NativeState {
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
     /// How many places there are.
     pub place_count: usize,
+    /// Whether compiled code counts fuel, in a register of its own.
+    pub is_metered: bool,
+    /// The function that compiled code has ended in a call of, for whoever entered it.
+    pub(crate) tail_call: Option<Target>,
+    /// The arguments of that call.
+    pub(crate) tail_arguments: Vec<u64>,
 }
 
 impl Default for NativeState {
     fn default() -> Self {
-        Self { entry_sp: 0, places: [0; crate::BACKTRACE_FRAMES_MAX], place_count: 0 }
+        let places = [0; crate::BACKTRACE_FRAMES_MAX];
+        Self {
+            entry_sp: 0,
+            places,
+            place_count: 0,
+            is_metered: false,
+            tail_call: None,
+            tail_arguments: Vec::new(),
+        }
     }
 }
 
@@ -90,6 +107,11 @@ pub struct ImportCall {
     pub code: *const AtomicPtr<u8>,
     /// The context that the code expects.
     pub cx: *mut VmContext,
+    /// What the module's own way out calls: the host function's code, or what calls a guest's function
+    /// that has no native code.
+    pub host: HostCode,
+    /// What that is given first.
+    pub data: *const (),
 }
 
 /// Why and where an execution ended early.
@@ -184,7 +206,7 @@ pub struct FuncRecord {
 /// The end of the value stack, and the request to stop: one comparison serves both.
 ///
 /// Guests compare their stack pointer with `limit` at every call and every backward branch. A request
-/// to stop sets it to 0, so that the comparison fails and the slow path looks at `requested`.
+/// to stop sets it to 0, so that the comparison fails and the slow path finds the request.
 ///
 /// Compiled code looks at the same word, or reads the poll page, which a request makes unreadable.
 #[repr(C)]
@@ -192,7 +214,6 @@ pub struct Interrupts {
     limit: AtomicUsize,
     native_limit: AtomicUsize,
     stack_end: AtomicUsize,
-    requested: AtomicBool,
     page: Option<PollPage>,
 }
 
@@ -209,7 +230,6 @@ impl Interrupts {
             limit: AtomicUsize::new(usize::MAX),
             native_limit: AtomicUsize::new(0),
             stack_end: AtomicUsize::new(usize::MAX),
-            requested: AtomicBool::new(false),
             page,
         }
     }
@@ -222,12 +242,14 @@ impl Interrupts {
     /// Sets the address that the native stack pointer must stay above; returns the former one.
     #[cfg(feature = "native")]
     pub(crate) fn set_native_limit(&self, address: usize) -> usize {
-        self.native_limit.swap(address, Ordering::Relaxed)
+        // Only the thread that runs the guests writes it: no swap, which would lock the bus.
+        let before = self.native_limit.load(Ordering::Relaxed);
+        self.native_limit.store(address, Ordering::Relaxed);
+        before
     }
 
     /// Asks the guest to stop at its next call or backward branch.
     pub fn interrupt(&self) {
-        self.requested.store(true, Ordering::SeqCst);
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
             page.close();
@@ -243,20 +265,19 @@ impl Interrupts {
     /// Sets where the stack ends, and a limit below it that guests run into first.
     pub(crate) fn set_stack(&self, first_limit: usize, end: usize) {
         self.stack_end.store(end, Ordering::SeqCst);
-        self.limit.store(first_limit, Ordering::SeqCst);
-        if self.requested.load(Ordering::SeqCst) {
-            self.limit.store(0, Ordering::SeqCst);
-        }
+        // A request that has been made stays.
+        let limit = |limit| (limit != 0).then_some(first_limit);
+        let _ = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, limit);
     }
 
     /// The slow path of the comparison: takes the request if there is one.
     pub fn take_request(&self) -> bool {
-        // The limit is restored first, so that a request made meanwhile is not lost.
-        self.limit.store(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst);
+        // The page is opened first, so that a request made meanwhile is not lost. It may close again after
+        // its request has been taken; then a read faults, and finds none.
         if let Some(page) = &self.page {
             page.open();
         }
-        self.requested.swap(false, Ordering::SeqCst)
+        self.limit.swap(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst) == 0
     }
 
     /// Whether a stack pointer at `address` is within the stack, whatever has been requested.
@@ -313,6 +334,8 @@ const _: () = {
     assert!(size_of::<ImportCall>() == import_call::BYTES);
     assert!(offset_of!(ImportCall, code) == import_call::CODE);
     assert!(offset_of!(ImportCall, cx) == import_call::CX);
+    assert!(offset_of!(ImportCall, host) == import_call::HOST);
+    assert!(offset_of!(ImportCall, data) == import_call::DATA);
     assert!(size_of::<FuncRecord>() == func_record::BYTES);
     assert!(offset_of!(FuncRecord, cx) == func_record::CX);
     assert!(offset_of!(FuncRecord, code) == func_record::CODE);

@@ -12,9 +12,10 @@ use crate::ModuleCode;
 use crate::block::{Block, ImportedKind};
 use crate::blueprint::Blueprint;
 use crate::context::{GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
+use crate::host::{HostCode, HostFailure};
 use crate::owned::Owned;
 use crate::resources::Refusal;
-use crate::store::{CreateError, Extern, HostFailure, Store};
+use crate::store::{CreateError, Extern, Store};
 use crate::tuning::FUNC_REFS_SEARCHED_MAX;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -462,6 +463,19 @@ impl Store {
         index
     }
 
+    /// What the module's way out to an import calls.
+    fn way_out_of_import(&self, import: u32) -> (HostCode, *const ()) {
+        let record = self.func(import).filter(|record| record.entry.is_null());
+        if let Some(found) = record.and_then(|record| self.host(record.index)) {
+            return found;
+        }
+        #[cfg(feature = "native")]
+        let code: HostCode = crate::native::call_import;
+        #[cfg(not(feature = "native"))]
+        let code: HostCode = crate::host::nobody;
+        (code, core::ptr::without_provenance(import as usize))
+    }
+
     /// Writes how compiled code calls the imports: where a function has native code, that; else the
     /// module's own way out, in the instance's context.
     fn write_import_calls(&self, code: &ModuleCode, block: &Block) {
@@ -473,10 +487,12 @@ impl Store {
                 let pointer = unsafe { &*record.code };
                 !pointer.load(Ordering::Acquire).is_null()
             });
-            let call = found
-                .map_or(ImportCall { code: &raw const code.code()[i], cx: block.cx() }, |record| {
-                    ImportCall { code: record.code, cx: record.cx }
-                });
+            let (code, cx) = match found {
+                Some(record) => (record.code, record.cx),
+                None => (&raw const code.code()[i], block.cx()),
+            };
+            let (host, data) = self.way_out_of_import(import);
+            let call = ImportCall { code, cx, host, data };
             // SAFETY: the block has room for a call of each imported function.
             unsafe { block.import_calls().add(i).write(call) };
         }

@@ -26,6 +26,8 @@ mod block;
 mod blueprint;
 pub mod code;
 pub mod context;
+pub mod crossing;
+mod host;
 mod image;
 mod instance;
 mod memory;
@@ -45,10 +47,8 @@ pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
+pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
-pub use store::{
-    CreateError, Extern, Failure, Growth, GrowthHook, HostCall, HostFailure, HostFn, Interpret,
-    Store, StoreConfig, Trap,
-};
+pub use store::{CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap};
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

@@ -4,8 +4,8 @@
 //! ones (loads, stores, calls) the tiers do themselves.
 
 use crate::context::{MemoryDef, StoreContext, VmContext};
-use crate::store::{HostCall, HostFailure, Store};
-use alloc::sync::Arc;
+use crate::host::{self, HostFailure};
+use crate::store::Store;
 use dunlin_core::TrapCode;
 
 /// Why a slow path did not complete.
@@ -234,43 +234,26 @@ running! {
 /// # Safety
 ///
 /// `cx` is the context of the calling instance, which is running, or null if the host calls; `context`
-/// is its store's context, and the store is entered; `slots` are valid for the call and nobody else's;
-/// from `top` on, the value stack is free.
+/// is its store's context, and the store is entered; `slots` are as many as the function's lists need, and
+/// nobody else's; from `top` on, the value stack is free.
 ///
 /// # Errors
 ///
 /// [`Stop::Host`] if the function fails; the store has noted how.
+#[inline]
 pub unsafe fn call_host(
     cx: *mut VmContext,
     context: *mut StoreContext,
     host: u32,
-    slots: &mut [u64],
+    slots: *mut u64,
     top: *mut u64,
 ) -> Result<(), Stop> {
     // SAFETY: the caller's promise; the reference ends with the statement.
-    let function = unsafe { (*(*context).store).host(host) }.map(Arc::as_ptr);
-    let Some(function) = function else { return Err(Stop::Host) };
-    // SAFETY: the store never gives up a host function while it lives, so none is counted for the call.
-    let function = unsafe { &*function };
-    // SAFETY: a non-null context is alive.
-    let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
-    // SAFETY: the caller's promise.
-    let owner = unsafe { (*context).owner };
-    // SAFETY: the caller's promise; activations that the host enters begin at `top`.
-    let before = unsafe { core::mem::replace(&mut (*context).stack_top, top) };
-    let result = function(HostCall { owner, caller, slots });
-    // SAFETY: the caller's promise.
-    unsafe { (*context).stack_top = before };
-    // A guest that this one called may have shown a defect of ours, whatever the host made of it.
-    // SAFETY: the store is entered still, and the function has returned; so for the next one.
-    if unsafe { &*(*context).store }.bug().is_some() {
+    let Some(function) = (unsafe { (*(*context).store).host(host) }) else {
         return Err(Stop::Host);
-    }
-    result.map_err(|failure| {
-        // SAFETY: as above.
-        unsafe { &mut *(*context).store }.note_failure(failure);
-        Stop::Host
-    })
+    };
+    // SAFETY: the caller's promise; a store keeps its host functions.
+    unsafe { host::call(function, context, cx, slots, top) }
 }
 
 fn minus_one(is64: bool) -> u64 {

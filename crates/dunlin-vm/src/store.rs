@@ -10,6 +10,8 @@ use crate::context::{
     ExitState, FuncRecord, GlobalCell, Interrupts, MemoryDef, NativeState, StoreContext, TableDef,
     VmContext,
 };
+use crate::crossing::Interpret;
+use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
 use crate::instance::Instance;
 use crate::memory::Memory;
@@ -19,7 +21,7 @@ use crate::stack::ValueStack;
 use crate::sys::PollPage;
 use crate::table::Table;
 use crate::types::TypeRegistry;
-use crate::walk::Frame;
+use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -43,22 +45,6 @@ pub enum Extern {
     Memory(u32),
     /// A global.
     Global(u32),
-}
-
-/// What a host function or a limit reports instead of a result; the embedder's, passed through.
-pub type HostFailure = Box<dyn Any + Send>;
-
-/// A host function: reads its arguments from the call's slots and leaves its results there.
-pub type HostFn = dyn Fn(HostCall<'_>) -> Result<(), HostFailure> + Send + Sync;
-
-/// A call from a guest to the host.
-pub struct HostCall<'a> {
-    /// What the embedder passed when it entered the store.
-    pub owner: *mut (),
-    /// The calling instance, if a guest called.
-    pub caller: Option<u32>,
-    /// Arguments from the first slot on, and then results: as many slots as the larger needs.
-    pub slots: &'a mut [u64],
 }
 
 /// A memory or table that wants to grow, for the embedder's limits. Memories count bytes.
@@ -87,9 +73,6 @@ pub enum Growth {
 /// The embedder's limits: whether this growth may be, or why the guest must end.
 pub type GrowthHook = fn(owner: *mut (), growth: Growth) -> Result<bool, HostFailure>;
 
-/// Runs the function of a reference that has no native code, on slots as [`HostCall`] has them.
-pub type Interpret = fn(&mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failure>;
-
 /// What the code pointer of a function without native code is.
 struct NoCode(AtomicPtr<u8>);
 static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
@@ -101,13 +84,17 @@ pub struct StoreConfig {
     pub stack_bytes: usize,
     /// Whether compiled code reads a poll page to be interrupted.
     pub poll_page: bool,
+    /// Whether compiled code counts fuel.
+    pub metered: bool,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { stack_bytes: VALUE_STACK_BYTES_DEFAULT, poll_page: false, resources: Arc::default() }
+        let resources = Arc::default();
+        let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
+        Self { stack_bytes, poll_page: false, metered: false, resources }
     }
 }
 
@@ -162,7 +149,7 @@ pub struct Store {
     /// Whether anybody has asked for a function, without which no guest runs.
     is_reached: AtomicBool,
     funcs: Vec<FuncRecord>,
-    hosts: Vec<Arc<HostFn>>,
+    hosts: Vec<HostFn>,
     values: Vec<Box<dyn Any + Send + Sync>>,
     growth_hook: Option<GrowthHook>,
     /// What a limit or a host function reported during the current execution.
@@ -172,8 +159,7 @@ pub struct Store {
     /// What a defect of the engine said that showed while a guest ran. What it left behind is not to be
     /// trusted, so that no guest runs here any more.
     bug: Option<Box<str>>,
-    /// Frames of what compiled code called and that did not return, innermost first.
-    #[cfg(feature = "native")]
+    /// Frames of what has failed so far, innermost first, while the failure travels outwards.
     pub(crate) frames: Vec<Frame>,
     /// Runs functions that have no native code.
     pub(crate) interpret: Option<Interpret>,
@@ -213,7 +199,7 @@ impl Store {
             owner: null_mut(),
             depth: 0,
             exit: ExitState::default(),
-            native: NativeState::default(),
+            native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
         Self {
             context,
@@ -234,14 +220,13 @@ impl Store {
             failure: None,
             invalid: None,
             bug: None,
-            #[cfg(feature = "native")]
             frames: Vec::new(),
             interpret: None,
             _pinned: PhantomPinned,
         }
     }
 
-    /// Sets what runs functions that have no native code, for compiled code that calls them.
+    /// Sets what runs functions that have no native code.
     pub fn set_interpret(&mut self, interpret: Interpret) {
         self.interpret = Some(interpret);
     }
@@ -322,7 +307,7 @@ impl Store {
     }
 
     /// Adds a function of the host; returns a reference to it.
-    pub fn create_host_func(&mut self, ty: &FuncType, host: Arc<HostFn>) -> u32 {
+    pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
         let type_id = self.types.intern(ty);
         self.hosts.push(host);
         let index = self.hosts.len() as u32 - 1;
@@ -331,10 +316,10 @@ impl Store {
         self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
     }
 
-    /// The host function of this index, shared.
-    #[must_use]
-    pub fn host(&self, index: u32) -> Option<&Arc<HostFn>> {
-        self.hosts.get(index as usize)
+    /// The code of the host function of this index, and its data; both live as long as the store.
+    #[inline]
+    pub(crate) fn host(&self, index: u32) -> Option<(HostCode, *const ())> {
+        self.hosts.get(index as usize).map(HostFn::parts)
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
@@ -343,9 +328,9 @@ impl Store {
     /// taken to hold what they held at first.
     #[must_use]
     #[inline]
-    pub fn func(&self, reference: u32) -> Option<FuncRecord> {
+    pub fn func(&self, reference: u32) -> Option<&FuncRecord> {
         self.is_reached.store(true, Ordering::Relaxed);
-        self.funcs.get(reference as usize).copied().filter(|_| reference != 0)
+        self.funcs.get(reference as usize).filter(|_| reference != 0)
     }
 
     /// The type of a function, by reference.
@@ -378,7 +363,7 @@ impl Store {
         let ty = code.module().func_type(func);
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let entry: *const _ = &raw const code.entries()[func as usize];
-        let code: *const _ = &raw const code.code()[func as usize];
+        let code: *const _ = &raw const code.doors()[func as usize];
         let record = FuncRecord { cx: of.cx(), entry, code, type_id, index: func, params, results };
         let made = self.push_func(record);
         self.instances[instance as usize].note_func_ref(func, made);
@@ -391,7 +376,7 @@ impl Store {
         let of = &self.instances[instance as usize];
         // The blueprint is the same module's, so that its functions have entries.
         let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
-        let codes = of.code().code().as_ptr();
+        let codes = of.code().doors().as_ptr();
         self.funcs.extend(funcs.iter().map(|start| FuncRecord {
             cx,
             entry: entries.wrapping_add(start.func as usize),
@@ -692,18 +677,28 @@ impl Store {
         self.bug.as_deref()
     }
 
-    /// Turns the exit state of the execution that just ended into a failure.
+    /// Adds the interpreter's frames to those of the failure, after a handler has noted the place where
+    /// it left the guest. Only the trap's code stays noted.
+    #[cold]
+    pub fn note_frames(&mut self) {
+        // SAFETY: as in `fuel`.
+        let exit = unsafe { &mut (*self.context()).exit };
+        let code = exit.code;
+        let exit = core::mem::replace(exit, ExitState { code, ..ExitState::default() });
+        if !exit.cx.is_null() {
+            // SAFETY: the place has just been noted; its frames are still on the stack.
+            let frames = unsafe { self.backtrace(exit.ip, exit.fp, exit.cx) };
+            let room = BACKTRACE_FRAMES_MAX.saturating_sub(self.frames.len());
+            self.frames.extend(frames.into_iter().take(room));
+        }
+    }
+
+    /// The failure of the execution that just ended, with the frames that have been added.
+    #[cold]
     #[must_use]
     pub fn failure_of_exit(&mut self) -> Failure {
-        // SAFETY: as in `fuel`.
-        let exit = unsafe { core::mem::take(&mut (*self.context()).exit) };
-        let frames = if exit.cx.is_null() {
-            Vec::new()
-        } else {
-            // SAFETY: a handler has just noted the place where it left the guest; its frames are still
-            // on the stack.
-            unsafe { self.backtrace(exit.ip, exit.fp, exit.cx) }
-        };
+        self.note_frames();
+        let frames = core::mem::take(&mut self.frames);
         if let Some(bug) = self.bug() {
             return Failure::Bug(bug.into(), frames);
         }
@@ -711,7 +706,9 @@ impl Store {
             return Failure::Host(failure, frames);
         }
         let invalid = self.invalid.take();
-        Failure::Trap(Box::new(Trap { code: exit.code, frames, invalid }))
+        // SAFETY: as in `fuel`.
+        let code = unsafe { (*self.context()).exit.code };
+        Failure::Trap(Box::new(Trap { code, frames, invalid }))
     }
 
     /// The context of an instance.

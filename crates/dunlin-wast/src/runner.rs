@@ -35,6 +35,9 @@ pub struct Config {
     pub interruption: Interruption,
     /// Whether compilers check their own intermediate results.
     pub verify_code: bool,
+    /// Which functions are compiled where modules are: those for whose index, modulo 64, the bit is 1.
+    /// `None` leaves none to the interpreter.
+    pub mixed: Option<u64>,
     /// How many instances, memories and tables a pool has from which they come; `None` is no pool.
     pub pooled: Option<u32>,
     /// Whether every module becomes an artifact and comes back from it before it is instantiated. It
@@ -56,6 +59,9 @@ impl Config {
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
+        if let Some(compiled) = self.mixed {
+            config.mix_tiers(compiled);
+        }
         #[cfg(feature = "optimize")]
         if self.artifacts {
             // The artifacts never leave the process.

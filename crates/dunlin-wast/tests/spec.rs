@@ -14,8 +14,9 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`; `auto` is both); the backend of the interpreter is
-//! chosen when the crate is built (feature `loop-dispatch`).
+//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`, or `mixed`, in which about every second function is
+//! compiled; `auto` is all of them); the backend of the interpreter is chosen when the crate is built (feature
+//! `loop-dispatch`).
 
 mod suites;
 
@@ -76,6 +77,11 @@ fn main() -> ExitCode {
 /// Instances, memories and tables of the pool that all scripts share: more than run at a time.
 const POOLED: u32 = 10_000;
 
+/// Which functions are compiled in mixed runs, by the bits of their indices.
+const EVERY_SECOND: u64 = 0x5555_5555_5555_5555;
+/// The same without a pattern.
+const SOME: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// The configurations that every script runs on. The meaning of a program depends on none of them, and
 /// none changes one thing only.
 fn configurations() -> Vec<(&'static str, Config)> {
@@ -84,8 +90,12 @@ fn configurations() -> Vec<(&'static str, Config)> {
         Ok("interp") => interpreted(),
         Ok("optimize") if compiled().is_empty() => panic!("it needs the feature `optimize`"),
         Ok("optimize") => compiled(),
-        Ok("auto") | Err(_) => both,
-        Ok(other) => panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp` or `optimize`"),
+        Ok("mixed") => mixed(),
+        // Of the mixed runs one is enough where all the others are made too.
+        Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).collect(),
+        Ok(other) => {
+            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")
+        }
     }
 }
 
@@ -138,6 +148,29 @@ fn compiled() -> Vec<(&'static str, Config)> {
         ("artifact, guarded", guarded_artifact),
         ("artifact, checked", checked_artifact),
     ]
+}
+
+/// Those in which the tiers call each other, with other functions compiled in each.
+#[cfg(feature = "optimize")]
+fn mixed() -> Vec<(&'static str, Config)> {
+    let [mut eager, mut lazy, mut fuel] = std::array::from_fn(|_| Config::default());
+    for config in [&mut eager, &mut lazy, &mut fuel] {
+        config.tier = dunlin::Tier::Optimize;
+    }
+    (eager.validate, eager.mixed) = (ValidateMode::Eager, Some(EVERY_SECOND));
+    (lazy.validate, lazy.mixed) = (ValidateMode::Lazy, Some(!EVERY_SECOND));
+    lazy.memory_strategy = MemoryStrategy::Dense;
+    lazy.interruption = Interruption::Flag;
+    (fuel.validate, fuel.mixed) = (ValidateMode::Eager, Some(SOME));
+    fuel.fuel_units = Some(FUEL_UNITS);
+    fuel.pooled = Some(POOLED);
+    fuel.interruption = Interruption::Off;
+    vec![("mixed, eager", eager), ("mixed, lazy", lazy), ("mixed, fuel", fuel)]
+}
+
+#[cfg(not(feature = "optimize"))]
+fn mixed() -> Vec<(&'static str, Config)> {
+    Vec::new()
 }
 
 #[cfg(not(feature = "optimize"))]

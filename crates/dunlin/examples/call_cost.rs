@@ -1,4 +1,5 @@
-//! What a call between host and guest costs, each way, typed and untyped.
+//! What a call between host and guest costs, each way, typed and untyped; and one between functions of
+//! which each, or only one, is compiled.
 //!
 //! `cargo run --release -p dunlin --features optimize --example call_cost [CALLS [interp | optimize]]`
 
@@ -30,6 +31,15 @@ const GUEST: &str = r#"(module
     (func (export "untyped") (param $n i32)
         (loop $next
             (drop (call $untyped (i32.const 1) (local.get $n)))
+            (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+
+/// Functions 0, which is called, and 1, which calls it.
+const PAIR: &str = r#"(module
+    (func $add (param i32 i32) (result i32)
+        (i32.add (local.get 0) (local.get 1)))
+    (func (export "loop") (param $n i32) (local $sum i32)
+        (loop $next
+            (local.set $sum (call $add (local.get $sum) (local.get $n)))
             (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
 
 fn main() -> Result<()> {
@@ -75,6 +85,9 @@ fn main() -> Result<()> {
         let run = instance.get_typed_func::<u32, ()>(&mut store, name)?;
         report(calls, &format!("guest -> host, {name}"), || run.call(&mut store, calls))?;
     }
+    if tier == Tier::Optimize {
+        crossings(calls)?;
+    }
     report(calls / 100, "instantiate, 3 imports", || {
         let pre = linker.instantiate_pre(&module)?;
         for _ in 0..calls / 100 {
@@ -82,6 +95,25 @@ fn main() -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Calls between functions of the same tier, and of both.
+fn crossings(calls: u32) -> Result<()> {
+    let rows = [
+        ("interpreted", 0b00),
+        ("to compiled", 0b01),
+        ("to interpreted", 0b10),
+        ("compiled", 0b11),
+    ];
+    for (what, compiled) in rows {
+        let engine = Engine::new(Config::new().tier(Tier::Optimize).mix_tiers(compiled))?;
+        let module = Module::new(&engine, PAIR)?;
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+        let run = instance.get_typed_func::<u32, ()>(&mut store, "loop")?;
+        report(calls, &format!("guest -> guest, {what}"), || run.call(&mut store, calls))?;
+    }
+    Ok(())
 }
 
 /// Prints the best of a few rounds.
@@ -92,6 +124,6 @@ fn report(calls: u32, what: &str, mut run: impl FnMut() -> Result<()>) -> Result
         run()?;
         best = best.min(begun.elapsed());
     }
-    println!("{what:24} {:6.1} ns", best.as_nanos() as f64 / f64::from(calls));
+    println!("{what:30} {:6.1} ns", best.as_nanos() as f64 / f64::from(calls));
     Ok(())
 }

@@ -121,6 +121,14 @@ impl Cache {
         self.folder.join(name).with_extension(ENTRY_EXTENSION)
     }
 
+    /// Whether there is an entry whose name begins like this.
+    pub(crate) fn may_have(&self, name_start: &str) -> bool {
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        names
+            .map(|entry| entry.file_name())
+            .any(|name| name.as_encoded_bytes().starts_with(name_start.as_bytes()))
+    }
+
     /// The contents of an entry.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.path(name);

@@ -5,6 +5,12 @@
 //! what the module may take, in the module's order, are left out. What is left out, what the compiler
 //! refuses, and what is not valid while validation is lazy, becomes a way out of compiled code: the
 //! interpreter runs it, or says why not.
+//!
+//! With [`Tier::Auto`] nothing is compiled until the embedder says so ([`Module::optimize`]), and then while
+//! guests run: calls find the code from then on. Until then the compiler does not even exist, unless there
+//! is a cache to look into.
+//!
+//! [`Module::optimize`]: crate::Module::optimize
 
 use crate::config::{Config, Tier, ValidateMode};
 use crate::engine::Engine;
@@ -17,7 +23,20 @@ use dunlin_vm::{Failure, MemoryStrategy, ModuleCode, Store};
 #[derive(Default)]
 pub(crate) struct Compiler {
     #[cfg(feature = "optimize")]
-    native: Option<NativeCompiler>,
+    native: Native,
+}
+
+/// When code is made.
+#[cfg(feature = "optimize")]
+#[derive(Default)]
+pub(crate) enum Native {
+    /// Never.
+    #[default]
+    Never,
+    /// When somebody asks for it.
+    Later(std::sync::OnceLock<Option<NativeCompiler>>, MemoryStrategy),
+    /// When a module is made.
+    Now(NativeCompiler),
 }
 
 /// A compiler, and what its code is made for.
@@ -84,7 +103,8 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let config = dunlin_vm::StoreConfig { stack_bytes, poll_page: false, resources };
+        let config =
+            dunlin_vm::StoreConfig { stack_bytes, poll_page: false, metered: false, resources };
         Store::new(engine.types().clone(), config)
     }
 
@@ -98,17 +118,18 @@ impl Compiler {
 #[cfg(feature = "optimize")]
 mod native {
     use super::{
-        Compiler, Config, Engine, Error, Keep, MemoryStrategy, Metering, ModuleCode,
-        NativeCompiler, Result, Runs, Tier, validate_eagerly,
+        Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode, Native, NativeCompiler,
+        Result, Runs, Tier, validate_eagerly,
     };
-    use crate::artifact::{Cached, Identity, no_memory};
+    use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
-    use dunlin_vm::{Failure, Store, StoreConfig};
+    use dunlin_vm::{Store, StoreConfig};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
@@ -147,9 +168,103 @@ mod native {
     impl Compiler {
         /// The compiler of this configuration, for memories that lie as `strategy` says.
         pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
-            if config.tier != Tier::Optimize {
-                return Ok(Self::default());
+            let native = match config.tier {
+                Tier::Interp => Native::Never,
+                Tier::Auto => Native::Later(OnceLock::new(), strategy),
+                Tier::Optimize => Native::Now(NativeCompiler::new(config, strategy)?),
+            };
+            Ok(Self { native })
+        }
+
+        /// The compiler, if modules are compiled when they are made.
+        pub(crate) fn native(&self) -> Option<&NativeCompiler> {
+            match &self.native {
+                Native::Now(native) => Some(native),
+                Native::Later(..) | Native::Never => None,
             }
+        }
+
+        /// The compiler, whenever it is used; it is made if it is not there.
+        fn late_native(&self, config: &Config) -> Option<&NativeCompiler> {
+            match &self.native {
+                Native::Now(native) => Some(native),
+                // Where it cannot be had the interpreter goes on.
+                Native::Later(native, strategy) => {
+                    native.get_or_init(|| NativeCompiler::new(config, *strategy).ok()).as_ref()
+                }
+                Native::Never => None,
+            }
+        }
+        #[inline]
+        pub(crate) fn tier(&self) -> Runs {
+            match self.native {
+                Native::Never => Runs::Interpreter,
+                Native::Later(..) | Native::Now(_) => Runs::Native,
+            }
+        }
+
+        pub(crate) fn create_store(&self, engine: &Engine) -> Store {
+            let stack_bytes = engine.config().stack_bytes;
+            let by_page = engine.config().interruption == Interruption::Page;
+            let poll_page = by_page && self.native().is_some();
+            let resources = engine.resources().clone();
+            let metered = engine.config().fuel;
+            let config = StoreConfig { stack_bytes, poll_page, metered, resources };
+            let mut store = Store::new(engine.types().clone(), config);
+            store.set_interpret(dunlin_interp::interpret(engine.metering()));
+            store
+        }
+
+        /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
+        /// by way of the cache.
+        pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
+            let Some(native) = self.native() else {
+                if let Some(native) = self.late_native_of_cache(config, code)
+                    && native.restore(config, code)?
+                {
+                    return Ok(());
+                }
+                return validate_eagerly(config, code, Keep::Tables);
+            };
+            if native.restore(config, code)? {
+                return Ok(());
+            }
+            // A function that has code is prepared for the interpreter if that ever runs it.
+            validate_eagerly(config, code, Keep::Nothing)?;
+            native.make_code(config, code, cores())
+        }
+
+        /// Gives a module of an engine that compiles late its code; says whether it has some.
+        pub(crate) fn optimize(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
+            if code.native().is_none() {
+                let Some(native) = self.late_native(config) else { return Ok(false) };
+                // Guests that run meanwhile have a core of their own.
+                native.make_code(config, code, cores().saturating_sub(1).max(1))?;
+            }
+            Ok(code.native().is_some())
+        }
+
+        /// The compiler of an engine that compiles late, where the cache may have something of it.
+        fn late_native_of_cache(
+            &self,
+            config: &Config,
+            code: &ModuleCode,
+        ) -> Option<&NativeCompiler> {
+            let bytes = code.module().bytes().len() as u64;
+            let may_have =
+                config.cache.as_ref().is_some_and(|cache| cache.may_have(&name_start(bytes)));
+            if may_have { self.late_native(config) } else { None }
+        }
+    }
+
+    /// Threads that run at once.
+    fn cores() -> usize {
+        thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    impl NativeCompiler {
+        /// The compiler of this configuration, for memories that lie as `strategy` says.
+        fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
             if !dunlin_vm::native::is_supported() {
                 return Err(Error::usage("native code does not run on this machine"));
             }
@@ -165,8 +280,9 @@ mod native {
                 },
                 polls: match config.interruption {
                     Interruption::Off => Polls::Off,
-                    Interruption::Flag => Polls::Flag,
-                    Interruption::Page => Polls::DeadLoad,
+                    // A page for each store would be made before anybody knows whether code is.
+                    Interruption::Page if config.tier == Tier::Optimize => Polls::DeadLoad,
+                    Interruption::Flag | Interruption::Page => Polls::Flag,
                 },
                 fuel: config.fuel,
                 canonical_nans: false,
@@ -174,63 +290,32 @@ mod native {
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);
-            Ok(Self { native: Some(NativeCompiler { optimizer, identity }) })
+            Ok(Self { optimizer, identity })
         }
 
-        /// The compiler, if there is one.
-        pub(crate) fn native(&self) -> Option<&NativeCompiler> {
-            self.native.as_ref()
+        /// Gives a module its code from the cache; says whether it was there.
+        fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
+            let cached = Cached::new(config, &self.identity, code);
+            cached.map_or(Ok(false), |cached| cached.restore(config, code))
         }
 
-        #[inline]
-        pub(crate) fn tier(&self) -> Runs {
-            if self.native.is_some() { Runs::Native } else { Runs::Interpreter }
-        }
-
-        pub(crate) fn create_store(&self, engine: &Engine) -> Store {
-            let stack_bytes = engine.config().stack_bytes;
-            let by_page = engine.config().interruption == Interruption::Page;
-            let poll_page = by_page && self.native.is_some();
-            let resources = engine.resources().clone();
-            let config = StoreConfig { stack_bytes, poll_page, resources };
-            let mut store = Store::new(engine.types().clone(), config);
-            store.set_interpret(match engine.metering() {
-                Metering::Off => interpret,
-                Metering::Fuel => interpret_metered,
-            });
-            store
-        }
-
-        /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
-        /// by way of the cache.
-        pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
-            let Some(native) = &self.native else {
-                return validate_eagerly(config, code, Keep::Tables);
-            };
-            let cached = Cached::new(config, &native.identity, code);
-            if let Some(cached) = &cached
-                && cached.restore(config, code)?
-            {
-                return Ok(());
-            }
-            // A function that has code is prepared for the interpreter if that ever runs it.
-            validate_eagerly(config, code, Keep::Nothing)?;
-            let Some(image) = native.compile_all(config, code)? else { return Ok(()) };
-            if let Some(cached) = &cached {
+        /// Compiles a module by so many threads, and keeps the code in the cache.
+        fn make_code(&self, config: &Config, code: &ModuleCode, threads: usize) -> Result<()> {
+            let Some(image) = self.compile_all(config, code, threads)? else { return Ok(()) };
+            if let Some(cached) = Cached::new(config, &self.identity, code) {
                 cached.store(&image);
             }
             code.set_native(NativeCode::load(code.module(), image).ok_or_else(no_memory)?);
             Ok(())
         }
-    }
 
-    impl NativeCompiler {
         /// Compiles a module; `None` leaves one of too many units to the interpreter, or all if there is no
         /// thread for the work.
         fn compile_all(
             &self,
             config: &Config,
             code: &ModuleCode,
+            threads: usize,
         ) -> Result<Option<CodeImage<'static>>> {
             let tables = StaticTables::of(code.module());
             let mut units = Unit::all_of(code.module(), !tables.is_empty());
@@ -239,7 +324,7 @@ mod native {
             }
             let threads = match units.len() {
                 count if count < PARALLEL_UNITS_MIN => 1,
-                _ => thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX),
+                _ => threads.min(THREADS_MAX),
             };
             let by_size = code.module().bytes().len() as u64 * WORK_PER_BYTE + WORK_MIN;
             let most = config.compile_work_max.unwrap_or(by_size);
@@ -250,6 +335,7 @@ mod native {
             let work = Work {
                 optimizer: &self.optimizer,
                 verifies: config.verify_code || cfg!(debug_assertions),
+                mixed: config.mixed,
                 code,
                 tables: &tables,
                 units: &units,
@@ -313,22 +399,6 @@ mod native {
         (of_types.count() + ways_out) as u64 * STUB_WORK
     }
 
-    fn interpret(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Off)
-    }
-
-    fn interpret_metered(
-        store: &mut Store,
-        func: u32,
-        slots: &mut [u64],
-    ) -> core::result::Result<(), Failure> {
-        dunlin_interp::call(store, func, slots, Metering::Fuel)
-    }
-
     /// Bytes of a function's body; other units have none.
     fn body_bytes(code: &ModuleCode, unit: Unit) -> u64 {
         match unit {
@@ -343,6 +413,8 @@ mod native {
         optimizer: &'m Optimizer,
         /// Whether a defect of the compiler must show.
         verifies: bool,
+        /// Which functions are compiled, by the bits of their indices, for tests.
+        mixed: Option<u64>,
         code: &'m ModuleCode,
         tables: &'m StaticTables,
         units: &'m [Unit],
@@ -413,8 +485,12 @@ mod native {
             let Unit::Func(func) = unit else {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
+            let is_wanted = self.mixed.is_none_or(|bits| bits >> (func % 64) & 1 == 1);
             let is_valid = self.code.module().prepare(func, scratch).is_ok();
-            if is_valid && let Some(compiled) = self.try_compile(unit, worker) {
+            if is_wanted
+                && is_valid
+                && let Some(compiled) = self.try_compile(unit, worker)
+            {
                 return Ok((unit, compiled));
             }
             let way_out = Unit::LeaveFunc(func);

@@ -22,7 +22,10 @@ pub enum ValidateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Tier {
-    /// The best that there is for each function as it gets warm.
+    /// The interpreter, from the first moment on; and compiled code for the modules that somebody has
+    /// called [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code
+    /// is in the [`cache`](Config::cache) begin with it. Such code looks at a flag where
+    /// [`Interruption::Page`] would read a page.
     #[default]
     Auto,
     /// The interpreter alone.
@@ -93,6 +96,8 @@ pub struct Config {
     pub(crate) features: Features,
     pub(crate) fuses: bool,
     pub(crate) verify_code: bool,
+    /// Which functions are compiled, by the bits of their indices, for tests.
+    pub(crate) mixed: Option<u64>,
     pub(crate) compile_work_max: Option<u64>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
@@ -148,6 +153,7 @@ impl Config {
             features: Features::default(),
             fuses: cfg!(feature = "std"),
             verify_code: false,
+            mixed: None,
             compile_work_max: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
@@ -215,6 +221,14 @@ impl Config {
     /// for tests of the engine, since it doubles the time that compiling takes.
     pub fn verify_code(&mut self, enable: bool) -> &mut Self {
         self.verify_code = enable;
+        self
+    }
+
+    /// Where modules are compiled, leaves some functions to the interpreter: those for whose index, modulo
+    /// 64, the bit of `compiled` is 0. For tests of calls between the tiers.
+    #[doc(hidden)]
+    pub fn mix_tiers(&mut self, compiled: u64) -> &mut Self {
+        self.mixed = Some(compiled);
         self
     }
 
@@ -293,7 +307,8 @@ impl Config {
     }
 
     /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
-    /// with [`Tier::Optimize`], for modules of more than 32 KiB. The default is to keep nothing.
+    /// with [`Tier::Optimize`] and by [`Module::optimize`](crate::Module::optimize), for modules of more than
+    /// 4 KiB. The default is to keep nothing.
     ///
     /// # Examples
     ///

@@ -59,7 +59,10 @@ impl Default for Engine {
         let config = ResourcesConfig { strategy, pool: None, stacks_kept: STACKS_KEPT };
         // What the machine is best served with it has, and nothing is reserved without a pool.
         let resources = Resources::new(config).unwrap_or_default();
-        Self::with_config(Config::new(), Compiler::default(), resources)
+        let config = Config::new();
+        // The default tier asks for nothing that could be missing.
+        let compiler = Compiler::new(&config, resources.strategy()).unwrap_or_default();
+        Self::with_config(config, compiler, resources)
     }
 }
 
@@ -139,14 +142,17 @@ impl Engine {
         }
     }
 
+    #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.0.epoch.get()
     }
 
+    #[inline]
     pub(crate) fn metering(&self) -> Metering {
         self.0.metering
     }
 
+    #[inline]
     pub(crate) fn compiler(&self) -> &Compiler {
         &self.0.compiler
     }

@@ -4,10 +4,9 @@ use crate::caller::Caller;
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
 use crate::host;
-use crate::store::StoreInner;
+use crate::store::{LentType, StoreInner};
 use crate::val::Val;
 use crate::wasm_ty::{IntoFunc, TYPED_SLOTS_MAX, WasmParams, WasmResults};
-use alloc::sync::Arc;
 use core::fmt;
 use core::marker::PhantomData;
 use dunlin_core::{FuncType, ValType};
@@ -16,8 +15,14 @@ use dunlin_vm::HostFn;
 /// Slots of an untyped call that are kept on the native stack; longer lists are allocated.
 const UNTYPED_SLOTS_INLINE: usize = 16;
 
+/// Slots of an untyped call that are cleared at little cost.
+const UNTYPED_SLOTS_SHORT: usize = 4;
+
 /// Values of an untyped call of the host that are kept on the native stack.
 const UNTYPED_VALUES_INLINE: usize = 8;
+
+/// Values of an untyped call of the host that are made at little cost.
+const UNTYPED_VALUES_SHORT: usize = 4;
 
 /// Slots of a typed call that are cleared at little cost; longer lists take the largest array.
 const TYPED_SLOTS_SHORT: usize = 4;
@@ -56,7 +61,7 @@ impl fmt::Debug for Func {
 #[derive(Clone)]
 pub struct HostFunc {
     pub(crate) ty: FuncType,
-    pub(crate) code: Arc<HostFn>,
+    pub(crate) code: HostFn,
 }
 
 impl HostFunc {
@@ -66,8 +71,9 @@ impl HostFunc {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         let types = ty.clone();
-        let code =
-            host::host_fn::<T>(move |caller, slots| call_untyped(&func, &types, caller, slots));
+        let code = host::host_fn::<T>(&ty, move |caller, slots| {
+            call_untyped(&func, &types, caller, slots)
+        });
         Self { ty, code }
     }
 
@@ -85,18 +91,26 @@ fn call_untyped<T>(
     caller: Caller<'_, T>,
     slots: &mut [u64],
 ) -> Result<()> {
-    let store = caller.store_id();
-    let params = ty.params().len();
-    let len = params + ty.results().len();
-    let (mut short, mut long);
-    let values = if len <= UNTYPED_VALUES_INLINE {
-        short = [Val::I32(0); UNTYPED_VALUES_INLINE];
-        &mut short[..len]
+    let len = ty.params().len() + ty.results().len();
+    if len <= UNTYPED_VALUES_SHORT {
+        call_values(func, ty, caller, slots, &mut [Val::I32(0); UNTYPED_VALUES_SHORT][..len])
+    } else if len <= UNTYPED_VALUES_INLINE {
+        call_values(func, ty, caller, slots, &mut [Val::I32(0); UNTYPED_VALUES_INLINE][..len])
     } else {
-        long = alloc::vec![Val::I32(0); len];
-        &mut long[..]
-    };
-    let (arguments, results) = values.split_at_mut(params);
+        call_values(func, ty, caller, slots, &mut alloc::vec![Val::I32(0); len])
+    }
+}
+
+#[inline]
+fn call_values<T>(
+    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()>,
+    ty: &FuncType,
+    caller: Caller<'_, T>,
+    slots: &mut [u64],
+    values: &mut [Val],
+) -> Result<()> {
+    let store = caller.store_id();
+    let (arguments, results) = values.split_at_mut(ty.params().len());
     read_all(store, ty.params(), slots, arguments);
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = Val::default_for(*ty);
@@ -201,23 +215,11 @@ impl Func {
     ) -> Result<()> {
         let inner = store.as_context_mut().0;
         inner.check(self.store, "the function")?;
-        let store = inner.id;
-        let ty = inner.func_type(self.index);
-        check_count("arguments", ty.params().len(), params.len())?;
-        check_count("results", ty.results().len(), results.len())?;
-        let len = ty.param_slots().max(ty.result_slots()) as usize;
-        let (mut short, mut long);
-        let slots = if len <= UNTYPED_SLOTS_INLINE {
-            short = [0; UNTYPED_SLOTS_INLINE];
-            &mut short[..len]
-        } else {
-            long = alloc::vec![0; len];
-            &mut long[..]
-        };
-        write_all(store, ty.params(), params, "argument", slots)?;
-        inner.call(self.index, slots)?;
-        read_all(store, inner.func_type(self.index).results(), slots, results);
-        Ok(())
+        // Lent and not shared, which would count: the store is the call's.
+        let lent = inner.lend_func_type(self.index);
+        let result = call_lent(inner, self.index, &lent, params, results);
+        inner.give_func_type_back(lent);
+        result
     }
 
     /// This function with types that are known when the embedder's code is compiled: calls of it check
@@ -247,11 +249,53 @@ impl Func {
     }
 }
 
-fn check_count(what: &str, expected: usize, given: usize) -> Result<()> {
-    if expected == given {
-        return Ok(());
+/// An untyped call of a function of this type.
+#[inline]
+fn call_lent<T>(
+    inner: &mut StoreInner<T>,
+    func: u32,
+    lent: &LentType,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    let ty = &*lent.ty;
+    check_count("arguments", ty.params().len(), params.len())?;
+    check_count("results", ty.results().len(), results.len())?;
+    if lent.slots <= UNTYPED_SLOTS_SHORT {
+        let slots = &mut [0; UNTYPED_SLOTS_SHORT][..lent.slots];
+        call_slots(inner, func, ty, params, results, slots)
+    } else if lent.slots <= UNTYPED_SLOTS_INLINE {
+        let slots = &mut [0; UNTYPED_SLOTS_INLINE][..lent.slots];
+        call_slots(inner, func, ty, params, results, slots)
+    } else {
+        call_slots(inner, func, ty, params, results, &mut alloc::vec![0; lent.slots])
     }
-    Err(Error::usage(format_args!("the function has {expected} {what}, and {given} were given")))
+}
+
+#[inline]
+fn call_slots<T>(
+    inner: &mut StoreInner<T>,
+    func: u32,
+    ty: &FuncType,
+    params: &[Val],
+    results: &mut [Val],
+    slots: &mut [u64],
+) -> Result<()> {
+    let store = inner.id;
+    write_all(store, ty.params(), params, "argument", slots)?;
+    inner.call(func, slots)?;
+    read_all(store, ty.results(), slots, results);
+    Ok(())
+}
+
+#[inline]
+fn check_count(what: &str, expected: usize, given: usize) -> Result<()> {
+    if expected == given { Ok(()) } else { Err(wrong_count(what, expected, given)) }
+}
+
+#[cold]
+fn wrong_count(what: &str, expected: usize, given: usize) -> Error {
+    Error::usage(format_args!("the function has {expected} {what}, and {given} were given"))
 }
 
 /// A function whose parameters and results are types of Rust; see [`Func::typed`].

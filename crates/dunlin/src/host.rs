@@ -20,14 +20,16 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::store::StoreInner;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use dunlin_core::FuncType;
 use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn};
 
-/// Makes a function that the VM can call; `func` is given the caller and the call's slots.
+/// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
+    ty: &FuncType,
     func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
-) -> Arc<HostFn> {
-    Arc::new(move |call: HostCall<'_>| {
+) -> HostFn {
+    let slots = ty.param_slots().max(ty.result_slots()) as usize;
+    HostFn::new(slots, move |call: HostCall<'_>| {
         let owner = call.owner.cast::<StoreInner<T>>();
         // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
         // reference to it until this function returns (points 1 to 3 of the head).
@@ -127,6 +129,7 @@ mod tests {
         (import "h" "f" (func $host)) (import "h" "g" (func $calls (param i32)))
         (memory (export "memory") 1 9) (table $t 4 9 funcref) (type $v (func))
         (data $d "data") (elem $e func $f) (elem declare func $f) (elem (i32.const 3) $host)
+        (func $interpreted)
         (func $f (export "f"))
         (func (export "MemoryGrow") (drop (memory.grow (i32.const 1))))
         (func (export "MemoryFill") (memory.fill (i32.const 0) (i32.const 1) (i32.const 9)))
@@ -139,7 +142,7 @@ mod tests {
         (func (export "TableInit") (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1)))
         (func (export "ElemDrop") (elem.drop $e))
         (func (export "RefFunc") (drop (ref.func $f)))
-        (func (export "CallFunc") (call $host))
+        (func (export "CallFunc") (call $interpreted))
         (func (export "CallRef") (call_indirect $t (type $v) (i32.const 3)))
         (func (export "calls") (param i32) (call $calls (local.get 0)) (call $host)))"#;
 
@@ -177,7 +180,10 @@ mod tests {
     }
 
     fn guest(tier: Tier) -> (Store<Host>, Instance) {
-        let engine = Engine::new(Config::new().tier(tier)).expect("a tier of this machine");
+        // The first function of the module's own is not compiled.
+        let config = &mut Config::new();
+        let engine = Engine::new(config.tier(tier).mix_tiers(!0b100));
+        let engine = engine.expect("a tier of this machine");
         let module = Module::new(&engine, GUEST).expect("a valid module");
         let mut store = Store::new(&engine, Host { calls: 0 });
         let host = Func::wrap(&mut store, |mut caller: Caller<'_, Host>| {

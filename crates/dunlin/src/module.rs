@@ -107,6 +107,47 @@ impl Module {
         Ok(())
     }
 
+    /// Compiles the module by the optimising tier, in this thread and others, unless it has been. Guests that
+    /// run meanwhile go on, and call compiled functions as soon as all are there; what has been called
+    /// before ends as it began. Says whether there is compiled code now: where the tier is
+    /// [`Interp`](crate::Tier::Interp), or code cannot be had on this machine, there is none, and nothing
+    /// else is amiss.
+    ///
+    /// Meant for another thread than the guest's, once that has proved to be worth it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for the code.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::default();
+    /// let text = r#"(module (func (export "f") (result i32) (i32.const 1)))"#;
+    /// let module = Module::new(&engine, text)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let f = instance.get_typed_func::<(), i32>(&mut store, "f")?;
+    /// assert_eq!(f.call(&mut store, ())?, 1, "by the interpreter");
+    /// module.optimize()?;
+    /// assert_eq!(f.call(&mut store, ())?, 1, "by compiled code");
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    #[cfg(feature = "optimize")]
+    pub fn optimize(&self) -> Result<bool> {
+        self.engine.compiler().optimize(self.engine.config(), &self.code)
+    }
+
+    /// Whether the module has code of the optimising tier: from [`optimize`](Self::optimize), the
+    /// [`cache`](crate::Config::cache), or because all modules of its engine have.
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn is_optimized(&self) -> bool {
+        self.code.native().is_some()
+    }
+
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         let module = parse(engine, bytes)?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));

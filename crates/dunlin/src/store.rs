@@ -56,6 +56,13 @@ pub(crate) struct StoreInner<T: 'static> {
     pub(crate) data: T,
 }
 
+/// A function's type while a call of it lasts, and how many slots that has.
+pub(crate) struct LentType {
+    id: usize,
+    pub(crate) ty: Arc<FuncType>,
+    pub(crate) slots: usize,
+}
+
 impl<T: 'static> Store<T> {
     /// An empty store with this data.
     #[must_use]
@@ -288,16 +295,28 @@ impl<T: 'static> StoreInner<T> {
 
     /// The type of a function of this store, without asking the registry that all stores share.
     #[inline]
-    pub(crate) fn func_type(&mut self, func: u32) -> &FuncType {
-        let id = self.vm.func(func).map_or(0, |record| record.type_id as usize);
-        if self.func_types.get(id).is_none_or(Option::is_none) {
-            if id >= self.func_types.len() {
-                self.func_types.resize(id + 1, None);
-            }
-            self.func_types[id] = Some(self.vm.func_type(func));
+    pub(crate) fn lend_func_type(&mut self, func: u32) -> LentType {
+        let (id, slots) = self.vm.func(func).map_or((0, 0), |record| {
+            (record.type_id as usize, record.params.max(record.results) as usize)
+        });
+        let kept = self.func_types.get_mut(id).and_then(Option::take);
+        let ty = kept.unwrap_or_else(|| self.vm.func_type(func));
+        LentType { id, ty, slots }
+    }
+
+    /// Keeps the type for the next call. Where a panic prevents it, the registry is asked again.
+    #[inline]
+    pub(crate) fn give_func_type_back(&mut self, lent: LentType) {
+        match self.func_types.get_mut(lent.id) {
+            Some(place) => *place = Some(lent.ty),
+            None => self.keep_func_type(lent),
         }
-        // The entry has just been made if it was not there.
-        self.func_types[id].as_ref().expect("an entry that exists")
+    }
+
+    #[cold]
+    fn keep_func_type(&mut self, lent: LentType) {
+        self.func_types.resize(lent.id, None);
+        self.func_types.push(Some(lent.ty));
     }
 
     /// The error that a failed call is. A host function's panic goes on here.

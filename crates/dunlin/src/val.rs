@@ -41,6 +41,7 @@ pub enum Val {
 impl Val {
     /// The value that a local of this type begins with: zero, or null.
     #[must_use]
+    #[inline]
     pub const fn default_for(ty: ValType) -> Self {
         match ty {
             ValType::I32 => Self::I32(0),
@@ -175,6 +176,7 @@ impl Val {
     }
 
     /// The value of type `ty` that the store `store` keeps like this.
+    #[inline]
     pub(crate) fn from_cell(store: u64, ty: ValType, cell: GlobalCell) -> Self {
         let low = cell[0];
         match ty {
@@ -193,13 +195,27 @@ impl Val {
     }
 
     /// Writes this value to the first of `slots`, or its first two.
+    #[inline]
     pub(crate) fn write(
-        self,
+        &self,
         store: u64,
         ty: ValType,
         what: &str,
         slots: &mut [u64],
     ) -> Result<()> {
+        slots[0] = match (self, ty) {
+            (Self::I32(value), ValType::I32) => u64::from(value.cast_unsigned()),
+            (Self::I64(value), ValType::I64) => value.cast_unsigned(),
+            (Self::F32(bits), ValType::F32) => u64::from(*bits),
+            (Self::F64(bits), ValType::F64) => *bits,
+            _ => return self.write_other(store, ty, what, slots),
+        };
+        Ok(())
+    }
+
+    /// Writes a vector or a reference, or says what is wrong.
+    #[inline(never)]
+    fn write_other(&self, store: u64, ty: ValType, what: &str, slots: &mut [u64]) -> Result<()> {
         let cell = self.to_cell(store, ty, what)?;
         let count = ty.slots() as usize;
         slots[..count].copy_from_slice(&cell[..count]);
@@ -207,6 +223,7 @@ impl Val {
     }
 
     /// Reads a value of type `ty` from the first of `slots`, or its first two.
+    #[inline]
     pub(crate) fn read(store: u64, ty: ValType, slots: &[u64]) -> Self {
         let high = if ty == ValType::V128 { slots[1] } else { 0 };
         Self::from_cell(store, ty, [slots[0], high])

@@ -204,7 +204,7 @@ fn host_func<T: 'static, A: WasmParams, R: WasmRet>(
 ) -> HostFunc {
     let ty =
         FuncType::new(A::TYPES.iter().copied(), <R::List as WasmParams>::TYPES.iter().copied());
-    let code = host::host_fn::<T>(move |caller, slots| {
+    let code = host::host_fn::<T>(&ty, move |caller, slots| {
         let store = caller.store_id();
         let params = A::read(slots, store);
         let results = func(caller, params).into_result()?;

@@ -3,11 +3,11 @@
 mod support;
 
 use dunlin::{
-    Caller, Engine, Error, ErrorKind, ExternRef, Func, FuncType, Instance, Linker, Memory, Module,
-    Result, Store, TrapCode, V128, Val, ValType,
+    Caller, Error, ErrorKind, ExternRef, Func, FuncType, Instance, Linker, Memory, Module, Result,
+    Store, TrapCode, V128, Val, ValType,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::{func, link, refused, start};
+use support::{any_engine, func, link, refused, start};
 
 #[test]
 fn numbers_keep_every_bit() {
@@ -17,7 +17,7 @@ fn numbers_keep_every_bit() {
         (func (export "f32") (param f32) (result f32) (local.get 0))
         (func (export "f64") (param f64) (result f64) (local.get 0))
         (func (export "v128") (param v128) (result v128) (local.get 0)))"#;
-    let (mut store, instance) = start(&Engine::default(), (), IDENTITIES);
+    let (mut store, instance) = start(&any_engine(), (), IDENTITIES);
     let s = &mut store;
     for x in [0, 1, -1, i32::MIN, i32::MAX] {
         assert_eq!(func::<i32, i32>(s, instance, "i32").call(&mut *s, x).unwrap(), x);
@@ -68,7 +68,7 @@ fn the_longest_typed_lists() {
             (import "host" "f" (func $f (param {TYPES}) (result {TYPES})))
             (func (export "f") (param {TYPES}) (result {TYPES}) {gets} (call $f)))"#
     );
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker
         .func_wrap("host", "f", |a: i32, b: V128, c: i64, d: V128, e: f32, f: V128, g: f64, h: V128,
             i: u32, j: V128, k: u64, l: V128, m: i32, n: V128, o: i64, p: V128, q: f32|
@@ -87,7 +87,7 @@ fn several_results() {
             (call $swap (local.get 0) (local.get 1)))
         (func (export "count") (result i32 i32 i32 i32 i32 i32)
             i32.const 1 i32.const 2 i32.const 3 i32.const 4 i32.const 5 i32.const 6))"#;
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker.func_wrap("host", "swap", |a: i32, b: f64| (b, a)).unwrap();
     let (mut store, instance) = link(&linker, (), GUEST);
     let swap = func::<(i32, f64), (f64, i32)>(&mut store, instance, "swap");
@@ -103,7 +103,7 @@ fn several_results() {
 fn long_untyped_lists() {
     let types = vec![ValType::I64; 100];
     let ty = FuncType::new(types.clone(), types);
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     let reverse = Func::new(&mut store, ty, |_, params, results| {
         for (result, param) in results.iter_mut().zip(params.iter().rev()) {
             *result = *param;
@@ -134,7 +134,7 @@ const REFERENCES: &str = r#"(module
 
 #[test]
 fn references_make_the_round_trip() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     let note = |mut caller: Caller<'_, Vec<String>>, value: Option<ExternRef>| -> Result<_> {
         let text = match value {
             Some(value) => value.data(&caller)?.downcast_ref::<String>().unwrap().clone(),
@@ -196,7 +196,7 @@ fn errors_of_the_host_pass_through_guests() {
         (|| TrapCode::IntegerOverflow.into(), ErrorKind::Trap, "integer overflow"),
     ];
     for (make, kind, text) in makers {
-        let mut linker = Linker::new(&Engine::default());
+        let mut linker = Linker::new(&any_engine());
         linker.func_wrap("host", "f", move || -> Result<()> { Err(make()) }).unwrap();
         let (mut store, instance) = link(&linker, (), CALLS_HOST);
         let run = func::<(), ()>(&mut store, instance, "run");
@@ -215,7 +215,7 @@ fn errors_of_the_host_pass_through_guests() {
 
 #[test]
 fn panics_of_the_host_unwind_to_the_outer_call() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker
         .func_wrap("host", "f", |caller: Caller<'_, bool>| {
             assert!(!caller.data(), "the host's own panic");
@@ -240,7 +240,7 @@ fn a_trap_below_a_host_function_shows_all_guests() {
             (if (i32.eqz (local.get $n)) (then (call $boom)))
             (call $again (i32.sub (local.get $n) (i32.const 1))))
         (func $boom unreachable))"#;
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     let again = |mut caller: Caller<'_, ()>, n: i32| {
         let run = caller.get_export("run").unwrap().into_func().unwrap();
         run.typed::<i32, ()>(&caller)?.call(&mut caller, n)
@@ -257,7 +257,7 @@ fn a_trap_below_a_host_function_shows_all_guests() {
 /// Host and guest that call each other without end: a trap, and the native stack holds.
 #[test]
 fn endless_reentry_traps() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     let again = |mut caller: Caller<'_, u32>| {
         *caller.data_mut() += 1;
         let run = caller.get_export("run").unwrap().into_func().unwrap();
@@ -278,7 +278,7 @@ fn endless_recursion_traps() {
     const GUEST: &str = r#"(module
         (func $f (export "f") (param i64) (result i64)
             (i64.add (i64.const 1) (call $f (local.get 0)))))"#;
-    let (mut store, instance) = start(&Engine::default(), (), GUEST);
+    let (mut store, instance) = start(&any_engine(), (), GUEST);
     let f = func::<i64, i64>(&mut store, instance, "f");
     for _ in 0..2 {
         let error = f.call(&mut store, 0).unwrap_err();
@@ -301,7 +301,7 @@ fn handles_survive_growth() {
             (i32.store (i32.const 524284) (i32.const 1))
             (i32.store (i32.sub (call $grow) (i32.const 4)) (i32.const 2))
             (i32.add (i32.load (i32.const 8)) (i32.load (i32.const 524284)))))"#;
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     let grow = |mut caller: Caller<'_, Option<Memory>>| -> Result<i32> {
         let memory = caller.data().unwrap();
         assert_eq!(memory.grow(&mut caller, 8)?, 8);
@@ -331,7 +331,7 @@ fn handles_survive_growth() {
 /// One memory shared by two instances: what one grows, the other sees.
 #[test]
 fn instances_share_what_they_import() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let (mut store, owner) = start(
         &engine,
         (),
@@ -357,7 +357,7 @@ fn instances_share_what_they_import() {
 
 #[test]
 fn a_caller_without_an_instance_has_no_exports() {
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     let look = Func::wrap(&mut store, |mut caller: Caller<'_, ()>| {
         i32::from(caller.get_export("memory").is_some())
     });
@@ -369,7 +369,7 @@ fn a_caller_without_an_instance_has_no_exports() {
 fn stores_move_between_threads() {
     let text = r#"(module (func (export "f") (param i32) (result i32)
         (i32.add (local.get 0) (i32.const 1))))"#;
-    let (mut store, instance) = start(&Engine::default(), 5, text);
+    let (mut store, instance) = start(&any_engine(), 5, text);
     let f = func::<i32, i32>(&mut store, instance, "f");
     let thread = std::thread::spawn(move || {
         let data = *store.data();

@@ -73,7 +73,7 @@ fn engines() -> [Engine; 2] {
     [ValidateMode::Eager, ValidateMode::Lazy].map(|mode| {
         let mut config = Config::new();
         config.consume_fuel(true).validate(mode).max_stack_bytes(1 << 20);
-        config.tier(support::tier::tier());
+        support::tier::choose(&mut config);
         Engine::new(&config).expect("a configuration that makes sense")
     })
 }

@@ -13,7 +13,7 @@ use dunlin::{Config, Engine, Error, ErrorKind, Instance, Module, Result, Store, 
 use peak_alloc::PeakAlloc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::binary::{leb, module, repeated, run, section};
-use support::tier::tier;
+use support::tier::{choose, tier};
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -51,7 +51,7 @@ fn on_small_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 fn load<R: Send>(name: &str, bytes: &[u8], then: impl FnOnce(Module) -> R + Send) -> Result<R> {
     on_small_stack(|| {
         let mut config = Config::new();
-        let engine = Engine::new(config.consume_fuel(true).tier(tier())).expect("a configuration");
+        let engine = Engine::new(choose(&mut config).consume_fuel(true)).expect("a configuration");
         let before = ALLOCATED.current_usage();
         ALLOCATED.reset_peak_usage();
         let loaded = Module::new(&engine, bytes);

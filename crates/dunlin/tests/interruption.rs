@@ -2,11 +2,11 @@
 
 mod support;
 
-use dunlin::{Caller, Engine, Linker, Module, Result, Store, TrapCode};
+use dunlin::{Caller, Linker, Module, Result, Store, TrapCode};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use support::{engine, func, link, start};
+use support::{any_engine, engine, func, link, start};
 
 /// Ways to run forever: a loop, a loop with a call, recursion by tail calls, a loop in an argument.
 const FOREVER: [&str; 4] = [
@@ -28,7 +28,7 @@ fn interrupted(result: Result<()>) {
 #[test]
 fn another_thread_interrupts_a_running_guest() {
     for text in FOREVER {
-        let (mut store, instance) = start(&Engine::default(), (), text);
+        let (mut store, instance) = start(&any_engine(), (), text);
         let run = func::<(), ()>(&mut store, instance, "run");
         for _ in 0..3 {
             let handle = store.interrupt_handle();
@@ -44,7 +44,7 @@ fn another_thread_interrupts_a_running_guest() {
 
 #[test]
 fn a_request_stops_one_call_and_may_come_before_it() {
-    let (mut store, instance) = start(&Engine::default(), (), ONCE);
+    let (mut store, instance) = start(&any_engine(), (), ONCE);
     let run = func::<(), ()>(&mut store, instance, "run");
     let handle = store.interrupt_handle();
     handle.interrupt();
@@ -57,7 +57,7 @@ fn a_request_stops_one_call_and_may_come_before_it() {
 
 #[test]
 fn a_request_before_the_first_call_of_a_store_counts() {
-    let module = Module::new(&Engine::default(), ONCE).unwrap();
+    let module = Module::new(&any_engine(), ONCE).unwrap();
     let mut store = Store::new(module.engine(), ());
     store.interrupt_handle().interrupt();
     let instance = dunlin::Instance::new(&mut store, &module, &[]).unwrap();
@@ -69,7 +69,7 @@ fn a_guest_in_a_host_function_stops_when_it_returns() {
     let (entered, has_entered) = mpsc::channel();
     let (leave, may_leave) = mpsc::channel::<()>();
     let may_leave = std::sync::Mutex::new(may_leave);
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker
         .func_wrap("host", "wait", move |mut caller: Caller<'_, u32>| {
             *caller.data_mut() += 1;
@@ -186,7 +186,7 @@ fn epochs_interrupt_only_stores_whose_deadline_it_is() {
 
 #[test]
 fn epochs_do_nothing_where_they_are_off() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let (mut store, instance) = start(&engine, (), ONCE);
     store.set_epoch_deadline(0);
     engine.increment_epoch();

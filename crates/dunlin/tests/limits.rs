@@ -7,7 +7,7 @@ use dunlin::{
     ResourceLimiter, Result, Store, StoreLimits, StoreLimitsBuilder, Table, TableType, TrapCode,
     Val,
 };
-use support::{engine, func, refused, start};
+use support::{any_engine, engine, func, refused, start};
 
 const PAGE: usize = 65536;
 
@@ -20,7 +20,7 @@ const GROWS: &str = r#"(module
         (table.grow (ref.null func) (local.get 0))))"#;
 
 fn limited(limits: StoreLimits) -> Store<StoreLimits> {
-    let mut store = Store::new(&Engine::default(), limits);
+    let mut store = Store::new(&any_engine(), limits);
     store.limiter(|limits| limits);
     store
 }
@@ -117,7 +117,7 @@ fn counts_of_objects_are_limited() {
 /// Types that nobody can satisfy fail without harm, whatever the store allows.
 #[test]
 fn enormous_types_are_refused() {
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     let memory = MemoryType { min: u64::MAX, max: None, memory64: true };
     refused(Memory::new(&mut store, memory), ErrorKind::Resource, "cannot create a memory");
     let table = TableType { min: u64::MAX, max: None, element: RefType::FUNCREF, table64: true };
@@ -149,7 +149,7 @@ impl ResourceLimiter for Total {
 
 #[test]
 fn a_limiter_of_the_embedders_own() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut store = Store::new(&engine, Total { left: 4 * PAGE, asked: Vec::new() });
     store.limiter(|total| total);
     let module = Module::new(&engine, GROWS).unwrap();

@@ -3,10 +3,10 @@
 mod support;
 
 use dunlin::{
-    Caller, Engine, ErrorKind, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker,
-    Memory, MemoryType, Module, Mutability, Result, Store, Val, ValType,
+    Caller, ErrorKind, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Memory,
+    MemoryType, Module, Mutability, Result, Store, Val, ValType,
 };
-use support::{func, refused, start};
+use support::{any_engine, func, refused, start};
 
 /// Calls `m` `f` and returns its number.
 const CALLS: &str = r#"(module (import "m" "f" (func $f (result i32)))
@@ -21,7 +21,7 @@ fn run(linker: &Linker<()>, text: &str) -> Result<i32> {
 
 #[test]
 fn definitions_are_shadowed_only_if_allowed() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker.func_wrap("m", "f", || 1).unwrap();
     refused(linker.func_wrap("m", "f", || 2), ErrorKind::Link, "`m` `f` is defined already");
     assert_eq!(run(&linker, CALLS).unwrap(), 1);
@@ -33,14 +33,14 @@ fn definitions_are_shadowed_only_if_allowed() {
 
 #[test]
 fn aliases_are_the_same_definition() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker.func_wrap("other", "g", || 5).unwrap();
     linker.alias("other", "g", "m", "f").unwrap();
     assert_eq!(run(&linker, CALLS).unwrap(), 5);
     refused(linker.alias("other", "h", "m", "h"), ErrorKind::Link, "`other` `h` is not defined");
     refused(linker.alias("other", "g", "m", "f"), ErrorKind::Link, "is defined already");
 
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&any_engine());
     linker.func_wrap("other", "f", || 6).unwrap();
     linker.alias_module("other", "m").unwrap();
     assert_eq!(run(&linker, CALLS).unwrap(), 6);
@@ -51,7 +51,7 @@ fn aliases_are_the_same_definition() {
 
 #[test]
 fn unknown_imports_are_named_with_what_comes_close() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut linker = Linker::<()>::new(&engine);
     linker.func_wrap("env", "read", |_: i32| 0_i32).unwrap();
     linker.func_wrap("env", "red", || ()).unwrap();
@@ -84,7 +84,7 @@ fn unknown_imports_are_named_with_what_comes_close() {
 
 #[test]
 fn imports_of_other_types_are_refused() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut linker = Linker::<()>::new(&engine);
     linker.func_wrap("m", "f", |_: i64| ()).unwrap();
     let message =
@@ -101,7 +101,7 @@ fn unknown_functions_can_trap_or_return_zeros() {
         (func (export "known") (result i32) (call $known))
         (func (export "unknown") (result i32 f64 v128 funcref externref)
             (call $unknown (i32.const 1))))"#;
-    let engine = Engine::default();
+    let engine = any_engine();
     let module = Module::new(&engine, MANY).unwrap();
     let mut linker = Linker::<()>::new(&engine);
     linker.func_wrap("a", "known", || 9).unwrap();
@@ -130,7 +130,7 @@ fn unknown_functions_can_trap_or_return_zeros() {
 /// A host function of a linker serves many stores, each with its data.
 #[test]
 fn host_functions_are_of_no_store() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut linker = Linker::new(&engine);
     linker.func_wrap("m", "f", |caller: Caller<'_, i32>| *caller.data()).unwrap();
     let module = Module::new(&engine, CALLS).unwrap();
@@ -155,7 +155,7 @@ fn objects_of_every_kind_are_found() {
         (import "m" "global" (global i32)) (import "m" "f" (func $f (result i32)))
         (func (export "run") (result i32)
             (i32.add (i32.add (call $f) (global.get 0)) (i32.load (i32.const 0)))))"#;
-    let engine = Engine::default();
+    let engine = any_engine();
     let text = r#"(module (table (export "table") 1 funcref) (func (export "f") (result i32) (i32.const 1)))"#;
     let (mut store, instance) = start(&engine, (), text);
     let mut linker = Linker::new(&engine);
@@ -185,7 +185,7 @@ fn reactors_and_commands() {
             (global.get $count))"#;
     const CALLS_TWICE: &str = r#"(module (import "m" "f" (func $f (result i32)))
         (func (export "run") (result i32) (drop (call $f)) (call $f)))"#;
-    let engine = Engine::default();
+    let engine = any_engine();
     for (extra, expected) in [
         ("", 2),
         (r#"(func (export "_initialize") (global.set $count (i32.const 40)))"#, 42),
@@ -204,7 +204,7 @@ fn reactors_and_commands() {
 
 #[test]
 fn the_default_function_of_a_module() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new(&engine);
     let default = linker.get_default(&mut store, "m").unwrap();

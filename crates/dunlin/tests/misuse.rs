@@ -7,7 +7,7 @@ use dunlin::{
     Caller, Engine, ErrorKind, Extern, ExternRef, Func, FuncType, Global, GlobalType, Instance,
     Linker, Memory, MemoryType, Module, Mutability, RefType, Store, Table, TableType, Val, ValType,
 };
-use support::{link, refused, start};
+use support::{any_engine, link, refused, start};
 
 const OBJECTS: &str = r#"(module
     (func (export "func") (param i32) (result i32) (local.get 0))
@@ -42,7 +42,7 @@ fn objects(engine: &Engine) -> Objects {
 
 /// Two stores, of one engine or of two, with the same objects at the same indices.
 fn pairs() -> [(Objects, Objects); 2] {
-    let (one, other) = (Engine::default(), Engine::default());
+    let (one, other) = (any_engine(), any_engine());
     [(objects(&one), objects(&one)), (objects(&one), objects(&other))]
 }
 
@@ -152,7 +152,7 @@ fn references_of_another_store_among_values() {
 /// A host function that hands a guest a reference of another store fails.
 #[test]
 fn references_of_another_store_from_host_functions() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let foreign = objects(&engine).func;
     let mut linker = Linker::new(&engine);
     linker.func_wrap("host", "typed", move || Some(foreign)).unwrap();
@@ -194,7 +194,7 @@ fn imports_of_another_store() {
 #[test]
 fn modules_and_stores_of_another_engine() {
     const OTHER: &str = "belongs to another engine";
-    let (one, other) = (Engine::default(), Engine::default());
+    let (one, other) = (any_engine(), any_engine());
     let module = Module::new(&one, "(module)").unwrap();
     let mut store = Store::new(&other, ());
     refused(Instance::new(&mut store, &module, &[]), ErrorKind::Usage, OTHER);
@@ -214,7 +214,7 @@ fn modules_and_stores_of_another_engine() {
 
 #[test]
 fn values_of_wrong_types() {
-    let mut o = objects(&Engine::default());
+    let mut o = objects(&any_engine());
     let int = Val::I32(0);
     let mut results = [int];
     let usage = ErrorKind::Usage;
@@ -249,7 +249,7 @@ fn values_of_wrong_types() {
 /// A type that has no null refuses it, although no guest can ask for one yet.
 #[test]
 fn nulls_where_none_may_be() {
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     let ty = ValType::Ref(RefType { nullable: false, ..RefType::FUNCREF });
     let func = Func::new(&mut store, FuncType::new([ty], []), |_, _, _| Ok(()));
     let call = func.call(&mut store, &[Val::FuncRef(None)], &mut []);
@@ -259,7 +259,7 @@ fn nulls_where_none_may_be() {
 
 #[test]
 fn results_of_wrong_types_from_host_functions() {
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     let func = Func::new(&mut store, FuncType::new([], [ValType::I32]), |_, _, results| {
         results[0] = Val::F32(0);
         Ok(())
@@ -270,7 +270,7 @@ fn results_of_wrong_types_from_host_functions() {
 
 #[test]
 fn wrong_imports() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut o = objects(&engine);
     let text = r#"(module (import "m" "x" (memory 1)))"#;
     let module = Module::new(&engine, text).unwrap();
@@ -288,7 +288,7 @@ fn wrong_imports() {
 
 #[test]
 fn fuel_where_none_is_counted() {
-    let mut store = Store::new(&Engine::default(), ());
+    let mut store = Store::new(&any_engine(), ());
     refused(store.set_fuel(1), ErrorKind::Usage, "fuel is not configured");
     refused(store.get_fuel(), ErrorKind::Usage, "fuel is not configured");
 }

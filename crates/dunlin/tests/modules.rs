@@ -2,8 +2,8 @@
 
 mod support;
 
-use dunlin::{Engine, ErrorKind, ExternType, Feature, Features, Module, ValidateMode};
-use support::{engine, refused};
+use dunlin::{ErrorKind, ExternType, Feature, Features, Module, ValidateMode};
+use support::{any_engine, engine, refused};
 
 const SAMPLE: &str = r#"(module $sample
     (import "env" "log" (func $log (param i32 i64) (result f32)))
@@ -17,7 +17,7 @@ const SAMPLE: &str = r#"(module $sample
 
 #[test]
 fn what_a_module_imports_and_exports() {
-    let module = Module::new(&Engine::default(), SAMPLE).unwrap();
+    let module = Module::new(&any_engine(), SAMPLE).unwrap();
     assert_eq!(module.name(), Some("sample"));
     let imports: Vec<_> = module
         .imports()
@@ -36,7 +36,7 @@ fn what_a_module_imports_and_exports() {
 #[test]
 fn what_a_module_consists_of() {
     let binary = wat::parse_str(SAMPLE).unwrap();
-    let module = Module::new(&Engine::default(), &binary).unwrap();
+    let module = Module::new(&any_engine(), &binary).unwrap();
     let info = module.info();
     assert_eq!(info.bytes_len(), binary.len());
     let names: Vec<_> = info.sections().into_iter().map(|section| section.name).collect();
@@ -58,7 +58,7 @@ fn what_a_module_consists_of() {
 
 #[test]
 fn bytes_that_are_no_module() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let component = b"\0asm\x0d\0\x01\0";
     for (bytes, offset, message) in [
         (&b""[..], Some(0), "unexpected end"),
@@ -93,7 +93,7 @@ fn features_that_are_off_are_refused() {
         (Feature::TailCall, "(module (func $f (return_call $f)))"),
         (Feature::MultiValue, "(module (func (result i32 i32) unreachable))"),
     ] {
-        Module::new(&Engine::default(), text).expect("it is on unless switched off");
+        Module::new(&any_engine(), text).expect("it is on unless switched off");
         let engine = engine(|config| config.features(Features::default().with(feature, false)));
         let error = Module::new(&engine, text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{feature}: {error}");
@@ -141,8 +141,8 @@ fn the_first_invalid_body_is_reported() {
     let text = format!("(module {})", format!("(func {body})").repeat(4000));
     let valid = wat::parse_str(&text).unwrap();
     assert!(valid.len() > 256 << 10);
-    Module::new(&Engine::default(), &valid).expect("it is valid");
-    let info = Module::from_vec(&Engine::default(), valid.clone()).unwrap();
+    Module::new(&any_engine(), &valid).expect("it is valid");
+    let info = Module::from_vec(&any_engine(), valid.clone()).unwrap();
     let functions = info.info().functions();
     for broken in [[3999, 3999], [2100, 3000], [1, 3999], [0, 1]] {
         let mut binary = valid.clone();
@@ -151,14 +151,10 @@ fn the_first_invalid_body_is_reported() {
             let function = &functions[index];
             binary[function.offset + function.bytes - 2] = 0x01;
         }
-        let error = Module::new(&Engine::default(), &binary).unwrap_err();
+        let error = Module::new(&any_engine(), &binary).unwrap_err();
         let first = &functions[broken[0]];
         let end = (first.offset + first.bytes) as u64;
         assert_eq!(error.offset(), Some(end - 1), "{error}");
-        refused(
-            Module::validate(&Engine::default(), &binary),
-            ErrorKind::Invalid,
-            "values remaining",
-        );
+        refused(Module::validate(&any_engine(), &binary), ErrorKind::Invalid, "values remaining");
     }
 }

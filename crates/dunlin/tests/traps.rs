@@ -2,9 +2,9 @@
 
 mod support;
 
-use dunlin::{Engine, ErrorKind, Instance, Linker, Module, Store, TrapCode, ValidateMode};
+use dunlin::{ErrorKind, Instance, Linker, Module, Store, TrapCode, ValidateMode};
 use expect_test::expect;
-use support::{engine, func, refused, start};
+use support::{any_engine, engine, func, refused, start};
 
 /// What a body traps with. Texts are those of the specification's test suite.
 #[test]
@@ -54,7 +54,7 @@ fn every_trap_has_its_code_and_text() {
             r#"(module (memory 1) (table 3 funcref) (elem (i32.const 0) $other)
                 (func $other (param i32)) (func $run (export "run") {body}))"#
         );
-        let (mut store, instance) = start(&Engine::default(), (), &text_of);
+        let (mut store, instance) = start(&any_engine(), (), &text_of);
         let error = func::<(), ()>(&mut store, instance, "run").call(&mut store, ()).unwrap_err();
         assert_eq!((error.kind(), error.trap_code()), (ErrorKind::Trap, Some(code)), "{body}");
         assert!(error.to_string().starts_with(text), "{error} in {body}");
@@ -73,7 +73,7 @@ const NESTED: &str = r#"(module $nested
 
 #[test]
 fn backtraces_name_functions_and_offsets() {
-    let (mut store, instance) = start(&Engine::default(), (), NESTED);
+    let (mut store, instance) = start(&any_engine(), (), NESTED);
     let error = func::<(), ()>(&mut store, instance, "run").call(&mut store, ()).unwrap_err();
     expect![[r#"
         out of bounds memory access
@@ -102,7 +102,7 @@ fn frames_without_names_say_so() {
     // The text's parser writes no name section for functions without names.
     assert!(!binary.windows(4).any(|window| window == b"name"));
     binary.extend([0, 2, 1, b'x']);
-    let module = Module::new(&Engine::default(), binary).unwrap();
+    let module = Module::new(&any_engine(), binary).unwrap();
     let mut store = Store::new(module.engine(), ());
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
     let error = func::<(), ()>(&mut store, instance, "f").call(&mut store, ()).unwrap_err();
@@ -114,7 +114,7 @@ fn frames_without_names_say_so() {
 /// Frames of one call across two modules name each its own.
 #[test]
 fn backtraces_cross_instances() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let mut linker = Linker::new(&engine);
     let mut store = Store::new(&engine, ());
     let inner = r#"(module $inner (func $boom (export "boom") unreachable))"#;
@@ -133,7 +133,7 @@ fn backtraces_cross_instances() {
 
 #[test]
 fn start_functions_trap_instantiation() {
-    let engine = Engine::default();
+    let engine = any_engine();
     let module = Module::new(&engine, "(module (func $begin unreachable) (start $begin))").unwrap();
     let mut store = Store::new(&engine, ());
     let error = Instance::new(&mut store, &module, &[]).unwrap_err();
@@ -143,7 +143,7 @@ fn start_functions_trap_instantiation() {
 
 #[test]
 fn segments_out_of_bounds_trap_instantiation() {
-    let engine = Engine::default();
+    let engine = any_engine();
     for (text, code) in [
         (r#"(module (memory 1) (data (i32.const 65535) "ab"))"#, TrapCode::MemoryOutOfBounds),
         (
@@ -174,7 +174,7 @@ fn half_valid() -> Vec<u8> {
 
 #[test]
 fn an_invalid_function_is_found_eagerly_or_at_its_first_call() {
-    let eager = Module::new(&Engine::default(), half_valid()).unwrap_err();
+    let eager = Module::new(&any_engine(), half_valid()).unwrap_err();
     assert_eq!(eager.kind(), ErrorKind::Invalid);
     let offset = eager.offset().unwrap();
 

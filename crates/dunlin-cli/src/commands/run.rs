@@ -8,6 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use dunlin::{
@@ -29,6 +30,9 @@ use crate::values::{parse_value, show_duration, show_value};
 const COMMAND: &str = "_start";
 /// What a reactor exports to be run before anything else.
 const REACTOR: &str = "_initialize";
+
+/// How long a guest has run when it is worth compiling: what takes less is over before its code is there.
+const OPTIMIZE_AFTER: Duration = Duration::from_millis(100);
 
 /// The store's data: what the guest was granted, and its bounds.
 struct Host {
@@ -55,6 +59,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let engine = engine(&options, file)?;
     let module = source::load(&engine, file, options.max_download)?;
     let loaded = Instant::now();
+    let began_optimized = module.is_optimized();
     let arguments = texts(arguments)?;
     let job = Job::choose(&shown, &module, &options, &arguments)?;
     let guest_arguments = if options.invoke.is_none() { arguments.as_slice() } else { &[] };
@@ -72,12 +77,20 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
             Report::failure("cannot start the clock of `--timeout`").cause(error)
         })?;
     }
+    if options.tier == Tier::Auto {
+        optimize_later(&guest.module);
+    }
     let linked = Instant::now();
     let ended = guest.execute(&mut store, out);
     deadline.finish();
     if options.stats {
         let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
-        say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel);
+        let tier = match (began_optimized, guest.module.is_optimized()) {
+            (true, _) => "optimized from the start",
+            (false, true) => "optimized while it ran",
+            (false, false) => "interpreted",
+        };
+        say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel, tier);
     }
     let code = exit_code(&shown, ended, &options, &deadline);
     // The process ends now, and the system takes back at once what would be given up piece by piece.
@@ -85,10 +98,26 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     code
 }
 
-fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>) {
+/// Compiles a module once its guest has run for a while, beside it; for this run, and by the cache for the
+/// next ones.
+fn optimize_later(module: &Module) {
+    if module.is_optimized() {
+        return;
+    }
+    let module = module.clone();
+    let optimize = move || {
+        thread::sleep(OPTIMIZE_AFTER);
+        // Without it the interpreter goes on.
+        let _ = module.optimize();
+    };
+    // Likewise. The thread ends with the process at the latest.
+    let _ = thread::Builder::new().name("optimize".to_owned()).spawn(optimize);
+}
+
+fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>, tier: &str) {
     let [load, link, run] = [load, link, run].map(show_duration);
     let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
-    say(&format!("stats: load {load}, link {link}, run {run}{fuel}"));
+    say(&format!("stats: load {load}, link {link}, run {run}{fuel}, {tier}"));
 }
 
 /// What the shell hears: the guest's own code, unless it was stopped or its time is over.
@@ -134,7 +163,7 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
                 .hint("leave out `--tier interp`"));
         }
         config.tier(dunlin::Tier::Optimize).artifact_key(home::key(options.key.as_deref())?);
-    } else if options.tier == Tier::Optimize
+    } else if options.tier != Tier::Interp
         && !options.no_cache
         && let Some(cache) = home::code_cache()
     {

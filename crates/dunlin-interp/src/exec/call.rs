@@ -196,6 +196,7 @@ impl Op for RefFunc {
 }
 
 /// The function of this index in the instance.
+#[inline]
 fn target_of(r: &Regs, func: u32) -> FuncRecord {
     if func < r.func_imports() {
         return r.func(r.import(func));
@@ -208,6 +209,7 @@ fn target_of(r: &Regs, func: u32) -> FuncRecord {
 }
 
 /// Takes the immediates and the index operand of an indirect call, and finds its target.
+#[inline]
 fn indirect_target(mut r: Regs) -> Result<(Regs, FuncRecord), TrapCode> {
     let ty = r.leb_u32();
     let table = r.leb_u32();
@@ -223,12 +225,14 @@ fn indirect_target(mut r: Regs) -> Result<(Regs, FuncRecord), TrapCode> {
     Ok((r, target))
 }
 
+#[inline]
 fn entry_of(target: &FuncRecord) -> &'static FuncEntry {
     // SAFETY: a guest's function has an entry, which lives as long as its module's code; the instance
     // keeps that, and the lifetime never leaves the handler.
     unsafe { &*target.entry }
 }
 
+#[inline]
 fn prepare(target: &FuncRecord) -> Result<&'static FuncEntry, Stop> {
     let entry = entry_of(target);
     if entry.ip.load(Ordering::Acquire).is_null() {
@@ -250,6 +254,7 @@ fn call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
     }
 }
 
+#[inline]
 fn call_host(r: &mut Regs, target: FuncRecord) -> Result<(), Stop> {
     let (params, results) = (target.params as usize, target.results as usize);
     let (slots, top) = r.host_slots(params, results);

@@ -6,6 +6,7 @@ use super::control::*;
 use super::fused::*;
 use super::locals::*;
 use super::memory::*;
+use super::native::*;
 use super::numeric::*;
 use super::regs::Regs;
 use super::simd::*;
@@ -91,6 +92,7 @@ impl<M: Mode> Table<M> {
         table[pseudo::SELECT_T_V128 as usize] = handler::<TypedSelectV128, M>();
         table[pseudo::GLOBAL_GET_V128 as usize] = handler::<GlobalGetV128, M>();
         table[pseudo::GLOBAL_SET_V128 as usize] = handler::<GlobalSetV128, M>();
+        table[pseudo::NATIVE as usize] = handler::<CallNative, M>();
         table[pseudo::EXIT as usize] = handler::<Leave, M>();
         table
     }

@@ -16,6 +16,7 @@ mod dispatch;
 mod fused;
 mod locals;
 mod memory;
+mod native;
 mod numeric;
 mod regs;
 mod simd;
@@ -36,7 +37,8 @@ use core::sync::atomic::Ordering;
 use dunlin_core::TrapCode;
 use dunlin_core::limits::HOST_REENTRY_DEPTH_MAX;
 use dunlin_module::side::pseudo;
-use dunlin_vm::context::{FuncRecord, StoreContext};
+use dunlin_vm::context::StoreContext;
+use dunlin_vm::crossing::Target;
 use dunlin_vm::ops::{self, Stop};
 use dunlin_vm::{Failure, Store, Trap};
 use regs::Regs;
@@ -120,6 +122,7 @@ pub(crate) fn enter(
 ) -> Result<(), Failure> {
     let record = store.func(func).expect("the function is of this store");
     assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
+    let target = Target { cx: record.cx, entry: record.entry, func: record.index };
     if let Some(bug) = store.bug() {
         return Err(Failure::Bug(bug.into(), Default::default()));
     }
@@ -137,12 +140,19 @@ pub(crate) fn enter(
     if unsafe { (*context).depth } > HOST_REENTRY_DEPTH_MAX {
         return Err(trap(TrapCode::StackOverflow));
     }
-    let result = if record.entry.is_null() {
+    let slots = slots.as_mut_ptr();
+    let result = if target.entry.is_null() {
         let null = core::ptr::null_mut();
         // SAFETY: the store is entered; the host's own slots are passed on.
-        unsafe { ops::call_host(null, context, record.index, slots, stack_top) }
+        unsafe { ops::call_host(null, context, target.func, slots, stack_top) }
     } else {
-        enter_guest(&activation, record, slots, metering)
+        match metering {
+            // SAFETY: the store is entered; the target is what the record says, and there are slots for
+            // both of its lists.
+            Metering::Off => unsafe { run_guest::<Unmetered>(stack_top, target, slots, slots) },
+            // SAFETY: as above.
+            Metering::Fuel => unsafe { run_guest::<Metered>(stack_top, target, slots, slots) },
+        }
     };
     drop(activation);
     result.map_err(|stop| {
@@ -161,38 +171,70 @@ fn trap(code: TrapCode) -> Failure {
     Failure::Trap(trap.into())
 }
 
-/// Runs a guest's function from the host, on the stack behind whatever is there.
-fn enter_guest(
-    activation: &Activation,
-    record: FuncRecord,
-    slots: &mut [u64],
-    metering: Metering,
+/// Runs a function for compiled code: an [`Interpret`](dunlin_vm::crossing::Interpret).
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn interpret<M: Mode>(
+    context: *mut StoreContext,
+    target: Target,
+    arguments: *const u64,
+    results: *mut u64,
 ) -> Result<(), Stop> {
-    // SAFETY: the record of a guest's function has an entry, which lives as long as its module.
-    let entry = unsafe { &*record.entry };
+    // SAFETY: the context is that of an entered store; so for all below.
+    let mut top = unsafe { (*context).stack_top };
+    if top.is_null() {
+        // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
+        top = unsafe { &mut *(*context).store }.stack_top()?;
+    }
+    // SAFETY: the caller's promise.
+    let result = unsafe { run_guest::<M>(top, target, arguments, results) };
+    if result.is_err() {
+        // SAFETY: as above.
+        unsafe { &mut *(*context).store }.note_frames();
+    }
+    result
+}
+
+/// Runs a guest's function, on the value stack from `top` on.
+///
+/// # Safety
+///
+/// The store of the target's instance is entered, and has a value stack that is free from `top` on; the
+/// slots are as many as the function's lists need.
+#[inline]
+unsafe fn run_guest<M: Mode>(
+    top: *mut u64,
+    target: Target,
+    arguments: *const u64,
+    results: *mut u64,
+) -> Result<(), Stop> {
+    // SAFETY: a guest's function has a record, which lives as long as its module.
+    let entry = unsafe { &*target.entry };
     if entry.ip.load(Ordering::Acquire).is_null() {
         // SAFETY: the store is entered; the index is of the instance's module.
-        unsafe { ops::prepare(record.cx, record.index) }?;
+        unsafe { ops::prepare(target.cx, target.func) }?;
     }
     // A slot is left free: the caller of a function without results looks at the one below it.
-    let fp = activation.stack_top.wrapping_add(1);
-    regs::check_frame(record.cx, fp, entry.frame.load(Ordering::Relaxed))?;
-    let params = record.params as usize;
+    let fp = top.wrapping_add(1);
+    regs::check_frame(target.cx, fp, entry.frame.load(Ordering::Relaxed))?;
+    let params = entry.params.load(Ordering::Relaxed) as usize;
     // SAFETY: the frame lies within the stack, as just checked, and the arguments are its first slots.
-    unsafe { core::ptr::copy_nonoverlapping(slots.as_ptr(), fp, params) };
-    // SAFETY: as above; the record's function is prepared.
-    let regs = unsafe { Regs::from_host(record, fp, &raw const EXIT_CODE[0]) };
-    let exit = match metering {
-        Metering::Off => backend::run::<Unmetered>(regs),
-        Metering::Fuel => backend::run::<Metered>(regs),
-    };
-    if exit == Exit::Failed {
+    unsafe { core::ptr::copy_nonoverlapping(arguments, fp, params) };
+    // SAFETY: as above; the function is prepared.
+    let regs = unsafe { Regs::from_host(entry, target.cx, fp, &raw const EXIT_CODE[0]) };
+    if backend::run::<M>(regs) == Exit::Failed {
         // The handler that failed has noted why; `code` is what it noted.
-        // SAFETY: the context is alive.
-        return Err(Stop::Trap(unsafe { (*activation.context).exit.code }));
+        // SAFETY: the contexts are alive.
+        return Err(Stop::Trap(unsafe { (*(*target.cx).store).exit.code }));
     }
-    let results = record.results as usize;
+    let count = entry.results.load(Ordering::Relaxed) as usize;
     // SAFETY: the function has left its results where its parameters began.
-    unsafe { core::ptr::copy_nonoverlapping(fp, slots.as_mut_ptr(), results) };
+    unsafe { core::ptr::copy_nonoverlapping(fp, results, count) };
     Ok(())
 }

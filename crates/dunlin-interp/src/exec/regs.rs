@@ -19,6 +19,7 @@ use core::sync::atomic::Ordering;
 use dunlin_core::{TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS};
 use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
+use dunlin_vm::crossing::NativeEntry;
 use dunlin_vm::ops::Stop;
 use dunlin_vm::walk::record;
 
@@ -121,15 +122,20 @@ impl Regs {
     ///
     /// The function is prepared, its frame lies within the stack of the entered store and begins with
     /// the arguments, and `exit` points at the exit operator.
-    pub(crate) unsafe fn from_host(func: FuncRecord, fp: *mut u64, exit: *const u8) -> Self {
-        let params = func.params as usize;
+    #[inline]
+    pub(crate) unsafe fn from_host(
+        entry: &FuncEntry,
+        cx: *mut VmContext,
+        fp: *mut u64,
+        exit: *const u8,
+    ) -> Self {
+        let params = entry.params.load(Ordering::Relaxed) as usize;
         let (null, stp) = (core::ptr::null_mut(), core::ptr::null());
         let sp = fp.wrapping_add(params).wrapping_sub(1);
         // SAFETY: the caller's promise: the arguments are on the stack.
         let top = unsafe { sp.read() };
-        let caller = Self { ip: exit, sp, fp: null, stp, cx: func.cx, top };
-        // SAFETY: the caller's promise.
-        caller.enter(unsafe { &*func.entry }, func.cx)
+        let caller = Self { ip: exit, sp, fp: null, stp, cx, top };
+        caller.enter(entry, cx)
     }
 
     // Instructions.
@@ -699,6 +705,21 @@ impl Regs {
         back
     }
 
+    /// Begins another activation where this one's locals begin, with these arguments; there is room.
+    #[inline]
+    pub(crate) fn begin_again(
+        self,
+        entry: &FuncEntry,
+        cx: *mut VmContext,
+        arguments: *const u64,
+        back: Back,
+    ) -> Self {
+        let (fp, params) = (self.fp, entry.params.load(Ordering::Relaxed) as usize);
+        // SAFETY: the arguments are as many as the function's parameters, and not on this stack.
+        unsafe { core::ptr::copy_nonoverlapping(arguments, fp, params) };
+        self.begin(entry, cx, fp, params, back)
+    }
+
     #[inline(always)]
     fn begin(
         mut self,
@@ -747,6 +768,34 @@ impl Regs {
         }
     }
 
+    /// Of the frame of a function with native code, which has just begun: to whom it returns, and the
+    /// slots of its results.
+    #[inline]
+    pub(crate) fn native_frame(&self) -> (Back, usize) {
+        let back = self.back(self.end_of_frame().wrapping_sub(RECORD));
+        (back, self.native_entry().results as usize)
+    }
+
+    /// What follows the slots of an activation whose operand stack is empty.
+    #[inline]
+    pub(crate) fn end_of_frame(&self) -> *mut u64 {
+        self.sp.wrapping_add(1)
+    }
+
+    /// The entry in which the operator just fetched stands.
+    #[inline]
+    pub(crate) fn native_entry(&self) -> &'static NativeEntry {
+        // SAFETY: the pseudo-operator is the first byte of an entry, and stands nowhere else. Entries live
+        // as long as the module's code, which the instance keeps; the lifetime never leaves the handler.
+        unsafe { &*self.ip.sub(1).cast::<NativeEntry>() }
+    }
+
+    /// Where the locals begin.
+    #[inline]
+    pub(crate) fn locals(&self) -> *mut u64 {
+        self.fp
+    }
+
     /// Ends the activation: the results are all that is on the operand stack.
     #[inline(always)]
     pub(crate) fn leave(mut self, results: usize) -> Self {
@@ -780,18 +829,10 @@ impl Regs {
     /// The slots of a host call's arguments and results, from the `params` operands on top on, and the
     /// free stack behind them.
     #[inline]
-    pub(crate) fn host_slots(
-        &mut self,
-        params: usize,
-        results: usize,
-    ) -> (&'static mut [u64], *mut u64) {
+    pub(crate) fn host_slots(&mut self, params: usize, results: usize) -> (*mut u64, *mut u64) {
         self.spill();
         let first = self.sp.wrapping_add(1).wrapping_sub(params);
-        let len = params.max(results);
-        // SAFETY: validated: the arguments are operands, and the frame has room for the results. The
-        // slice is used for one host call, during which nobody else touches these slots.
-        let slots = unsafe { core::slice::from_raw_parts_mut(first, len) };
-        (slots, first.wrapping_add(len))
+        (first, first.wrapping_add(params.max(results)))
     }
 
     /// Where a host function's results lie after a tail call: at the locals.
@@ -800,11 +841,8 @@ impl Regs {
         &mut self,
         params: usize,
         results: usize,
-    ) -> (&'static mut [u64], *mut u64) {
-        let len = params.max(results);
-        // SAFETY: the arguments have been moved here, and the caller has room for the results.
-        let slots = unsafe { core::slice::from_raw_parts_mut(self.fp, len) };
-        (slots, self.fp.wrapping_add(len))
+    ) -> (*mut u64, *mut u64) {
+        (self.fp, self.fp.wrapping_add(params.max(results)))
     }
 
     /// Drops a call's arguments and takes its results, which lie where the arguments began.

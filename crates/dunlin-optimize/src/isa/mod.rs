@@ -23,6 +23,8 @@ fn flags(settings: &Settings) -> Result<Flags, CompileError> {
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_nan_canonicalization", on(settings.canonical_nans)),
         ("enable_verifier", on(settings.verify)),
+        // It holds the fuel.
+        ("enable_pinned_reg", on(settings.fuel)),
     ];
     for (name, value) in rows {
         flags.set(name, value).map_err(CompileError::new)?;

@@ -1,8 +1,9 @@
-//! Control operators: blocks, branches, polls, fuel.
+//! Control operators: blocks, branches, polls, charges.
 
 use super::Translator;
-use super::environment::{POINTER_BYTES, Region};
+use super::environment::Region;
 use super::frames::{Frame, Kind, block_args};
+use crate::fuel;
 use crate::limits;
 use crate::settings::Polls;
 use crate::tuning;
@@ -11,8 +12,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, Value, types};
 use dunlin_core::TrapCode;
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
-use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, store_context, vm_context};
-use dunlin_module::{Builtin, CompileError};
+use dunlin_module::CompileError;
+use dunlin_module::layout::{POLL_PAGE_BYTES, interrupts, vm_context};
 use wasmparser::{BlockType, BrTable};
 
 impl Translator<'_, '_> {
@@ -147,11 +148,8 @@ impl Translator<'_, '_> {
 
     /// Returns what is on the stack.
     fn finish(&mut self) {
+        // What the function cost is paid before anybody sees what it did.
         self.flush_charge();
-        if self.settings.fuel {
-            // What the function cost is paid before anybody sees what it did.
-            self.check_fuel();
-        }
         let results = self.func_type.results().len();
         let values = self.top(results).to_vec();
         self.env.b.ins().return_(&values);
@@ -230,9 +228,6 @@ impl Translator<'_, '_> {
 
     /// Lets the guest be stopped here: at the function's entry, and where its loops begin.
     pub(super) fn poll(&mut self) {
-        if self.settings.fuel {
-            self.check_fuel();
-        }
         match self.settings.polls {
             Polls::Off => {}
             Polls::Flag => self.poll_flag(),
@@ -248,15 +243,8 @@ impl Translator<'_, '_> {
         let limit = self.env.b.ins().atomic_load(types::I64, flags, of);
         debug_assert_eq!(interrupts::LIMIT, 0, "an atomic read has no offset");
         let asked = self.env.b.ins().icmp(IntCC::Equal, limit, zero);
-        let (cold, next) = (self.env.b.create_block(), self.env.b.create_block());
-        self.env.b.set_cold_block(cold);
-        self.env.b.ins().brif(asked, cold, &[], next, &[]);
-        self.env.b.switch_to_block(cold);
-        self.env.b.seal_block(cold);
-        self.env.builtin_status(Builtin::Poll, &[]);
-        self.env.b.ins().jump(next, &[]);
-        self.env.b.switch_to_block(next);
-        self.env.b.seal_block(next);
+        // Not a call: values that live across one would move to the stack in every loop.
+        self.env.trap_if(asked, TrapCode::Interrupted);
     }
 
     /// Reads the poll page at an offset of its own: at equal ones, one read would stand in for the
@@ -284,11 +272,7 @@ impl Translator<'_, '_> {
     }
 
     fn charge_value(&mut self, charge: Value) {
-        let store = self.env.context_pointer(vm_context::STORE);
-        let fuel = self.env.field(types::I64, store, store_context::FUEL);
-        let left = self.env.b.ins().isub(fuel, charge);
-        let flags = self.env.flags(Region::Vm).with_aligned();
-        self.env.b.ins().store(flags, left, store, store_context::FUEL as i32);
+        fuel::charge(&mut self.env.b, charge);
     }
 
     /// Charges a bulk operation of `len` bytes or elements on something of `size`. One that is longer
@@ -304,16 +288,5 @@ impl Translator<'_, '_> {
         let fits = self.env.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, len, size);
         let charge = self.env.b.ins().select(fits, units, zero);
         self.charge_value(charge);
-        self.check_fuel();
-    }
-
-    fn check_fuel(&mut self) {
-        let store = self.env.context_pointer(vm_context::STORE);
-        let fuel = self.env.field(types::I64, store, store_context::FUEL);
-        let out = self.env.b.ins().icmp_imm_s(IntCC::SignedLessThan, fuel, 0);
-        // Not a call: values that live across one would move to the stack in every loop.
-        self.env.trap_if(out, TrapCode::OutOfFuel);
     }
 }
-
-const _: () = assert!(POINTER_BYTES == 8);

@@ -195,7 +195,6 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::TableFill => (&[I32, I64, I32, I64], Some(I32)),
         B::RefFunc => (&[I32], Some(I32)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
-        B::Poll => (&[], Some(I32)),
         B::Unwind => (&[], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);

@@ -7,11 +7,9 @@
 //! here, the guest ends with an error that says so, and the store runs no guest any more. Panics of the
 //! embedder's code never get here: they travel as failures, and go on where the guest was called.
 
-use super::call::call_out;
 use super::isa;
 use crate::context::VmContext;
 use crate::ops::{self, Stop};
-use dunlin_core::TrapCode;
 use dunlin_module::Builtin;
 use dunlin_module::compile::{GROW_FAILED, REF_FAILED};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +28,8 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::TableInit => table_init as *const (),
         Builtin::ElemDrop => elem_drop as *const (),
         Builtin::RefFunc => ref_func as *const (),
-        Builtin::CallFunc => call_func as *const (),
-        Builtin::CallRef => call_ref as *const (),
-        Builtin::Poll => poll as *const (),
+        Builtin::CallFunc => isa::call_func as *const (),
+        Builtin::CallRef => isa::call_ref as *const (),
         Builtin::Unwind => isa::unwind as *const (),
     };
     address as usize
@@ -67,7 +64,7 @@ unsafe fn status(cx: *mut VmContext, result: Result<(), Stop>) -> u32 {
 /// # Safety
 ///
 /// As for [`note`].
-unsafe fn contained<R>(
+pub(super) unsafe fn contained<R>(
     cx: *mut VmContext,
     builtin: Builtin,
     failed: R,
@@ -158,12 +155,6 @@ status! {
         ops::elem_drop(cx, element);
         Ok(())
     };
-    poll = Poll(cx) => match (*(*cx).interrupts).take_request() {
-        true => Err(Stop::Trap(TrapCode::Interrupted)),
-        false => Ok(()),
-    };
-    call_func = CallFunc(cx, func: u32, slots: *mut u64) => call_out(cx, ops::ref_func(cx, func), slots);
-    call_ref = CallRef(cx, reference: u32, slots: *mut u64) => call_out(cx, reference, slots);
 }
 
 /// The result of a growth, or what says that the host failed.

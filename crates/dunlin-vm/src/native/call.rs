@@ -1,13 +1,14 @@
-//! Entering compiled code from the host.
+//! Entering guests: from the host, which sets up what both kinds of code need, and compiled code from
+//! the interpreter, which finds all of it set up.
 
 use super::{fault, isa};
-use crate::context::{FuncRecord, StoreContext};
+use crate::context::{StoreContext, VmContext};
+use crate::crossing::{NativeEntry, Target};
 use crate::ops::{self, Stop};
 use crate::sys;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
-use crate::{Failure, Store, Trap};
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+use crate::{Failure, Store};
+use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use dunlin_core::TrapCode;
 use dunlin_core::limits::HOST_REENTRY_DEPTH_MAX;
@@ -36,6 +37,7 @@ impl Entry {
     /// # Safety
     ///
     /// `store` is borrowed exclusively for as long as the entry lives, and used through this pointer.
+    #[inline]
     unsafe fn new(store: *mut Store) -> Self {
         // SAFETY: the caller's promise; so for all below.
         let context = unsafe { (*store).context() };
@@ -70,10 +72,10 @@ impl Drop for Entry {
 }
 
 /// The address above which compiled code that is entered here must stay.
-#[inline(never)]
+#[inline]
 fn native_limit(most: usize) -> usize {
     let here = 0_u8;
-    let sp = (&raw const here) as usize;
+    let sp = core::hint::black_box(&raw const here) as usize;
     let lowest = match sys::native::stack_bounds() {
         Some(bounds) if bounds.contains(&sp) => {
             let size = bounds.end - bounds.start;
@@ -100,97 +102,193 @@ fn native_limit(most: usize) -> usize {
 pub fn call(store: &mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failure> {
     let record = store.func(func).expect("the function is of this store");
     assert!(slots.len() >= record.params.max(record.results) as usize, "slots for both lists");
-    let Some((way_in, code)) = native_of(store, &record) else {
-        return match store.interpret {
-            Some(interpret) => interpret(store, func, slots),
-            None => Err(trap(TrapCode::InvalidFunction)),
-        };
-    };
+    let target = Target { cx: record.cx, entry: record.entry, func: record.index };
     if let Some(bug) = store.bug() {
-        return Err(Failure::Bug(bug.into(), Vec::new()));
+        return Err(Failure::Bug(bug.into(), Default::default()));
     }
     let store: *mut Store = store;
     // SAFETY: the store is borrowed exclusively, and used through `store` only from here on.
     let entry = unsafe { Entry::new(store) };
-    let context = entry.context;
-    // SAFETY: the context lives as long as the store.
+    // SAFETY: the store is entered; the record is of this store, and the slots are as many as both lists
+    // need.
+    let result = unsafe { enter(entry.context, target, slots.as_mut_ptr()) };
+    drop(entry);
+    // SAFETY: the entry is over, and `store` comes from the caller's reference.
+    result.map_err(|stop| unsafe { failure(store, stop) })
+}
+
+/// # Safety
+///
+/// The store is used by nobody else, and an execution in it has just ended like this.
+#[cold]
+unsafe fn failure(store: *mut Store, stop: Stop) -> Failure {
+    // SAFETY: the caller's promise.
+    let store = unsafe { &mut *store };
+    if let Stop::Trap(code) = stop {
+        // SAFETY: the context lives as long as the store, and no guest runs.
+        unsafe { (*store.context()).exit.code = code };
+    }
+    store.failure_of_exit()
+}
+
+/// Calls a function in an entered store; one without entry is the host's.
+///
+/// # Safety
+///
+/// The context is that of a store that is entered, `target` is a function of it, and the slots are as many
+/// as both its lists need.
+#[inline]
+unsafe fn enter(context: *mut StoreContext, target: Target, slots: *mut u64) -> Result<(), Stop> {
+    // SAFETY: the context of an entered store is alive; so for all below.
     if unsafe { (*context).depth } > HOST_REENTRY_DEPTH_MAX {
-        return Err(trap(TrapCode::StackOverflow));
+        return Err(Stop::Trap(TrapCode::StackOverflow));
+    }
+    if target.entry.is_null() {
+        // SAFETY: as above; what is on the value stack stays there.
+        let top = unsafe { (*context).stack_top };
+        // SAFETY: the caller's promise.
+        return unsafe { ops::call_host(null_mut(), context, target.func, slots, top) };
+    }
+    // SAFETY: a guest's function has a record, which lives as long as its module's code.
+    let first = unsafe { &(*target.entry).ip };
+    let mut ip = first.load(Ordering::Acquire);
+    if ip.is_null() {
+        // SAFETY: the store is entered, and the index is of the instance's module.
+        unsafe { ops::prepare(target.cx, target.func) }?;
+        ip = first.load(Ordering::Acquire);
+    }
+    // SAFETY: the function is prepared.
+    let Some(native) = (unsafe { NativeEntry::at(ip) }) else {
+        // SAFETY: the caller's promise.
+        return unsafe { interpret(context, target, slots, slots) };
+    };
+    // SAFETY: the caller's promise; the entry is the function's.
+    if unsafe { enter_native(context, target.cx, native, slots) } == 0 {
+        return Ok(());
+    }
+    // SAFETY: compiled code has just been left early.
+    if !unsafe { ends_in_tail_call(context) }? {
+        return Ok(());
     }
     // SAFETY: as above.
+    let native = unsafe { &mut (*context).native };
+    let arguments = native.tail_arguments.as_ptr();
+    let Some(next) = native.tail_call.take() else { return Ok(()) };
+    // SAFETY: the function returns what the first one does, for which there are slots.
+    unsafe { interpret(context, next, arguments, slots) }
+}
+
+/// Runs a function in the interpreter.
+///
+/// # Safety
+///
+/// As for [`crate::crossing::Interpret`].
+pub(super) unsafe fn interpret(
+    context: *mut StoreContext,
+    target: Target,
+    arguments: *const u64,
+    results: *mut u64,
+) -> Result<(), Stop> {
+    // SAFETY: the context is that of an entered store.
+    let Some(interpret) = (unsafe { (*(*context).store).interpret }) else {
+        return Err(Stop::Trap(TrapCode::InvalidFunction));
+    };
+    // SAFETY: the caller's promise.
+    unsafe { interpret(context, target, arguments, results) }
+}
+
+/// Enters compiled code; returns 0, or 1 if it was left early.
+///
+/// # Safety
+///
+/// As for [`crate::crossing::call_native`]; `context` is the store's.
+#[inline]
+unsafe fn enter_native(
+    context: *mut StoreContext,
+    cx: *mut VmContext,
+    entry: &NativeEntry,
+    slots: *mut u64,
+) -> u32 {
+    // SAFETY: an entry's pointer to the code pointer is valid while the module lives.
+    let code = unsafe { &*entry.code }.load(Ordering::Acquire) as usize;
+    // SAFETY: the context is alive.
     let sp = unsafe { &raw mut (*context).native.entry_sp };
     // SAFETY: the way in is of the function's type, the code and the context are the function's, and
     // the slots are as many as both lists need.
-    let left = unsafe { isa::enter(way_in, code, record.cx, slots.as_mut_ptr(), sp) };
-    drop(entry);
+    unsafe { isa::enter(entry.way_in, code, cx, slots, sp) }
+}
+
+/// See [`crate::crossing::call_native`].
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn enter_from_interpreter(
+    cx: *mut VmContext,
+    entry: &NativeEntry,
+    slots: *mut u64,
+    top: *mut u64,
+) -> Result<bool, Stop> {
+    // SAFETY: a running instance's contexts are alive; so for all below.
+    let context = unsafe { (*cx).store };
+    // Where the interpreter was called by itself, nothing is set up yet.
+    let anew = fault::current() != context;
+    // SAFETY: the store is entered, through this pointer.
+    let guard = anew.then(|| unsafe { Entry::new((*context).store) });
+    // SAFETY: as above.
+    let outer_sp = unsafe { (*context).native.entry_sp };
+    // SAFETY: as above; activations inside begin at `top`.
+    let outer_top = unsafe { core::mem::replace(&mut (*context).stack_top, top) };
+    // SAFETY: the caller's promise.
+    let left = unsafe { enter_native(context, cx, entry, slots) };
+    // SAFETY: as above.
+    unsafe { (*context).native.entry_sp = outer_sp };
+    // SAFETY: as above.
+    unsafe { (*context).stack_top = outer_top };
+    drop(guard);
     if left == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    // SAFETY: the entry is over, and `store` comes from the caller's reference.
-    Err(unsafe { &mut *store }.failure_of_native())
+    // SAFETY: compiled code has just been left early.
+    unsafe { ends_in_tail_call(context) }
 }
 
-/// The way in and the code of a function that has native code.
-fn native_of(store: &Store, record: &FuncRecord) -> Option<(usize, usize)> {
-    if record.entry.is_null() {
-        return None;
+/// Whether the code that has just been left early ends in a call in tail position.
+///
+/// # Errors
+///
+/// If the guest must end instead; the frames that were left are in the store's list then.
+///
+/// # Safety
+///
+/// `context` is that of a store that is entered, and compiled code has just been left early.
+#[cold]
+unsafe fn ends_in_tail_call(context: *mut StoreContext) -> Result<bool, Stop> {
+    // SAFETY: the caller's promise; so for all below.
+    if unsafe { (*context).native.tail_call.is_some() } {
+        return Ok(true);
     }
-    // SAFETY: a record's pointer to its code pointer is valid while the store lives.
-    let code = unsafe { &*record.code }.load(Ordering::Acquire) as usize;
-    // SAFETY: a guest's function has a context, which lives as long as the store.
-    let module = store.instance_code(unsafe { (*record.cx).instance });
-    let way_in = module.native()?.way_in(module.module().func_type_index(record.index));
-    (code != 0 && way_in != 0).then_some((way_in, code))
-}
-
-fn trap(code: TrapCode) -> Failure {
-    Failure::Trap(Box::new(Trap { code, frames: Vec::new(), invalid: None }))
+    // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
+    unsafe { &mut *(*context).store }.note_native_frames();
+    // SAFETY: as above.
+    Err(Stop::Trap(unsafe { (*context).exit.code }))
 }
 
 impl Store {
-    /// Notes why a call out of compiled code failed.
-    pub(super) fn note_callee_failure(&mut self, failure: Failure) -> Stop {
-        match failure {
-            Failure::Trap(trap) => {
-                self.frames = trap.frames;
-                self.invalid = trap.invalid;
-                Stop::Trap(trap.code)
-            }
-            Failure::Host(failure, frames) => {
-                self.frames = frames;
-                self.note_failure(failure);
-                Stop::Host
-            }
-            // The store knows.
-            Failure::Bug(_, frames) => {
-                self.frames = frames;
-                Stop::Host
-            }
-        }
-    }
-
-    /// The failure with which compiled code has just been left.
-    fn failure_of_native(&mut self) -> Failure {
-        let mut frames = core::mem::take(&mut self.frames);
+    /// Adds the frames in which compiled code has just been left to those of the failure.
+    fn note_native_frames(&mut self) {
         let context = self.context();
         // SAFETY: the context lives as long as the store, and no guest runs.
-        let (code, native) = unsafe { ((*context).exit.code, &mut (*context).native) };
+        let native = unsafe { &mut (*context).native };
         let count = core::mem::take(&mut native.place_count);
         let places = native.places;
         for pc in &places[..count] {
-            if frames.len() == BACKTRACE_FRAMES_MAX {
+            if self.frames.len() == BACKTRACE_FRAMES_MAX {
                 break;
             }
-            frames.extend(self.frame_at(*pc));
+            let frame = self.frame_at(*pc);
+            self.frames.extend(frame);
         }
-        if let Some(bug) = self.bug() {
-            return Failure::Bug(bug.into(), frames);
-        }
-        if let Some(failure) = self.take_failure() {
-            return Failure::Host(failure, frames);
-        }
-        let invalid = self.invalid.take();
-        Failure::Trap(Box::new(Trap { code, frames, invalid }))
     }
 
     /// The frame of compiled code at `pc`; of a module's instances the first stands for all.
@@ -203,42 +301,4 @@ impl Store {
             Some(Frame { instance: instance as u32, func, offset })
         })
     }
-}
-
-/// Calls the function of a reference for compiled code, which has found no native code for it or may
-/// not look.
-///
-/// # Safety
-///
-/// As for the builtins: `context` is of a store that is entered, `caller` the running instance's, and
-/// `slots` are as many as the function's lists need.
-pub(super) unsafe fn call_out(
-    caller: *mut crate::context::VmContext,
-    reference: u32,
-    slots: *mut u64,
-) -> Result<(), Stop> {
-    // SAFETY: a running instance's contexts are alive.
-    let context = unsafe { (*caller).store };
-    // SAFETY: the store is entered.
-    let store = unsafe { (*context).store };
-    // SAFETY: as above; the reference ends with the statement.
-    let Some(record) = (unsafe { &*store }).func(reference) else {
-        return Err(Stop::Trap(TrapCode::UninitializedElement));
-    };
-    let len = record.params.max(record.results) as usize;
-    // SAFETY: the caller's promise.
-    let slots = unsafe { core::slice::from_raw_parts_mut(slots, len) };
-    if record.entry.is_null() {
-        // SAFETY: as above; compiled code leaves the value stack alone.
-        let top = unsafe { (*context).stack_top };
-        // SAFETY: the instance is running, and the slots are the call's.
-        return unsafe { ops::call_host(caller, context, record.index, slots, top) };
-    }
-    // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
-    let store = unsafe { &mut *store };
-    // Not through its code pointer, which may lead here.
-    let Some(interpret) = store.interpret else {
-        return Err(Stop::Trap(TrapCode::InvalidFunction));
-    };
-    interpret(store, reference, slots).map_err(|failure| store.note_callee_failure(failure))
 }

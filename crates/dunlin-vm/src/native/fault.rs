@@ -22,8 +22,15 @@ thread_local! {
 }
 
 /// Notes whose compiled code runs; returns whose ran before.
+#[inline]
 pub(super) fn set_current(context: *mut StoreContext) -> *mut StoreContext {
     CURRENT.replace(context)
+}
+
+/// Whose compiled code this thread may run, innermost.
+#[inline]
+pub(super) fn current() -> *mut StoreContext {
+    CURRENT.get()
 }
 
 /// Where a fault happened.
@@ -33,6 +40,8 @@ pub(crate) struct Fault {
     pub(crate) pc: usize,
     /// The frame pointer.
     pub(crate) fp: usize,
+    /// What the register holds in which metered code counts the fuel that it has used.
+    pub(crate) fuel: u64,
     /// What happened.
     pub(crate) cause: Cause,
 }
@@ -77,7 +86,7 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     let fits = match fault.cause {
         // SAFETY: compiled code of the store is running.
         Cause::Access(address) => unsafe { is_checked_by_faults(context, code, address) },
-        Cause::Instruction => code != TrapCode::Interrupted,
+        Cause::Instruction => true,
         Cause::Division => {
             matches!(code, TrapCode::IntegerDivisionByZero | TrapCode::IntegerOverflow)
         }
@@ -88,11 +97,16 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     if code == TrapCode::Interrupted {
         // SAFETY: the record lives as long as the store.
         let asked = unsafe { &*context.interrupts }.take_request();
-        if !asked {
+        // A page may be closed after its request has been taken; the flag is the request itself.
+        if !asked && matches!(fault.cause, Cause::Access(_)) {
             return Verdict::Retry;
         }
     }
     context.exit.code = code;
+    keep_fuel(context, fault.fuel);
+    if code == TrapCode::OutOfFuel {
+        context.fuel = 0;
+    }
     // A function whose frame does not fit has not begun: its caller is where the guest is.
     let skip_first = code == TrapCode::StackOverflow;
     // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own.
@@ -126,13 +140,32 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
 /// # Safety
 ///
 /// Called by the unwinding stub: `pc` is a return address in compiled code that runs with `cx`, and
-/// `fp` its frame.
-pub(crate) unsafe extern "C" fn note_unwind(cx: *mut VmContext, pc: usize, fp: usize) -> usize {
+/// `fp` its frame; `fuel` is as in [`Fault`].
+pub(crate) unsafe extern "C" fn note_unwind(
+    cx: *mut VmContext,
+    pc: usize,
+    fp: usize,
+    fuel: u64,
+) -> usize {
     // SAFETY: a running instance's contexts are alive.
-    let native = unsafe { &mut (*(*cx).store).native };
+    let context = unsafe { &mut *(*cx).store };
+    keep_fuel(context, fuel);
+    let native = &mut context.native;
+    if native.tail_call.is_some() {
+        // Nothing has failed.
+        return native.entry_sp;
+    }
     // SAFETY: the caller's promise. A return address stands behind its call.
     unsafe { note_places(native, pc - 1, fp, false) };
     native.entry_sp
+}
+
+/// Keeps the fuel of metered code that is left early: the register counts what was used, which is the
+/// complement of what is left.
+fn keep_fuel(context: &mut StoreContext, used: u64) {
+    if context.native.is_metered {
+        context.fuel = !used as i64;
+    }
 }
 
 /// Follows the frames from a place in compiled code outwards, until the way in.

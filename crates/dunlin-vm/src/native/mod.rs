@@ -6,7 +6,9 @@
 //! 2. [`call`] enters: it notes where the stack is, limits it, and jumps through a stub of the machine's
 //!    (`isa`) and the type's own way in.
 //! 3. Compiled code calls the VM through `builtins`, in the platform's C convention.
-//! 4. It is left early in one way: the stack pointer goes back to the innermost entry. No frame of Rust
+//! 4. Functions without native code are called by ways out, through `leave`; what changes between
+//!    interpreter and compiled code is in [`crate::crossing`].
+//! 5. It is left early in one way: the stack pointer goes back to the innermost entry. No frame of Rust
 //!    lies between, since whatever compiled code calls returns to it first. A builtin's failure gets
 //!    there by a stub, a fault by the signal handler (`fault`).
 //!
@@ -19,14 +21,17 @@ mod code;
 pub(crate) mod fault;
 mod image;
 mod isa;
+mod leave;
 mod map;
 
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub use builtins::provoked::panic_in;
 pub use call::call;
+pub(crate) use call::enter_from_interpreter;
 pub use code::NativeCode;
 pub use image::CodeImage;
+pub(crate) use isa::call_import;
 
 use crate::sys;
 

@@ -9,12 +9,18 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::error::Result;
 use crate::tuning::CACHED_MODULE_BYTES_MIN;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use dunlin_vm::ModuleCode;
 use dunlin_vm::native::CodeImage;
 
 /// Entries are kept to their owner by their folder; the seal is a second checksum.
 const KEY: &[u8; HASH_BYTES] = &[0; HASH_BYTES];
+
+/// What the name of the entry of a module of this length begins with: so most modules without an entry are
+/// told from those with one before they are hashed.
+pub(crate) fn name_start(len: u64) -> String {
+    alloc::format!("{len:08x}-")
+}
 
 /// Where a module's code is, or is to be.
 pub(crate) struct Cached<'c> {
@@ -43,7 +49,7 @@ impl<'c> Cached<'c> {
         let named = write(identity, KEY, Holds::Hash(len, hash), &CodeImage::default());
         let work = alloc::format!("{:?}", config.compile_work_max);
         let name = blake3::Hasher::new().update(&named).update(work.as_bytes()).finalize();
-        let name = name.to_hex().to_string();
+        let name = alloc::format!("{}{}", name_start(len), name.to_hex());
         Some(Self { cache, identity, len, hash, name })
     }
 

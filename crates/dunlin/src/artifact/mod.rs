@@ -13,7 +13,7 @@
 mod cached;
 mod format;
 
-pub(crate) use cached::Cached;
+pub(crate) use cached::{Cached, name_start};
 pub(crate) use format::{Artifact, Holds, write};
 
 use crate::compile::NativeCompiler;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod tier;
+
 use dunlin::{Config, Engine, Error, ErrorKind, Instance, Linker, Module, Store, TypedFunc};
 use dunlin::{WasmParams, WasmResults};
 
@@ -30,9 +32,15 @@ pub(crate) fn func<P: WasmParams, R: WasmResults>(
     instance.get_typed_func(store, name).expect("the export has these types")
 }
 
-/// An engine with this configuration.
+/// An engine that differs from the default in the tier that the environment asks for.
+pub(crate) fn any_engine() -> Engine {
+    engine(|config| config)
+}
+
+/// An engine with this configuration, of the tier that the environment asks for.
 pub(crate) fn engine(set: impl FnOnce(&mut Config) -> &mut Config) -> Engine {
     let mut config = Config::new();
+    tier::choose(&mut config);
     set(&mut config);
     Engine::new(&config).expect("the configuration makes sense")
 }

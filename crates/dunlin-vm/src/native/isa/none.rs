@@ -1,6 +1,6 @@
 //! Machines without stubs: native code is never linked there, so that nothing calls these.
 
-use crate::context::VmContext;
+use crate::context::{StoreContext, VmContext};
 
 /// See the stub of a machine that has one.
 pub(crate) unsafe extern "C" fn enter(
@@ -18,3 +18,32 @@ pub(crate) unsafe extern "C" fn land() {}
 
 /// See the stub of a machine that has one.
 pub(crate) unsafe extern "C" fn unwind(_cx: *mut VmContext) {}
+
+/// See the function of a machine that has one.
+pub(crate) unsafe fn is_called_by_entry(_fp: usize, _entry_sp: usize) -> bool {
+    false
+}
+
+/// See the stub of a machine that has one.
+pub(crate) unsafe extern "C" fn call_func(
+    _cx: *mut VmContext,
+    _func: u32,
+    _slots: *mut u64,
+) -> u32 {
+    1
+}
+
+/// See the stub of a machine that has one.
+pub(crate) unsafe extern "C" fn call_ref(_cx: *mut VmContext, _of: u32, _slots: *mut u64) -> u32 {
+    1
+}
+
+/// See the stub of a machine that has one.
+pub(crate) unsafe extern "C" fn call_import(
+    _reference: *const (),
+    _context: *mut StoreContext,
+    _cx: *mut VmContext,
+    _slots: *mut u64,
+) -> u32 {
+    1
+}

@@ -1,12 +1,32 @@
 //! x86-64, System V convention.
 //!
 //! An entry's frame holds the frame pointer and the registers that a callee keeps (`rbx`, `r12` to
-//! `r15`); compiled code of the `tail` convention keeps none. Landing restores them from there, as if the
-//! call had returned.
+//! `r15`); compiled code of the `tail` convention keeps none, ways in included, which take their arguments
+//! in the same registers as functions of the platform's convention. Landing restores them from there, as
+//! if the call had returned.
 
-use crate::context::VmContext;
-use crate::native::fault;
+use crate::context::{StoreContext, VmContext};
+use crate::native::{fault, leave};
 use core::arch::naked_asm;
+
+/// How far above an entry's stack pointer its frame pointer is: five registers, and padding.
+const ENTRY_FP_BYTES: usize = 48;
+
+/// Whether compiled code whose frame is `fp` returns to the way in of the entry that has noted
+/// `entry_sp`: it is what that has called, or has taken its place.
+///
+/// # Safety
+///
+/// `fp` is the frame of compiled code, which keeps the chain of frame pointers, and the innermost entry
+/// has noted `entry_sp`.
+#[inline]
+pub(crate) unsafe fn is_called_by_entry(fp: usize, entry_sp: usize) -> bool {
+    // SAFETY: a frame begins with its caller's; so for the line below.
+    let caller = unsafe { *core::ptr::with_exposed_provenance::<usize>(fp) };
+    // SAFETY: the caller is compiled code, at least a way in.
+    let outer = unsafe { *core::ptr::with_exposed_provenance::<usize>(caller) };
+    outer == entry_sp + ENTRY_FP_BYTES
+}
 
 /// Calls `way_in(code, cx, slots)`; returns 0, or 1 if compiled code was left early. Where the stack
 /// pointer is meanwhile is written to `sp`, for [`land`].
@@ -82,6 +102,7 @@ pub(crate) unsafe extern "C" fn unwind(cx: *mut VmContext) {
         // The context stays in `rdi`; behind it, where the caller is and its frame.
         "mov rsi, [rsp]",
         "mov rdx, rbp",
+        "mov rcx, r15",
         "sub rsp, 8",
         "call {note}",
         "mov rsp, rax",
@@ -89,4 +110,35 @@ pub(crate) unsafe extern "C" fn unwind(cx: *mut VmContext) {
         note = sym fault::note_unwind,
         land = sym land,
     )
+}
+
+/// Stubs by which ways out call functions in the platform's convention, with the way out's frame pointer
+/// as one more argument.
+macro_rules! with_frame {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) $register:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// Called by a way out, as the function of this name in `leave` asks.
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name($($arg: $ty),*) -> u32 {
+            naked_asm!(
+                concat!("mov ", $register, ", rbp"),
+                "jmp {to}",
+                to = sym leave::$name,
+            )
+        }
+    )*};
+}
+
+with_frame! {
+    /// Calls a function of the instance.
+    call_func(cx: *mut VmContext, func: u32, slots: *mut u64) "rcx";
+    /// Calls the function of a reference.
+    call_ref(cx: *mut VmContext, reference: u32, slots: *mut u64) "rcx";
+    /// Calls an imported function of a guest's.
+    call_import(
+        reference: *const (), context: *mut StoreContext, cx: *mut VmContext, slots: *mut u64
+    ) "r8";
 }

@@ -180,9 +180,10 @@ unsafe extern "C" fn handle(
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let pc = registers[libc::REG_RIP as usize] as usize;
     let fp = registers[libc::REG_RBP as usize] as usize;
+    let fuel = registers[libc::REG_R15 as usize] as u64;
     // SAFETY: the information is the kernel's.
     let cause = cause(signal, unsafe { &*info }, pc);
-    match cause.map_or(Verdict::Unknown, |cause| fault::judge(Fault { pc, fp, cause })) {
+    match cause.map_or(Verdict::Unknown, |cause| fault::judge(Fault { pc, fp, fuel, cause })) {
         Verdict::Land { pc, sp } => {
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
@@ -258,11 +259,14 @@ thread_local! {
 }
 
 /// Where the calling thread's own stack lies, guard excluded; `None` if that is not to be known.
+#[inline]
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
     let (start, end) = STACK.get();
-    if end != 0 {
-        return Some(start..end);
-    }
+    if end != 0 { Some(start..end) } else { note_stack_bounds() }
+}
+
+#[cold]
+fn note_stack_bounds() -> Option<Range<usize>> {
     let bounds = ask_stack_bounds()?;
     STACK.set((bounds.start, bounds.end));
     Some(bounds)

@@ -1,0 +1,153 @@
+//! Host functions: what guests call of the embedder's.
+//!
+//! A closure becomes a pair of a function in the platform's C convention, made for this closure alone, and
+//! the closure's address. Whoever links an import to it keeps the pair, so that a call asks nobody.
+
+use crate::context::{StoreContext, VmContext};
+use crate::ops::Stop;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::any::Any;
+
+/// What a host function or a limit reports instead of a result; the embedder's, passed through.
+pub type HostFailure = Box<dyn Any + Send>;
+
+/// A call from a guest to the host.
+pub struct HostCall<'a> {
+    /// What the embedder passed when it entered the store.
+    pub owner: *mut (),
+    /// The calling instance, if a guest called.
+    pub caller: Option<u32>,
+    /// Arguments from the first slot on, and then results: as many slots as the larger needs.
+    pub slots: &'a mut [u64],
+}
+
+/// The code of a host function, called with its data, the store's context, the calling instance's (null
+/// if the host calls) and the slots. Returns a status: 0, or 1 if it failed, and the store has noted how.
+pub type HostCode =
+    unsafe extern "C" fn(*const (), *mut StoreContext, *mut VmContext, *mut u64) -> u32;
+
+/// A host function: reads its arguments from the call's slots and leaves its results there.
+#[derive(Clone)]
+pub struct HostFn {
+    code: HostCode,
+    /// A `Closure<F>` of the `F` that the code is made for.
+    data: *const (),
+    /// Owns it.
+    _closure: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: the pointer is to what the function owns, which may be sent and shared.
+unsafe impl Send for HostFn {}
+// SAFETY: as above.
+unsafe impl Sync for HostFn {}
+
+/// A closure, and how many slots it is given.
+struct Closure<F> {
+    slots: usize,
+    func: F,
+}
+
+impl HostFn {
+    /// The host function that `func` is; its calls have this many slots.
+    ///
+    /// `func` must not unwind: it runs between frames that cannot be unwound, so that a panic that
+    /// leaves it ends the process.
+    pub fn new<F>(slots: usize, func: F) -> Self
+    where
+        F: Fn(HostCall<'_>) -> Result<(), HostFailure> + Send + Sync + 'static,
+    {
+        let closure = Arc::new(Closure { slots, func });
+        Self { code: run::<F>, data: Arc::as_ptr(&closure).cast(), _closure: closure }
+    }
+
+    /// The code and its data, which live as long as this function or a clone of it.
+    #[inline]
+    pub(crate) fn parts(&self) -> (HostCode, *const ()) {
+        (self.code, self.data)
+    }
+}
+
+/// Runs a closure of type `F`.
+///
+/// # Safety
+///
+/// `data` is a `Closure<F>`; `context` is that of a store which is entered, `cx` that of the calling
+/// instance or null; the slots are as many as the closure is given, and nobody else uses them.
+unsafe extern "C" fn run<F>(
+    data: *const (),
+    context: *mut StoreContext,
+    cx: *mut VmContext,
+    slots: *mut u64,
+) -> u32
+where
+    F: Fn(HostCall<'_>) -> Result<(), HostFailure>,
+{
+    // SAFETY: the caller's promise; so for all below.
+    let closure = unsafe { &*data.cast::<Closure<F>>() };
+    // SAFETY: as above.
+    let slots = unsafe { core::slice::from_raw_parts_mut(slots, closure.slots) };
+    // SAFETY: as above.
+    let owner = unsafe { (*context).owner };
+    // SAFETY: as above.
+    let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
+    match (closure.func)(HostCall { owner, caller, slots }) {
+        // A guest that this one called may have shown a defect of ours, whatever the host made of it.
+        // SAFETY: as above; the closure has returned.
+        Ok(()) => u32::from(unsafe { &*(*context).store }.bug().is_some()),
+        Err(failure) => {
+            // SAFETY: as above.
+            unsafe { note(context, failure) };
+            1
+        }
+    }
+}
+
+/// # Safety
+///
+/// The store of the context is entered, and nobody else uses it.
+#[cold]
+#[inline(never)]
+unsafe fn note(context: *mut StoreContext, failure: HostFailure) {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *(*context).store }.note_failure(failure);
+}
+
+/// What stands for the code where no compiled code would call it.
+#[cfg(not(feature = "native"))]
+pub(crate) unsafe extern "C" fn nobody(
+    _data: *const (),
+    _context: *mut StoreContext,
+    _cx: *mut VmContext,
+    _slots: *mut u64,
+) -> u32 {
+    1
+}
+
+/// Calls a host function.
+///
+/// # Errors
+///
+/// [`Stop::Host`] if the function fails; the store has noted how.
+///
+/// # Safety
+///
+/// `cx` is the context of the calling instance, which is running, or null if the host calls; `context`
+/// is its store's context, and the store is entered; `slots` are as many as the function's lists need, and
+/// nobody else's; from `top` on, the value stack is free.
+#[inline]
+pub(crate) unsafe fn call(
+    (code, data): (HostCode, *const ()),
+    context: *mut StoreContext,
+    cx: *mut VmContext,
+    slots: *mut u64,
+    top: *mut u64,
+) -> Result<(), Stop> {
+    // SAFETY: the caller's promise; activations that the host enters begin at `top`.
+    let before = unsafe { core::mem::replace(&mut (*context).stack_top, top) };
+    // SAFETY: the caller's promise.
+    let status = unsafe { code(data, context, cx, slots) };
+    // SAFETY: as above.
+    unsafe { (*context).stack_top = before };
+    if status == 0 { Ok(()) } else { Err(Stop::Host) }
+}
