@@ -138,6 +138,9 @@ mod native {
     /// Bytes of a compiling thread's stack. The caller's may be small, and is left alone.
     const STACK_BYTES: usize = 4 << 20;
 
+    /// Bytes of the caller's stack on which compiling is safe where no other thread is to be had.
+    const CALLERS_STACK_BYTES_MIN: usize = 2 << 20;
+
     /// Threads at most.
     const THREADS_MAX: usize = 64;
 
@@ -324,7 +327,8 @@ mod native {
             Ok(())
         }
 
-        /// Compiles a module; `None` leaves one of too many units to the interpreter.
+        /// Compiles a module; `None` leaves one of too many units to the interpreter, or all if there is no
+        /// thread for the work.
         fn compile_all(
             &self,
             config: &Config,
@@ -358,7 +362,7 @@ mod native {
                 total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
                 done: AtomicU64::new(0),
             };
-            let mut compiled = work.run_all(threads)?;
+            let Some(mut compiled) = work.run_all(threads)? else { return Ok(None) };
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
             CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
@@ -439,21 +443,26 @@ mod native {
     }
 
     impl Work<'_> {
-        /// Compiles all units, by as many threads as are to be had.
-        fn run_all(&self, threads: usize) -> Result<Vec<(Unit, CompiledFunction)>> {
+        /// Compiles all units, by as many threads as are to be had; `None` if there is none, and the
+        /// caller's stack is too small to do so there.
+        fn run_all(&self, threads: usize) -> Result<Option<Vec<(Unit, CompiledFunction)>>> {
             thread::scope(|scope| {
                 let start = |_| {
                     let thread = thread::Builder::new().stack_size(STACK_BYTES);
                     thread.spawn_scoped(scope, || self.run()).ok()
                 };
                 let others: Vec<_> = (0..threads).map_while(start).collect();
-                let mut compiled = if others.is_empty() { self.run()? } else { Vec::new() };
+                if others.is_empty() {
+                    let fits = dunlin_vm::native::stack_left() >= CALLERS_STACK_BYTES_MIN;
+                    return if fits { self.run().map(Some) } else { Ok(None) };
+                }
+                let mut compiled = Vec::new();
                 for other in others {
                     let more =
                         other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                     compiled.extend(more?);
                 }
-                Ok(compiled)
+                Ok(Some(compiled))
             })
         }
 

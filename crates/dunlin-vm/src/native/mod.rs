@@ -40,8 +40,31 @@ pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
 
+/// Bytes of the calling thread's stack that are left; 0 where that is not to be known.
+#[must_use]
+#[inline(never)]
+pub fn stack_left() -> usize {
+    let here = 0_u8;
+    let sp = (&raw const here) as usize;
+    let bounds = sys::native::stack_bounds().filter(|bounds| bounds.contains(&sp));
+    bounds.map_or(0, |bounds| sp - bounds.start)
+}
+
 /// Whether native code runs on this machine. The first question installs the fault handler.
 #[must_use]
 pub fn is_supported() -> bool {
     sys::native::IS_SUPPORTED && sys::native::install_handlers()
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    #[test]
+    fn what_is_left_of_a_stack_is_less_than_all_of_it() {
+        if !super::is_supported() {
+            return;
+        }
+        let thread = std::thread::Builder::new().stack_size(256 << 10);
+        let left = thread.spawn(super::stack_left).expect("a thread").join().expect("no panic");
+        assert!((64 << 10..260 << 10).contains(&left), "{left}");
+    }
 }
