@@ -52,14 +52,6 @@ impl<'m> FunctionWorker<'m> {
     }
 }
 
-impl FunctionWorker<'_> {
-    /// The CLIF of a unit, as text.
-    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
-        self.build(unit)?;
-        Ok(self.context.func.display().to_string())
-    }
-}
-
 impl Worker for FunctionWorker<'_> {
     fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
         if unit == Unit::Tables {
@@ -97,6 +89,14 @@ impl Worker for FunctionWorker<'_> {
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
         })
+    }
+}
+
+impl FunctionWorker<'_> {
+    /// The CLIF of a unit, as text.
+    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
+        self.build(unit)?;
+        Ok(self.context.func.display().to_string())
     }
 }
 
