@@ -133,7 +133,6 @@ macro_rules! derive_operators {
             /// One row an operator, in the order of [`ALL`](Self::ALL).
             const ROWS: &'static [Row] = &[$($(
                 Row {
-                    text: $text,
                     shape: shape(
                         stringify!($word),
                         [
@@ -150,6 +149,12 @@ macro_rules! derive_operators {
                 },
             )*)*];
 
+            /// The operators' texts, one behind the other.
+            const TEXTS: &'static str = concat!($($($text,)*)*);
+
+            /// Where each text begins.
+            const STARTS: [u16; Self::ALL.len() + 1] = starts(&[$($($text,)*)*]);
+
             /// The operator with this code, behind this prefix byte.
             #[must_use]
             pub const fn from_code(prefix: Option<u8>, code: u32) -> Option<Self> {
@@ -162,8 +167,19 @@ macro_rules! derive_operators {
     };
 }
 
-/// Which immediates an operator has. A number and no slice of them: what holds pointers is written at
-/// every start of a program.
+/// Where each of these texts begins when they lie one behind the other, and where the last one ends.
+const fn starts<const N: usize>(texts: &[&str]) -> [u16; N] {
+    let mut starts = [0; N];
+    let mut at = 0;
+    while at < texts.len() {
+        starts[at + 1] = starts[at] + texts[at].len() as u16;
+        at += 1;
+    }
+    starts
+}
+
+/// Which immediates an operator has. A number and no slice of them, as texts are offsets and no slices:
+/// every start of a program writes the pointers of its tables, whether or not somebody reads them.
 #[derive(Clone, Copy)]
 enum Shape {
     None,
@@ -231,7 +247,6 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
 
 /// What a row says about an operator, as values.
 struct Row {
-    text: &'static str,
     shape: Shape,
     access_bytes: u8,
     prefix: Option<u8>,
@@ -266,7 +281,10 @@ impl Operator {
     /// The operator's text in the text format.
     #[must_use]
     pub const fn mnemonic(self) -> &'static str {
-        self.row().text
+        let starts = &Self::STARTS;
+        let (start, end) = (starts[self as usize] as usize, starts[self as usize + 1] as usize);
+        let (until, _) = Self::TEXTS.split_at(end);
+        until.split_at(start).1
     }
 
     /// The byte before the operator's code, if there is one.

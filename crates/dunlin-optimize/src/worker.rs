@@ -79,22 +79,6 @@ impl<'m> FunctionWorker<'m> {
         self.generate()
     }
 
-    /// The CLIF of a unit, as text.
-    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
-        let module = self.module;
-        let ty = |index: u32| &module.types()[index as usize];
-        match unit {
-            Unit::Func(index) => self.build(index)?,
-            Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),
-            Unit::LeaveRef(index) => self.build_stub(Stub::Leave(Leave::Ref), ty(index)),
-            Unit::LeaveFunc(index) => {
-                self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
-            }
-            Unit::Tables => return Err(CompileError::new("tables are not code")),
-        }
-        Ok(self.context.func.display().to_string())
-    }
-
     /// Builds a function's CLIF.
     fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
@@ -209,6 +193,24 @@ impl Worker for FunctionWorker<'_> {
                 Ok(CompiledFunction { code, alignment, ..CompiledFunction::default() })
             }
         }
+    }
+}
+
+impl FunctionWorker<'_> {
+    /// The CLIF of a unit, as text.
+    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
+        let module = self.module;
+        let ty = |index: u32| &module.types()[index as usize];
+        match unit {
+            Unit::Func(index) => self.build(index)?,
+            Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),
+            Unit::LeaveRef(index) => self.build_stub(Stub::Leave(Leave::Ref), ty(index)),
+            Unit::LeaveFunc(index) => {
+                self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
+            }
+            Unit::Tables => return Err(CompileError::new("tables are not code")),
+        }
+        Ok(self.context.func.display().to_string())
     }
 }
 
