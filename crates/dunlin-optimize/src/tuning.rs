@@ -4,6 +4,9 @@
 /// could read through it.
 pub(crate) const SPECTRE_MASKS: bool = true;
 
+/// Whether the access through an address that was replaced is the trap, so that no branch is needed.
+pub(crate) const MASKS_TRAP: bool = true;
+
 /// Cranelift's level of optimisation.
 pub(crate) const OPT_LEVEL: &str = "speed";
 
@@ -24,3 +27,9 @@ pub(crate) const STATIC_TABLES: bool = true;
 
 /// Bytes from one poll site's offset in the poll page to the next site's.
 pub(crate) const POLL_SITE_STRIDE: u32 = 8;
+
+/// Whether functions that neither loop nor call do without a poll at their entry.
+pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;
+
+/// Whether functions during which no memory grows read the bounds of memories once.
+pub(crate) const CONSTANT_BOUNDS: bool = true;

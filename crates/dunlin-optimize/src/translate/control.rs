@@ -228,6 +228,16 @@ impl Translator<'_, '_> {
         self.pop();
     }
 
+    /// Lets the guest be stopped where the function begins, unless it ends by itself.
+    pub(super) fn poll_entry(&mut self) {
+        if !(tuning::LEAVES_WITHOUT_POLLS && self.survey.ends_by_itself()) {
+            return self.poll();
+        }
+        if self.settings.fuel {
+            self.check_fuel();
+        }
+    }
+
     /// Lets the guest be stopped here: at the function's entry, and where its loops begin.
     pub(super) fn poll(&mut self) {
         if self.settings.fuel {

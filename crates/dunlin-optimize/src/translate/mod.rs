@@ -19,6 +19,7 @@ mod frames;
 mod locals;
 mod numeric;
 mod simd;
+mod survey;
 mod table;
 mod visitor;
 
@@ -31,6 +32,7 @@ use dunlin_core::{FuncType, ValType};
 use dunlin_module::{CompileError, Module, StaticTables};
 use frames::Frame;
 use std::collections::HashMap;
+use survey::Survey;
 
 pub(crate) use environment::{Environment, signature};
 
@@ -41,6 +43,7 @@ struct Translator<'a, 'm> {
     tables: &'m StaticTables,
     settings: &'m Settings,
     func_type: &'m FuncType,
+    survey: Survey,
     /// Operands.
     stack: Vec<Value>,
     frames: Vec<Frame>,
@@ -100,6 +103,7 @@ pub(crate) fn function(
         tables,
         settings,
         func_type,
+        survey: Survey::of(&body)?,
         stack: Vec::new(),
         frames: Vec::new(),
         locals: Vec::new(),
@@ -152,7 +156,7 @@ impl Translator<'_, '_> {
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
         let mut reader = body.get_operators_reader()?;
         self.open_body();
-        self.poll();
+        self.poll_entry();
         while !reader.eof() {
             let offset = reader.original_position();
             self.env.b.set_srcloc(SourceLoc::new(offset as u32));
