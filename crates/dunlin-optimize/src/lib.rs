@@ -14,6 +14,7 @@
 
 mod isa;
 mod limits;
+mod passes;
 mod settings;
 mod stubs;
 mod translate;

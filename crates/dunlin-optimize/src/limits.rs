@@ -19,3 +19,17 @@ pub(crate) const BLOCKS_TIMES_LOCALS_MAX: usize = 2 << 20;
 
 /// Locals of a function: each block of the body may make a value of each.
 pub(crate) const LOCALS_MAX: usize = 10_000;
+
+/// Loops around a block up to which loops are looked at: our passes climb from inner loops to outer ones.
+/// Compilers' code seldom has eight.
+pub(crate) const LOOP_DEPTH_MAX: usize = 32;
+
+/// Loops of a function that get a second form, in which their accesses are not checked one by one: each adds
+/// up to as many instructions as it has.
+pub(crate) const STREAMED_LOOPS_MAX: usize = 128;
+
+/// Instructions of a loop that gets a second form. Larger ones gain little by it.
+pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
+
+/// Steps into an expression that an address or a loop's end is computed by.
+pub(crate) const EXPRESSION_DEPTH_MAX: u32 = 8;

@@ -33,3 +33,18 @@ pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;
 
 /// Whether functions during which no memory grows read the bounds of memories once.
 pub(crate) const CONSTANT_BOUNDS: bool = true;
+
+/// Whether our own passes run at all.
+pub(crate) const PASSES: bool = true;
+
+/// Whether bounds of memories are read outside of loops that cannot change them.
+pub(crate) const HOIST_BOUNDS: bool = true;
+
+/// Whether loops whose accesses run evenly over memory get a form that checks the whole range first.
+pub(crate) const STREAMS: bool = true;
+
+/// The same where the machine checks accesses: only additions are saved.
+pub(crate) const STREAMS_GUARDED: bool = true;
+
+/// Turns of a loop from which on it is worth checking the range first.
+pub(crate) const STREAM_TURNS_MIN: i64 = 8;

@@ -1,11 +1,13 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 
 use crate::settings::Settings;
-use crate::{stubs, translate};
+use crate::{passes, stubs, translate};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc};
+use cranelift_codegen::{
+    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::TrapCode;
 use dunlin_module::compile::Relocation;
@@ -21,6 +23,7 @@ pub(crate) struct FunctionWorker<'m> {
     module: &'m Module,
     tables: &'m StaticTables,
     context: Context,
+    allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
 }
 
@@ -32,7 +35,8 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
     ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
-        Self { isa, settings, module, tables, context, builder }
+        let allocator = regalloc2::Ctx::default();
+        Self { isa, settings, module, tables, context, allocator, builder }
     }
 
     fn build(&mut self, unit: Unit) -> Result<(), CompileError> {
@@ -50,6 +54,21 @@ impl<'m> FunctionWorker<'m> {
         }
         Ok(())
     }
+
+    /// Makes machine code of what has been built: the code generator's optimiser, our passes, the rest of
+    /// the code generator.
+    fn generate(&mut self) -> Result<CompiledCode, CompileError> {
+        let (context, isa) = (&mut self.context, self.isa);
+        let mut plane = ControlPlane::default();
+        context.optimize(isa, &mut plane).map_err(CompileError::new)?;
+        if passes::run(context, self.settings) {
+            context.verify_if(isa).map_err(CompileError::new)?;
+        }
+        let (func, domtree) = (&context.func, &context.domtree);
+        let allocator = &mut self.allocator;
+        let compiled = isa.compile_function(func, domtree, allocator, false, &mut plane);
+        Ok(compiled.map_err(CompileError::new)?.apply_params(&context.func.params))
+    }
 }
 
 impl Worker for FunctionWorker<'_> {
@@ -65,12 +84,7 @@ impl Worker for FunctionWorker<'_> {
             self.builder = FunctionBuilderContext::new();
             return Err(error);
         }
-        let mut plane = ControlPlane::default();
-        let compiled = self.context.compile(self.isa, &mut plane);
-        compiled.map_err(|error| CompileError::new(error.inner))?;
-        let Some(compiled) = self.context.compiled_code() else {
-            return Err(CompileError::new("the code generator made nothing"));
-        };
+        let compiled = self.generate()?;
         let buffer = &compiled.buffer;
         let relocations = buffer.relocs().iter().map(|r| relocation(r, &self.context.func));
         let mut source: Vec<(u32, u32)> = Vec::new();

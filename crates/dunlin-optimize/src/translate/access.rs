@@ -107,7 +107,8 @@ impl Translator<'_, '_> {
         let reach = offset.checked_add(width);
         if let Some(reach) = reach.filter(|reach| *reach <= ty.min.saturating_mul(PAGE_BYTES)) {
             // Memories never shrink: the last index is never negative.
-            let index = if ty.memory64 { index } else { self.env.b.ins().uextend(types::I64, index) };
+            let index =
+                if ty.memory64 { index } else { self.env.b.ins().uextend(types::I64, index) };
             let last = self.env.b.ins().iadd_imm_s(len, (reach as i64).wrapping_neg());
             let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
             return (index, outside);
@@ -151,12 +152,14 @@ impl Translator<'_, '_> {
 
     /// Base and length of a memory, which growth changes.
     fn memory_bounds(&mut self, memory: u32) -> (Value, Value) {
-        let offset = if memory == 0 { vm_context::MEMORY0_BASE * POINTER_BYTES } else { memory_def::BASE };
+        let offset =
+            if memory == 0 { vm_context::MEMORY0_BASE * POINTER_BYTES } else { memory_def::BASE };
         (self.memory_field(memory, offset), self.memory_len(memory))
     }
 
     pub(super) fn memory_len(&mut self, memory: u32) -> Value {
-        let offset = if memory == 0 { vm_context::MEMORY0_LEN * POINTER_BYTES } else { memory_def::LEN };
+        let offset =
+            if memory == 0 { vm_context::MEMORY0_LEN * POINTER_BYTES } else { memory_def::LEN };
         self.memory_field(memory, offset)
     }
 

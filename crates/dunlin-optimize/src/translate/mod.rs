@@ -34,7 +34,7 @@ use frames::Frame;
 use std::collections::HashMap;
 use survey::Survey;
 
-pub(crate) use environment::{Environment, signature};
+pub(crate) use environment::{Environment, Region, signature};
 
 /// The state of the pass.
 struct Translator<'a, 'm> {

@@ -1,0 +1,470 @@
+//! Writes the second form of a loop, and what decides between both.
+
+use super::super::affine::Before;
+use super::super::counted::number_of;
+use super::super::home;
+use super::plan::{Ahead, Plan, Run};
+use crate::tuning::STREAM_TURNS_MIN;
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::flowgraph::ControlFlowGraph;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    Block, BlockArg, BlockCall, Function, Inst, InstBuilder, InstructionData, Value, ValueDef,
+    types,
+};
+use std::collections::{HashMap, HashSet};
+
+/// Turns that are never exceeded: so many times a step fits 64 bits.
+const TURNS_MAX: i64 = 1 << 32;
+
+/// The blocks around a loop.
+struct Blocks {
+    head: Block,
+    check: Block,
+    fast: Block,
+    out: Block,
+}
+
+/// What is known before the second form runs.
+struct Known {
+    turns: Value,
+    /// The first address of each run.
+    starts: Vec<Value>,
+}
+
+/// Gives a loop its second form. Returns the parameters by which `values` leave either form.
+pub(super) fn emit(
+    func: &mut Function,
+    cfg: &mut ControlFlowGraph,
+    plan: &Plan,
+    values: &[Value],
+) -> Vec<Value> {
+    let block = plan.counted.block;
+    let blocks = around(func, block);
+    let entries: Vec<Block> = cfg.pred_iter(block).map(|entry| entry.block).collect();
+    for entry in entries.into_iter().filter(|entry| *entry != block) {
+        redirect(func, entry, block, blocks.head);
+        cfg.recompute_block(func, entry);
+    }
+    let params = leave(func, plan, &blocks, values);
+    let heads = like(func, block, blocks.head);
+    let mut before = Before::new(&plan.counted, heads);
+    let turns = head(func, plan, &blocks, &mut before);
+    let known = check(func, plan, &blocks, &mut before, turns);
+    let fast = Fast::new(func, plan, &blocks, &before, known);
+    fast.emit(func, values);
+    for block in [block, blocks.head, blocks.check, blocks.fast, blocks.out] {
+        cfg.recompute_block(func, block);
+    }
+    params
+}
+
+fn around(func: &mut Function, block: Block) -> Blocks {
+    let mut make = || func.dfg.make_block();
+    let blocks = Blocks { head: make(), check: make(), fast: make(), out: make() };
+    func.layout.insert_block(blocks.head, block);
+    func.layout.insert_block(blocks.check, block);
+    func.layout.insert_block(blocks.fast, block);
+    func.layout.insert_block_after(blocks.out, block);
+    blocks
+}
+
+/// Gives `to` parameters like those of `block`.
+fn like(func: &mut Function, block: Block, to: Block) -> Vec<Value> {
+    let types: Vec<_> = func.dfg.block_params(block).to_vec();
+    let types = types.into_iter().map(|param| func.dfg.value_type(param)).collect::<Vec<_>>();
+    types.into_iter().map(|ty| func.dfg.append_block_param(to, ty)).collect()
+}
+
+/// Makes branches of `entry` to `from` go to `to`.
+fn redirect(func: &mut Function, entry: Block, from: Block, to: Block) {
+    let Some(last) = func.layout.last_inst(entry) else { return };
+    let dfg = &mut func.dfg;
+    let calls =
+        dfg.insts[last].branch_destination_mut(&mut dfg.jump_tables, &mut dfg.exception_tables);
+    for call in calls {
+        if call.block(&dfg.value_lists) == from {
+            call.set_block(to, &mut dfg.value_lists);
+        }
+    }
+}
+
+fn as_args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|value| BlockArg::Value(*value)).collect()
+}
+
+/// Makes the loop leave through `out`, with `values`, whose parameters are returned.
+fn leave(func: &mut Function, plan: &Plan, blocks: &Blocks, values: &[Value]) -> Vec<Value> {
+    let types: Vec<_> = values.iter().map(|value| func.dfg.value_type(*value)).collect();
+    let params: Vec<Value> =
+        types.into_iter().map(|ty| func.dfg.append_block_param(blocks.out, ty)).collect();
+    let (exit, args) = &plan.counted.exit;
+    let args = args.iter().map(|arg| match values.iter().position(|value| value == arg) {
+        Some(place) => params[place],
+        None => *arg,
+    });
+    let args: Vec<Value> = args.collect();
+    let call = BlockCall::new(blocks.out, as_args(values), &mut func.dfg.value_lists);
+    let dfg = &mut func.dfg;
+    if let InstructionData::Brif { blocks: targets, .. } = &mut dfg.insts[plan.counted.branch] {
+        for target in targets {
+            if target.block(&dfg.value_lists) != plan.counted.block {
+                *target = call;
+            }
+        }
+    }
+    let mut cursor = FuncCursor::new(func).at_bottom(blocks.out);
+    cursor.use_srcloc(plan.counted.branch);
+    cursor.ins().jump(*exit, &as_args(&args));
+    params
+}
+
+/// Counts the turns: few of them are left to the loop.
+fn head(func: &mut Function, plan: &Plan, blocks: &Blocks, before: &mut Before<'_>) -> Value {
+    let mut cursor = FuncCursor::new(func).at_bottom(blocks.head);
+    cursor.use_srcloc(plan.counted.branch);
+    let (turns, sure) = plan.counted.turns(&mut cursor, before);
+    let least = cursor.ins().iconst(types::I64, STREAM_TURNS_MIN);
+    let above = cursor.ins().isub(turns, least);
+    let room = cursor.ins().iconst(types::I64, TURNS_MAX - STREAM_TURNS_MIN);
+    let mut many = cursor.ins().icmp(IntCC::UnsignedLessThan, above, room);
+    if let Some(sure) = sure {
+        many = cursor.ins().band(many, sure);
+    }
+    let args = as_args(&before.params);
+    cursor.ins().brif(many, blocks.check, &[], plan.counted.block, &args);
+    turns
+}
+
+/// Compares ranges, and goes to one of the forms.
+fn check(
+    func: &mut Function,
+    plan: &Plan,
+    blocks: &Blocks,
+    before: &mut Before<'_>,
+    turns: Value,
+) -> Known {
+    let mut cursor = FuncCursor::new(func).at_bottom(blocks.check);
+    cursor.use_srcloc(plan.counted.branch);
+    let one = cursor.ins().iconst(types::I64, 1);
+    let turned = cursor.ins().isub(turns, one);
+    let mut outside: Option<Value> = None;
+    let mut starts = Vec::new();
+    for run in &plan.runs {
+        starts.push(before.value(&mut cursor, run.address));
+        for fault in faults(&mut cursor, plan, run, before, turned) {
+            outside = Some(match outside {
+                Some(other) => cursor.ins().bor(other, fault),
+                None => fault,
+            });
+        }
+    }
+    if let Some(outside) = outside {
+        for (run, start) in plan.runs.iter().zip(&mut starts) {
+            if !run.lasts.is_empty() {
+                // What lies before the first address stays above zero.
+                let margin = if run.step < 0 { ahead(plan, run) } else { 0 };
+                let low = cursor.ins().iconst(types::I64, margin - run.low);
+                *start = cursor.ins().select_spectre_guard(outside, low, *start);
+            }
+        }
+    }
+    // The branch is written when the parameters of the second form are known.
+    let known = Known { turns, starts };
+    let outside = outside.unwrap_or_else(|| cursor.ins().iconst(types::I8, 0));
+    let args = as_args(&before.params);
+    cursor.ins().brif(outside, plan.counted.block, &args, blocks.fast, &[]);
+    known
+}
+
+/// How many bytes of a run a processor may be ahead.
+fn ahead(plan: &Plan, run: &Run) -> i64 {
+    match plan.ahead {
+        Ahead::Margin(turns) => turns * run.step.abs(),
+        Ahead::Free | Ahead::Mask => 0,
+    }
+}
+
+/// Comparisons that hold if a run is not inside.
+fn faults(
+    cursor: &mut FuncCursor<'_>,
+    plan: &Plan,
+    run: &Run,
+    before: &mut Before<'_>,
+    turned: Value,
+) -> Vec<Value> {
+    let first = before.value(cursor, run.index);
+    let narrow = cursor.func.dfg.value_type(first) == types::I32;
+    let first = if narrow { cursor.ins().uextend(types::I64, first) } else { first };
+    let size = cursor.ins().iconst(types::I64, run.step.abs());
+    let length = cursor.ins().imul(turned, size);
+    // Sums stay below 2^63: indices below 2^32 or not above a memory's length, lengths below 2^44.
+    let (least, most) = if run.step < 0 {
+        (length, None)
+    } else {
+        (cursor.ins().iconst(types::I64, 0), Some(length))
+    };
+    let ahead = ahead(plan, run);
+    let below = if run.step < 0 { ahead } else { 0 } - run.low;
+    let mut faults = Vec::new();
+    if below != 0 || run.step < 0 {
+        let least = plus(cursor, least, below);
+        faults.push(cursor.ins().icmp(IntCC::UnsignedLessThan, first, least));
+    }
+    let end = most.map_or(first, |most| cursor.ins().iadd(first, most));
+    let above = if run.step > 0 { ahead } else { 0 };
+    if run.lasts.is_empty() {
+        let end = plus(cursor, end, run.high + above);
+        let last = cursor.ins().iconst(types::I64, i64::from(u32::MAX));
+        faults.push(cursor.ins().icmp(IntCC::UnsignedGreaterThan, end, last));
+    }
+    for (last, high) in &run.lasts {
+        let last = before.value(cursor, *last);
+        let end = plus(cursor, end, high + above);
+        faults.push(cursor.ins().icmp(IntCC::UnsignedGreaterThan, end, last));
+        if !narrow {
+            faults.push(cursor.ins().icmp(IntCC::UnsignedGreaterThan, first, last));
+        }
+    }
+    faults
+}
+
+fn plus(cursor: &mut FuncCursor<'_>, value: Value, number: i64) -> Value {
+    if number == 0 {
+        return value;
+    }
+    let number = cursor.ins().iconst(types::I64, number);
+    cursor.ins().iadd(value, number)
+}
+
+/// The second form under construction.
+struct Fast<'p> {
+    plan: &'p Plan,
+    block: Block,
+    check: Block,
+    out: Block,
+    known: Known,
+    /// Parameters of the loop as they are before it.
+    before: Vec<Value>,
+    /// Which parameters of the loop the second form has too.
+    kept: Vec<bool>,
+    /// Which instructions of the loop it has.
+    needed: HashSet<Inst>,
+    /// What stands for the loop's values.
+    copies: HashMap<Value, Value>,
+    /// A counter for each step: the step, its parameter, its end.
+    counters: Vec<(i64, Value, Value)>,
+}
+
+impl<'p> Fast<'p> {
+    fn new(
+        func: &Function,
+        plan: &'p Plan,
+        blocks: &Blocks,
+        before: &Before<'_>,
+        known: Known,
+    ) -> Self {
+        let kept = vec![false; func.dfg.block_params(plan.counted.block).len()];
+        Self {
+            plan,
+            block: blocks.fast,
+            check: blocks.check,
+            out: blocks.out,
+            known,
+            before: before.params.clone(),
+            kept,
+            needed: HashSet::new(),
+            copies: HashMap::new(),
+            counters: Vec::new(),
+        }
+    }
+
+    fn emit(mut self, func: &mut Function, values: &[Value]) {
+        self.find_needed(func, values);
+        let mut args = self.declare_counters(func);
+        self.declare_params(func, &mut args);
+        self.copy(func);
+        self.finish(func, values, &args);
+    }
+
+    /// The parameter or its next value that this is, where either grows evenly.
+    fn even(&self, func: &Function, value: Value) -> Option<(usize, bool)> {
+        let counted = &self.plan.counted;
+        if let ValueDef::Param(block, index) = func.dfg.value_def(value)
+            && block == counted.block
+        {
+            return counted.steps[index].map(|_| (index, false));
+        }
+        let index = counted.back.iter().position(|next| *next == value)?;
+        counted.steps[index].map(|_| (index, true))
+    }
+
+    /// What has effects is needed, and what that needs: addresses of runs are not.
+    fn find_needed(&mut self, func: &Function, values: &[Value]) {
+        let counted = &self.plan.counted;
+        let mut work: Vec<Value> =
+            values.iter().copied().filter(|value| self.even(func, *value).is_none()).collect();
+        for inst in func.layout.block_insts(counted.block) {
+            if inst != counted.branch && !super::super::is_pure(func, inst) {
+                self.need(func, inst, &mut work);
+            }
+        }
+        while let Some(value) = work.pop() {
+            if home(func, value) != Some(counted.block) {
+                continue;
+            }
+            match func.dfg.value_def(value) {
+                ValueDef::Param(_, index) => {
+                    if !std::mem::replace(&mut self.kept[index], true) {
+                        work.push(counted.back[index]);
+                    }
+                }
+                def => self.need(func, def.unwrap_inst(), &mut work),
+            }
+        }
+    }
+
+    fn need(&mut self, func: &Function, inst: Inst, work: &mut Vec<Value>) {
+        if !self.needed.insert(inst) {
+            return;
+        }
+        match (func.dfg.insts[inst], self.plan.accesses.contains_key(&inst)) {
+            (InstructionData::Load { .. }, true) => {}
+            (InstructionData::Store { args, .. }, true) => work.push(args[0]),
+            _ => work.extend(func.dfg.inst_args(inst)),
+        }
+    }
+
+    /// A counter for each step, from zero; the arguments of the entry.
+    fn declare_counters(&mut self, func: &mut Function) -> Vec<Value> {
+        let branch = func.layout.last_inst(self.check).expect("the branch stands");
+        let mut args = Vec::new();
+        for run in &self.plan.runs {
+            if self.counters.iter().any(|counter| counter.0 == run.step) {
+                continue;
+            }
+            let mut cursor = FuncCursor::new(func).at_inst(branch);
+            let zero = cursor.ins().iconst(types::I64, 0);
+            let step = cursor.ins().iconst(types::I64, run.step);
+            let end = cursor.ins().imul(self.known.turns, step);
+            args.push(zero);
+            let counter = func.dfg.append_block_param(self.block, types::I64);
+            self.counters.push((run.step, counter, end));
+        }
+        args
+    }
+
+    fn declare_params(&mut self, func: &mut Function, args: &mut Vec<Value>) {
+        let params = func.dfg.block_params(self.plan.counted.block).to_vec();
+        for (index, param) in params.into_iter().enumerate().filter(|(at, _)| self.kept[*at]) {
+            let ty = func.dfg.value_type(param);
+            let copy = func.dfg.append_block_param(self.block, ty);
+            self.copies.insert(param, copy);
+            args.push(self.before[index]);
+        }
+    }
+
+    /// The value that stands for one of the loop's, or the value itself from outside.
+    fn of(&self, value: Value) -> Value {
+        self.copies.get(&value).copied().unwrap_or(value)
+    }
+
+    fn copy(&mut self, func: &mut Function) {
+        let insts: Vec<Inst> = func.layout.block_insts(self.plan.counted.block).collect();
+        let mut addresses: HashMap<usize, Value> = HashMap::new();
+        for inst in insts.into_iter().filter(|inst| self.needed.contains(inst)) {
+            let copy = func.dfg.clone_inst(inst);
+            let access = self.plan.accesses.get(&inst).copied();
+            let args = func.dfg.inst_args(inst).to_vec();
+            let mut args: Vec<Value> = args.into_iter().map(|arg| self.of(arg)).collect();
+            if let Some((run, from)) = access {
+                let address = *addresses.entry(run).or_insert_with(|| self.address(func, run));
+                *args.last_mut().expect("an access has an address") = address;
+                match &mut func.dfg.insts[copy] {
+                    InstructionData::Load { offset, .. }
+                    | InstructionData::Store { offset, .. } => {
+                        *offset = (i64::from(i32::from(*offset)) + from).try_into_offset();
+                    }
+                    _ => {}
+                }
+            }
+            func.dfg.inst_args_mut(copy).copy_from_slice(&args);
+            let mut cursor = FuncCursor::new(func).at_bottom(self.block);
+            cursor.use_srcloc(inst);
+            cursor.insert_inst(copy);
+            let results = func.dfg.inst_results(inst).to_vec();
+            let copies = func.dfg.inst_results(copy).to_vec();
+            self.copies.extend(results.into_iter().zip(copies));
+        }
+    }
+
+    /// Where the accesses of a run are.
+    fn address(&self, func: &mut Function, run: usize) -> Value {
+        let step = self.plan.runs[run].step;
+        let counter = self.counters.iter().find(|counter| counter.0 == step);
+        let counter = counter.expect("every step has a counter").1;
+        let mut cursor = FuncCursor::new(func).at_bottom(self.block);
+        cursor.ins().iadd(self.known.starts[run], counter)
+    }
+
+    /// Writes the branch at the end, and the one that leads here.
+    fn finish(self, func: &mut Function, values: &[Value], args: &[Value]) {
+        let counted = &self.plan.counted;
+        let left: Vec<Value> = values.iter().map(|value| self.left(func, *value)).collect();
+        let mut cursor = FuncCursor::new(func).at_bottom(self.block);
+        cursor.use_srcloc(counted.branch);
+        let mut again = Vec::new();
+        let mut more = None;
+        for (step, counter, end) in &self.counters {
+            let mut next = plus(&mut cursor, *counter, *step);
+            let going = *more.get_or_insert_with(|| cursor.ins().icmp(IntCC::NotEqual, next, *end));
+            if self.plan.ahead == Ahead::Mask {
+                let zero = cursor.ins().iconst(types::I64, 0);
+                next = cursor.ins().select_spectre_guard(going, next, zero);
+            }
+            again.push(next);
+        }
+        let kept = counted.back.iter().zip(&self.kept).filter(|(_, kept)| **kept);
+        again.extend(kept.map(|(next, _)| self.of(*next)));
+        let more = more.expect("a plan has a run");
+        let (again, left) = (as_args(&again), as_args(&left));
+        cursor.ins().brif(more, self.block, &again, self.out, &left);
+        let branch = func.layout.last_inst(self.check).expect("the branch stands");
+        let call = BlockCall::new(self.block, as_args(args), &mut func.dfg.value_lists);
+        if let InstructionData::Brif { blocks, .. } = &mut func.dfg.insts[branch] {
+            blocks[1] = call;
+        }
+    }
+
+    /// A value of the loop's as it is when the second form ends.
+    fn left(&self, func: &mut Function, value: Value) -> Value {
+        let Some((index, is_next)) = self.even(func, value) else { return self.of(value) };
+        if self.copies.contains_key(&value) {
+            return self.of(value);
+        }
+        let branch = func.layout.last_inst(self.check).expect("the branch stands");
+        let step = self.plan.counted.steps[index].expect("it grows evenly");
+        let ty = func.dfg.value_type(value);
+        let mut cursor = FuncCursor::new(func).at_inst(branch);
+        let turns = self.known.turns;
+        let turns = if ty == types::I32 { cursor.ins().ireduce(types::I32, turns) } else { turns };
+        let size = number_of(&mut cursor, ty, step);
+        let grown = cursor.ins().imul(turns, size);
+        let end = cursor.ins().iadd(self.before[index], grown);
+        if is_next {
+            return end;
+        }
+        cursor.ins().isub(end, size)
+    }
+}
+
+/// Offsets of accesses, which are small.
+trait IntoOffset {
+    fn try_into_offset(self) -> cranelift_codegen::ir::immediates::Offset32;
+}
+
+impl IntoOffset for i64 {
+    fn try_into_offset(self) -> cranelift_codegen::ir::immediates::Offset32 {
+        (self as i32).into()
+    }
+}
