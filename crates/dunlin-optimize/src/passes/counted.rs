@@ -123,9 +123,8 @@ impl Counted {
             && Before::can(func, self, self.test.counter)
             && match self.test.condition {
                 IntCC::NotEqual => true,
-                // The counter passes its bound without wrapping: by one it cannot step over the last number.
-                IntCC::UnsignedLessThan | IntCC::SignedLessThan => self.test.step == 1,
-                IntCC::UnsignedGreaterThan | IntCC::SignedGreaterThan => self.test.step == -1,
+                IntCC::UnsignedLessThan | IntCC::SignedLessThan => self.test.step > 0,
+                IntCC::UnsignedGreaterThan | IntCC::SignedGreaterThan => self.test.step < 0,
                 _ => false,
             }
     }
@@ -146,23 +145,48 @@ impl Counted {
         let distance = cursor.ins().isub(high, low);
         let wide =
             if ty == types::I64 { distance } else { cursor.ins().uextend(types::I64, distance) };
-        let size = step.unsigned_abs();
+        let size = step.unsigned_abs() as i64;
+        let rest = cursor.ins().iconst(types::I64, size - 1);
+        let is_order = condition != IntCC::NotEqual;
+        // The last step may go beyond the bound: it counts whole.
+        let steps = if is_order && size > 1 { cursor.ins().iadd(wide, rest) } else { wide };
         let shift = cursor.ins().iconst(types::I64, i64::from(size.trailing_zeros()));
-        let whole = if size == 1 { wide } else { cursor.ins().ushr(wide, shift) };
+        let whole = if size == 1 { steps } else { cursor.ins().ushr(steps, shift) };
         let one = cursor.ins().iconst(types::I64, 1);
         let turns = cursor.ins().iadd(whole, one);
-        let sure = if condition == IntCC::NotEqual {
-            (size != 1).then(|| {
-                let rest = cursor.ins().iconst(types::I64, size as i64 - 1);
+        if !is_order {
+            let hits = (size != 1).then(|| {
                 let rest = cursor.ins().band(wide, rest);
                 let zero = cursor.ins().iconst(types::I64, 0);
                 cursor.ins().icmp(IntCC::Equal, rest, zero)
-            })
-        } else {
-            // Otherwise it turns once.
-            Some(cursor.ins().icmp(condition, first, bound))
-        };
-        (turns, sure)
+            });
+            return (turns, hits);
+        }
+        // Otherwise it turns once.
+        let more = cursor.ins().icmp(condition, first, bound);
+        if size == 1 {
+            return (turns, Some(more));
+        }
+        // The counter must not wrap where it goes beyond the bound.
+        let furthest = furthest_bound(condition, ty, size);
+        let furthest = number_of(cursor, ty, furthest);
+        let beyond = cursor.ins().icmp(condition, bound, furthest);
+        (turns, Some(cursor.ins().band(more, beyond)))
+    }
+}
+
+/// The bound of an ordering, short of which no step of `size` beyond it wraps.
+fn furthest_bound(condition: IntCC, ty: Type, size: i64) -> i64 {
+    let (least, most) = match ty {
+        types::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    match condition {
+        IntCC::SignedLessThan => most - size,
+        IntCC::SignedGreaterThan => least + size,
+        // All bits set is the largest number without a sign.
+        IntCC::UnsignedLessThan => -1 - size,
+        _ => size,
     }
 }
 

@@ -77,9 +77,9 @@ impl Translator<'_, '_> {
         let flags = self.env.flags(Region::Memory);
         let code = clif_trap(TrapCode::MemoryOutOfBounds);
         let (index, outside) = self.is_outside(ty, index, offset, width, len);
-        let address = self.env.b.ins().iadd(base, index);
         if !tuning::SPECTRE_MASKS {
             self.env.b.ins().trapnz(outside, code);
+            let address = self.env.b.ins().iadd(base, index);
             return self.with_offset(address, offset, flags);
         }
         let flags = if tuning::MASKS_TRAP {
@@ -88,9 +88,12 @@ impl Translator<'_, '_> {
             self.env.b.ins().trapnz(outside, code);
             flags
         };
-        let place = self.with_offset(address, offset, flags);
+        // The sum with the base is part of the access: what replaces the index is what makes the sum zero.
         let zero = self.env.b.ins().iconst(types::I64, 0);
-        let address = self.env.b.ins().select_spectre_guard(outside, zero, place.address);
+        let to_zero = self.env.b.ins().isub(zero, base);
+        let place = self.with_offset(index, offset, flags);
+        let index = self.env.b.ins().select_spectre_guard(outside, to_zero, place.address);
+        let address = self.env.b.ins().iadd(base, index);
         Place { address, ..place }
     }
 

@@ -151,7 +151,7 @@ fn check(
     let mut outside: Option<Value> = None;
     let mut starts = Vec::new();
     for run in &plan.runs {
-        starts.push(before.value(&mut cursor, run.address));
+        starts.push(start(&mut cursor, run, before));
         for fault in faults(&mut cursor, plan, run, before, turned) {
             outside = Some(match outside {
                 Some(other) => cursor.ins().bor(other, fault),
@@ -177,6 +177,22 @@ fn check(
     known
 }
 
+/// The first index of a run as 64 bits.
+fn first(cursor: &mut FuncCursor<'_>, run: &Run, before: &mut Before<'_>) -> Value {
+    let first = before.value(cursor, run.index);
+    let narrow = cursor.func.dfg.value_type(first) == types::I32;
+    if narrow { cursor.ins().uextend(types::I64, first) } else { first }
+}
+
+/// The first address of a run.
+fn start(cursor: &mut FuncCursor<'_>, run: &Run, before: &mut Before<'_>) -> Value {
+    let mut start = first(cursor, run, before);
+    for term in &run.key.base {
+        start = cursor.ins().iadd(*term, start);
+    }
+    plus(cursor, start, run.key.offset)
+}
+
 /// How many bytes of a run a processor may be ahead.
 fn ahead(plan: &Plan, run: &Run) -> i64 {
     match plan.ahead {
@@ -193,9 +209,8 @@ fn faults(
     before: &mut Before<'_>,
     turned: Value,
 ) -> Vec<Value> {
-    let first = before.value(cursor, run.index);
-    let narrow = cursor.func.dfg.value_type(first) == types::I32;
-    let first = if narrow { cursor.ins().uextend(types::I64, first) } else { first };
+    let narrow = cursor.func.dfg.value_type(run.index) == types::I32;
+    let first = first(cursor, run, before);
     let size = cursor.ins().iconst(types::I64, run.step.abs());
     let length = cursor.ins().imul(turned, size);
     // Sums stay below 2^63: indices below 2^32 or not above a memory's length, lengths below 2^44.

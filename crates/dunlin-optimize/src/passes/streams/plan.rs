@@ -42,9 +42,7 @@ pub(super) enum Ahead {
 
 /// Accesses at the same distance from each other in all turns.
 pub(super) struct Run {
-    /// An access's address, as it is without a check.
-    pub(super) address: Value,
-    /// Its index.
+    /// The index of one of them.
     pub(super) index: Value,
     /// What the index and the address grow by each turn.
     pub(super) step: i64,
@@ -56,20 +54,21 @@ pub(super) struct Run {
     /// The largest index that is inside, each with the furthest access that it is for. None where the
     /// machine checks.
     pub(super) lasts: Vec<(Value, i64)>,
-    key: Key,
+    pub(super) key: Key,
 }
 
 /// What accesses of one run have in common.
 #[derive(PartialEq, Eq)]
-struct Key {
-    base: Vec<Value>,
-    offset: i64,
+pub(super) struct Key {
+    /// What is added to the index as 64 bits.
+    pub(super) base: Vec<Value>,
+    pub(super) offset: i64,
+    /// Terms of the index.
     index: Vec<Value>,
 }
 
 /// An access's address, taken apart.
 struct Parts {
-    address: Value,
     index: Value,
     step: i64,
     at: i64,
@@ -105,7 +104,7 @@ impl Plan {
     }
 
     fn add(&mut self, inst: Inst, parts: Parts) {
-        let Parts { address, index, step, at, last, key } = parts;
+        let Parts { index, step, at, last, key } = parts;
         let fits = |run: &Run| {
             run.key == key
                 && run.step == step
@@ -117,7 +116,7 @@ impl Plan {
             if self.runs.len() < RUNS_MAX {
                 let lasts = last.map(|last| (last, 0)).into_iter().collect();
                 self.accesses.insert(inst, (self.runs.len(), 0));
-                self.runs.push(Run { address, index, step, at, low: 0, high: 0, lasts, key });
+                self.runs.push(Run { index, step, at, low: 0, high: 0, lasts, key });
             }
             return;
         };
@@ -162,20 +161,24 @@ fn address(func: &Function, inst: Inst) -> Option<Value> {
 
 /// Takes an address apart that grows evenly.
 fn take_apart(func: &Function, counted: &Counted, address: Value) -> Option<Parts> {
-    let (plain, check) = match definition(func, address) {
-        Some((_, InstructionData::Ternary { opcode: Opcode::SelectSpectreGuard, args })) => {
-            let [condition, zero, plain] = args;
-            (constant(func, zero) == Some(0)).then_some(())?;
-            (plain, Some(compared(func, condition)?))
+    let Sum { mut terms, constant: mut offset } = sum(func, address);
+    let mut check = None;
+    let masked = terms.iter().enumerate().find_map(|(at, term)| Some((at, masked(func, *term)?)));
+    if let Some((at, [condition, to_zero, plain])) = masked {
+        terms.remove(at);
+        if terms.len() != 1 || !is_negative(func, to_zero, terms[0]) {
+            return None;
         }
-        _ => (address, None),
-    };
+        check = Some(compared(func, condition)?);
+        let whole = sum(func, plain);
+        terms.extend(whole.terms);
+        offset = offset.wrapping_add(whole.constant);
+    }
     if let Some((_, last)) = check
         && (step(func, counted, last) != Some(0) || !Before::can(func, counted, last))
     {
         return None;
     }
-    let Sum { terms, constant: offset } = sum(func, plain);
     let narrow =
         terms.iter().copied().find_map(|term| Some((term, extended(func, counted, term)?)));
     let (index, whole) = match (narrow, check) {
@@ -187,7 +190,7 @@ fn take_apart(func: &Function, counted: &Counted, address: Value) -> Option<Part
     let base = without(&terms, &sum(func, whole).terms)?;
     let stays = |value: &Value| home(func, *value) != Some(counted.block);
     let step = step(func, counted, index).filter(|step| *step != 0)?;
-    if !base.iter().all(stays) || !Before::can(func, counted, plain) {
+    if !base.iter().all(stays) || !Before::can(func, counted, index) {
         return None;
     }
     let of_index = sum(func, index);
@@ -198,7 +201,26 @@ fn take_apart(func: &Function, counted: &Counted, address: Value) -> Option<Part
         (of_index.constant, offset.wrapping_sub(of_index.constant))
     };
     let key = Key { base, offset, index: of_index.terms };
-    Some(Parts { address: plain, index, step, at, last: check.map(|(_, last)| last), key })
+    Some(Parts { index, step, at, last: check.map(|(_, last)| last), key })
+}
+
+/// The operands of a move that replaces what is outside.
+fn masked(func: &Function, value: Value) -> Option<[Value; 3]> {
+    match definition(func, value)? {
+        (_, InstructionData::Ternary { opcode: Opcode::SelectSpectreGuard, args }) => Some(args),
+        _ => None,
+    }
+}
+
+/// Whether a value and `of` are zero together.
+fn is_negative(func: &Function, value: Value, of: Value) -> bool {
+    match definition(func, value) {
+        Some((_, InstructionData::Unary { opcode: Opcode::Ineg, arg })) => arg == of,
+        Some((_, InstructionData::Binary { opcode: Opcode::Isub, args: [zero, arg] })) => {
+            arg == of && constant(func, zero) == Some(0)
+        }
+        _ => false,
+    }
 }
 
 /// The index of 32 bits that moves and of which this is the extension.
