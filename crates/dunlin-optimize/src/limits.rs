@@ -33,3 +33,9 @@ pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
 
 /// Steps into an expression that an address or a loop's end is computed by.
 pub(crate) const EXPRESSION_DEPTH_MAX: u32 = 8;
+
+/// Bytes of a loop before its first test, up to which they are translated again where it jumps back.
+pub(crate) const ROTATED_BYTES_MAX: u64 = 32;
+
+/// Jumps back to a loop that get its test.
+pub(crate) const ROTATIONS_MAX: u32 = 2;

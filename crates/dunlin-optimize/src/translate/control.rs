@@ -3,6 +3,7 @@
 use super::Translator;
 use super::environment::{POINTER_BYTES, Region};
 use super::frames::{Frame, Kind, block_args};
+use super::rotate::Way;
 use crate::limits;
 use crate::settings::Polls;
 use crate::tuning;
@@ -51,7 +52,9 @@ impl Translator<'_, '_> {
         let start = self.block_with(&params);
         self.jump_with_top(start, params.len());
         self.go_on_at(start, self.stack.len() - params.len());
-        self.open(Kind::Loop { start, params: params.len() }, params.len(), results.len());
+        let rotation = self.rotation(ty);
+        let kind = Kind::Loop { start, params: params.len(), rotation };
+        self.open(kind, params.len(), results.len());
         self.poll();
     }
 
@@ -66,8 +69,10 @@ impl Translator<'_, '_> {
         let end = self.block_with(&results);
         self.flush_charge();
         self.env.b.ins().brif(condition, then, &[], otherwise, &[]);
+        if !params.is_empty() || !self.first_test([Way::Block(then), Way::Block(otherwise)]) {
+            self.env.b.seal_block(then);
+        }
         self.env.b.switch_to_block(then);
-        self.env.b.seal_block(then);
         let values = self.top(params.len()).to_vec();
         let kind = Kind::If { otherwise, params: values, end, reached: false };
         self.open(kind, params.len(), results.len());
@@ -80,6 +85,7 @@ impl Translator<'_, '_> {
         } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
+        self.no_first_test();
         // What cannot be reached takes nothing: operands that lie there are of blocks around it.
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
@@ -97,7 +103,7 @@ impl Translator<'_, '_> {
             reached = true;
         }
         self.go_on_at(otherwise, height);
-        self.env.b.seal_block(otherwise);
+        self.seal(otherwise);
         self.stack.extend(params);
         self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results });
     }
@@ -106,8 +112,9 @@ impl Translator<'_, '_> {
         let Frame { kind, height, results } = self.frames.pop().expect("a validated body's frame");
         match kind {
             Kind::Dead => self.stack.truncate(height),
-            Kind::Loop { start, .. } => {
+            Kind::Loop { start, rotation, .. } => {
                 self.env.b.seal_block(start);
+                self.seal_rotated(&rotation);
                 if !self.live {
                     self.stack.truncate(height);
                 }
@@ -124,7 +131,7 @@ impl Translator<'_, '_> {
                     self.jump_with_top(end, results);
                 }
                 self.env.b.switch_to_block(otherwise);
-                self.env.b.seal_block(otherwise);
+                self.seal(otherwise);
                 self.env.b.ins().jump(end, &block_args(&params));
                 self.close(end, true, height);
             }
@@ -171,6 +178,9 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_br(&mut self, depth: u32) {
         self.count_branch();
+        if self.rotate(depth) {
+            return;
+        }
         let (block, count) = self.target(depth);
         self.jump_with_top(block, count);
         self.end_of_path();
@@ -184,8 +194,13 @@ impl Translator<'_, '_> {
         let next = self.env.b.create_block();
         self.flush_charge();
         self.env.b.ins().brif(condition, block, &args, next, &[]);
+        if depth == 0 || count != 0 {
+            self.no_first_test();
+        }
+        if !self.first_test([Way::Depth(depth), Way::Block(next)]) {
+            self.env.b.seal_block(next);
+        }
         self.env.b.switch_to_block(next);
-        self.env.b.seal_block(next);
     }
 
     pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
