@@ -51,3 +51,9 @@ pub(crate) const STREAM_TURNS_MIN: i64 = 8;
 
 /// Whether loops that test at their start test at their end too.
 pub(crate) const ROTATE_LOOPS: bool = true;
+
+/// Whether loops that do nothing but copy or fill become bulk operations.
+pub(crate) const BULK_LOOPS: bool = true;
+
+/// Turns from which on a bulk operation is worth its call.
+pub(crate) const BULK_TURNS_MIN: i64 = 32;

@@ -22,6 +22,7 @@
 //! Idea: loop versioning and strength reduction, as in every optimising compiler since Cocke and Kennedy; that
 //! the margin takes the place of a mask in each turn is ours.
 
+mod bulk;
 mod emit;
 mod plan;
 

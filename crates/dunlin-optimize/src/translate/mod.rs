@@ -35,7 +35,7 @@ use frames::Frame;
 use std::collections::{HashMap, HashSet};
 use survey::Survey;
 
-pub(crate) use environment::{Environment, Region, signature};
+pub(crate) use environment::{Environment, POINTER_BYTES, Region, import, signature};
 
 /// The state of the pass.
 struct Translator<'a, 'm> {

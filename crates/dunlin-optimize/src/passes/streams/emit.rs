@@ -3,6 +3,7 @@
 use super::super::affine::Before;
 use super::super::counted::number_of;
 use super::super::home;
+use super::bulk::Bulk;
 use super::plan::{Ahead, Plan, Run};
 use crate::tuning::STREAM_TURNS_MIN;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
@@ -21,6 +22,8 @@ const TURNS_MAX: i64 = 1 << 32;
 struct Blocks {
     head: Block,
     check: Block,
+    /// The block that decides to run the second form.
+    entry: Block,
     fast: Block,
     out: Block,
 }
@@ -40,7 +43,8 @@ pub(super) fn emit(
     values: &[Value],
 ) -> Vec<Value> {
     let block = plan.counted.block;
-    let blocks = around(func, block);
+    let bulk = Bulk::new(func, plan, values);
+    let blocks = around(func, block, bulk.is_some());
     let entries: Vec<Block> = cfg.pred_iter(block).map(|entry| entry.block).collect();
     for entry in entries.into_iter().filter(|entry| *entry != block) {
         redirect(func, entry, block, blocks.head);
@@ -51,19 +55,33 @@ pub(super) fn emit(
     let mut before = Before::new(&plan.counted, heads);
     let turns = head(func, plan, &blocks, &mut before);
     let known = check(func, plan, &blocks, &mut before, turns);
+    if let Some(bulk) = bulk {
+        let places = (blocks.entry, blocks.fast, blocks.out);
+        bulk.emit(func, plan, &mut before, turns, places, values);
+        let branch = func.layout.last_inst(blocks.check).expect("the branch stands");
+        let call = BlockCall::new(blocks.entry, [], &mut func.dfg.value_lists);
+        if let InstructionData::Brif { blocks, .. } = &mut func.dfg.insts[branch] {
+            blocks[1] = call;
+        }
+    }
     let fast = Fast::new(func, plan, &blocks, &before, known);
     fast.emit(func, values);
-    for block in [block, blocks.head, blocks.check, blocks.fast, blocks.out] {
+    for block in [block, blocks.head, blocks.check, blocks.entry, blocks.fast, blocks.out] {
         cfg.recompute_block(func, block);
     }
     params
 }
 
-fn around(func: &mut Function, block: Block) -> Blocks {
+fn around(func: &mut Function, block: Block, has_choice: bool) -> Blocks {
     let mut make = || func.dfg.make_block();
-    let blocks = Blocks { head: make(), check: make(), fast: make(), out: make() };
+    let (head, check, fast, out) = (make(), make(), make(), make());
+    let entry = if has_choice { make() } else { check };
+    let blocks = Blocks { head, check, entry, fast, out };
     func.layout.insert_block(blocks.head, block);
     func.layout.insert_block(blocks.check, block);
+    if has_choice {
+        func.layout.insert_block(blocks.entry, block);
+    }
     func.layout.insert_block(blocks.fast, block);
     func.layout.insert_block_after(blocks.out, block);
     blocks
@@ -89,7 +107,7 @@ fn redirect(func: &mut Function, entry: Block, from: Block, to: Block) {
     }
 }
 
-fn as_args(values: &[Value]) -> Vec<BlockArg> {
+pub(super) fn as_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|value| BlockArg::Value(*value)).collect()
 }
 
@@ -178,7 +196,7 @@ fn check(
 }
 
 /// The first index of a run as 64 bits.
-fn first(cursor: &mut FuncCursor<'_>, run: &Run, before: &mut Before<'_>) -> Value {
+pub(super) fn first(cursor: &mut FuncCursor<'_>, run: &Run, before: &mut Before<'_>) -> Value {
     let first = before.value(cursor, run.index);
     let narrow = cursor.func.dfg.value_type(first) == types::I32;
     if narrow { cursor.ins().uextend(types::I64, first) } else { first }
@@ -256,7 +274,8 @@ fn plus(cursor: &mut FuncCursor<'_>, value: Value, number: i64) -> Value {
 struct Fast<'p> {
     plan: &'p Plan,
     block: Block,
-    check: Block,
+    /// The block whose branch leads here.
+    entry: Block,
     out: Block,
     known: Known,
     /// Parameters of the loop as they are before it.
@@ -283,7 +302,7 @@ impl<'p> Fast<'p> {
         Self {
             plan,
             block: blocks.fast,
-            check: blocks.check,
+            entry: blocks.entry,
             out: blocks.out,
             known,
             before: before.params.clone(),
@@ -302,23 +321,11 @@ impl<'p> Fast<'p> {
         self.finish(func, values, &args);
     }
 
-    /// The parameter or its next value that this is, where either grows evenly.
-    fn even(&self, func: &Function, value: Value) -> Option<(usize, bool)> {
-        let counted = &self.plan.counted;
-        if let ValueDef::Param(block, index) = func.dfg.value_def(value)
-            && block == counted.block
-        {
-            return counted.steps[index].map(|_| (index, false));
-        }
-        let index = counted.back.iter().position(|next| *next == value)?;
-        counted.steps[index].map(|_| (index, true))
-    }
-
     /// What has effects is needed, and what that needs: addresses of runs are not.
     fn find_needed(&mut self, func: &Function, values: &[Value]) {
         let counted = &self.plan.counted;
         let mut work: Vec<Value> =
-            values.iter().copied().filter(|value| self.even(func, *value).is_none()).collect();
+            values.iter().copied().filter(|value| self.plan.even(func, *value).is_none()).collect();
         for inst in func.layout.block_insts(counted.block) {
             if inst != counted.branch && !super::super::is_pure(func, inst) {
                 self.need(func, inst, &mut work);
@@ -352,7 +359,7 @@ impl<'p> Fast<'p> {
 
     /// A counter for each step, from zero; the arguments of the entry.
     fn declare_counters(&mut self, func: &mut Function) -> Vec<Value> {
-        let branch = func.layout.last_inst(self.check).expect("the branch stands");
+        let branch = func.layout.last_inst(self.entry).expect("the branch stands");
         let mut args = Vec::new();
         for run in &self.plan.runs {
             if self.counters.iter().any(|counter| counter.0 == run.step) {
@@ -444,7 +451,7 @@ impl<'p> Fast<'p> {
         let more = more.expect("a plan has a run");
         let (again, left) = (as_args(&again), as_args(&left));
         cursor.ins().brif(more, self.block, &again, self.out, &left);
-        let branch = func.layout.last_inst(self.check).expect("the branch stands");
+        let branch = func.layout.last_inst(self.entry).expect("the branch stands");
         let call = BlockCall::new(self.block, as_args(args), &mut func.dfg.value_lists);
         if let InstructionData::Brif { blocks, .. } = &mut func.dfg.insts[branch] {
             blocks[1] = call;
@@ -453,24 +460,31 @@ impl<'p> Fast<'p> {
 
     /// A value of the loop's as it is when the second form ends.
     fn left(&self, func: &mut Function, value: Value) -> Value {
-        let Some((index, is_next)) = self.even(func, value) else { return self.of(value) };
-        if self.copies.contains_key(&value) {
+        if self.copies.contains_key(&value) || self.plan.even(func, value).is_none() {
             return self.of(value);
         }
-        let branch = func.layout.last_inst(self.check).expect("the branch stands");
-        let step = self.plan.counted.steps[index].expect("it grows evenly");
-        let ty = func.dfg.value_type(value);
+        let branch = func.layout.last_inst(self.entry).expect("the branch stands");
         let mut cursor = FuncCursor::new(func).at_inst(branch);
-        let turns = self.known.turns;
-        let turns = if ty == types::I32 { cursor.ins().ireduce(types::I32, turns) } else { turns };
-        let size = number_of(&mut cursor, ty, step);
-        let grown = cursor.ins().imul(turns, size);
-        let end = cursor.ins().iadd(self.before[index], grown);
-        if is_next {
-            return end;
-        }
-        cursor.ins().isub(end, size)
+        end_of(&mut cursor, self.plan, &self.before, self.known.turns, value)
     }
+}
+
+/// A parameter that grows evenly, or its next value, as it is when the loop ends.
+pub(super) fn end_of(
+    cursor: &mut FuncCursor<'_>,
+    plan: &Plan,
+    before: &[Value],
+    turns: Value,
+    value: Value,
+) -> Value {
+    let (index, is_next) = plan.even(cursor.func, value).expect("it grows evenly");
+    let step = plan.counted.steps[index].expect("it grows evenly");
+    let ty = cursor.func.dfg.value_type(value);
+    let turns = if ty == types::I32 { cursor.ins().ireduce(types::I32, turns) } else { turns };
+    let size = number_of(cursor, ty, step);
+    let grown = cursor.ins().imul(turns, size);
+    let end = cursor.ins().iadd(before[index], grown);
+    if is_next { end } else { cursor.ins().isub(end, size) }
 }
 
 /// Offsets of accesses, which are small.

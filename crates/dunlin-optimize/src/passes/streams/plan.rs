@@ -6,7 +6,7 @@ use super::super::{constant, definition, home};
 use super::WINDOW;
 use crate::translate::Region;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value, types};
+use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
 use std::collections::HashMap;
 
 /// Runs of a loop at most: each takes a register.
@@ -91,6 +91,18 @@ impl Plan {
         }
         plan.ahead = plan.guard(WINDOW / weight(func, block));
         (!plan.accesses.is_empty()).then_some(plan)
+    }
+
+    /// The parameter or its next value that this is, where either grows evenly.
+    pub(super) fn even(&self, func: &Function, value: Value) -> Option<(usize, bool)> {
+        let counted = &self.counted;
+        if let ValueDef::Param(block, index) = func.dfg.value_def(value)
+            && block == counted.block
+        {
+            return counted.steps[index].map(|_| (index, false));
+        }
+        let index = counted.back.iter().position(|next| *next == value)?;
+        counted.steps[index].map(|_| (index, true))
     }
 
     /// How to keep a processor inside that may be `turns` ahead.
