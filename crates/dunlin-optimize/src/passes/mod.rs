@@ -3,6 +3,7 @@
 //! 1. [`hoist`]: bounds of memories are read outside of loops that cannot change them.
 //! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
 //!    range before it begins.
+//! 3. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
 //!
 //! Each looks at a function a bounded number of times (`limits.rs`), and has a switch in `tuning.rs`. None
 //! changes what a guest can observe: what traps, traps at the same operator with the same memory.
@@ -10,6 +11,7 @@
 mod affine;
 mod counted;
 mod hoist;
+mod places;
 mod streams;
 
 use crate::settings::{Bounds, Settings};
@@ -20,9 +22,16 @@ use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Value, Value
 /// Runs all passes; whether any changed the function. The control-flow graph and the dominator tree are
 /// those of what is left.
 pub(crate) fn run(context: &mut Context, settings: &Settings) -> bool {
-    if !tuning::PASSES || context.func.layout.blocks().count() < 2 {
-        return false;
+    let mut changed = false;
+    if tuning::PASSES && context.func.layout.blocks().count() > 1 {
+        changed = loops(context, settings);
     }
+    places::run(&mut context.func);
+    changed
+}
+
+/// The passes over loops.
+fn loops(context: &mut Context, settings: &Settings) -> bool {
     let mut changed = false;
     if tuning::HOIST_BOUNDS {
         context.compute_loop_analysis();

@@ -411,9 +411,9 @@ impl<'p> Fast<'p> {
                 }
             }
             func.dfg.inst_args_mut(copy).copy_from_slice(&args);
-            let mut cursor = FuncCursor::new(func).at_bottom(self.block);
-            cursor.use_srcloc(inst);
-            cursor.insert_inst(copy);
+            func.layout.append_inst(copy, self.block);
+            let at = func.srcloc(inst);
+            func.set_srcloc(copy, at);
             let results = func.dfg.inst_results(inst).to_vec();
             let copies = func.dfg.inst_results(copy).to_vec();
             self.copies.extend(results.into_iter().zip(copies));
