@@ -11,7 +11,7 @@ use dunlin::{
 };
 
 /// Calls of each function.
-const CALLS: u64 = 40;
+const CALLS: u64 = 24;
 
 const BYTES: u64 = 2 << 16;
 
@@ -121,7 +121,7 @@ fn check(text: &str) {
             }
         }
     }
-    assert!(ended > 100 && trapped > 100, "{ended} ended, {trapped} trapped");
+    assert!(ended > 30 && trapped > 100, "{ended} ended, {trapped} trapped");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::clif_type;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, Block, Endianness, ExtFuncData,
-    ExternalName, FuncRef, Function, GlobalValueData, Inst, InstBuilder, MemFlagsData, Signature, Type,
-    UserExternalName, Value, types,
+    ExternalName, FuncRef, Function, GlobalValueData, Inst, InstBuilder, MemFlagsData, Signature,
+    Type, UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;

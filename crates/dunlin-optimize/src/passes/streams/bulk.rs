@@ -80,7 +80,8 @@ impl Bulk {
         }
         let to = whole(plan, writes.iter().map(|write| write.0))?;
         let source = if reads.is_empty() {
-            let mut bytes = writes.iter().map(|(piece, value)| byte(func, plan, *value, piece.bytes));
+            let mut bytes =
+                writes.iter().map(|(piece, value)| byte(func, plan, *value, piece.bytes));
             let byte = bytes.next()??;
             let same = bytes.all(|other| other == Some(byte));
             Source::Byte(same.then_some(byte)?)
@@ -137,8 +138,7 @@ impl Bulk {
                     vec![up, down]
                 };
                 for distance in distances {
-                    let far =
-                        cursor.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, distance, len);
+                    let far = cursor.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, distance, len);
                     ok = cursor.ins().band(ok, far);
                 }
                 Some(from)

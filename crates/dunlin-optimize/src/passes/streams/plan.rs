@@ -6,7 +6,9 @@ use super::super::{constant, definition, home};
 use super::WINDOW;
 use crate::translate::Region;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstructionData, Opcode, Value, ValueDef, types,
+};
 use std::collections::HashMap;
 
 /// Runs of a loop at most: each takes a register.
