@@ -57,3 +57,7 @@ pub(crate) const BULK_LOOPS: bool = true;
 
 /// Turns from which on a bulk operation is worth its call.
 pub(crate) const BULK_TURNS_MIN: i64 = 32;
+
+/// What the code of a function is aligned to: a processor fetches a line of so many bytes at once. Small
+/// loops and functions differ by a fifth in speed by where they lie in it.
+pub(crate) const FUNCTION_ALIGNMENT: u32 = 64;

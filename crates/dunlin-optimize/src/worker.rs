@@ -1,7 +1,7 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 
 use crate::settings::Settings;
-use crate::{passes, stubs, translate};
+use crate::{passes, stubs, translate, tuning};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
@@ -98,7 +98,10 @@ impl Worker for FunctionWorker<'_> {
         }
         Ok(CompiledFunction {
             code: buffer.data().to_vec(),
-            alignment: buffer.alignment,
+            alignment: match unit {
+                Unit::Func(_) => buffer.alignment.max(tuning::FUNCTION_ALIGNMENT),
+                _ => buffer.alignment,
+            },
             relocations: relocations.collect::<Result<_, _>>()?,
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,

@@ -31,6 +31,9 @@ fn step_at(func: &Function, counted: &Counted, value: Value, depth: u32) -> Opti
     if depth > EXPRESSION_DEPTH_MAX || !(ty == types::I32 || ty == types::I64) {
         return None;
     }
+    if stays(func, counted, value, depth) {
+        return Some(0);
+    }
     let (_, InstructionData::Binary { opcode, args: [left, right] }) = definition(func, value)?
     else {
         return None;
@@ -46,6 +49,20 @@ fn step_at(func: &Function, counted: &Counted, value: Value, depth: u32) -> Opti
         Opcode::Imul => of(left)?.checked_mul(constant(func, right)?),
         _ => None,
     }
+}
+
+/// Whether a value is the same in all turns: the code generator computes again in a loop what is cheaper to
+/// compute than to keep.
+pub(super) fn stays(func: &Function, counted: &Counted, value: Value, depth: u32) -> bool {
+    if home(func, value) != Some(counted.block) {
+        return home(func, value).is_some();
+    }
+    let Some((inst, _)) = definition(func, value) else { return false };
+    let args = func.dfg.inst_args(inst);
+    depth <= EXPRESSION_DEPTH_MAX
+        && is_pure(func, inst)
+        && args.len() <= 2
+        && args.iter().all(|arg| stays(func, counted, *arg, depth + 2))
 }
 
 /// A sum: its terms, sorted, and the constant part.

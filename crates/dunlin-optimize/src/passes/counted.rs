@@ -1,7 +1,7 @@
 //! Loops of one block that turn a number of times which is known before they begin.
 
-use super::affine::{Before, step};
-use super::{constant, definition, home};
+use super::affine::{Before, stays, step};
+use super::{constant, definition};
 use crate::limits::STREAMED_INSTRUCTIONS_MAX;
 use cranelift_codegen::cursor::FuncCursor;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
@@ -105,7 +105,7 @@ impl Counted {
             };
             let bound = match constant(func, bound) {
                 Some(number) => Bound::Number(number),
-                None if home(func, bound) != Some(self.block) => Bound::Value(bound),
+                None if stays(func, self, bound, 0) => Bound::Value(bound),
                 None => return false,
             };
             self.test = Test { counter, step, condition, bound, ty: self.test.ty };
@@ -129,6 +129,16 @@ impl Counted {
             }
     }
 
+    /// The parameter that counts down to zero, if that is how turns are counted, and by how much.
+    pub(super) fn countdown(&self, func: &Function) -> Option<(usize, i64)> {
+        let is_down = self.test.condition == IntCC::NotEqual && self.test.step < 0;
+        let to_zero = matches!(self.test.bound, Bound::Number(0));
+        let index = self.back.iter().position(|next| *next == self.test.counter)?;
+        let size = self.test.step.checked_neg()?;
+        (is_down && to_zero && index < func.dfg.block_params(self.block).len())
+            .then_some((index, size))
+    }
+
     /// How many turns the loop makes, as 64 bits, and whether that is certain; 2^64 and 0 are not told apart.
     pub(super) fn turns(
         &self,
@@ -139,7 +149,7 @@ impl Counted {
         let first = before.value(cursor, counter);
         let bound = match bound {
             Bound::Number(number) => number_of(cursor, ty, number),
-            Bound::Value(value) => value,
+            Bound::Value(value) => before.value(cursor, value),
         };
         let (high, low) = if step > 0 { (bound, first) } else { (first, bound) };
         let distance = cursor.ins().isub(high, low);

@@ -26,10 +26,11 @@ mod bulk;
 mod emit;
 mod plan;
 
-use super::home;
+use super::{constant, definition, home};
 use crate::limits::STREAMED_LOOPS_MAX;
+use crate::tuning::STREAM_TURNS_MIN;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
-use cranelift_codegen::ir::{Block, Function, Value};
+use cranelift_codegen::ir::{Block, Function, InstructionData, Opcode, Value};
 use plan::Plan;
 use std::collections::{BTreeSet, HashMap};
 
@@ -41,6 +42,7 @@ const WINDOW: i64 = 1024;
 pub(super) fn run(func: &mut Function, cfg: &mut ControlFlowGraph) -> bool {
     let blocks: Vec<Block> = func.layout.blocks().collect();
     let plans = blocks.into_iter().filter_map(|block| Plan::new(func, block));
+    let plans = plans.filter(|plan| !is_short(func, cfg, plan));
     let plans: Vec<Plan> = plans.take(STREAMED_LOOPS_MAX).collect();
     if plans.is_empty() {
         return false;
@@ -55,6 +57,33 @@ pub(super) fn run(func: &mut Function, cfg: &mut ControlFlowGraph) -> bool {
     }
     rename(func, &renamed);
     true
+}
+
+/// Whether a loop turns a few times only, because it does what is left over by one that does several at a
+/// time: it counts down from a number that a mask has made small.
+fn is_short(func: &Function, cfg: &ControlFlowGraph, plan: &Plan) -> bool {
+    let counted = &plan.counted;
+    let Some((index, size)) = counted.countdown(func) else { return false };
+    let mut entries = cfg.pred_iter(counted.block).filter(|entry| entry.block != counted.block);
+    entries.all(|entry| {
+        let calls = func.dfg.insts[entry.inst]
+            .branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables);
+        let mut calls =
+            calls.iter().filter(|call| call.block(&func.dfg.value_lists) == counted.block);
+        calls.all(|call| {
+            let arg = call.args(&func.dfg.value_lists).nth(index).and_then(|arg| arg.as_value());
+            let mask = arg.and_then(|arg| mask(func, arg));
+            mask.is_some_and(|mask| (0..STREAM_TURNS_MIN * size).contains(&mask))
+        })
+    })
+}
+
+/// The constant that a value is masked with.
+fn mask(func: &Function, value: Value) -> Option<i64> {
+    let (_, InstructionData::Binary { opcode: Opcode::Band, args }) = definition(func, value)? else {
+        return None;
+    };
+    constant(func, args[1]).or_else(|| constant(func, args[0]))
 }
 
 /// Values of each loop that are used outside of it.

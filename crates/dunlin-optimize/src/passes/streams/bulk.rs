@@ -15,7 +15,7 @@
 
 use super::super::affine::Before;
 use super::super::{constant, definition, home, is_pure};
-use super::emit::{as_args, end_of, first};
+use super::emit::{as_args, end_of, first, times};
 use super::plan::{Plan, Run};
 use crate::translate::{POINTER_BYTES, Region, import};
 use crate::tuning::{BULK_LOOPS, BULK_TURNS_MIN};
@@ -117,7 +117,7 @@ impl Bulk {
         let mut cursor = FuncCursor::new(func).at_bottom(pick);
         cursor.use_srcloc(plan.counted.branch);
         let size = cursor.ins().iconst(types::I64, step.abs());
-        let len = cursor.ins().imul(turns, size);
+        let len = times(&mut cursor, turns, step.abs());
         let end = memory0_len(&mut cursor);
         let least = cursor.ins().iconst(types::I64, BULK_TURNS_MIN);
         let mut ok = cursor.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, turns, least);

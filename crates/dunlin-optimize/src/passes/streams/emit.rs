@@ -229,8 +229,7 @@ fn faults(
 ) -> Vec<Value> {
     let narrow = cursor.func.dfg.value_type(run.index) == types::I32;
     let first = first(cursor, run, before);
-    let size = cursor.ins().iconst(types::I64, run.step.abs());
-    let length = cursor.ins().imul(turned, size);
+    let length = times(cursor, turned, run.step.abs());
     // Sums stay below 2^63: indices below 2^32 or not above a memory's length, lengths below 2^44.
     let (least, most) = if run.step < 0 {
         (length, None)
@@ -268,6 +267,17 @@ fn plus(cursor: &mut FuncCursor<'_>, value: Value, number: i64) -> Value {
     }
     let number = cursor.ins().iconst(types::I64, number);
     cursor.ins().iadd(value, number)
+}
+
+/// The product with a constant that is not negative.
+pub(super) fn times(cursor: &mut FuncCursor<'_>, value: Value, number: i64) -> Value {
+    if number == 1 {
+        return value;
+    }
+    let is_power = number.count_ones() == 1;
+    let by = if is_power { i64::from(number.trailing_zeros()) } else { number };
+    let by = cursor.ins().iconst(types::I64, by);
+    if is_power { cursor.ins().ishl(value, by) } else { cursor.ins().imul(value, by) }
 }
 
 /// The second form under construction.
@@ -367,8 +377,8 @@ impl<'p> Fast<'p> {
             }
             let mut cursor = FuncCursor::new(func).at_inst(branch);
             let zero = cursor.ins().iconst(types::I64, 0);
-            let step = cursor.ins().iconst(types::I64, run.step);
-            let end = cursor.ins().imul(self.known.turns, step);
+            let length = times(&mut cursor, self.known.turns, run.step.abs());
+            let end = if run.step > 0 { length } else { cursor.ins().ineg(length) };
             args.push(zero);
             let counter = func.dfg.append_block_param(self.block, types::I64);
             self.counters.push((run.step, counter, end));
