@@ -116,7 +116,8 @@ fn the_second_form_of_a_loop_does_not_check() {
     let compiled = compile(Bounds::Explicit, Polls::Off, &sum);
     assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
     // Each index that is replaced is a conditional move.
-    let moves = |code: &[u8]| code.windows(2).filter(|at| at[0] == 0x0f && at[1] & 0xf0 == 0x40).count();
+    let moves =
+        |code: &[u8]| code.windows(2).filter(|at| at[0] == 0x0f && at[1] & 0xf0 == 0x40).count();
     // One for the loop as it is, one for the first address of the run.
     assert_eq!(moves(&compiled.code), 2);
 }
@@ -197,7 +198,8 @@ fn thousands_of_loops_take_time_in_proportion() {
 #[test]
 fn deep_loops_take_time_in_proportion() {
     let body = |depth: usize| {
-        let end = format!("{} (local.get $d)", "(br_if 0 (i32.load (local.get $d))))".repeat(depth));
+        let end =
+            format!("{} (local.get $d)", "(br_if 0 (i32.load (local.get $d))))".repeat(depth));
         format!("{}{end}", "(loop ".repeat(depth))
     };
     let time = |depth: usize| {

@@ -10,7 +10,9 @@ use super::home;
 use crate::limits;
 use crate::translate::Region;
 use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstructionData, MemFlagsData, Opcode, Value, ValueDef,
+};
 use cranelift_codegen::loop_analysis::{Loop, LoopAnalysis};
 use std::collections::HashMap;
 
@@ -102,7 +104,8 @@ fn look(func: &Function, loops: &LoopAnalysis, block: Block, to: &mut HashMap<Lo
             }
         }
         let Some(inside) = inside else { continue };
-        let region = func.dfg.insts[inst].memflags_data(&func.dfg).and_then(|f| f.alias_region());
+        let region =
+            func.dfg.insts[inst].memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
         let is_vm = region
             .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Vm as u32);
         if opcode.is_call() || (opcode.can_store() && (is_vm || region.is_none())) {

@@ -24,6 +24,7 @@
 
 mod bulk;
 mod emit;
+mod fast;
 mod plan;
 
 use super::{constant, definition, home};
@@ -80,7 +81,8 @@ fn is_short(func: &Function, cfg: &ControlFlowGraph, plan: &Plan) -> bool {
 
 /// The constant that a value is masked with.
 fn mask(func: &Function, value: Value) -> Option<i64> {
-    let (_, InstructionData::Binary { opcode: Opcode::Band, args }) = definition(func, value)? else {
+    let (_, InstructionData::Binary { opcode: Opcode::Band, args }) = definition(func, value)?
+    else {
         return None;
     };
     constant(func, args[1]).or_else(|| constant(func, args[0]))

@@ -112,7 +112,7 @@ pub(crate) fn function(
         settings,
         func_type,
         body: body.as_bytes(),
-        body_start: body.range().start as u64,
+        body_start: body.range().start,
         operator: 0,
         survey: Survey::of(&body)?,
         stack: Vec::new(),

@@ -242,7 +242,7 @@ fn as_i32(cursor: &mut FuncCursor<'_>, value: Value) -> Value {
 /// Whether an instruction only asks whether to stop.
 fn is_poll(func: &Function, inst: Inst) -> bool {
     let data = func.dfg.insts[inst];
-    let region = data.memflags_data(&func.dfg).and_then(|flags| flags.alias_region());
+    let region = data.memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
     data.opcode() == Opcode::Load
         && region
             .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Poll as u32)
