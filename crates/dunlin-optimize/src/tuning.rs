@@ -49,6 +49,9 @@ pub(crate) const STREAMS_GUARDED: bool = true;
 /// Turns of a loop from which on it is worth checking the range first.
 pub(crate) const STREAM_TURNS_MIN: i64 = 8;
 
+/// The same where the machine checks accesses.
+pub(crate) const STREAM_TURNS_MIN_GUARDED: i64 = 32;
+
 /// Whether loops that test at their start test at their end too.
 pub(crate) const ROTATE_LOOPS: bool = true;
 

@@ -29,7 +29,6 @@ mod plan;
 
 use super::{constant, definition, home};
 use crate::limits::STREAMED_LOOPS_MAX;
-use crate::tuning::STREAM_TURNS_MIN;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::{Block, Function, InstructionData, Opcode, Value};
 use plan::Plan;
@@ -74,7 +73,7 @@ fn is_short(func: &Function, cfg: &ControlFlowGraph, plan: &Plan) -> bool {
         calls.all(|call| {
             let arg = call.args(&func.dfg.value_lists).nth(index).and_then(|arg| arg.as_value());
             let mask = arg.and_then(|arg| mask(func, arg));
-            mask.is_some_and(|mask| (0..STREAM_TURNS_MIN * size).contains(&mask))
+            mask.is_some_and(|mask| (0..plan.turns_min() * size).contains(&mask))
         })
     })
 }

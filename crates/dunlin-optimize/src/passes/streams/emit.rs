@@ -5,7 +5,6 @@ use super::super::counted::number_of;
 use super::bulk::Bulk;
 use super::fast::Fast;
 use super::plan::{Ahead, Plan, Run};
-use crate::tuning::STREAM_TURNS_MIN;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -140,9 +139,9 @@ fn head(func: &mut Function, plan: &Plan, blocks: &Blocks, before: &mut Before<'
     let mut cursor = FuncCursor::new(func).at_bottom(blocks.head);
     cursor.use_srcloc(plan.counted.branch);
     let (turns, sure) = plan.counted.turns(&mut cursor, before);
-    let least = cursor.ins().iconst(types::I64, STREAM_TURNS_MIN);
+    let least = cursor.ins().iconst(types::I64, plan.turns_min());
     let above = cursor.ins().isub(turns, least);
-    let room = cursor.ins().iconst(types::I64, TURNS_MAX - STREAM_TURNS_MIN);
+    let room = cursor.ins().iconst(types::I64, TURNS_MAX - plan.turns_min());
     let mut many = cursor.ins().icmp(IntCC::UnsignedLessThan, above, room);
     if let Some(sure) = sure {
         many = cursor.ins().band(many, sure);

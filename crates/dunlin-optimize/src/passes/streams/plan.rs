@@ -5,6 +5,7 @@ use super::super::counted::Counted;
 use super::super::{constant, definition, home};
 use super::WINDOW;
 use crate::translate::Region;
+use crate::tuning::{STREAM_TURNS_MIN, STREAM_TURNS_MIN_GUARDED};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, Opcode, Value, ValueDef, types,
@@ -93,6 +94,11 @@ impl Plan {
         }
         plan.ahead = plan.guard(WINDOW / weight(func, block));
         (!plan.accesses.is_empty()).then_some(plan)
+    }
+
+    /// Turns from which on the second form is worth its entry.
+    pub(super) fn turns_min(&self) -> i64 {
+        if self.ahead == Ahead::Free { STREAM_TURNS_MIN_GUARDED } else { STREAM_TURNS_MIN }
     }
 
     /// The parameter or its next value that this is, where either grows evenly.
