@@ -17,6 +17,7 @@ mod isa;
 mod limits;
 #[cfg(test)]
 mod masks;
+mod passes;
 mod settings;
 mod stubs;
 mod translate;

@@ -1,16 +1,18 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 //!
 //! Ways in and out are the same for equal types but for numbers that follow from the index of the function
-//! that a way out leads to, each of which stands in its code once. They are made for each type once and copied: a module may have
-//! a hundred thousand functions, and no more types than it has bytes for.
+//! that a way out leads to, each of which stands in its code once. They are made for each type once and
+//! copied: a module may have a hundred thousand functions, and no more types than it has bytes for.
 
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
-use crate::{translate, work};
+use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc};
+use cranelift_codegen::{
+    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::Relocation;
@@ -28,6 +30,7 @@ pub(crate) struct FunctionWorker<'m> {
     module: &'m Module,
     tables: &'m StaticTables,
     context: Context,
+    allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
     /// Ways in and out that have been made, by the type that they are for.
     stubs: HashMap<(Stub, &'m FuncType), CompiledFunction>,
@@ -64,7 +67,9 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
     ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
-        Self { isa, settings, module, tables, context, builder, stubs: HashMap::new() }
+        let allocator = regalloc2::Ctx::default();
+        let stubs = HashMap::new();
+        Self { isa, settings, module, tables, context, allocator, builder, stubs }
     }
 
     /// What the latest unit was made of, as it was when instructions were chosen.
@@ -76,7 +81,9 @@ impl<'m> FunctionWorker<'m> {
     fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         work::Work::of(self.module, index)?.check()?;
         self.build(index)?;
-        self.generate()
+        let mut made = self.generate()?;
+        made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
+        Ok(made)
     }
 
     /// Builds a function's CLIF.
@@ -149,14 +156,24 @@ impl<'m> FunctionWorker<'m> {
         Ok(made)
     }
 
-    /// Machine code of what has been built.
-    fn generate(&mut self) -> Result<CompiledFunction, CompileError> {
+    /// Makes machine code of what has been built: the code generator's optimiser, our passes, the rest of
+    /// the code generator.
+    fn code(&mut self) -> Result<CompiledCode, CompileError> {
+        let (context, isa) = (&mut self.context, self.isa);
         let mut plane = ControlPlane::default();
-        let compiled = self.context.compile(self.isa, &mut plane);
-        compiled.map_err(|error| CompileError::new(error.inner))?;
-        let Some(compiled) = self.context.compiled_code() else {
-            return Err(CompileError::new("the code generator made nothing"));
-        };
+        context.optimize(isa, &mut plane).map_err(CompileError::new)?;
+        if passes::run(context, self.settings) {
+            context.verify_if(isa).map_err(CompileError::new)?;
+        }
+        let (func, domtree) = (&context.func, &context.domtree);
+        let allocator = &mut self.allocator;
+        let compiled = isa.compile_function(func, domtree, allocator, false, &mut plane);
+        Ok(compiled.map_err(CompileError::new)?.apply_params(&context.func.params))
+    }
+
+    /// Machine code of what has been built, and its tables, as plain data.
+    fn generate(&mut self) -> Result<CompiledFunction, CompileError> {
+        let compiled = self.code()?;
         let buffer = &compiled.buffer;
         let relocations = buffer.relocs().iter().map(|r| relocation(r, &self.context.func));
         let mut source: Vec<(u32, u32)> = Vec::new();

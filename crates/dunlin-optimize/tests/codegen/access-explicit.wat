@@ -6,26 +6,25 @@
 
 ;; CLIF of load:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 4 "Vm"
-;;       region1 = 1 "Memory"
+;;       region0 = 1 "Memory"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
-;;   @0026                               v3 = load.i64 notrap aligned little region0 v0+8
-;;   @0026                               v4 = load.i64 notrap aligned little region0 v0+16
+;;   @0026                               v3 = load.i64 notrap aligned readonly can_move v0+8
+;;   @0026                               v4 = load.i64 notrap aligned readonly can_move v0+16
 ;;   @0026                               v5 = uextend.i64 v1
-;;   @0026                               v6 = iconst.i64 12
-;;   @0026                               v7 = iadd v5, v6  ; v6 = 12
-;;   @0026                               v8 = icmp ugt v7, v4
-;;   @0026                               trapnz v8, user2
-;;   @0026                               v9 = iadd v3, v5
-;;   @0026                               v10 = iconst.i64 0
-;;   @0026                               v11 = select_spectre_guard v8, v10, v9  ; v10 = 0
-;;   @0026                               v12 = load.i32 notrap little region1 v11+8
-;;   @0029                               jump block1(v12)
+;;   @0026                               v6 = iconst.i64 -12
+;;   @0026                               v7 = iadd v4, v6  ; v6 = -12
+;;   @0026                               v8 = icmp ugt v5, v7
+;;   @0026                               v9 = iconst.i64 0
+;;   @0026                               v10 = isub v9, v3  ; v9 = 0
+;;   @0026                               v11 = select_spectre_guard v8, v10, v5
+;;   @0026                               v12 = iadd v3, v11
+;;   @0026                               v13 = load.i32 user2 little region0 v12+8
+;;   @0029                               jump block1(v13)
 ;;
 ;;                                   block1(v2: i32):
 ;;   @0029                               return v2
@@ -33,25 +32,24 @@
 
 ;; CLIF of store:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
-;;       region0 = 4 "Vm"
-;;       region1 = 1 "Memory"
+;;       region0 = 1 "Memory"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32, v2: i32):
-;;   @0030                               v3 = load.i64 notrap aligned little region0 v0+8
-;;   @0030                               v4 = load.i64 notrap aligned little region0 v0+16
+;;   @0030                               v3 = load.i64 notrap aligned readonly can_move v0+8
+;;   @0030                               v4 = load.i64 notrap aligned readonly can_move v0+16
 ;;   @0030                               v5 = uextend.i64 v1
-;;   @0030                               v6 = iconst.i64 1
-;;   @0030                               v7 = iadd v5, v6  ; v6 = 1
-;;   @0030                               v8 = icmp ugt v7, v4
-;;   @0030                               trapnz v8, user2
-;;   @0030                               v9 = iadd v3, v5
-;;   @0030                               v10 = iconst.i64 0
-;;   @0030                               v11 = select_spectre_guard v8, v10, v9  ; v10 = 0
-;;   @0030                               istore8 notrap little region1 v2, v11
+;;   @0030                               v6 = iconst.i64 -1
+;;   @0030                               v7 = iadd v4, v6  ; v6 = -1
+;;   @0030                               v8 = icmp ugt v5, v7
+;;   @0030                               v9 = iconst.i64 0
+;;   @0030                               v10 = isub v9, v3  ; v9 = 0
+;;   @0030                               v11 = select_spectre_guard v8, v10, v5
+;;   @0030                               v12 = iadd v3, v11
+;;   @0030                               istore8 user2 little region0 v2, v12
 ;;   @0033                               jump block1
 ;;
 ;;                                   block1:
@@ -61,37 +59,31 @@
 ;; x86-64 of load:
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
-;;      4: mov r11, [rdi+0x8]                     ; @0026
-;;      8: mov rax, [rdi+0x10]
-;;      c: mov ecx, esi
-;;      e: lea rdx, [rcx+0xc]
-;;     12: cmp rdx, rax
-;;     15: ja 0x30
-;;     1b: xor rsi, rsi
-;;     1e: add rcx, r11
-;;     21: cmp rdx, rax
-;;     24: cmova rcx, rsi
-;;     28: mov eax, [rcx+0x8]
-;;     2b: mov rsp, rbp                           ; @0029
-;;     2e: pop rbp
-;;     2f: ret
-;;     30: ud2                                    ; @0026, traps: out of bounds memory access
+;;      4: mov r9, [rdi+0x8]                      ; @0026
+;;      8: mov esi, esi
+;;      a: mov r8, 0xfffffffffffffff4
+;;     11: add r8, [rdi+0x10]
+;;     15: mov r10, r9
+;;     18: neg r10
+;;     1b: cmp rsi, r8                            ; @0026
+;;     1e: cmova rsi, r10
+;;     22: mov eax, [r9+rsi+0x8]                  ; traps: out of bounds memory access
+;;     27: mov rsp, rbp                           ; @0029
+;;     2a: pop rbp
+;;     2b: ret
 
 ;; x86-64 of store:
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
-;;      4: mov r11, [rdi+0x8]                     ; @0030
-;;      8: mov rax, [rdi+0x10]
-;;      c: mov ecx, esi
-;;      e: lea rsi, [rcx+0x1]
-;;     12: cmp rsi, rax
-;;     15: ja 0x2f
-;;     1b: xor rdi, rdi
-;;     1e: add rcx, r11
-;;     21: cmp rsi, rax
-;;     24: cmova rcx, rdi
-;;     28: mov [rcx], dl
-;;     2a: mov rsp, rbp                           ; @0033
-;;     2d: pop rbp
-;;     2e: ret
-;;     2f: ud2                                    ; @0030, traps: out of bounds memory access
+;;      4: mov r9, [rdi+0x8]                      ; @0030
+;;      8: mov esi, esi
+;;      a: mov r8, 0xffffffffffffffff
+;;     11: add r8, [rdi+0x10]
+;;     15: mov r10, r9
+;;     18: neg r10
+;;     1b: cmp rsi, r8                            ; @0030
+;;     1e: cmova rsi, r10
+;;     22: mov [r9+rsi], dl                       ; traps: out of bounds memory access
+;;     26: mov rsp, rbp                           ; @0033
+;;     29: pop rbp
+;;     2a: ret

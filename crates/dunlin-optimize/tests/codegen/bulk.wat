@@ -7,7 +7,6 @@
 
 ;; CLIF of fill:
 ;;   function u0:0(i64 vmctx, i32) tail {
-;;       region0 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -22,7 +21,7 @@
 ;;   @0029                               v3 = iconst.i32 2
 ;;   @002b                               v4 = uextend.i64 v3  ; v3 = 2
 ;;   @002b                               v5 = uextend.i64 v1
-;;   @002b                               v6 = load.i64 notrap aligned little region0 v0+16
+;;   @002b                               v6 = load.i64 notrap aligned readonly can_move v0+16
 ;;   @002b                               v7 = iconst.i32 0
 ;;   @002b                               v8 = call fn0(v0, v7, v5, v2, v4)  ; v7 = 0, v2 = 1
 ;;   @002b                               brif v8, block2, block3
@@ -40,7 +39,6 @@
 
 ;; CLIF of copy:
 ;;   function u0:0(i64 vmctx, i32) tail {
-;;       region0 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -58,7 +56,7 @@
 ;;   @0037                               v6 = uextend.i64 v1
 ;;   @0037                               v7 = iconst.i32 0
 ;;   @0037                               v8 = iconst.i32 0
-;;   @0037                               v9 = load.i64 notrap aligned little region0 v0+16
+;;   @0037                               v9 = load.i64 notrap aligned readonly can_move v0+16
 ;;   @0037                               v10 = call fn0(v0, v7, v6, v8, v5, v4)  ; v7 = 0, v8 = 0
 ;;   @0037                               brif v10, block2, block3
 ;;
@@ -75,7 +73,6 @@
 
 ;; CLIF of init:
 ;;   function u0:0(i64 vmctx) tail {
-;;       region0 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -96,7 +93,7 @@
 ;;   @0044                               v6 = uextend.i64 v1  ; v1 = 0
 ;;   @0044                               v7 = iconst.i32 0
 ;;   @0044                               v8 = iconst.i32 0
-;;   @0044                               v9 = load.i64 notrap aligned little region0 v0+16
+;;   @0044                               v9 = load.i64 notrap aligned readonly can_move v0+16
 ;;   @0044                               v10 = call fn0(v0, v7, v8, v6, v5, v4)  ; v7 = 0, v8 = 0
 ;;   @0044                               brif v10, block2, block3
 ;;
@@ -127,30 +124,29 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0x6d
+;;     13: ja 0x69
 ;;     19: sub rsp, 0x10
 ;;     1d: mov [rsp], r12
 ;;     21: mov rax, rsi
-;;     24: mov r11, [rdi+0x10]                    ; @002b
-;;     28: mov r12, rdi
-;;     2b: xor esi, esi
-;;     2d: mov edx, eax
-;;     2f: mov ecx, 0x1                           ; @0027
-;;     34: mov r8d, 0x2
-;;     3a: mov r11, 0x0                           ; @002b, MemoryFill
-;;     44: call r11
-;;     47: test eax, eax
-;;     49: jne 0x5c
-;;     4f: mov r12, [rsp]                         ; @002e
-;;     53: add rsp, 0x10
-;;     57: mov rsp, rbp
-;;     5a: pop rbp
-;;     5b: ret
-;;     5c: mov rax, 0x0                           ; @002b, Unwind
-;;     66: mov rdi, r12
-;;     69: call rax
-;;     6b: ud2                                    ; traps: unreachable
-;;     6d: ud2                                    ; traps: call stack exhausted
+;;     24: mov r12, rdi
+;;     27: xor esi, esi                           ; @002b
+;;     29: mov edx, eax
+;;     2b: mov ecx, 0x1                           ; @0027
+;;     30: mov r8d, 0x2
+;;     36: mov r10, 0x0                           ; @002b, MemoryFill
+;;     40: call r10
+;;     43: test eax, eax
+;;     45: jne 0x58
+;;     4b: mov r12, [rsp]                         ; @002e
+;;     4f: add rsp, 0x10
+;;     53: mov rsp, rbp
+;;     56: pop rbp
+;;     57: ret
+;;     58: mov rax, 0x0                           ; @002b, Unwind
+;;     62: mov rdi, r12
+;;     65: call rax
+;;     67: ud2                                    ; traps: unreachable
+;;     69: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of copy:
 ;;      0: push rbp
@@ -159,30 +155,29 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0x6e
+;;     13: ja 0x6a
 ;;     19: sub rsp, 0x10
 ;;     1d: mov [rsp], r12
-;;     21: mov r11, [rdi+0x10]                    ; @0037
-;;     25: mov r12, rdi
-;;     28: xor ecx, ecx
-;;     2a: mov edx, esi
-;;     2c: mov r8d, 0x1
-;;     32: mov r9d, 0x2
-;;     38: mov r11, 0x0                           ; @0037, MemoryCopy
-;;     42: mov rsi, rcx
-;;     45: call r11
-;;     48: test eax, eax
-;;     4a: jne 0x5d
-;;     50: mov r12, [rsp]                         ; @003b
-;;     54: add rsp, 0x10
-;;     58: mov rsp, rbp
-;;     5b: pop rbp
-;;     5c: ret
-;;     5d: mov rax, 0x0                           ; @0037, Unwind
-;;     67: mov rdi, r12
-;;     6a: call rax
-;;     6c: ud2                                    ; traps: unreachable
-;;     6e: ud2                                    ; traps: call stack exhausted
+;;     21: mov r12, rdi
+;;     24: xor ecx, ecx                           ; @0037
+;;     26: mov edx, esi
+;;     28: mov r8d, 0x1
+;;     2e: mov r9d, 0x2
+;;     34: mov r10, 0x0                           ; @0037, MemoryCopy
+;;     3e: mov rsi, rcx
+;;     41: call r10
+;;     44: test eax, eax
+;;     46: jne 0x59
+;;     4c: mov r12, [rsp]                         ; @003b
+;;     50: add rsp, 0x10
+;;     54: mov rsp, rbp
+;;     57: pop rbp
+;;     58: ret
+;;     59: mov rax, 0x0                           ; @0037, Unwind
+;;     63: mov rdi, r12
+;;     66: call rax
+;;     68: ud2                                    ; traps: unreachable
+;;     6a: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of init:
 ;;      0: push rbp
@@ -191,37 +186,36 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0x95
+;;     13: ja 0x91
 ;;     19: sub rsp, 0x10
-;;     1d: mov [rsp], rbx
-;;     21: mov rax, [rdi+0x10]                    ; @0044
-;;     25: mov rbx, rdi
-;;     28: xor edx, edx                           ; @003e
-;;     2a: xor r8, r8
-;;     2d: mov r9d, 0x3
-;;     33: mov rax, 0x0                           ; @0044, MemoryInit
-;;     3d: mov rcx, r8
-;;     40: mov rsi, rdx
-;;     43: call rax
-;;     45: test eax, eax
-;;     47: jne 0x84
-;;     4d: xor esi, esi
-;;     4f: mov rax, 0x0                           ; @0048, DataDrop
-;;     59: mov rdi, rbx
-;;     5c: call rax
-;;     5e: test eax, eax
-;;     60: jne 0x73
-;;     66: mov rbx, [rsp]                         ; @004b
-;;     6a: add rsp, 0x10
-;;     6e: mov rsp, rbp
-;;     71: pop rbp
-;;     72: ret
-;;     73: mov rax, 0x0                           ; @0048, Unwind
-;;     7d: mov rdi, rbx
-;;     80: call rax
-;;     82: ud2                                    ; traps: unreachable
-;;     84: mov rax, 0x0                           ; @0044, Unwind
-;;     8e: mov rdi, rbx
-;;     91: call rax
-;;     93: ud2                                    ; traps: unreachable
-;;     95: ud2                                    ; traps: call stack exhausted
+;;     1d: mov [rsp], r15
+;;     21: mov r15, rdi
+;;     24: xor edx, edx                           ; @003e
+;;     26: xor r8, r8
+;;     29: mov r9d, 0x3
+;;     2f: mov rax, 0x0                           ; @0044, MemoryInit
+;;     39: mov rcx, r8
+;;     3c: mov rsi, rdx
+;;     3f: call rax
+;;     41: test eax, eax
+;;     43: jne 0x80
+;;     49: xor esi, esi
+;;     4b: mov rax, 0x0                           ; @0048, DataDrop
+;;     55: mov rdi, r15
+;;     58: call rax
+;;     5a: test eax, eax
+;;     5c: jne 0x6f
+;;     62: mov r15, [rsp]                         ; @004b
+;;     66: add rsp, 0x10
+;;     6a: mov rsp, rbp
+;;     6d: pop rbp
+;;     6e: ret
+;;     6f: mov rax, 0x0                           ; @0048, Unwind
+;;     79: mov rdi, r15
+;;     7c: call rax
+;;     7e: ud2                                    ; traps: unreachable
+;;     80: mov rax, 0x0                           ; @0044, Unwind
+;;     8a: mov rdi, r15
+;;     8d: call rax
+;;     8f: ud2                                    ; traps: unreachable
+;;     91: ud2                                    ; traps: call stack exhausted
