@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the README's test command, then the engine again with the other dispatch.
+//! `cargo xtask test`: the README's test command, hostile modules on the other tier, then the engine again
+//! with the other dispatch.
 //!
 //! A debug build dispatches with a loop, a release build with sibling calls where they are to be had;
 //! the same tests must pass in both, so the second run is the release build of the crates that
@@ -11,6 +12,9 @@ use crate::steps::{cargo, watch};
 
 /// The crates whose tests execute guests.
 const ENGINE_CRATES: &[&str] = &["dunlin-interp", "dunlin", "dunlin-wast"];
+
+/// Tests that ask the environment for the tier.
+const TIER_TESTS: &[&str] = &["hostile_sizes", "hostile_damage"];
 
 /// Failed tests that an error names; more of them have one cause.
 const NAMES_MAX: usize = 30;
@@ -25,13 +29,21 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     release(arguments)
 }
 
-/// The README's command: every test of every crate, as a newcomer runs them.
+/// The README's command: every test of every crate, as a newcomer runs them; then what hostile modules
+/// do to the compiler, since those tests run one tier at a time.
 ///
 /// # Errors
 ///
 /// When a test fails.
 pub fn debug(arguments: &[String]) -> Result<(), Error> {
-    tally("test", cargo(&["test", "--workspace", "--no-fail-fast"]).args(arguments))
+    let all = tally("test", cargo(&["test", "--workspace", "--no-fail-fast"]).args(arguments));
+    // The same packages, so that nothing is built again.
+    let mut compiled = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    for name in TIER_TESTS {
+        compiled.args(["--test", name]);
+    }
+    compiled.env("DUNLIN_TIER", "optimize").args(arguments);
+    all.and(tally("test of hostile modules, compiled", &mut compiled))
 }
 
 /// The engine's tests with the dispatch of release builds, in the profile of a program that embeds it.

@@ -108,9 +108,14 @@ impl Work {
         for local in body.get_locals_reader()? {
             self.locals += u64::from(local?.0);
         }
+        // Each block has a set of them.
+        if self.locals > limits::LOCALS_MAX as u64 {
+            return Ok(());
+        }
         let mut labels = vec![Label::new(results, results)];
         let mut operators = body.get_operators_reader()?;
-        while !operators.eof() {
+        // What is too much is refused, however much there is.
+        while !operators.eof() && self.blocks <= limits::BLOCKS_MAX as u64 {
             self.operator(module, &operators.read()?, &mut labels)?;
         }
         Ok(())
@@ -339,6 +344,24 @@ mod tests {
             assert!(work.check().is_err(), "{work:?}");
             assert_eq!(optimizer.work(&module, 0), 0);
         }
+    }
+
+    /// Before a body is validated it may say of its locals what it likes.
+    #[test]
+    fn claims_are_not_believed() {
+        let claim = [1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x7f];
+        let code = [&claim[..], &[0x41, 0, 0x21, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x0b]].concat();
+        let mut bytes = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0".to_vec();
+        bytes.extend([10, code.len() as u8 + 2, 1, code.len() as u8]);
+        bytes.extend(code);
+        let module = Module::parse(Arc::new(bytes), Features::default()).expect("a module");
+        let work = Work::of(&module, 0).expect("nothing has been looked at");
+        assert!(work.check().is_err(), "{work:?}");
+        // Every block could have a set of all locals.
+        let deep = "(block (local.set 9999 (i64.const 1)) ".repeat(20_000) + &")".repeat(20_000);
+        let text = format!("(module {})", function(9_999, &deep));
+        let work = Work::of(&self::module(&text), 0).expect("the beginning of it");
+        assert_eq!(work.blocks, 12_001);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) enum Native {
 pub(crate) struct NativeCompiler {
     optimizer: dunlin_optimize::Optimizer,
     pub(crate) identity: crate::artifact::Identity,
+    profiler: Option<dunlin_vm::native::Profiler>,
 }
 
 /// Validates all bodies, where the configuration says so.
@@ -123,6 +124,7 @@ mod native {
     };
     use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
+    use crate::profile;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
@@ -135,6 +137,9 @@ mod native {
 
     /// Bytes of a compiling thread's stack. The caller's may be small, and is left alone.
     const STACK_BYTES: usize = 4 << 20;
+
+    /// Bytes of the caller's stack on which compiling is safe where no other thread is to be had.
+    const CALLERS_STACK_BYTES_MIN: usize = 2 << 20;
 
     /// Threads at most.
     const THREADS_MAX: usize = 64;
@@ -165,6 +170,10 @@ mod native {
     impl Compiler {
         /// The compiler of this configuration, for memories that lie as `strategy` says.
         pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
+            if config.tier != Tier::Optimize {
+                // It says why not, if it is asked for.
+                profile::open(config)?;
+            }
             let native = match config.tier {
                 Tier::Interp => Native::Never,
                 Tier::Auto => Native::Later(OnceLock::new(), strategy),
@@ -192,6 +201,7 @@ mod native {
                 Native::Never => None,
             }
         }
+
         #[inline]
         pub(crate) fn tier(&self) -> Runs {
             match self.native {
@@ -287,13 +297,13 @@ mod native {
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);
-            Ok(Self { optimizer, identity })
+            Ok(Self { optimizer, identity, profiler: profile::open(config)? })
         }
 
         /// Gives a module its code from the cache; says whether it was there.
         fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
             let cached = Cached::new(config, &self.identity, code);
-            cached.map_or(Ok(false), |cached| cached.restore(config, code))
+            cached.map_or(Ok(false), |cached| cached.restore(config, self, code))
         }
 
         /// Compiles a module by so many threads, and keeps the code in the cache.
@@ -302,11 +312,23 @@ mod native {
             if let Some(cached) = Cached::new(config, &self.identity, code) {
                 cached.store(&image);
             }
-            code.set_native(NativeCode::load(code.module(), image).ok_or_else(no_memory)?);
+            self.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
+        }
+
+        /// What makes the code.
+        pub(crate) fn optimizer(&self) -> &Optimizer {
+            &self.optimizer
+        }
+
+        /// Gives a module its code, of which whoever profiles is told first.
+        pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
+            profile::tell(self.profiler.as_ref(), code.module(), &native)?;
+            code.set_native(native);
             Ok(())
         }
 
-        /// Compiles a module; `None` leaves one of too many units to the interpreter.
+        /// Compiles a module; `None` leaves one of too many units to the interpreter, or all if there is no
+        /// thread for the work.
         fn compile_all(
             &self,
             config: &Config,
@@ -340,7 +362,7 @@ mod native {
                 total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
                 done: AtomicU64::new(0),
             };
-            let mut compiled = work.run_all(threads)?;
+            let Some(mut compiled) = work.run_all(threads)? else { return Ok(None) };
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
             CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
@@ -421,21 +443,26 @@ mod native {
     }
 
     impl Work<'_> {
-        /// Compiles all units, by as many threads as are to be had.
-        fn run_all(&self, threads: usize) -> Result<Vec<(Unit, CompiledFunction)>> {
+        /// Compiles all units, by as many threads as are to be had; `None` if there is none, and the
+        /// caller's stack is too small to do so there.
+        fn run_all(&self, threads: usize) -> Result<Option<Vec<(Unit, CompiledFunction)>>> {
             thread::scope(|scope| {
                 let start = |_| {
                     let thread = thread::Builder::new().stack_size(STACK_BYTES);
                     thread.spawn_scoped(scope, || self.run()).ok()
                 };
                 let others: Vec<_> = (0..threads).map_while(start).collect();
-                let mut compiled = if others.is_empty() { self.run()? } else { Vec::new() };
+                if others.is_empty() {
+                    let fits = dunlin_vm::native::stack_left() >= CALLERS_STACK_BYTES_MIN;
+                    return if fits { self.run().map(Some) } else { Ok(None) };
+                }
+                let mut compiled = Vec::new();
                 for other in others {
                     let more =
                         other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                     compiled.extend(more?);
                 }
-                Ok(compiled)
+                Ok(Some(compiled))
             })
         }
 

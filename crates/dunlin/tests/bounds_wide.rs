@@ -51,8 +51,9 @@ impl Guest {
 }
 
 /// Ways to make a 64-bit address of the parameter `$a`, and which that is.
-#[allow(clippy::type_complexity, reason = "a table")]
-const SOURCES: [(&str, fn(u64) -> u64); 10] = [
+type Source = (&'static str, fn(u64) -> u64);
+
+const SOURCES: [Source; 10] = [
     ("(local.get $a)", |a| a),
     ("(i64.extend_i32_u (i32.wrap_i64 (local.get $a)))", |a| a & 0xffff_ffff),
     ("(i64.extend_i32_s (i32.wrap_i64 (local.get $a)))", |a| i64::from(a as i32) as u64),
@@ -274,94 +275,75 @@ impl Guest {
     }
 }
 
-#[test]
-fn a_function_is_called_as_its_own_type_only() {
-    let types = [
-        "",
-        "(param i32)",
-        "(param i64)",
-        "(param f32)",
-        "(param f64)",
-        "(param v128)",
-        "(param funcref)",
-        "(param externref)",
-        "(param i32 i32)",
-        "(result i32)",
-        "(param i32) (result i32)",
-        "(param i32) (result i64)",
-        "(result i32 i32)",
-    ];
-    let result = |ty: &str| match ty.split_once("result") {
-        Some((_, "i32)")) | Some((_, " i32)")) => "(i32.const 0)",
-        Some((_, " i64)")) => "(i64.const 0)",
-        Some(_) => "(i32.const 0) (i32.const 0)",
-        None => "",
-    };
-    let argument = |ty: &str| {
-        let values = [
-            ("i32 i32", "(i32.const 1) (i32.const 2)"),
-            ("i32", "(i32.const 1)"),
-            ("i64", "(i64.const 1)"),
-            ("f32", "(f32.const 1)"),
-            ("f64", "(f64.const 1)"),
-            ("v128", "(v128.const i64x2 1 1)"),
-            ("funcref", "(ref.null func)"),
-            ("externref", "(ref.null extern)"),
-        ];
-        let params =
-            ty.split_once("(param ").map_or("", |(_, rest)| rest.split(')').next().unwrap_or(""));
-        values.into_iter().find(|(name, _)| *name == params).map_or("", |(_, value)| value)
-    };
-    let drops = |ty: &str| match result(ty) {
-        "" => "",
-        "(i32.const 0) (i32.const 0)" => "drop drop",
-        _ => "drop",
-    };
-    let count = types.len();
-    let mut fields = String::new();
-    for (i, ty) in types.into_iter().enumerate() {
+/// Function types, a function's body of each, the arguments of a call, and what removes its results.
+const TYPES: [(&str, &str, &str, &str); 13] = [
+    ("", "", "", ""),
+    ("(param i32)", "", "(i32.const 1)", ""),
+    ("(param i64)", "", "(i64.const 1)", ""),
+    ("(param f32)", "", "(f32.const 1)", ""),
+    ("(param f64)", "", "(f64.const 1)", ""),
+    ("(param v128)", "", "(v128.const i64x2 1 1)", ""),
+    ("(param funcref)", "", "(ref.null func)", ""),
+    ("(param externref)", "", "(ref.null extern)", ""),
+    ("(param i32 i32)", "", "(i32.const 1) (i32.const 2)", ""),
+    ("(result i32)", "(i32.const 0)", "", "drop"),
+    ("(param i32) (result i32)", "(i32.const 0)", "(i32.const 1)", "drop"),
+    ("(param i32) (result i64)", "(i64.const 0)", "(i32.const 1)", "drop"),
+    ("(result i32 i32)", "(i32.const 0) (i32.const 0)", "", "drop drop"),
+];
+
+/// Kinds of tables, and the index of an element of each.
+const TABLES: [(&str, &str, &str); 3] = [
+    ("changing", "$c", "(local.get 0)"),
+    ("fixed", "$x", "(local.get 0)"),
+    ("wide", "$w", "(i64.extend_i32_u (local.get 0))"),
+];
+
+/// A module with a function of each type in each kind of table, and calls as each type.
+fn signatures() -> String {
+    let (mut types, mut calls, count) = (String::new(), String::new(), TYPES.len());
+    for (i, (ty, body, args, drops)) in TYPES.into_iter().enumerate() {
         // The type twice: equal types are one, whatever their index.
-        fields += &format!(
-            "(type $t{i} (func {ty})) (type $s{i} (func {ty})) (func $f{i} (type $s{i}) {})",
-            result(ty)
+        types += &format!(
+            "(type $t{i} (func {ty})) (type $s{i} (func {ty})) (func $f{i} (type $s{i}) {body})"
         );
-    }
-    for (i, ty) in types.into_iter().enumerate() {
-        for (kind, table) in [("changing", "$c"), ("fixed", "$x"), ("wide", "$w")] {
-            let index =
-                if kind == "wide" { "(i64.extend_i32_u (local.get 0))" } else { "(local.get 0)" };
-            let (args, drops) = (argument(ty), drops(ty));
-            fields += &format!(
-                r#"(func (export "{kind} {i}") (param i32) {args} (call_indirect {table} (type $t{i}) {index}) {drops})"#
+        for (kind, table, index) in TABLES {
+            calls += &format!(
+                r#"(func (export "{kind} {i}") (param i32)
+                    {args} (call_indirect {table} (type $t{i}) {index}) {drops})"#
             );
         }
     }
     let funcs: String = (0..count).map(|i| format!("$f{i} ")).collect();
-    let text = format!(
+    format!(
         r#"(module (table $c (export "c") {count} {count} funcref) (table $x {count} funcref)
-            (table $w (export "w") i64 {count} {count} funcref) {fields}
+            (table $w (export "w") i64 {count} {count} funcref) {types} {calls}
             (elem (table $c) (i32.const 0) func {funcs}) (elem (table $x) (i32.const 0) func {funcs})
             (elem (table $w) (i64.const 0) func {funcs}))"#
-    );
+    )
+}
+
+#[test]
+fn a_function_is_called_as_its_own_type_only() {
+    let count = TYPES.len() as i32;
     for (name, engine) in engines() {
-        let mut guest = Guest::new(&engine, &text);
+        let mut guest = Guest::new(&engine, &signatures());
         // A host's function of one of the types, in the place of the guest's.
         let hosts = Func::wrap(&mut guest.store, |_: i32| ());
         let table = guest.instance.get_table(&mut guest.store, "c").expect("an export");
-        for host in [false, true] {
-            if host {
-                table
-                    .set(&mut guest.store, 1, Val::FuncRef(Some(hosts)))
-                    .expect("it is of this store");
+        for is_host in [false, true] {
+            if is_host {
+                let hosts = Val::FuncRef(Some(hosts));
+                table.set(&mut guest.store, 1, hosts).expect("it is of this store");
             }
-            for kind in ["changing", "fixed", "wide"] {
+            for (kind, ..) in TABLES {
                 for (ty, func) in (0..count).flat_map(|ty| (0..count).map(move |func| (ty, func))) {
-                    let result = guest.call::<i32, ()>(&format!("{kind} {ty}"), func as i32);
-                    let expected =
-                        if ty == func { Ok(()) } else { Err(TrapCode::IndirectCallTypeMismatch) };
+                    let result = guest.call::<i32, ()>(&format!("{kind} {ty}"), func);
+                    let mistake = Err(TrapCode::IndirectCallTypeMismatch);
+                    let expected = if ty == func { Ok(()) } else { mistake };
                     assert_eq!(result, expected, "{name}: {kind}: {func} as {ty}");
                 }
-                for beyond in [count as i32, i32::MAX, i32::MIN, -1] {
+                for beyond in [count, i32::MAX, i32::MIN, -1] {
                     let result = guest.call::<i32, ()>(&format!("{kind} 0"), beyond);
                     assert_eq!(result, Err(TrapCode::UndefinedElement), "{name}: {kind}: {beyond}");
                 }

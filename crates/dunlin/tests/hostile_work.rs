@@ -92,6 +92,43 @@ fn work_without_measure_is_left_to_the_interpreter() {
     works(&Module::deserialize(module.engine(), &artifact).expect("what has just been made"));
 }
 
+/// As much as the compiler takes on of what nests or follows from each other, on the stack of one of its
+/// threads. Flat, since the text's parser has a depth of its own.
+#[test]
+fn what_is_deep_is_compiled_without_depth() {
+    let rows = [
+        ("blocks", "block ", "end ", 11_000),
+        ("loops", "loop ", "end ", 11_000),
+        ("conditions", "local.get 0 if ", "end ", 11_000),
+        ("sums", "local.get 0 ", "i32.add ", 200_000),
+        ("sums one by one", "", "local.get 0 i32.add ", 200_000),
+        ("loads", "", "i32.load ", 20_000),
+        ("choices", "", "i32.const 7 local.get 0 select ", 60_000),
+        ("calls", "", "call $id ", 20_000),
+        ("locals", "", "local.set 1 local.get 1 i32.clz ", 60_000),
+    ];
+    for (name, open, close, depth) in rows {
+        let total = Arc::new(AtomicU64::new(0));
+        let seen = total.clone();
+        let mut config = Config::new();
+        config.tier(Tier::Optimize).max_compile_work(u64::MAX);
+        config.compile_progress(move |progress| seen.store(progress.total, Ordering::Relaxed));
+        let engine = Engine::new(&config).expect("a tier of this machine");
+        let text = format!(
+            r#"(module (memory 1) (func $id (param i32) (result i32) local.get 0)
+                (func (export "run") (param i32) (result i32) (local i32) local.get 0 {}{}))"#,
+            open.repeat(depth),
+            close.repeat(depth)
+        );
+        let module = Module::new(&engine, text).expect("a valid module");
+        assert!(total.load(Ordering::Relaxed) > depth as u64, "{name} is not left out");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+        run.call(&mut store, 0).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
 #[test]
 fn how_much_work_may_be_is_the_embedders_choice() {
     // Nothing, less than one of the slow functions, and one of them.

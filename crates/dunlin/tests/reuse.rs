@@ -45,61 +45,8 @@ fn engines() -> Vec<(String, Engine)> {
     engines
 }
 
-/// A guest's memories, tables and globals; `image` is a segment of its memory, or nothing.
-fn guest(image: &str) -> String {
-    let types = ["i32", "i64", "f32", "f64", "v128"];
-    let locals = types.map(|ty| format!("{ty} ").repeat(24)).concat();
-    // What a local holds, as bits to be joined.
-    let bits = |index: usize| {
-        let get = format!("(local.get {index})");
-        match types[(index - 1) / 24] {
-            "i32" => format!("(i64.extend_i32_u {get})"),
-            "f32" => format!("(i64.extend_i32_u (i32.reinterpret_f32 {get}))"),
-            "f64" => format!("(i64.reinterpret_f64 {get})"),
-            "v128" => format!("(i64.or (i64x2.extract_lane 0 {get}) (i64x2.extract_lane 1 {get}))"),
-            _ => get,
-        }
-    };
-    let join =
-        (1..=120).fold("(i64.const 0)".to_owned(), |sum, i| format!("(i64.or {sum} {})", bits(i)));
-    let pattern = |index: usize| {
-        let value = "0x5a5a5a5a5a5a5a5a";
-        let value = match types[(index - 1) / 24] {
-            "i32" => "(i32.const 0x5a5a5a5a)".to_owned(),
-            "f32" => "(f32.reinterpret_i32 (i32.const 0x5a5a5a5a))".to_owned(),
-            "f64" => format!("(f64.reinterpret_i64 (i64.const {value}))"),
-            "v128" => format!("(v128.const i64x2 {value} {value})"),
-            _ => format!("(i64.const {value})"),
-        };
-        format!("(local.set {index} {value})")
-    };
-    let fill: String = (1..=120).map(pattern).collect();
-    let scan = |memory: &str| {
-        let load = |i: usize| format!("(v128.load {memory} offset={} (local.get $at))", 16 * i);
-        let or = (0..16)
-            .fold("(local.get $found)".to_owned(), |or, i| format!("(v128.or {or} {})", load(i)));
-        format!(
-            "(loop $next (local.set $found {or})
-                (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 256))) (local.get $end))))
-            (i64.or (i64x2.extract_lane 0 (local.get $found)) (i64x2.extract_lane 1 (local.get $found)))"
-        )
-    };
-    let (scan_m, scan_n) = (scan("$m"), scan("$n"));
-    format!(
-        r#"(module
-            (import "h" "end" (func $end (param i32)))
-            (memory $m 1 {PAGES}) (memory $n 0 2) {image}
-            (table $t 3 {ELEMENTS} funcref) (table $u 0 {ELEMENTS} externref)
-            (global $i (mut i32) (i32.const 1)) (global $l (mut i64) (i64.const 2))
-            (global $v (mut v128) (v128.const i64x2 3 4)) (global $r (mut funcref) (ref.null func))
-            (func $f) (elem declare func $f)
-
-            ;; Fills what a guest of some size can reach, as deep as it is told, and ends as the host says.
-            (func $deep (param $depth i32) (result i64) (local {locals})
-                {fill}
-                (if (local.get $depth)
-                    (then (drop (call $deep (i32.sub (local.get $depth) (i32.const 1))))))
-                {join})
+/// Fills what a guest of some size can reach, and ends as the host says.
+const FILL: &str = r#"
             (func (export "fill") (param $grown i32) (param $bytes i32) (param $how i32)
                 (drop (memory.grow $m (local.get $grown)))
                 (drop (memory.grow $n (i32.const 2)))
@@ -113,16 +60,10 @@ fn guest(image: &str) -> String {
                 (global.set $i (i32.const 0x5a5a5a5a)) (global.set $l (i64.const 0x5a5a5a5a))
                 (global.set $v (v128.const i64x2 0x5a5a 0x5a5a)) (global.set $r (ref.func $f))
                 (drop (call $deep (i32.const 50)))
-                (call $end (local.get $how)))
+                (call $end (local.get $how)))"#;
 
-            ;; What is found where nothing has been written: 0 if nothing is.
-            (func (export "memory") (result i64) (local $at i32) (local $end i32) (local $found v128)
-                (local.set $end (i32.mul (memory.size $m) (i32.const 65536)))
-                {scan_m})
-            (func (export "second") (result i64) (local $at i32) (local $end i32) (local $found v128)
-                (local.set $end (i32.mul (memory.size $n) (i32.const 65536)))
-                (if (i32.eqz (local.get $end)) (then (return (i64.const 0))))
-                {scan_n})
+/// Whether tables and globals are other than at first: 0 if not.
+const LOOK: &str = r#"
             (func (export "tables") (result i64) (local $at i32) (local $found i64)
                 (loop $next
                     (if (i32.eqz (ref.is_null (table.get $t (local.get $at)))) (then (return (i64.const 1))))
@@ -132,11 +73,78 @@ fn guest(image: &str) -> String {
             (func (export "globals") (result i64)
                 (i64.extend_i32_u (i32.or (i32.or (i32.ne (global.get $i) (i32.const 1)) (i64.ne (global.get $l) (i64.const 2)))
                     (i32.or (i32.eqz (ref.is_null (global.get $r)))
-                        (i32.eqz (i8x16.all_true (i8x16.eq (global.get $v) (v128.const i64x2 3 4))))))))
-            (func $locals (export "locals") (param $depth i32) (result i64) (local {locals})
-                (if (result i64) (local.get $depth)
-                    (then (i64.or (call $locals (i32.sub (local.get $depth) (i32.const 1))) {join}))
-                    (else {join})))
+                        (i32.eqz (i8x16.all_true (i8x16.eq (global.get $v) (v128.const i64x2 3 4))))))))"#;
+
+/// The types of locals, of each of which there are so many.
+const TYPES: [&str; 5] = ["i32", "i64", "f32", "f64", "v128"];
+const OF_EACH: usize = 24;
+
+/// Functions with locals: `deep` fills them, as deep as it is told, and `locals` reads what it has not written.
+fn with_locals() -> String {
+    let all = 1..=TYPES.len() * OF_EACH;
+    let locals = TYPES.map(|ty| format!("{ty} ").repeat(OF_EACH)).concat();
+    // What a local holds, as bits to be joined.
+    let bits = |index: usize| {
+        let get = format!("(local.get {index})");
+        match TYPES[(index - 1) / OF_EACH] {
+            "i32" => format!("(i64.extend_i32_u {get})"),
+            "f32" => format!("(i64.extend_i32_u (i32.reinterpret_f32 {get}))"),
+            "f64" => format!("(i64.reinterpret_f64 {get})"),
+            "v128" => format!("(i64.or (i64x2.extract_lane 0 {get}) (i64x2.extract_lane 1 {get}))"),
+            _ => get,
+        }
+    };
+    let join = |sum, index| format!("(i64.or {sum} {})", bits(index));
+    let join = all.clone().fold("(i64.const 0)".to_owned(), join);
+    let pattern = |index: usize| {
+        let value = match TYPES[(index - 1) / OF_EACH] {
+            "v128" => "(v128.const i64x2 0x5a5a5a5a5a5a5a5a 0x5a5a5a5a5a5a5a5a)",
+            "i64" => "(i64.const 0x5a5a5a5a5a5a5a5a)",
+            "f64" => "(f64.reinterpret_i64 (i64.const 0x5a5a5a5a5a5a5a5a))",
+            "f32" => "(f32.reinterpret_i32 (i32.const 0x5a5a5a5a))",
+            _ => "(i32.const 0x5a5a5a5a)",
+        };
+        format!("(local.set {index} {value})")
+    };
+    let fill: String = all.map(pattern).collect();
+    let deeper = |name: &str| format!("(call {name} (i32.sub (local.get 0) (i32.const 1)))");
+    format!(
+        r#"(func $deep (param i32) (result i64) (local {locals})
+                {fill} (if (local.get 0) (then (drop {}))) {join})
+            (func $locals (export "locals") (param i32) (result i64) (local {locals})
+                (if (result i64) (local.get 0) (then (i64.or {} {join})) (else {join})))"#,
+        deeper("$deep"),
+        deeper("$locals")
+    )
+}
+
+/// A function that joins all that a memory holds.
+fn scan(name: &str, memory: &str) -> String {
+    let load = |i: usize| format!("(v128.load {memory} offset={} (local.get $at))", 16 * i);
+    let or = |or, i| format!("(v128.or {or} {})", load(i));
+    let or = (0..16).fold("(local.get $found)".to_owned(), or);
+    format!(
+        r#"(func (export "{name}") (result i64) (local $at i32) (local $end i32) (local $found v128)
+            (local.set $end (i32.mul (memory.size {memory}) (i32.const 65536)))
+            (if (i32.eqz (local.get $end)) (then (return (i64.const 0))))
+            (loop $next (local.set $found {or})
+                (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 256))) (local.get $end))))
+            (i64.or (i64x2.extract_lane 0 (local.get $found)) (i64x2.extract_lane 1 (local.get $found))))"#
+    )
+}
+
+/// A guest's memories, tables and globals; `image` is a segment of its memory, or nothing.
+fn guest(image: &str) -> String {
+    let (first, second, locals) = (scan("memory", "$m"), scan("second", "$n"), with_locals());
+    format!(
+        r#"(module
+            (import "h" "end" (func $end (param i32)))
+            (memory $m 1 {PAGES}) (memory $n 0 2) {image}
+            (table $t 3 {ELEMENTS} funcref) (table $u 0 {ELEMENTS} externref)
+            (global $i (mut i32) (i32.const 1)) (global $l (mut i64) (i64.const 2))
+            (global $v (mut v128) (v128.const i64x2 3 4)) (global $r (mut funcref) (ref.null func))
+            (func $f) (elem declare func $f)
+            {FILL} {LOOK} {first} {second} {locals}
             (func (export "grow") (param i32)
                 (drop (memory.grow $m (local.get 0))) (drop (memory.grow $n (i32.const 1)))
                 (drop (table.grow $t (ref.null func) (i32.const 300)))

@@ -12,6 +12,8 @@
 //!    lies between, since whatever compiled code calls returns to it first. A builtin's failure gets
 //!    there by a stub, a fault by the signal handler (`fault`).
 //!
+//! Profilers are told of code when it is loaded, if somebody wants it (`profile`).
+//!
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
@@ -21,8 +23,10 @@ mod code;
 pub(crate) mod fault;
 mod image;
 mod isa;
+mod jitdump;
 mod leave;
 mod map;
+mod profile;
 
 #[cfg(debug_assertions)]
 #[doc(hidden)]
@@ -32,11 +36,35 @@ pub(crate) use call::enter_from_interpreter;
 pub use code::NativeCode;
 pub use image::CodeImage;
 pub(crate) use isa::call_import;
+pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
+
+/// Bytes of the calling thread's stack that are left; 0 where that is not to be known.
+#[must_use]
+#[inline(never)]
+pub fn stack_left() -> usize {
+    let here = 0_u8;
+    let sp = (&raw const here) as usize;
+    let bounds = sys::native::stack_bounds().filter(|bounds| bounds.contains(&sp));
+    bounds.map_or(0, |bounds| sp - bounds.start)
+}
 
 /// Whether native code runs on this machine. The first question installs the fault handler.
 #[must_use]
 pub fn is_supported() -> bool {
     sys::native::IS_SUPPORTED && sys::native::install_handlers()
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    #[test]
+    fn what_is_left_of_a_stack_is_less_than_all_of_it() {
+        if !super::is_supported() {
+            return;
+        }
+        let thread = std::thread::Builder::new().stack_size(256 << 10);
+        let left = thread.spawn(super::stack_left).expect("a thread").join().expect("no panic");
+        assert!((64 << 10..260 << 10).contains(&left), "{left}");
+    }
 }

@@ -21,10 +21,11 @@ fn wide(ty: &str, count: usize, load: &str, store: &str) -> String {
 
 /// Guests whose `run` recurses without end, each in its own way.
 fn guests() -> Vec<(&'static str, String)> {
-    let many = "i64 ".repeat(1_000);
-    let gets: String = (0..1_000).map(|i| format!("(local.get {i})")).collect();
-    let zeros = "(i64.const 0)".repeat(1_000);
-    let drops = "drop ".repeat(1_000);
+    [frames(), long_lists(), tables(), hosts()].concat()
+}
+
+/// By frames of every size.
+fn frames() -> Vec<(&'static str, String)> {
     vec![
         (
             "a small frame",
@@ -38,6 +39,16 @@ fn guests() -> Vec<(&'static str, String)> {
         ("5,000 locals", wide("i64", 5_000, "i64.load", "i64.store")),
         // A frame of 144 KB: larger than what is left to the host, and than any guard.
         ("9,000 vectors", wide("v128", 9_000, "v128.load", "v128.store")),
+    ]
+}
+
+/// With very many parameters and results.
+fn long_lists() -> Vec<(&'static str, String)> {
+    let many = "i64 ".repeat(1_000);
+    let gets: String = (0..1_000).map(|i| format!("(local.get {i})")).collect();
+    let zeros = "(i64.const 0)".repeat(1_000);
+    let drops = "drop ".repeat(1_000);
+    vec![
         (
             "1,000 parameters",
             guest(&format!(
@@ -62,6 +73,19 @@ fn guests() -> Vec<(&'static str, String)> {
             )),
         ),
         (
+            "a host function that calls back with 1,000 values",
+            guest(&format!(
+                r#"(func (export "many") (param {many}) (result {many}) {gets} (drop (call $host (i32.const 1000))))
+                   (func (export "run") (drop (call $host (i32.const 1000))))"#
+            )),
+        ),
+    ]
+}
+
+/// Through tables, and with operators that are calls of the VM.
+fn tables() -> Vec<(&'static str, String)> {
+    vec![
+        (
             "calls through a table that never changes",
             guest(
                 r#"(type $t (func (param i32) (result i32))) (table 1 funcref) (elem (i32.const 0) $f)
@@ -77,6 +101,22 @@ fn guests() -> Vec<(&'static str, String)> {
                    (func (export "run") (drop (call $f (i32.const 3))))"#,
             ),
         ),
+        (
+            "operators that the VM executes at every depth",
+            guest(
+                r#"(func $f (param i32) (result i32)
+                        (memory.fill (i32.const 0) (i32.const 1) (i32.const 64))
+                        (drop (memory.grow (i32.const 0)))
+                        (i32.add (call $f (local.get 0)) (i32.const 1)))
+                   (func (export "run") (drop (call $f (i32.const 3))))"#,
+            ),
+        ),
+    ]
+}
+
+/// With a host function in between.
+fn hosts() -> Vec<(&'static str, String)> {
+    vec![
         (
             "a host function that calls back",
             guest(
@@ -103,23 +143,6 @@ fn guests() -> Vec<(&'static str, String)> {
                         (i32.add (call $host (local.get 0)) (call $f (local.get 0))))
                    (func (export "run") (drop (call $f (i32.const 3))))"#,
             ),
-        ),
-        (
-            "operators that the VM executes at every depth",
-            guest(
-                r#"(func $f (param i32) (result i32)
-                        (memory.fill (i32.const 0) (i32.const 1) (i32.const 64))
-                        (drop (memory.grow (i32.const 0)))
-                        (i32.add (call $f (local.get 0)) (i32.const 1)))
-                   (func (export "run") (drop (call $f (i32.const 3))))"#,
-            ),
-        ),
-        (
-            "a host function that calls back with 1,000 values",
-            guest(&format!(
-                r#"(func (export "many") (param {many}) (result {many}) {gets} (drop (call $host (i32.const 1000))))
-                   (func (export "run") (drop (call $host (i32.const 1000))))"#
-            )),
         ),
     ]
 }
