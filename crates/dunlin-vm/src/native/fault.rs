@@ -12,6 +12,7 @@ use crate::context::{NativeState, StoreContext, VmContext};
 use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
+use dunlin_core::limits::NULL_BYTES;
 use dunlin_module::Unit;
 use dunlin_module::layout::POLL_PAGE_BYTES;
 use std::thread_local;
@@ -124,7 +125,8 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
         TrapCode::MemoryOutOfBounds => {
             // SAFETY: the store is entered; while its guests run, nobody else uses it.
             let store = unsafe { &*context.store };
-            store.memories.iter().any(|memory| memory.is_guarded_at(address))
+            (address as u64) < NULL_BYTES
+                || store.memories.iter().any(|memory| memory.is_guarded_at(address))
         }
         TrapCode::Interrupted => {
             // SAFETY: the record lives as long as the store.
