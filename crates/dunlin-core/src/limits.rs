@@ -37,10 +37,6 @@ pub const HOST_REENTRY_DEPTH_MAX: u32 = 100;
 /// Bytes of the value stack of a store, unless the configuration says otherwise.
 pub const VALUE_STACK_BYTES_DEFAULT: usize = 8 << 20;
 
-/// Bytes from address zero on that systems map for nobody but who insists. Compiled code that checks accesses
-/// by itself makes one that is outside go there, and the fault is the trap.
-pub const NULL_BYTES: u64 = 4096;
-
 /// Bytes of address space that a guarded memory reserves for its contents: what a 32-bit address reaches.
 pub const GUARDED_MEMORY_BYTES: u64 = 1 << 32;
 

@@ -16,7 +16,7 @@ pub(crate) const CONVERT_I64_U_BY_BITS: bool = true;
 
 /// Offsets below this stand in the access itself instead of the masked address: what lies that close
 /// to address zero is never mapped.
-pub(crate) const FOLDED_OFFSET_MAX: u64 = dunlin_core::limits::NULL_BYTES;
+pub(crate) const FOLDED_OFFSET_MAX: u64 = dunlin_module::layout::NULL_BYTES as u64;
 
 /// Whether a product with 3, 5 or 9 is a shift and a sum, which address arithmetic does in one cycle in
 /// place of three.

@@ -38,7 +38,7 @@ const ILLEGAL: &[u8] = &[0x0f, 0x0b];
 /// `xor ecx, ecx; xor eax, eax; xor edx, edx; div ecx`.
 const DIVISION: &[u8] = &[0x31, 0xc9, 0x31, 0xc0, 0x31, 0xd2, 0xf7, 0xf1];
 
-const BODIES: [Body; 10] = [
+const BODIES: [Body; 9] = [
     ("load", LOAD, Some((3, TrapCode::MemoryOutOfBounds))),
     ("poll", LOAD, Some((3, TrapCode::Interrupted))),
     ("load that cannot fault", LOAD, None),
@@ -196,7 +196,8 @@ fn child(case: &str) {
         "behind the end" => memory + (64 << 10),
         "at the end of the guard" => memory + RESERVED - 1,
         "behind the guard" => closed(),
-        "near zero" => 8,
+        "near zero" => 4095,
+        "not so near" => 4096,
         "nowhere" => 1 << 63,
         "another store's guard" => other.memory() + (64 << 10),
         "the poll page" => {
@@ -272,6 +273,9 @@ fn faults_are_traps_only_where_they_fit() {
     }
     let rows = [
         ("load, behind the guard", libc::SIGSEGV),
+        ("load, not so near", libc::SIGSEGV),
+        ("poll, near zero", libc::SIGSEGV),
+        ("load on the stack, near zero", libc::SIGSEGV),
         ("load, nowhere", libc::SIGSEGV),
         ("load, another store's guard", libc::SIGSEGV),
         ("load, the poll page", libc::SIGSEGV),
