@@ -1,13 +1,11 @@
 //! What compiling takes beside what is estimated: a measurement, for who changes the estimate.
 //!
 //! ```text
-//! DUNLIN_MODULES=a.wasm:b.wasm cargo test -p dunlin-optimize --test work -- --ignored --nocapture
+//! cargo run -p dunlin-optimize --example compile_work [MODULE.wasm ...]
 //! ```
 //!
-//! Rows are of functions that were written to be slow, and of the slowest of each module that the variable
-//! names. Times are the thread's processor time, as Linux counts it.
-
-#![cfg(target_os = "linux")]
+//! Rows are of functions that were written to be slow, and of the slowest of each module. Times are the
+//! thread's processor time, as Linux counts it.
 
 use dunlin_module::{Compiler, Features, Module, Scratch, StaticTables, Unit};
 use dunlin_optimize::{Optimizer, Settings};
@@ -95,18 +93,12 @@ fn measure(name: &str, bytes: Vec<u8>, optimizer: &Optimizer) {
     }
 }
 
-#[test]
-#[ignore = "a measurement"]
-fn estimates_beside_times() {
+fn main() {
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
     for (name, bytes) in slow() {
         measure(&name, bytes, &optimizer);
     }
-    for path in std::env::var("DUNLIN_MODULES")
-        .unwrap_or_default()
-        .split(':')
-        .filter(|path| !path.is_empty())
-    {
-        measure(path, std::fs::read(path).expect("a file"), &optimizer);
+    for path in std::env::args().skip(1) {
+        measure(&path, std::fs::read(&path).expect("a file"), &optimizer);
     }
 }
