@@ -224,7 +224,7 @@ pub(crate) fn nearest<'a>(
 
 /// Insertions, deletions and replacements that turn one word into the other (Levenshtein), kept in
 /// one row of the usual matrix. Words longer than any flag are no misspelling of one.
-fn edit_distance(from: &str, to: &str) -> usize {
+pub(crate) fn edit_distance(from: &str, to: &str) -> usize {
     const WORD_CHARS_MAX: usize = 64;
     let to: Vec<char> = to.chars().collect();
     if from.chars().count() > WORD_CHARS_MAX {

@@ -48,6 +48,13 @@ pub(crate) enum Tier {
     Optimize,
 }
 
+/// For whom compiled code is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Linux's `perf`.
+    Perf,
+}
+
 /// The options of `dunlin run`.
 #[derive(Debug)]
 pub(crate) struct RunOptions {
@@ -65,6 +72,7 @@ pub(crate) struct RunOptions {
     pub(crate) preload: Vec<(String, PathBuf)>,
     pub(crate) no_cache: bool,
     pub(crate) key: Option<PathBuf>,
+    pub(crate) profile: Option<Profile>,
     pub(crate) stats: bool,
 }
 
@@ -85,6 +93,7 @@ impl Default for RunOptions {
             preload: Vec::new(),
             no_cache: false,
             key: None,
+            profile: None,
             stats: false,
         }
     }
@@ -98,6 +107,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
             guest, which has no folder, no variable and no network unless a flag grants it.\n\
+            --profile perf writes /tmp/perf-PID.map and ./jit-PID.dump, for `perf record -k mono`.\n\
             exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
     words: Words::ModuleThenGuest,
     short: &[],
@@ -219,6 +229,13 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             set: |o, value| assign(&mut o.key, PathBuf::from(value)),
         },
         Flag {
+            name: "profile",
+            value: Some("TOOL"),
+            example: "perf",
+            help: "Name compiled code for a profiler: perf (with --tier optimize)",
+            set: |o, value| assign(&mut o.profile, one_of(value, &[("perf", Profile::Perf)])?),
+        },
+        Flag {
             name: "stats",
             value: None,
             example: "",
@@ -309,10 +326,24 @@ pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
     flags: &[],
 };
 
+/// As whose code a function is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum InspectTier {
+    /// Operators, and what the interpreter knows of them.
+    Interp,
+    /// Machine code.
+    #[default]
+    Optimize,
+    /// What machine code is made of.
+    Clif,
+}
+
 /// The options of `dunlin inspect`.
 #[derive(Debug, Default)]
 pub(crate) struct InspectOptions {
     pub(crate) json: bool,
+    pub(crate) disassemble: Option<String>,
+    pub(crate) tier: Option<InspectTier>,
 }
 
 /// `dunlin inspect`.
@@ -320,19 +351,44 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
     name: "inspect",
     usage: "[OPTIONS] FILE",
     about: "Show what a module needs, offers and uses, and where its bytes go.",
-    notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.",
+    notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
+            standard input. Nothing is executed, and nobody's secret is asked for: what a .cwasm says\n\
+            of itself is shown, and not believed.",
     words: Words::One,
     short: &[],
-    flags: &[Flag {
-        name: "json",
-        value: None,
-        example: "",
-        help: "Print JSON, with every function and not only the biggest",
-        set: |o, _| {
-            o.json = true;
-            Ok(())
+    flags: &[
+        Flag {
+            name: "json",
+            value: None,
+            example: "",
+            help: "Print JSON, with every function and not only the biggest",
+            set: |o, _| {
+                o.json = true;
+                Ok(())
+            },
         },
-    }],
+        Flag {
+            name: "disassemble",
+            value: Some("FUNC"),
+            example: "main",
+            help: "Show the code of a function instead: by index, name or export",
+            set: |o, value| assign(&mut o.disassemble, text(value)?.to_owned()),
+        },
+        Flag {
+            name: "tier",
+            value: Some("TIER"),
+            example: "interp",
+            help: "Whose code: optimize (default), interp, clif (what optimize compiles)",
+            set: |o, value| {
+                let tiers = [
+                    ("optimize", InspectTier::Optimize),
+                    ("interp", InspectTier::Interp),
+                    ("clif", InspectTier::Clif),
+                ];
+                assign(&mut o.tier, one_of(value, &tiers)?)
+            },
+        },
+    ],
 };
 
 /// The options of `dunlin wast`.

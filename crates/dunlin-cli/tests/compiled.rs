@@ -165,3 +165,93 @@ fn a_cache_that_others_may_write_is_not_used() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("others than its owner may write"), "{stderr}");
 }
+
+#[test]
+fn what_an_artifact_says_is_shown_without_its_key() {
+    let scratch = Scratch::new("shown");
+    scratch.print("compile large.wat");
+    // Whoever has no secret is not given one.
+    fs::remove_dir_all(scratch.0.join("cache")).expect("the caches");
+    let text = scratch.print("inspect large.cwasm");
+    for line in ["  functions    1\n", "  machine      x86_64 linux\n", "  one  func [] -> [i32]\n"]
+    {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    let json = scratch.print("inspect --json large.cwasm");
+    assert!(json.contains(r#""functions": 1, "code_bytes": "#), "{json}");
+    for tier in ["optimize", "interp", "clif"] {
+        let show = format!("inspect --disassemble one --tier {tier}");
+        let (of_artifact, of_module) = (
+            scratch.print(&format!("{show} large.cwasm")),
+            scratch.print(&format!("{show} large.wat")),
+        );
+        assert_eq!(of_artifact, of_module);
+    }
+    assert!(!scratch.0.join("cache").exists());
+    // What is kept of a module is without it.
+    scratch.print(RUN);
+    let entry = scratch.entries()[0].display().to_string();
+    let text = scratch.print(&format!("inspect {entry}"));
+    assert!(text.contains("machine code without its module\n"), "{text}");
+    let output = scratch.run(&format!("inspect --disassemble one {entry}"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_artifact_of_nonsense_is_no_danger_to_who_looks() {
+    let scratch = Scratch::new("nonsense");
+    scratch.print("compile large.wat");
+    let path = scratch.0.join("large.cwasm");
+    let whole = fs::read(&path).expect("an artifact");
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xFF;
+        fs::write(&path, damaged).expect("a file");
+        let output = scratch.run("inspect large.cwasm");
+        // The seal alone is not looked at; it is the last 32 bytes.
+        let expected = if at >= whole.len() - 32 { Some(0) } else { Some(1) };
+        assert_eq!(output.status.code(), expected, "at {at}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_profiled_run_leaves_what_perf_reads() {
+    use std::os::unix::fs::FileExt;
+    let scratch = Scratch::new("profile");
+    scratch.print("compile large.wat");
+    for words in [
+        "run --tier optimize --profile perf --invoke one large.wat",
+        "run --profile perf --invoke one large.cwasm",
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+        command.env_clear().env("XDG_CACHE_HOME", scratch.0.join("cache"));
+        command.args(words.split_whitespace()).current_dir(&scratch.0);
+        let child = command.stdout(std::process::Stdio::piped()).spawn().expect("the program");
+        let process = child.id();
+        let output = child.wait_with_output().expect("an end");
+        assert_eq!(output.stdout, b"1\n");
+        let map = PathBuf::from(format!("/tmp/perf-{process}.map"));
+        let text = fs::read_to_string(&map).expect("a map");
+        fs::remove_file(map).expect("a file of ours");
+        assert!(text.lines().any(|line| line.ends_with(" one")), "{text}");
+        let dump = scratch.0.join(format!("jit-{process}.dump"));
+        let mut magic = [0; 4];
+        fs::File::open(dump).and_then(|dump| dump.read_exact_at(&mut magic, 0)).expect("a dump");
+        assert_eq!(&magic, b"DTiJ");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_profile_that_cannot_be_written_is_said_before_anything_runs() {
+    let scratch = Scratch::new("unwritable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+    command.args(["run", "--tier", "optimize", "--profile", "perf", "--invoke", "one"]);
+    // A folder in which nobody creates files.
+    command.arg(scratch.0.join("large.wat")).current_dir("/proc");
+    let output = command.output().expect("the program");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]), "{stderr}");
+    assert!(stderr.contains("profile where you may create files"), "{stderr}");
+}

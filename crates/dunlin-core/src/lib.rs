@@ -20,7 +20,7 @@ pub mod trap;
 pub mod types;
 pub mod v128;
 
-pub use operators::Operator;
+pub use operators::{Immediate, Operator};
 pub use trap::TrapCode;
 pub use types::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,

@@ -87,6 +87,32 @@ macro_rules! note_is_free {
     };
 }
 
+/// Whether a note is the one that is asked for.
+macro_rules! note_is {
+    (bytes bytes) => {
+        true
+    };
+    (lanes lanes) => {
+        true
+    };
+    (shuffle shuffle) => {
+        true
+    };
+    ($asked:ident $other:ident) => {
+        false
+    };
+}
+
+/// The number of bytes that a note says, or 0.
+macro_rules! note_bytes {
+    (bytes $number:literal) => {
+        $number
+    };
+    ($($other:tt)*) => {
+        0
+    };
+}
+
 macro_rules! derive_operators {
     ($($prefix:ident {$(
         $code:literal $name:ident $text:literal
@@ -107,13 +133,27 @@ macro_rules! derive_operators {
             /// One row an operator, in the order of [`ALL`](Self::ALL).
             const ROWS: &'static [Row] = &[$($(
                 Row {
-                    text: $text,
+                    shape: shape(
+                        stringify!($word),
+                        [
+                            false $(|| note_is!(bytes $note))*,
+                            false $(|| note_is!(lanes $note))*,
+                            false $(|| note_is!(shuffle $note))*,
+                        ],
+                    ),
+                    access_bytes: 0 $(+ note_bytes!($note $($number)?))*,
                     prefix: $prefix,
                     code: $code,
                     traps: false $(|| note_traps!($note))*,
                     fuel_cost: if false $(|| note_is_free!($note))* { 0 } else { 1 },
                 },
             )*)*];
+
+            /// The operators' texts, one behind the other.
+            const TEXTS: &'static str = concat!($($($text,)*)*);
+
+            /// Where each text begins.
+            const STARTS: [u16; Self::ALL.len() + 1] = starts(&[$($($text,)*)*]);
 
             /// The operator with this code, behind this prefix byte.
             #[must_use]
@@ -127,9 +167,88 @@ macro_rules! derive_operators {
     };
 }
 
+/// Where each of these texts begins when they lie one behind the other, and where the last one ends.
+const fn starts<const N: usize>(texts: &[&str]) -> [u16; N] {
+    let mut starts = [0; N];
+    let mut at = 0;
+    while at < texts.len() {
+        starts[at + 1] = starts[at] + texts[at].len() as u16;
+        at += 1;
+    }
+    starts
+}
+
+/// Which immediates an operator has. A number and no slice of them, as texts are offsets and no slices:
+/// every start of a program writes the pointers of its tables, whether or not somebody reads them.
+#[derive(Clone, Copy)]
+enum Shape {
+    None,
+    BlockType,
+    Label,
+    LabelTable,
+    Func,
+    TypeTable,
+    ValTypes,
+    HeapType,
+    Local,
+    Global,
+    Table,
+    Memory,
+    Data,
+    Element,
+    DataMemory,
+    ElementTable,
+    MemoryMemory,
+    TableTable,
+    ConstI32,
+    ConstI64,
+    ConstF32,
+    ConstF64,
+    ConstV128,
+    Access,
+    AccessLane,
+    Lane,
+    Shuffle,
+}
+
+/// The shape that a row says by its word, or by its notes `bytes`, `lanes` and `shuffle` if the word is its
+/// function's name.
+const fn shape(word: &str, notes: [bool; 3]) -> Shape {
+    match (word.as_bytes(), notes) {
+        (_, [true, true, _]) => Shape::AccessLane,
+        (_, [true, ..]) => Shape::Access,
+        (_, [_, true, _]) => Shape::Lane,
+        (_, [.., true]) => Shape::Shuffle,
+        (b"block_type", _) => Shape::BlockType,
+        (b"label", _) => Shape::Label,
+        (b"label_table", _) => Shape::LabelTable,
+        (b"func", _) => Shape::Func,
+        (b"type_table", _) => Shape::TypeTable,
+        (b"val_types", _) => Shape::ValTypes,
+        (b"heap_type", _) => Shape::HeapType,
+        (b"local", _) => Shape::Local,
+        (b"global", _) => Shape::Global,
+        (b"table", _) => Shape::Table,
+        (b"memory", _) => Shape::Memory,
+        (b"data", _) => Shape::Data,
+        (b"element", _) => Shape::Element,
+        (b"data_memory", _) => Shape::DataMemory,
+        (b"element_table", _) => Shape::ElementTable,
+        (b"memory_memory", _) => Shape::MemoryMemory,
+        (b"table_table", _) => Shape::TableTable,
+        (b"const_i32", _) => Shape::ConstI32,
+        (b"const_i64", _) => Shape::ConstI64,
+        (b"const_f32", _) => Shape::ConstF32,
+        (b"const_f64", _) => Shape::ConstF64,
+        (b"const_v128", _) => Shape::ConstV128,
+        _ => Shape::None,
+    }
+}
+
 /// What a row says about an operator, as values.
 struct Row {
-    text: &'static str,
+    shape: Shape,
+    access_bytes: u8,
     prefix: Option<u8>,
     code: u8,
     traps: bool,
@@ -162,7 +281,10 @@ impl Operator {
     /// The operator's text in the text format.
     #[must_use]
     pub const fn mnemonic(self) -> &'static str {
-        self.row().text
+        let starts = &Self::STARTS;
+        let (start, end) = (starts[self as usize] as usize, starts[self as usize + 1] as usize);
+        let (until, _) = Self::TEXTS.split_at(end);
+        until.split_at(start).1
     }
 
     /// The byte before the operator's code, if there is one.
@@ -183,12 +305,101 @@ impl Operator {
         self.row().traps
     }
 
+    /// What stands behind the operator's code, in order.
+    #[must_use]
+    pub fn immediates(self) -> &'static [Immediate] {
+        use Immediate as I;
+        match self.row().shape {
+            Shape::None => &[],
+            Shape::BlockType => &[I::BlockType],
+            Shape::Label => &[I::Label],
+            Shape::LabelTable => &[I::LabelTable],
+            Shape::Func => &[I::Func],
+            Shape::TypeTable => &[I::Type, I::Table],
+            Shape::ValTypes => &[I::ValTypes],
+            Shape::HeapType => &[I::HeapType],
+            Shape::Local => &[I::Local],
+            Shape::Global => &[I::Global],
+            Shape::Table => &[I::Table],
+            Shape::Memory => &[I::Memory],
+            Shape::Data => &[I::Data],
+            Shape::Element => &[I::Element],
+            Shape::DataMemory => &[I::Data, I::Memory],
+            Shape::ElementTable => &[I::Element, I::Table],
+            Shape::MemoryMemory => &[I::Memory, I::Memory],
+            Shape::TableTable => &[I::Table, I::Table],
+            Shape::ConstI32 => &[I::ConstI32],
+            Shape::ConstI64 => &[I::ConstI64],
+            Shape::ConstF32 => &[I::ConstF32],
+            Shape::ConstF64 => &[I::ConstF64],
+            Shape::ConstV128 => &[I::ConstV128],
+            Shape::Access => &[I::MemoryArgument],
+            Shape::AccessLane => &[I::MemoryArgument, I::Lane],
+            Shape::Lane => &[I::Lane],
+            Shape::Shuffle => &[I::Shuffle],
+        }
+    }
+
+    /// Bytes of memory that the operator reads or writes, if it is a load or a store.
+    #[must_use]
+    pub fn access_bytes(self) -> Option<u8> {
+        let bytes = self.row().access_bytes;
+        (bytes != 0).then_some(bytes)
+    }
+
     /// Units of fuel that executing the operator uses: 0 for those that only give structure
     /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`), otherwise 1.
     #[must_use]
     pub const fn fuel_cost(self) -> u32 {
         self.row().fuel_cost as u32
     }
+}
+
+/// What stands behind an operator's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Immediate {
+    /// A block's type.
+    BlockType,
+    /// The depth of a label.
+    Label,
+    /// Depths of labels: a number of them, and one more.
+    LabelTable,
+    /// A function's index.
+    Func,
+    /// A type's index.
+    Type,
+    /// A table's index.
+    Table,
+    /// A memory's index.
+    Memory,
+    /// A data segment's index.
+    Data,
+    /// An element segment's index.
+    Element,
+    /// A local's index.
+    Local,
+    /// A global's index.
+    Global,
+    /// Types of values: a number of them, and then they.
+    ValTypes,
+    /// A heap type.
+    HeapType,
+    /// A constant, LEB128.
+    ConstI32,
+    /// A constant, LEB128.
+    ConstI64,
+    /// A constant's 4 bytes.
+    ConstF32,
+    /// A constant's 8 bytes.
+    ConstF64,
+    /// A constant's 16 bytes.
+    ConstV128,
+    /// Alignment, memory and offset.
+    MemoryArgument,
+    /// A lane's index: a byte.
+    Lane,
+    /// The 16 bytes of a shuffle.
+    Shuffle,
 }
 
 impl core::fmt::Display for Operator {

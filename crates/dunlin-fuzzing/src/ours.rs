@@ -37,7 +37,8 @@ impl Tiered for Interpreter {
     }
 }
 
-/// The optimising tier. How memories lie and how guests are interrupted is drawn per seed.
+/// The optimising tier. How memories lie, how guests are interrupted, and whether some functions are left to
+/// the interpreter and which, is drawn per seed.
 #[derive(Debug)]
 pub struct Optimizer;
 
@@ -49,6 +50,9 @@ impl Tiered for Optimizer {
         config.tier(Tier::Optimize).verify_code(true);
         config.memory_strategy(strategies[random.below(2) as usize]);
         config.interruption(interruptions[random.below(3) as usize]);
+        if random.once_in(2) {
+            config.mix_tiers(random.bits());
+        }
     }
 }
 

@@ -31,6 +31,17 @@ impl Module {
     ///
     /// If the body is malformed or invalid, or `func` has none.
     pub fn prepare(&self, func: u32, scratch: &mut Scratch) -> Result<Prepared, Invalid> {
+        self.prepare_and_tell(func, scratch, |_, _| ())
+    }
+
+    /// [`Module::prepare`], which tells of each operator before it looks at it: the offset in the module,
+    /// and the index of the next word of the side table. It may begin again.
+    pub(crate) fn prepare_and_tell(
+        &self,
+        func: u32,
+        scratch: &mut Scratch,
+        mut tell: impl FnMut(u32, u32),
+    ) -> Result<Prepared, Invalid> {
         let range = self.body_range(func);
         let (Some(range), Some(resources)) = (range, &self.resources) else {
             return Err(Invalid::new("function has no body", 0));
@@ -46,7 +57,7 @@ impl Module {
             }
             .into_validator(core::mem::take(&mut scratch.0));
             let mut body = Body::new(self, validator, func, wide);
-            let done = body.run()?;
+            let done = body.run(&mut tell)?;
             if let Done::NeedsWide = done {
                 wide = true;
                 scratch.0 = body.validator.into_allocations();
@@ -122,7 +133,8 @@ impl<'m> Body<'m> {
         }
     }
 
-    fn run(&mut self) -> Result<Done, Invalid> {
+    #[inline]
+    fn run(&mut self, tell: &mut impl FnMut(u32, u32)) -> Result<Done, Invalid> {
         let mut reader = BinaryReader::new(self.bytes, self.start);
         reader.set_features(self.module.features);
         self.locals(&mut reader)?;
@@ -134,6 +146,7 @@ impl<'m> Body<'m> {
                 return Ok(Done::NeedsWide);
             }
             self.offset = reader.original_position();
+            tell(self.offset as u32, self.builder.next());
             self.fuse();
             reader.visit_operator(self)??;
             if let Some(Label { start: Some(target), .. }) = self.labels.last_mut() {

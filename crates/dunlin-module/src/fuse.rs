@@ -67,6 +67,11 @@ macro_rules! rows {
 
 dunlin_core::for_each_fused_operator!(rows);
 
+/// The operators that a code stands for; none if it is of no row.
+pub(crate) fn sequence(code: u8) -> &'static [Operator] {
+    ROWS.iter().find(|row| row.code == code).map_or(&[], |row| row.names)
+}
+
 /// Nodes of the trie; the compiler says when they do not suffice.
 const NODES: usize = 64;
 /// Kinds of opcodes: 0 is every opcode without an edge.
@@ -118,7 +123,8 @@ impl Trie {
 
 /// The longest sequence at the start of `bytes`, which is an operator's start. `plain` says of a local
 /// whether its index is its slot and it takes one.
-#[inline]
+// Two passes call it, and in both it is hot.
+#[inline(always)]
 pub(crate) fn fuse(bytes: &[u8], plain: impl Fn(u8) -> bool) -> Option<Fused> {
     let found = longest(bytes, &plain)?;
     if !found.weak {

@@ -25,19 +25,23 @@ pub mod features;
 mod fuse;
 mod index;
 pub mod layout;
+mod listing;
 mod module;
 mod names;
 pub mod side;
 mod statics;
+mod text;
 
 pub use body::Scratch;
 pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worker};
 pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};
+pub use listing::{Listing, SideWord, Step};
 pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
     ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, SectionInfo, Table,
 };
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};
+pub use text::OperatorText;

@@ -17,6 +17,7 @@ mod isa;
 mod limits;
 #[cfg(test)]
 mod masks;
+mod passes;
 mod settings;
 mod stubs;
 mod translate;
@@ -24,14 +25,17 @@ mod tuning;
 mod work;
 mod worker;
 
+#[cfg(feature = "disassemble")]
+pub use isa::listing::{Line, LineKind, disassemble};
 pub use settings::{Bounds, Polls, Settings};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use dunlin_module::{CompileError, Compiler, Module, StaticTables, Worker};
+use dunlin_module::{CompileError, Compiler, Module, StaticTables, Unit, Worker};
 
-/// The optimising compiler for the machine that it runs on.
+/// The optimising compiler: for the machine that it runs on, unless it is told otherwise.
 pub struct Optimizer {
     isa: OwnedTargetIsa,
+    extensions: Vec<&'static str>,
     settings: Settings,
 }
 
@@ -42,7 +46,21 @@ impl Optimizer {
     ///
     /// If code for this machine cannot be made.
     pub fn new(settings: Settings) -> Result<Self, CompileError> {
-        Ok(Self { isa: isa::host(&settings)?, settings })
+        Self::of(settings, isa::host()?)
+    }
+
+    /// A compiler for x86-64 with the extensions of these names (`has_avx2`) and no others, whatever the
+    /// machine has that it runs on. Its code runs where they all are.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such extension, or code cannot be made without one that is not named.
+    pub fn with_extensions(settings: Settings, names: &[&str]) -> Result<Self, CompileError> {
+        Self::of(settings, isa::named(names)?)
+    }
+
+    fn of(settings: Settings, extensions: Vec<&'static str>) -> Result<Self, CompileError> {
+        Ok(Self { isa: isa::generator(&settings, &extensions)?, extensions, settings })
     }
 
     /// What changes the code that is made.
@@ -53,8 +71,23 @@ impl Optimizer {
 
     /// Extensions of the machine that code may use: it runs where all of them are.
     #[must_use]
-    pub fn extensions(&self) -> Vec<&'static str> {
-        isa::extensions()
+    pub fn extensions(&self) -> &[&'static str] {
+        &self.extensions
+    }
+
+    /// What machine code is made of, as text: a unit's translation to CLIF, before Cranelift improves
+    /// it. `@` and a number before an instruction is the operator's offset in the module.
+    ///
+    /// # Errors
+    ///
+    /// As [`Worker::compile`].
+    pub fn clif(
+        &self,
+        module: &Module,
+        tables: &StaticTables,
+        unit: Unit,
+    ) -> Result<String, CompileError> {
+        worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables).clif(unit)
     }
 
     /// The versions of this crate and of the code generator.

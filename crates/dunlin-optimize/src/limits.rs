@@ -30,3 +30,23 @@ pub(crate) const TARGETS_MAX: usize = 1 << 17;
 /// Values that branches of a function may bring to where they meet: each takes a kilobyte of memory. The
 /// largest function that we know of, an interpreter's loop, has half of this.
 pub(crate) const BROUGHT_MAX: usize = 1 << 19;
+
+/// Loops around a block up to which loops are looked at: our passes climb from inner loops to outer ones.
+/// Compilers' code seldom has eight.
+pub(crate) const LOOP_DEPTH_MAX: usize = 32;
+
+/// Loops of a function that get a second form, in which their accesses are not checked one by one: each adds
+/// up to as many instructions as it has.
+pub(crate) const STREAMED_LOOPS_MAX: usize = 128;
+
+/// Instructions of a loop that gets a second form. Larger ones gain little by it.
+pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
+
+/// Steps into an expression that an address or a loop's end is computed by.
+pub(crate) const EXPRESSION_DEPTH_MAX: u32 = 8;
+
+/// Bytes of a loop before its first test, up to which they are translated again where it jumps back.
+pub(crate) const ROTATED_BYTES_MAX: u64 = 32;
+
+/// Jumps back to a loop that get its test.
+pub(crate) const ROTATIONS_MAX: u32 = 2;

@@ -4,6 +4,9 @@
 /// could read through it.
 pub(crate) const SPECTRE_MASKS: bool = true;
 
+/// Whether the access through an address that was replaced is the trap, so that no branch is needed.
+pub(crate) const MASKS_TRAP: bool = true;
+
 /// Cranelift's level of optimisation.
 pub(crate) const OPT_LEVEL: &str = "speed";
 
@@ -28,3 +31,40 @@ pub(crate) const POLL_SITE_STRIDE: u32 = 8;
 /// Slots of parameters and results that a way in passes on without asking how much of the stack is left:
 /// half a kilobyte, of sixteen that the host keeps at least.
 pub(crate) const WAY_IN_SLOTS_UNCHECKED: u32 = 64;
+
+/// Whether functions that neither loop nor call do without a poll at their entry.
+pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;
+
+/// Whether functions during which no memory grows read the bounds of memories once.
+pub(crate) const CONSTANT_BOUNDS: bool = true;
+
+/// Whether our own passes run at all.
+pub(crate) const PASSES: bool = true;
+
+/// Whether bounds of memories are read outside of loops that cannot change them.
+pub(crate) const HOIST_BOUNDS: bool = true;
+
+/// Whether loops whose accesses run evenly over memory get a form that checks the whole range first.
+pub(crate) const STREAMS: bool = true;
+
+/// The same where the machine checks accesses: only additions are saved.
+pub(crate) const STREAMS_GUARDED: bool = true;
+
+/// Turns of a loop from which on it is worth checking the range first.
+pub(crate) const STREAM_TURNS_MIN: i64 = 8;
+
+/// The same where the machine checks accesses.
+pub(crate) const STREAM_TURNS_MIN_GUARDED: i64 = 32;
+
+/// Whether loops that test at their start test at their end too.
+pub(crate) const ROTATE_LOOPS: bool = true;
+
+/// Whether loops that do nothing but copy or fill become bulk operations.
+pub(crate) const BULK_LOOPS: bool = true;
+
+/// Turns from which on a bulk operation is worth its call.
+pub(crate) const BULK_TURNS_MIN: i64 = 32;
+
+/// What the code of a function is aligned to: a processor fetches a line of so many bytes at once. Small
+/// loops and functions differ by a fifth in speed by where they lie in it.
+pub(crate) const FUNCTION_ALIGNMENT: u32 = 64;

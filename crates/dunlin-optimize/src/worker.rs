@@ -1,16 +1,18 @@
 //! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
 //!
 //! Ways in and out are the same for equal types but for numbers that follow from the index of the function
-//! that a way out leads to, each of which stands in its code once. They are made for each type once and copied: a module may have
-//! a hundred thousand functions, and no more types than it has bytes for.
+//! that a way out leads to, each of which stands in its code once. They are made for each type once and
+//! copied: a module may have a hundred thousand functions, and no more types than it has bytes for.
 
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
-use crate::{translate, work};
+use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc};
+use cranelift_codegen::{
+    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::Relocation;
@@ -28,6 +30,7 @@ pub(crate) struct FunctionWorker<'m> {
     module: &'m Module,
     tables: &'m StaticTables,
     context: Context,
+    allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
     /// Ways in and out that have been made, by the type that they are for.
     stubs: HashMap<(Stub, &'m FuncType), CompiledFunction>,
@@ -64,7 +67,9 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
     ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
-        Self { isa, settings, module, tables, context, builder, stubs: HashMap::new() }
+        let allocator = regalloc2::Ctx::default();
+        let stubs = HashMap::new();
+        Self { isa, settings, module, tables, context, allocator, builder, stubs }
     }
 
     /// What the latest unit was made of, as it was when instructions were chosen.
@@ -75,6 +80,14 @@ impl<'m> FunctionWorker<'m> {
 
     fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         work::Work::of(self.module, index)?.check()?;
+        self.build(index)?;
+        let mut made = self.generate()?;
+        made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
+        Ok(made)
+    }
+
+    /// Builds a function's CLIF.
+    fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let source = translate::Source { module: self.module, tables: self.tables, index };
@@ -84,7 +97,7 @@ impl<'m> FunctionWorker<'m> {
             self.builder = FunctionBuilderContext::new();
             return Err(error);
         }
-        self.generate()
+        Ok(())
     }
 
     /// A way in or out, made or copied.
@@ -92,13 +105,7 @@ impl<'m> FunctionWorker<'m> {
         if let Some(made) = self.stubs.get(&(stub, ty)) {
             return Ok(made.clone());
         }
-        self.context.clear();
-        let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
-        match stub {
-            Stub::Enter => stubs.enter(ty, func, builder),
-            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
-        }
+        self.build_stub(stub, ty);
         let made = self.generate()?;
         let serves_many = match stub {
             Stub::Enter | Stub::Leave(Leave::Ref) => true,
@@ -111,13 +118,29 @@ impl<'m> FunctionWorker<'m> {
         Ok(made)
     }
 
+    /// Builds the CLIF of a way in or out.
+    fn build_stub(&mut self, stub: Stub, ty: &FuncType) {
+        self.context.clear();
+        let (func, builder) = (&mut self.context.func, &mut self.builder);
+        let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
+        match stub {
+            Stub::Enter => stubs.enter(ty, func, builder),
+            Stub::Leave(to) => stubs.leave(ty, to, func, builder),
+        }
+    }
+
+    /// Where the way out to a function leads.
+    fn leave_of(&self, index: u32) -> Leave {
+        if index < self.module.func_imports() { Leave::Import(index) } else { Leave::Func(index) }
+    }
+
     /// The way out to a function: that to any of its type, with the numbers filled in.
     fn leave_func(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
         let ty = self.module.func_type(index);
-        let is_import = index < self.module.func_imports();
-        let (to, any) = match is_import {
-            true => (Leave::Import(index), Leave::Import(ANY_IMPORT)),
-            false => (Leave::Func(index), Leave::Func(ANY_FUNC)),
+        let to = self.leave_of(index);
+        let any = match to {
+            Leave::Import(_) => Leave::Import(ANY_IMPORT),
+            Leave::Func(_) | Leave::Ref => Leave::Func(ANY_FUNC),
         };
         let mut made = self.stub(Stub::Leave(any), ty)?;
         for (any, number) in numbers(any).into_iter().zip(numbers(to)) {
@@ -133,14 +156,24 @@ impl<'m> FunctionWorker<'m> {
         Ok(made)
     }
 
-    /// Machine code of what has been built.
-    fn generate(&mut self) -> Result<CompiledFunction, CompileError> {
+    /// Makes machine code of what has been built: the code generator's optimiser, our passes, the rest of
+    /// the code generator.
+    fn code(&mut self) -> Result<CompiledCode, CompileError> {
+        let (context, isa) = (&mut self.context, self.isa);
         let mut plane = ControlPlane::default();
-        let compiled = self.context.compile(self.isa, &mut plane);
-        compiled.map_err(|error| CompileError::new(error.inner))?;
-        let Some(compiled) = self.context.compiled_code() else {
-            return Err(CompileError::new("the code generator made nothing"));
-        };
+        context.optimize(isa, &mut plane).map_err(CompileError::new)?;
+        if passes::run(context, self.settings) {
+            context.verify_if(isa).map_err(CompileError::new)?;
+        }
+        let (func, domtree) = (&context.func, &context.domtree);
+        let allocator = &mut self.allocator;
+        let compiled = isa.compile_function(func, domtree, allocator, false, &mut plane);
+        Ok(compiled.map_err(CompileError::new)?.apply_params(&context.func.params))
+    }
+
+    /// Machine code of what has been built, and its tables, as plain data.
+    fn generate(&mut self) -> Result<CompiledFunction, CompileError> {
+        let compiled = self.code()?;
         let buffer = &compiled.buffer;
         let relocations = buffer.relocs().iter().map(|r| relocation(r, &self.context.func));
         let mut source: Vec<(u32, u32)> = Vec::new();
@@ -177,6 +210,24 @@ impl Worker for FunctionWorker<'_> {
                 Ok(CompiledFunction { code, alignment, ..CompiledFunction::default() })
             }
         }
+    }
+}
+
+impl FunctionWorker<'_> {
+    /// The CLIF of a unit, as text.
+    pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
+        let module = self.module;
+        let ty = |index: u32| &module.types()[index as usize];
+        match unit {
+            Unit::Func(index) => self.build(index)?,
+            Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),
+            Unit::LeaveRef(index) => self.build_stub(Stub::Leave(Leave::Ref), ty(index)),
+            Unit::LeaveFunc(index) => {
+                self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
+            }
+            Unit::Tables => return Err(CompileError::new("tables are not code")),
+        }
+        Ok(self.context.func.display().to_string())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Processor time of a command's run in compiled code, without making the code, by how it is interrupted.
 //!
-//! `cargo run --release -p dunlin-wasi --example kernel_cost [off|flag|page|fuel] MODULE [ARGUMENT…]`
+//! `cargo run --release -p dunlin-wasi --example kernel_cost {off|flag|page|fuel}[-dense] MODULE [ARGUMENT…]`
 
-use dunlin::{Config, Engine, Interruption, Linker, Module, Store, Tier};
+use dunlin::{Config, Engine, Interruption, Linker, MemoryStrategy, Module, Store, Tier};
 use dunlin_wasi::{ExitCode, WasiCtx, add_to_linker};
 use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
@@ -13,14 +13,21 @@ const FUEL: u64 = u64::MAX >> 2;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().ok_or("how to interrupt: off, flag, page, fuel")?;
+    let (mode, is_dense) = match mode.strip_suffix("-dense") {
+        Some(mode) => (mode, true),
+        None => (&*mode, false),
+    };
     let arguments: Vec<String> = arguments.collect();
     let path = arguments.first().ok_or("which module")?;
     let mut config = Config::new();
-    config.tier(Tier::Optimize).consume_fuel(mode == "fuel").interruption(match &*mode {
+    config.tier(Tier::Optimize).consume_fuel(mode == "fuel").interruption(match mode {
         "flag" => Interruption::Flag,
         "page" => Interruption::Page,
         _ => Interruption::Off,
     });
+    if is_dense {
+        config.memory_strategy(MemoryStrategy::Dense);
+    }
     let engine = Engine::new(&config)?;
     let module = Module::new(&engine, std::fs::read(path)?)?;
     let mut linker = Linker::new(&engine);

@@ -44,6 +44,7 @@ pub(crate) enum Native {
 pub(crate) struct NativeCompiler {
     optimizer: dunlin_optimize::Optimizer,
     pub(crate) identity: crate::artifact::Identity,
+    profiler: Option<dunlin_vm::native::Profiler>,
 }
 
 /// Validates all bodies, where the configuration says so.
@@ -123,6 +124,7 @@ mod native {
     };
     use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
+    use crate::profile;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
@@ -168,6 +170,10 @@ mod native {
     impl Compiler {
         /// The compiler of this configuration, for memories that lie as `strategy` says.
         pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
+            if config.tier != Tier::Optimize {
+                // It says why not, if it is asked for.
+                profile::open(config)?;
+            }
             let native = match config.tier {
                 Tier::Interp => Native::Never,
                 Tier::Auto => Native::Later(OnceLock::new(), strategy),
@@ -195,6 +201,7 @@ mod native {
                 Native::Never => None,
             }
         }
+
         #[inline]
         pub(crate) fn tier(&self) -> Runs {
             match self.native {
@@ -290,13 +297,13 @@ mod native {
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);
-            Ok(Self { optimizer, identity })
+            Ok(Self { optimizer, identity, profiler: profile::open(config)? })
         }
 
         /// Gives a module its code from the cache; says whether it was there.
         fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
             let cached = Cached::new(config, &self.identity, code);
-            cached.map_or(Ok(false), |cached| cached.restore(config, code))
+            cached.map_or(Ok(false), |cached| cached.restore(config, self, code))
         }
 
         /// Compiles a module by so many threads, and keeps the code in the cache.
@@ -305,7 +312,18 @@ mod native {
             if let Some(cached) = Cached::new(config, &self.identity, code) {
                 cached.store(&image);
             }
-            code.set_native(NativeCode::load(code.module(), image).ok_or_else(no_memory)?);
+            self.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
+        }
+
+        /// What makes the code.
+        pub(crate) fn optimizer(&self) -> &Optimizer {
+            &self.optimizer
+        }
+
+        /// Gives a module its code, of which whoever profiles is told first.
+        pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
+            profile::tell(self.profiler.as_ref(), code.module(), &native)?;
+            code.set_native(native);
             Ok(())
         }
 

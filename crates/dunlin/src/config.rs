@@ -2,7 +2,7 @@
 
 use crate::pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
-use crate::{artifact::ArtifactKey, cache::Cache};
+use crate::{artifact::ArtifactKey, cache::Cache, profile::Profile};
 use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
 use dunlin_module::Features;
 
@@ -107,6 +107,8 @@ pub struct Config {
     pub(crate) cache: Option<Cache>,
     #[cfg(feature = "optimize")]
     pub(crate) observer: Option<Observer>,
+    #[cfg(feature = "optimize")]
+    pub(crate) profile: Option<Profile>,
 }
 
 /// How far a compilation is; see [`Config::compile_progress`].
@@ -163,6 +165,8 @@ impl Config {
             cache: None,
             #[cfg(feature = "optimize")]
             observer: None,
+            #[cfg(feature = "optimize")]
+            profile: None,
         }
     }
 
@@ -324,6 +328,15 @@ impl Config {
     #[cfg(feature = "optimize")]
     pub fn cache(&mut self, cache: Cache) -> &mut Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// Tells profilers of compiled code. It is used with [`Tier::Optimize`], and refused without:
+    /// profilers know the interpreter as part of the program. The files are created when the engine is
+    /// made, and written when a module is, which fails if they cannot be.
+    #[cfg(feature = "optimize")]
+    pub fn profile(&mut self, profile: Profile) -> &mut Self {
+        self.profile = Some(profile);
         self
     }
 

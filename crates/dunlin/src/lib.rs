@@ -43,6 +43,8 @@
 //! | look into a guest | [`Memory`], [`Table`], [`Global`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
+//! | profile guests | `Config::profile` |
+//! | read what is executed of a function | [`ModuleInfo::listing`], `Module::function_code` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
@@ -96,9 +98,12 @@ mod host;
 mod instance;
 mod limits;
 mod linker;
+pub mod listing;
 mod memory;
 mod module;
 mod pooling;
+#[cfg(feature = "optimize")]
+mod profile;
 mod store;
 mod table;
 #[cfg(feature = "optimize")]
@@ -108,7 +113,7 @@ mod validate;
 mod wasm_ty;
 
 #[cfg(feature = "optimize")]
-pub use artifact::ArtifactKey;
+pub use artifact::{ArtifactInfo, ArtifactKey};
 pub use backtrace::{Backtrace, BacktraceFrame};
 #[cfg(feature = "optimize")]
 pub use cache::{CACHE_BYTES_DEFAULT_MAX, Cache, CacheEntry};
@@ -128,6 +133,8 @@ pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, ModuleSection};
 pub use pooling::PoolingConfig;
+#[cfg(feature = "optimize")]
+pub use profile::Profile;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::{ExternRef, Val};

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::listing::{Listing, OperatorText};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -350,7 +351,22 @@ pub struct ModuleFunction {
     pub bytes: usize,
 }
 
-impl ModuleInfo<'_> {
+impl<'m> ModuleInfo<'m> {
+    /// The binary.
+    #[must_use]
+    pub fn bytes(&self) -> &'m [u8] {
+        self.module.bytes()
+    }
+
+    /// The index of the function that is exported under `name`.
+    #[must_use]
+    pub fn exported_func(&self, name: &str) -> Option<u32> {
+        match self.module.export(name) {
+            Some(dunlin_module::ExternIdx::Func(func)) => Some(func),
+            _ => None,
+        }
+    }
+
     /// The sections, in order.
     #[must_use]
     pub fn sections(&self) -> Vec<ModuleSection> {
@@ -373,6 +389,38 @@ impl ModuleInfo<'_> {
             bytes: function.bytes,
         };
         self.module.functions().map(function).collect()
+    }
+
+    /// The operators of a function's body, as text; it need not be valid.
+    ///
+    /// # Errors
+    ///
+    /// If the body does not decode, or the function has none.
+    pub fn operators(&self, func: u32) -> Result<Vec<OperatorText>> {
+        self.module.operators(func).map_err(Error::invalid)
+    }
+
+    /// What the interpreter executes of a function: its operators, what replaces them in the private
+    /// copy, and the side table.
+    ///
+    /// # Errors
+    ///
+    /// If the body is not valid, or the function has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Module};
+    ///
+    /// let text = "(module (func (param i32) (result i32) (i32.clz (local.get 0))))";
+    /// let module = Module::new(&Engine::default(), text)?;
+    /// let listing = module.info().listing(0)?;
+    /// let texts: Vec<&str> = listing.steps.iter().map(|step| &*step.operator.text).collect();
+    /// assert_eq!(texts, ["local.get 0", "i32.clz", "end"]);
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn listing(&self, func: u32) -> Result<Listing> {
+        self.module.listing(func).map_err(Error::invalid)
     }
 
     /// The types of its memories, imports first.

@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use dunlin::{Config, Engine, ExternType, MemoryType, Module, ValidateMode};
+use dunlin::{Config, Engine, ExternType, MemoryType, Module, Tier, ValidateMode};
 
-use super::{Outcome, source};
+use super::compiled::{self, Compiled};
+use super::{Outcome, disassemble, source};
 use crate::flags::{DOWNLOAD_BYTES_MAX, InspectOptions};
 use crate::report::{Clean, Report};
 use crate::values::show_size;
@@ -17,22 +18,59 @@ use crate::values::show_size;
 const BIGGEST_SHOWN_MAX: usize = 10;
 
 pub(super) fn run(options: InspectOptions, words: Vec<OsString>, out: &mut dyn Write) -> Outcome {
-    let mut config = Config::new();
-    config.validate(ValidateMode::Eager);
-    let engine =
-        Engine::new(&config).map_err(|error| Report::engine("cannot start the engine", &error))?;
+    check(&options)?;
     let file = &words[0];
-    let module = source::load(&engine, file, DOWNLOAD_BYTES_MAX)?;
-    let summary = Summary::of(&file.to_string_lossy(), &module);
-    let text = if options.json { summary.json() } else { summary.text() };
+    let shown = file.to_string_lossy();
+    // Of a function that is looked at, only itself must be valid.
+    let engine = engine(match options.disassemble {
+        Some(_) => ValidateMode::Lazy,
+        None => ValidateMode::Eager,
+    })?;
+    let text = if source::is_artifact(file) {
+        compiled::inspect(&engine, &shown, &source::read(file)?, &options)?
+    } else {
+        let module = source::load(&engine, file, DOWNLOAD_BYTES_MAX)?;
+        match &options.disassemble {
+            Some(word) => {
+                let function = disassemble::find(&shown, &module, word)?;
+                let tier = options.tier.unwrap_or_default();
+                disassemble::list(&shown, &module, &function, tier)?
+            }
+            None => Summary::of(&shown, &module).show(&options),
+        }
+    };
     out.write_all(text.as_bytes()).map(|()| 0).map_err(Report::output)
 }
 
+/// Refuses flags that contradict each other.
+fn check(options: &InspectOptions) -> Result<(), Report> {
+    match options {
+        InspectOptions { disassemble: None, tier: Some(_), .. } => {
+            Err(Report::usage("`--tier` says whose code of a function is shown")
+                .hint("`--disassemble FUNC --tier interp`"))
+        }
+        InspectOptions { disassemble: Some(_), json: true, .. } => {
+            Err(Report::usage("`--disassemble` is for people, and `--json` for programs")
+                .hint("leave out one of them"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An engine that executes nothing.
+fn engine(validate: ValidateMode) -> Result<Engine, Report> {
+    let mut config = Config::new();
+    config.tier(Tier::Interp).validate(validate);
+    Engine::new(&config).map_err(|error| Report::engine("cannot start the engine", &error))
+}
+
 /// A module as people ask about it.
-struct Summary {
+pub(super) struct Summary {
     file: String,
     name: Option<String>,
-    bytes: usize,
+    pub(super) bytes: usize,
+    /// What is said of machine code, if there is some.
+    pub(super) compiled: Option<Compiled>,
     /// Module, name, kind, type.
     imports: Vec<(String, String, ExternType)>,
     exports: Vec<(String, ExternType)>,
@@ -58,7 +96,7 @@ struct Function {
 }
 
 impl Summary {
-    fn of(file: &str, module: &Module) -> Self {
+    pub(super) fn of(file: &str, module: &Module) -> Self {
         let info = module.info();
         let imports = module
             .imports()
@@ -80,6 +118,7 @@ impl Summary {
             file: file.to_owned(),
             name: module.name().map(str::to_owned),
             bytes: info.bytes_len(),
+            compiled: None,
             imports: imports.collect(),
             exports: exports.collect(),
             memories: info.memories(),
@@ -93,6 +132,10 @@ impl Summary {
         summary
     }
 
+    pub(super) fn show(&self, options: &InspectOptions) -> String {
+        if options.json { self.json() } else { self.text() }
+    }
+
     /// For people. Writing to a string cannot fail, so the results of `write!` are let go.
     fn text(&self) -> String {
         let mut text = String::new();
@@ -104,6 +147,9 @@ impl Summary {
             show_size(self.bytes as u64),
             Clean(&name)
         );
+        if let Some(compiled) = &self.compiled {
+            compiled.push_text(&mut text);
+        }
         let imports = self.imports.iter().map(|(module, name, ty)| {
             (format!("{}.{}", Clean(module), Clean(name)), ty.to_string())
         });
@@ -145,6 +191,9 @@ impl Summary {
         json.field("file", &quote(&self.file));
         json.field("bytes", &self.bytes.to_string());
         json.field("name", &optional(self.name.as_deref().map(quote)));
+        if let Some(compiled) = &self.compiled {
+            json.field("compiled", &compiled.json());
+        }
         let imports = self.imports.iter().map(|(module, name, ty)| {
             object(&[
                 ("module", quote(module)),
@@ -217,7 +266,7 @@ fn table(text: &mut String, title: &str, lines: Vec<(String, String)>) {
     rows(text, &format!("{title}: {}", lines.len()), lines);
 }
 
-fn rows(text: &mut String, title: &str, lines: Vec<(String, String)>) {
+pub(super) fn rows(text: &mut String, title: &str, lines: Vec<(String, String)>) {
     /// A name longer than this shifts its own line rather than all of them.
     const COLUMN_CHARS_MAX: usize = 48;
     let widths = lines.iter().map(|(left, _)| left.chars().count());
@@ -264,7 +313,7 @@ impl Json {
     }
 }
 
-fn object(fields: &[(&str, String)]) -> String {
+pub(super) fn object(fields: &[(&str, String)]) -> String {
     let fields: Vec<String> =
         fields.iter().map(|(name, value)| format!("{}: {value}", quote(name))).collect();
     format!("{{{}}}", fields.join(", "))
@@ -275,7 +324,7 @@ fn optional(value: Option<String>) -> String {
 }
 
 /// A string of JSON (RFC 8259, section 7).
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

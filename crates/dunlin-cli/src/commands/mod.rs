@@ -2,7 +2,9 @@
 
 mod cache;
 mod compile;
+mod compiled;
 mod deadline;
+mod disassemble;
 mod inspect;
 mod run;
 mod source;

@@ -20,7 +20,7 @@ use dunlin_wasi::{DirRights, ExitCode, WasiCtx};
 use super::deadline::Deadline;
 use super::{Outcome, source, trap};
 use crate::args::nearest;
-use crate::flags::{RunOptions, Tier, UnknownImports, Validate};
+use crate::flags::{Profile, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
@@ -155,7 +155,8 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
     let preloaded =
         || options.preload.iter().any(|(_, file)| source::is_artifact(file.as_os_str()));
-    if source::is_artifact(file) || preloaded() {
+    let is_compiled = source::is_artifact(file) || preloaded();
+    if is_compiled {
         if options.tier == Tier::Interp {
             let shown = file.to_string_lossy();
             return Err(Report::usage(format!("`{shown}` is not for the interpreter"))
@@ -168,6 +169,14 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
         && let Some(cache) = home::code_cache()
     {
         config.cache(cache);
+    }
+    if let Some(Profile::Perf) = options.profile {
+        if options.tier != Tier::Optimize && !is_compiled {
+            return Err(Report::usage("`--profile perf` needs compiled code")
+                .cause("the interpreter is the program itself: `perf` knows its functions")
+                .hint("`--tier optimize --profile perf`"));
+        }
+        config.profile(dunlin::Profile::new().perf_map().jit_dump("."));
     }
     watch_compilation(&mut config);
     config.validate(match options.validate {

@@ -1,6 +1,7 @@
-//! The machine that code is made for: the one that we run on.
+//! The machine that code is made for: the one that we run on, or one with extensions that are named.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(feature = "disassemble")]
+pub(crate) mod listing;
 mod x64;
 
 use crate::settings::Settings;
@@ -32,27 +33,36 @@ fn flags(settings: &Settings) -> Result<Flags, CompileError> {
     Ok(Flags::new(flags))
 }
 
-/// A code generator for the machine that we run on.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> {
-    x64::host(flags(settings)?)
+/// The names of the extensions that the machine we run on has.
+///
+/// # Errors
+///
+/// If it is none that code is made for.
+pub(crate) fn host() -> Result<Vec<&'static str>, CompileError> {
+    #[cfg(target_arch = "x86_64")]
+    return Ok(x64::detected());
+    #[cfg(not(target_arch = "x86_64"))]
+    return Err(CompileError::new("the optimising tier makes code for x86-64 only"));
 }
 
-/// A code generator for the machine that we run on.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> {
-    flags(settings)?;
-    Err(CompileError::new("the optimising tier makes code for x86-64 only"))
+/// The extensions of these names.
+///
+/// # Errors
+///
+/// If there is none of a name.
+pub(crate) fn named(names: &[&str]) -> Result<Vec<&'static str>, CompileError> {
+    let known = |name: &&str| x64::EXTENSIONS.iter().copied().find(|known| known == name);
+    let named = names.iter().map(|name| {
+        known(name)
+            .ok_or_else(|| CompileError::new(format_args!("no extension is called `{name}`")))
+    });
+    named.collect()
 }
 
-/// The names of the extensions that code for this machine may use.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn extensions() -> Vec<&'static str> {
-    x64::used()
-}
-
-/// The names of the extensions that code for this machine may use.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn extensions() -> Vec<&'static str> {
-    Vec::new()
+/// A code generator for machines with these extensions.
+pub(crate) fn generator(
+    settings: &Settings,
+    extensions: &[&str],
+) -> Result<OwnedTargetIsa, CompileError> {
+    x64::generator(flags(settings)?, extensions)
 }

@@ -1,4 +1,4 @@
-//! x86-64: which of its extensions the machine has.
+//! x86-64: its extensions, and which of them the machine has.
 
 use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{Configurable, Flags};
@@ -6,9 +6,14 @@ use dunlin_module::CompileError;
 
 macro_rules! extensions {
     ($($flag:literal $name:tt;)*) => {
-        /// Cranelift's name of each extension, and whether the machine has it.
-        fn extensions() -> Vec<(&'static str, bool)> {
-            vec![$(($flag, std::is_x86_feature_detected!($name)),)*]
+        /// Cranelift's name of each extension that code may use.
+        pub(crate) const EXTENSIONS: &[&str] = &[$($flag),*];
+
+        /// The names of those that this machine has.
+        #[cfg(target_arch = "x86_64")]
+        pub(crate) fn detected() -> Vec<&'static str> {
+            let has = [$(std::is_x86_feature_detected!($name)),*];
+            EXTENSIONS.iter().zip(has).filter_map(|(name, has)| has.then_some(*name)).collect()
         }
     };
 }
@@ -36,21 +41,14 @@ extensions! {
 /// Without this extension rounding and vectors would need calls that we do not provide.
 const REQUIRED: &str = "has_sse41";
 
-/// The names of the extensions that code for this machine may use.
-pub(crate) fn used() -> Vec<&'static str> {
-    extensions().into_iter().filter_map(|(flag, has)| has.then_some(flag)).collect()
-}
-
-/// A code generator for this machine.
-pub(crate) fn host(flags: Flags) -> Result<OwnedTargetIsa, CompileError> {
+/// A code generator for machines with these extensions.
+pub(crate) fn generator(flags: Flags, extensions: &[&str]) -> Result<OwnedTargetIsa, CompileError> {
+    if !extensions.contains(&REQUIRED) {
+        return Err(CompileError::new("the optimising tier needs a processor with SSE4.1"));
+    }
     let mut isa = lookup_by_name("x86_64").map_err(CompileError::new)?;
-    for (flag, has) in extensions() {
-        if flag == REQUIRED && !has {
-            return Err(CompileError::new("the optimising tier needs a processor with SSE4.1"));
-        }
-        if has {
-            isa.enable(flag).map_err(CompileError::new)?;
-        }
+    for name in extensions {
+        isa.enable(name).map_err(CompileError::new)?;
     }
     isa.finish(flags).map_err(CompileError::new)
 }

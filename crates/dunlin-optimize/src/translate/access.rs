@@ -3,10 +3,12 @@
 //! One function, [`Translator::place`], turns an address operand into an address of the host. Nothing
 //! else makes addresses of memories.
 //!
-//! *Explicit* bounds compare the end of the access with the memory's length, computed so that it cannot
-//! wrap: an address of 32 bits plus an offset of 32 bits fits 64; one of 64 bits is added with a check.
-//! A processor may run ahead of the comparison with any address, so the address is also replaced by
-//! zero, by a move that depends on the same comparison.
+//! *Explicit* bounds compare the index with the last one that is inside: the memory's length less the reach
+//! of the access, which cannot wrap where the memory's least length is not below the reach. Where it is, the
+//! end of the access is compared with the length, computed so that it cannot wrap either: an index of 32 bits
+//! plus an offset of 32 bits fits 64; one of 64 bits is added with a check.
+//! A processor may run ahead of a branch with any address, so there is none: the address is replaced by zero,
+//! by a move that depends on the comparison, and an access there is the fault that becomes the trap.
 //!
 //! *Guarded* bounds leave the comparison to the machine: behind the memory's bytes lie addresses that
 //! fault, further than any 32-bit address and small offset reaches. Larger offsets are compared.
@@ -73,17 +75,49 @@ impl Translator<'_, '_> {
     ) -> Place {
         let (base, len) = self.memory_bounds(memory);
         let flags = self.env.flags(Region::Memory);
-        let (index, end) = self.end_of_access(ty, index, offset, width);
-        let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
-        self.env.trap_if(outside, TrapCode::MemoryOutOfBounds);
-        let address = self.env.b.ins().iadd(base, index);
-        let place = self.with_offset(address, offset, flags);
+        let code = clif_trap(TrapCode::MemoryOutOfBounds);
+        let (index, outside) = self.is_outside(ty, index, offset, width, len);
         if !tuning::SPECTRE_MASKS {
-            return place;
+            self.env.b.ins().trapnz(outside, code);
+            let address = self.env.b.ins().iadd(base, index);
+            return self.with_offset(address, offset, flags);
         }
+        let flags = if tuning::MASKS_TRAP {
+            flags.with_trap_code(Some(code))
+        } else {
+            self.env.b.ins().trapnz(outside, code);
+            flags
+        };
+        // The sum with the base is part of the access: what replaces the index is what makes the sum zero.
         let zero = self.env.b.ins().iconst(types::I64, 0);
-        let address = self.env.b.ins().select_spectre_guard(outside, zero, place.address);
+        let to_zero = self.env.b.ins().isub(zero, base);
+        let place = self.with_offset(index, offset, flags);
+        let index = self.env.b.ins().select_spectre_guard(outside, to_zero, place.address);
+        let address = self.env.b.ins().iadd(base, index);
         Place { address, ..place }
+    }
+
+    /// The address operand as 64 bits, and whether the access ends beyond `len`; traps where the end of the
+    /// access has no address.
+    fn is_outside(
+        &mut self,
+        ty: MemoryType,
+        index: Value,
+        offset: u64,
+        width: u64,
+        len: Value,
+    ) -> (Value, Value) {
+        let reach = offset.checked_add(width);
+        if let Some(reach) = reach.filter(|reach| *reach <= ty.min.saturating_mul(PAGE_BYTES)) {
+            // Memories never shrink: the last index is never negative.
+            let index =
+                if ty.memory64 { index } else { self.env.b.ins().uextend(types::I64, index) };
+            let last = self.env.b.ins().iadd_imm_s(len, (reach as i64).wrapping_neg());
+            let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
+            return (index, outside);
+        }
+        let (index, end) = self.end_of_access(ty, index, offset, width);
+        (index, self.env.b.ins().icmp(IntCC::UnsignedGreaterThan, end, len))
     }
 
     /// The address operand as 64 bits, and the end of the access; traps where that would wrap.
@@ -121,24 +155,29 @@ impl Translator<'_, '_> {
 
     /// Base and length of a memory, which growth changes.
     fn memory_bounds(&mut self, memory: u32) -> (Value, Value) {
-        if memory == 0 {
-            let cx = self.env.cx;
-            let base = self.env.field(types::I64, cx, vm_context::MEMORY0_BASE * POINTER_BYTES);
-            (base, self.memory_len(memory))
-        } else {
-            let def = self.env.pointer_of(vm_context::MEMORIES, memory);
-            let base = self.env.field(types::I64, def, memory_def::BASE);
-            (base, self.memory_len(memory))
-        }
+        let offset =
+            if memory == 0 { vm_context::MEMORY0_BASE * POINTER_BYTES } else { memory_def::BASE };
+        (self.memory_field(memory, offset), self.memory_len(memory))
     }
 
     pub(super) fn memory_len(&mut self, memory: u32) -> Value {
-        if memory == 0 {
-            let cx = self.env.cx;
-            return self.env.field(types::I64, cx, vm_context::MEMORY0_LEN * POINTER_BYTES);
+        let offset =
+            if memory == 0 { vm_context::MEMORY0_LEN * POINTER_BYTES } else { memory_def::LEN };
+        self.memory_field(memory, offset)
+    }
+
+    /// Reads what growth changes, of the context for memory 0, of the memory's definition for others. In a
+    /// function during which no memory grows it is a constant, read once and not in every loop.
+    fn memory_field(&mut self, memory: u32, offset: usize) -> Value {
+        let of = match memory {
+            0 => self.env.cx,
+            _ => self.env.pointer_of(vm_context::MEMORIES, memory),
+        };
+        if tuning::CONSTANT_BOUNDS && self.survey.keeps_memories() {
+            self.env.constant(types::I64, of, offset)
+        } else {
+            self.env.field(types::I64, of, offset)
         }
-        let def = self.env.pointer_of(vm_context::MEMORIES, memory);
-        self.env.field(types::I64, def, memory_def::LEN)
     }
 
     /// Base of a guarded memory, which never moves.

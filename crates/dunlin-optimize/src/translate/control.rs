@@ -3,6 +3,7 @@
 use super::Translator;
 use super::environment::Region;
 use super::frames::{Frame, Kind, block_args};
+use super::rotate::Way;
 use crate::fuel;
 use crate::limits;
 use crate::settings::Polls;
@@ -52,7 +53,9 @@ impl Translator<'_, '_> {
         let start = self.block_with(&params);
         self.jump_with_top(start, params.len());
         self.go_on_at(start, self.stack.len() - params.len());
-        self.open(Kind::Loop { start, params: params.len() }, params.len(), results.len());
+        let rotation = self.rotation(ty);
+        let kind = Kind::Loop { start, params: params.len(), rotation };
+        self.open(kind, params.len(), results.len());
         self.poll();
     }
 
@@ -67,8 +70,10 @@ impl Translator<'_, '_> {
         let end = self.block_with(&results);
         self.flush_charge();
         self.env.b.ins().brif(condition, then, &[], otherwise, &[]);
+        if !params.is_empty() || !self.first_test([Way::Block(then), Way::Block(otherwise)]) {
+            self.env.b.seal_block(then);
+        }
         self.env.b.switch_to_block(then);
-        self.env.b.seal_block(then);
         let values = self.top(params.len()).to_vec();
         let kind = Kind::If { otherwise, params: values, end, reached: false };
         self.open(kind, params.len(), results.len());
@@ -81,6 +86,7 @@ impl Translator<'_, '_> {
         } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
+        self.no_first_test();
         // What cannot be reached takes nothing: operands that lie there are of blocks around it.
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
@@ -98,7 +104,7 @@ impl Translator<'_, '_> {
             reached = true;
         }
         self.go_on_at(otherwise, height);
-        self.env.b.seal_block(otherwise);
+        self.seal(otherwise);
         self.stack.extend(params);
         self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results });
     }
@@ -107,8 +113,9 @@ impl Translator<'_, '_> {
         let Frame { kind, height, results } = self.frames.pop().expect("a validated body's frame");
         match kind {
             Kind::Dead => self.stack.truncate(height),
-            Kind::Loop { start, .. } => {
+            Kind::Loop { start, rotation, .. } => {
                 self.env.b.seal_block(start);
+                self.seal_rotated(&rotation);
                 if !self.live {
                     self.stack.truncate(height);
                 }
@@ -125,7 +132,7 @@ impl Translator<'_, '_> {
                     self.jump_with_top(end, results);
                 }
                 self.env.b.switch_to_block(otherwise);
-                self.env.b.seal_block(otherwise);
+                self.seal(otherwise);
                 self.env.b.ins().jump(end, &block_args(&params));
                 self.close(end, true, height);
             }
@@ -169,6 +176,9 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_br(&mut self, depth: u32) {
         self.count_branch();
+        if self.rotate(depth) {
+            return;
+        }
         let (block, count) = self.target(depth);
         self.jump_with_top(block, count);
         self.end_of_path();
@@ -182,8 +192,13 @@ impl Translator<'_, '_> {
         let next = self.env.b.create_block();
         self.flush_charge();
         self.env.b.ins().brif(condition, block, &args, next, &[]);
+        if depth == 0 || count != 0 {
+            self.no_first_test();
+        }
+        if !self.first_test([Way::Depth(depth), Way::Block(next)]) {
+            self.env.b.seal_block(next);
+        }
         self.env.b.switch_to_block(next);
-        self.env.b.seal_block(next);
     }
 
     pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
@@ -224,6 +239,13 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_drop(&mut self) {
         self.pop();
+    }
+
+    /// Lets the guest be stopped where the function begins, unless it ends by itself.
+    pub(super) fn poll_entry(&mut self) {
+        if !(tuning::LEAVES_WITHOUT_POLLS && self.survey.ends_by_itself()) {
+            self.poll();
+        }
     }
 
     /// Lets the guest be stopped here: at the function's entry, and where its loops begin.

@@ -5,8 +5,8 @@ use super::clif_type;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, Block, Endianness, ExtFuncData,
-    ExternalName, FuncRef, GlobalValueData, Inst, InstBuilder, MemFlagsData, Signature, Type,
-    UserExternalName, Value, types,
+    ExternalName, FuncRef, Function, GlobalValueData, Inst, InstBuilder, MemFlagsData, Signature,
+    Type, UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -151,15 +151,7 @@ impl<'a> Environment<'a> {
     }
 
     fn import(&mut self, builtin: Builtin) -> FuncRef {
-        let name = UserExternalName { namespace: 0, index: builtin as u32 };
-        let name = self.b.func.declare_imported_user_function(name);
-        let signature = self.b.import_signature(builtin_signature(builtin));
-        let func = self.b.import_function(ExtFuncData {
-            name: ExternalName::user(name),
-            signature,
-            colocated: false,
-            patchable: false,
-        });
+        let func = import(self.b.func, builtin);
         self.builtins[builtin as usize] = Some(func);
         func
     }
@@ -179,6 +171,19 @@ impl<'a> Environment<'a> {
         let constant = self.b.func.dfg.constants.insert(bytes.to_vec().into());
         self.b.ins().vconst(ty, constant)
     }
+}
+
+/// Declares a builtin in a function.
+pub(crate) fn import(func: &mut Function, builtin: Builtin) -> FuncRef {
+    let name = UserExternalName { namespace: 0, index: builtin as u32 };
+    let name = func.declare_imported_user_function(name);
+    let signature = func.import_signature(builtin_signature(builtin));
+    func.import_function(ExtFuncData {
+        name: ExternalName::user(name),
+        signature,
+        colocated: false,
+        patchable: false,
+    })
 }
 
 /// The signature of a builtin, as its documentation says.

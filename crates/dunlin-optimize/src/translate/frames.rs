@@ -1,5 +1,6 @@
 //! The blocks that are open, and how they end.
 
+use super::rotate::Rotation;
 use super::{Translator, clif_type, parsed_type};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
@@ -21,7 +22,7 @@ pub(super) enum Kind {
     /// `block`, or the body: branches go to the end, whose parameters are the results.
     Block { end: Block, reached: bool },
     /// `loop`: branches go to the start, whose parameters are the loop's.
-    Loop { start: Block, params: usize },
+    Loop { start: Block, params: usize, rotation: Rotation },
     /// `if`, before its `else`: where the condition is zero, and with which parameters.
     If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
 }
@@ -67,7 +68,7 @@ impl Translator<'_, '_> {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         match &mut frame.kind {
-            Kind::Loop { start, params } => (*start, *params),
+            Kind::Loop { start, params, .. } => (*start, *params),
             Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
                 *reached = true;
                 (*end, frame.results)

@@ -18,7 +18,9 @@ mod environment;
 mod frames;
 mod locals;
 mod numeric;
+mod rotate;
 mod simd;
+mod survey;
 mod table;
 mod visitor;
 
@@ -30,11 +32,10 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use dunlin_core::{FuncType, ValType};
 use dunlin_module::{CompileError, Module, StaticTables};
 use frames::Frame;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use survey::Survey;
 
-#[cfg(test)]
-pub(crate) use environment::Region;
-pub(crate) use environment::{Environment, signature};
+pub(crate) use environment::{Environment, POINTER_BYTES, Region, import, signature};
 
 /// The state of the pass.
 struct Translator<'a, 'm> {
@@ -43,6 +44,12 @@ struct Translator<'a, 'm> {
     tables: &'m StaticTables,
     settings: &'m Settings,
     func_type: &'m FuncType,
+    /// The bytes of the body, and where they stand in the module.
+    body: &'m [u8],
+    body_start: u64,
+    /// Where the operator at hand stands in the module.
+    operator: u64,
+    survey: Survey,
     /// Operands.
     stack: Vec<Value>,
     frames: Vec<Frame>,
@@ -54,6 +61,8 @@ struct Translator<'a, 'm> {
     poll_sites: u32,
     /// Cost of operators that has not been charged yet.
     charge: i64,
+    /// Blocks that are sealed where a loop around them ends.
+    sealed_late: HashSet<ir::Block>,
     /// Blocks that have been opened.
     blocks: usize,
     /// Branches so far, those of branch tables apart.
@@ -102,6 +111,10 @@ pub(crate) fn function(
         tables,
         settings,
         func_type,
+        body: body.as_bytes(),
+        body_start: body.range().start,
+        operator: 0,
+        survey: Survey::of(&body)?,
         stack: Vec::new(),
         frames: Vec::new(),
         locals: Vec::new(),
@@ -109,6 +122,7 @@ pub(crate) fn function(
         signatures: HashMap::new(),
         poll_sites: 0,
         charge: 0,
+        sealed_late: HashSet::new(),
         blocks: 0,
         branches: 0,
         failed: None,
@@ -154,10 +168,10 @@ impl Translator<'_, '_> {
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
         let mut reader = body.get_operators_reader()?;
         self.open_body();
-        self.poll();
+        self.poll_entry();
         while !reader.eof() {
-            let offset = reader.original_position();
-            self.env.b.set_srcloc(SourceLoc::new(offset as u32));
+            self.operator = reader.original_position();
+            self.env.b.set_srcloc(SourceLoc::new(self.operator as u32));
             reader.visit_operator(&mut visitor::Visitor(self))?;
             if let Some(error) = self.failed.take() {
                 return Err(error);

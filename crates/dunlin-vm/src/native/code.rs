@@ -155,6 +155,30 @@ impl NativeCode {
         })
     }
 
+    /// The units that are code: where each is, and its bytes.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (Unit, usize, &[u8])> {
+        let region = &self.region;
+        let (base, bytes) = (region.memory.base(), region.memory.bytes(region.bytes));
+        let units = region.units.iter().filter(|(.., unit)| *unit != Unit::Tables);
+        units.map(move |(start, end, unit)| {
+            (*unit, base + *start as usize, &bytes[*start as usize..*end as usize])
+        })
+    }
+
+    /// From which address on code is of an offset in the module, within `len` bytes from `address`
+    /// on; 0 is none.
+    pub(super) fn places(&self, address: usize, len: usize) -> impl Iterator<Item = (u64, u32)> {
+        let base = self.region.memory.base();
+        let start = (address - base) as u32;
+        let source = &self.region.source;
+        let first = source.partition_point(|(at, _)| *at < start);
+        let here = source[first..].iter().take_while(move |(at, _)| *at < start + len as u32);
+        here.map(move |(at, offset)| {
+            let offset = if *offset == u32::MAX { 0 } else { *offset };
+            ((base + *at as usize) as u64, offset)
+        })
+    }
+
     /// What stands at `pc`, if it is code of this module.
     pub(super) fn place(&self, pc: usize) -> Option<Place> {
         self.region.place(pc)

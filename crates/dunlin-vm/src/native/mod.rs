@@ -12,6 +12,8 @@
 //!    lies between, since whatever compiled code calls returns to it first. A builtin's failure gets
 //!    there by a stub, a fault by the signal handler (`fault`).
 //!
+//! Profilers are told of code when it is loaded, if somebody wants it (`profile`).
+//!
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
@@ -21,8 +23,10 @@ mod code;
 pub(crate) mod fault;
 mod image;
 mod isa;
+mod jitdump;
 mod leave;
 mod map;
+mod profile;
 
 #[cfg(debug_assertions)]
 #[doc(hidden)]
@@ -32,6 +36,7 @@ pub(crate) use call::enter_from_interpreter;
 pub use code::NativeCode;
 pub use image::CodeImage;
 pub(crate) use isa::call_import;
+pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
 

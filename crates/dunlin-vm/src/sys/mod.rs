@@ -39,4 +39,11 @@ pub(crate) mod native;
 #[path = "native/portable.rs"]
 pub(crate) mod native;
 
+#[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[path = "native/profile.rs"]
+pub(crate) mod profile;
+#[cfg(all(feature = "native", not(all(target_os = "linux", target_arch = "x86_64", not(miri)))))]
+#[path = "native/no_profile.rs"]
+pub(crate) mod profile;
+
 pub(crate) use native::PollPage;

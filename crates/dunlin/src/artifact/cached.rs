@@ -6,6 +6,7 @@
 
 use super::{Artifact, HASH_BYTES, Holds, Identity, adopt, write};
 use crate::cache::Cache;
+use crate::compile::NativeCompiler;
 use crate::config::Config;
 use crate::error::Result;
 use crate::tuning::CACHED_MODULE_BYTES_MIN;
@@ -58,11 +59,16 @@ impl<'c> Cached<'c> {
     /// # Errors
     ///
     /// If the code is here and fits, but the module cannot be made ready.
-    pub(crate) fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
+    pub(crate) fn restore(
+        &self,
+        config: &Config,
+        compiler: &NativeCompiler,
+        code: &ModuleCode,
+    ) -> Result<bool> {
         let Some(entry) = self.cache.get(&self.name) else { return Ok(false) };
         let read = Artifact::read(&entry, self.identity, KEY).ok();
         let ours = read.filter(|read| read.module_len == self.len && read.module_hash == self.hash);
-        match ours.map(|read| adopt(config, code, read.image)) {
+        match ours.map(|read| adopt(config, compiler, code, read.image)) {
             Some(Ok(())) => return Ok(true),
             Some(Err(error)) if error.kind() != crate::ErrorKind::Artifact => return Err(error),
             Some(Err(_)) | None => {}

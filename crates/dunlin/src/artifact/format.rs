@@ -148,19 +148,23 @@ impl<'a> Artifact<'a> {
         identity: &Identity,
         key: &[u8; HASH_BYTES],
     ) -> Result<Self, Refusal> {
-        let mut from = Reader { rest: open(bytes, key)? };
-        let mut text = || from.text();
-        let names = |text: String| -> Vec<String> {
-            text.split(',').filter(|name| !name.is_empty()).map(Into::into).collect()
-        };
-        let made_for = Identity {
-            engine: text()?,
-            target: text()?,
-            extensions: names(text()?),
-            settings: text()?,
-            features: names(text()?),
-        };
-        identity.accept(&made_for)?;
+        let mut from = Reader { rest: open(bytes, Some(key))? };
+        identity.accept(&from.identity()?)?;
+        Self::read_rest(from)
+    }
+
+    /// Reads what an artifact says, whoever made it and whatever for. Nothing of it is to be believed.
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged, or says what no engine of ours writes.
+    pub(crate) fn describe(bytes: &'a [u8]) -> Result<(Identity, Self), Refusal> {
+        let mut from = Reader { rest: open(bytes, None)? };
+        let made_for = from.identity()?;
+        Ok((made_for, Self::read_rest(from)?))
+    }
+
+    fn read_rest(mut from: Reader<'a>) -> Result<Self, Refusal> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
@@ -191,8 +195,9 @@ impl<'a> Artifact<'a> {
 /// An artifact that is whole and sealed, and says what no engine of ours writes.
 const INCONSISTENT: Refusal = Cow::Borrowed("what it says of itself does not fit together");
 
-/// What lies between the fixed beginning and the end, if the bytes are whole and sealed with our key.
-fn open<'a>(bytes: &'a [u8], key: &[u8; HASH_BYTES]) -> Result<&'a [u8], Refusal> {
+/// What lies between the fixed beginning and the end, if the bytes are whole, and sealed with the key if
+/// one is given.
+fn open<'a>(bytes: &'a [u8], key: Option<&[u8; HASH_BYTES]>) -> Result<&'a [u8], Refusal> {
     let mut from = Reader { rest: bytes };
     if from.take(MAGIC.len()).ok() != Some(MAGIC) {
         return Err("it does not begin as one".into());
@@ -216,7 +221,7 @@ fn open<'a>(bytes: &'a [u8], key: &[u8; HASH_BYTES]) -> Result<&'a [u8], Refusal
     if blake3::hash(body) != *checksum {
         return Err("it is damaged: its checksum is another".into());
     }
-    if blake3::keyed_hash(key, checksum) != *seal {
+    if key.is_some_and(|key| blake3::keyed_hash(key, checksum) != *seal) {
         return Err("it is sealed with another key".into());
     }
     body.get(LENGTH_AT + 8..).ok_or_else(cut)
@@ -266,6 +271,20 @@ impl<'a> Reader<'a> {
 
     fn u64(&mut self) -> Result<u64, Refusal> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    fn identity(&mut self) -> Result<Identity, Refusal> {
+        let mut text = || self.text();
+        let names = |text: String| -> Vec<String> {
+            text.split(',').filter(|name| !name.is_empty()).map(Into::into).collect()
+        };
+        Ok(Identity {
+            engine: text()?,
+            target: text()?,
+            extensions: names(text()?),
+            settings: text()?,
+            features: names(text()?),
+        })
     }
 
     fn text(&mut self) -> Result<String, Refusal> {
@@ -397,5 +416,30 @@ mod tests {
         }
         // All three happen: code bytes may be anything.
         assert!(outcomes.iter().all(|count| *count > 50), "{outcomes:?}");
+    }
+
+    /// Whoever writes one can make its checksum right.
+    #[test]
+    fn what_is_not_to_be_believed_can_be_looked_at() {
+        use crate::ArtifactInfo;
+        let whole = write(&identity(), KEY, Holds::Module(b"module"), &image());
+        let info = ArtifactInfo::read(&whole).expect("an artifact");
+        assert_eq!((info.functions, info.code_bytes, info.traps), (1, 70, 2));
+        assert_eq!(info.module, Some(&b"module"[..]));
+        let code = info.function_code(0).expect("code");
+        assert_eq!((code.bytes.len(), &code.traps[..]), (20, &[(3, TrapCode::Unreachable)][..]));
+        assert_eq!(code.source, [(0, None), (2, Some(30))]);
+        assert_eq!(info.function_code(1), None);
+        let body = &whole[..whole.len() - END_BYTES];
+        for at in LENGTH_AT + 8..body.len() {
+            for value in [0, 1, 0x7F, 0xFF] {
+                let mut body = body.to_vec();
+                body[at] = value;
+                let artifact = seal(body);
+                if let Ok(info) = ArtifactInfo::read(&artifact) {
+                    (0..3).for_each(|func| drop(info.function_code(func)));
+                }
+            }
+        }
     }
 }

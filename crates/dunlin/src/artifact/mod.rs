@@ -12,8 +12,11 @@
 
 mod cached;
 mod format;
+mod info;
 
 pub(crate) use cached::{Cached, name_start};
+pub use info::ArtifactInfo;
+
 pub(crate) use format::{Artifact, Holds, write};
 
 use crate::compile::NativeCompiler;
@@ -100,7 +103,7 @@ impl Identity {
                 env!("DUNLIN_BUILD")
             ),
             target: alloc::format!("{arch} {os}"),
-            extensions: optimizer.extensions().into_iter().map(Into::into).collect(),
+            extensions: optimizer.extensions().iter().map(|name| (*name).into()).collect(),
             // Whatever field is added to the settings shows here by itself.
             settings: alloc::format!("{:?}", optimizer.settings()),
             features: config.features.iter().map(|feature| feature.to_string()).collect(),
@@ -194,7 +197,7 @@ impl Module {
         };
         let module = module::parse(engine, Arc::new(original.to_vec()))?;
         let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
-        adopt(engine.config(), &code, artifact.image)?;
+        adopt(engine.config(), native, &code, artifact.image)?;
         Ok(Self::from_code(engine, code))
     }
 
@@ -233,7 +236,12 @@ fn doors(engine: &Engine) -> Result<(&NativeCompiler, &[u8; HASH_BYTES])> {
 ///
 /// If the code is not the module's, there is no memory for it, or a function that has none is not valid
 /// and validation is eager.
-pub(crate) fn adopt(config: &Config, code: &ModuleCode, image: CodeImage<'_>) -> Result<()> {
+pub(crate) fn adopt(
+    config: &Config,
+    compiler: &NativeCompiler,
+    code: &ModuleCode,
+    image: CodeImage<'_>,
+) -> Result<()> {
     let module = code.module();
     image.check(module).map_err(Error::artifact)?;
     let native = NativeCode::load(module, image).ok_or_else(no_memory)?;
@@ -244,8 +252,7 @@ pub(crate) fn adopt(config: &Config, code: &ModuleCode, image: CodeImage<'_>) ->
             code.prepare(func).map_err(Error::invalid)?;
         }
     }
-    code.set_native(native);
-    Ok(())
+    compiler.install(code, native)
 }
 
 #[cold]

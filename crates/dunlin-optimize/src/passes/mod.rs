@@ -1,0 +1,88 @@
+//! Our own passes, between the code generator's optimiser and its lowering.
+//!
+//! 1. [`hoist`]: bounds of memories are read outside of loops that cannot change them.
+//! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
+//!    range before it begins.
+//! 3. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
+//!
+//! Each looks at a function a bounded number of times (`limits.rs`), and has a switch in `tuning.rs`. None
+//! changes what a guest can observe: what traps, traps at the same operator with the same memory.
+
+mod affine;
+mod counted;
+mod hoist;
+mod places;
+mod streams;
+
+use crate::settings::{Bounds, Settings};
+use crate::tuning;
+use cranelift_codegen::Context;
+use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Value, ValueDef};
+
+/// Runs all passes; whether any changed the function. The control-flow graph and the dominator tree are
+/// those of what is left.
+pub(crate) fn run(context: &mut Context, settings: &Settings) -> bool {
+    let mut changed = false;
+    if tuning::PASSES && context.func.layout.blocks().count() > 1 {
+        changed = loops(context, settings);
+    }
+    places::run(&mut context.func);
+    changed
+}
+
+/// The passes over loops.
+fn loops(context: &mut Context, settings: &Settings) -> bool {
+    let mut changed = false;
+    if tuning::HOIST_BOUNDS {
+        context.compute_loop_analysis();
+        changed |= hoist::run(&mut context.func, &context.loop_analysis);
+    }
+    if tuning::STREAMS && (tuning::STREAMS_GUARDED || settings.bounds == Bounds::Explicit) {
+        let streamed = streams::run(&mut context.func, &mut context.cfg);
+        if streamed {
+            context.compute_cfg();
+            context.compute_domtree();
+        }
+        changed |= streamed;
+    }
+    changed
+}
+
+/// The block that defines a value.
+fn home(func: &Function, value: Value) -> Option<Block> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => func.layout.inst_block(inst),
+        ValueDef::Param(block, _) => Some(block),
+        ValueDef::Union(..) => None,
+    }
+}
+
+/// The instruction that a value is the result of.
+fn definition(func: &Function, value: Value) -> Option<(Inst, InstructionData)> {
+    let inst = func.dfg.value_def(value).inst()?;
+    Some((inst, func.dfg.insts[inst]))
+}
+
+/// The number that a value always is, with its sign.
+fn constant(func: &Function, value: Value) -> Option<i64> {
+    let (_, InstructionData::UnaryImm { opcode, imm }) = definition(func, value)? else {
+        return None;
+    };
+    if opcode != cranelift_codegen::ir::Opcode::Iconst {
+        return None;
+    }
+    let unused = 64 - func.dfg.value_type(value).bits();
+    Some(imm.bits() << unused >> unused)
+}
+
+/// Whether an instruction computes one value and does nothing else.
+fn is_pure(func: &Function, inst: Inst) -> bool {
+    let opcode = func.dfg.insts[inst].opcode();
+    func.dfg.inst_results(inst).len() == 1
+        && !(opcode.can_load()
+            || opcode.can_store()
+            || opcode.can_trap()
+            || opcode.is_call()
+            || opcode.is_terminator()
+            || opcode.other_side_effects())
+}

@@ -1,0 +1,135 @@
+//! Loops that the optimising tier rebuilds, beside the interpreter: the same results, the same traps at the
+//! same operators, the same bytes in memory when they trap.
+//!
+//! Each function below is called with arguments that are drawn around what matters to it: the ends of the
+//! memory and of the number range, few and many turns, overlaps. A seed says which.
+#![cfg(feature = "optimize")]
+
+use dunlin::{
+    Backtrace, Config, Engine, Instance, Interruption, MemoryStrategy, Module, Store, Tier, Val,
+    ValType,
+};
+
+/// Calls of each function.
+const CALLS: u64 = 24;
+
+const BYTES: u64 = 2 << 16;
+
+/// Functions over a memory of two pages.
+const LOOPS: &str = include_str!("loops/narrow.wat");
+/// The same where addresses have 64 bits.
+const WIDE_LOOPS: &str = include_str!("loops/wide.wat");
+
+/// A configuration and its name.
+fn engines() -> Vec<(String, Engine)> {
+    let mut engines = Vec::new();
+    for tier in [Tier::Interp, Tier::Optimize] {
+        for strategy in [MemoryStrategy::Auto, MemoryStrategy::Dense] {
+            for how in [Interruption::Off, Interruption::Page, Interruption::Flag] {
+                let is_first = strategy == MemoryStrategy::Auto && how == Interruption::Off;
+                if tier == Tier::Interp && !is_first {
+                    continue;
+                }
+                let mut config = Config::new();
+                config.tier(tier).memory_strategy(strategy).interruption(how).verify_code(true);
+                let engine = Engine::new(&config).expect("a tier of this machine");
+                engines.push((format!("{tier:?} {strategy:?} {how:?}"), engine));
+            }
+        }
+    }
+    engines
+}
+
+/// Numbers that a seed determines (SplitMix64, Steele, Lea, Flood).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    /// An argument: close to an end of the memory or of the numbers, small, or within the memory.
+    fn argument(&mut self) -> u64 {
+        let near = self.next() % 80;
+        match self.next() % 10 {
+            0 => BYTES - near,
+            1 => BYTES + near,
+            2 => 0u64.wrapping_sub(near),
+            3 => (1 << 31) - 40 + near,
+            4..=6 => near,
+            7 => self.next() % 2000,
+            _ => self.next() % BYTES,
+        }
+    }
+}
+
+/// What a call did: its results or its trap with the place, and a digest of the memory.
+fn outcome(engine: &Engine, module: &Module, bytes: &[u8], (name, seed): (&str, u64)) -> String {
+    let mut store = Store::new(engine, ());
+    let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+    let memory = instance.get_memory(&mut store, "memory").expect("a memory");
+    memory.data_mut(&mut store).copy_from_slice(bytes);
+    let mut random = Random(seed);
+    let func = instance.get_func(&mut store, name).expect("an export");
+    let ty = func.ty(&store).expect("a type");
+    let mut argument = |ty: &ValType| match ty {
+        ValType::I32 => Val::I32(random.argument() as i32),
+        ValType::I64 => Val::I64(random.argument() as i64),
+        ValType::F64 => Val::F64(2.5f64.to_bits()),
+        other => panic!("no argument of {other:?}"),
+    };
+    let args: Vec<Val> = ty.params().iter().map(&mut argument).collect();
+    let mut results = vec![Val::I32(0); ty.results().len()];
+    let ended = match func.call(&mut store, &args, &mut results) {
+        Ok(()) => format!("{results:?}"),
+        Err(error) => {
+            let trace = error.backtrace().map_or_else(String::new, Backtrace::to_string);
+            format!("{:?} at {trace}", error.trap_code())
+        }
+    };
+    let words = memory.data(&store).chunks(8);
+    let digest = words.fold(7u64, |sum, word| {
+        let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
+        (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+    });
+    format!("{args:?}: {ended}, {digest:x}")
+}
+
+fn check(text: &str) {
+    let engines = engines();
+    let of = |engine: &Engine| Module::new(engine, text).expect("a valid module");
+    let modules: Vec<Module> = engines.iter().map(|(_, engine)| of(engine)).collect();
+    let names = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("(export \"")?;
+        rest.split_once('"').map(|(name, _)| name).filter(|name| *name != "memory")
+    });
+    let mut random = Random(0);
+    let words = (0..BYTES / 8).map(|_| random.next() & random.next());
+    let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    let (mut ended, mut trapped) = (0, 0);
+    for name in names {
+        for seed in 0..CALLS {
+            let expected = outcome(&engines[0].1, &modules[0], &bytes, (name, seed));
+            *if expected.contains(" at ") { &mut trapped } else { &mut ended } += 1;
+            for ((how, engine), module) in engines.iter().zip(&modules).skip(1) {
+                let found = outcome(engine, module, &bytes, (name, seed));
+                assert_eq!(found, expected, "`{name}`, seed {seed}, {how}");
+            }
+        }
+    }
+    assert!(ended > 30 && trapped > 100, "{ended} ended, {trapped} trapped");
+}
+
+#[test]
+fn loops_do_what_they_did() {
+    check(LOOPS);
+}
+
+#[test]
+fn loops_with_wide_addresses_do_what_they_did() {
+    check(WIDE_LOOPS);
+}
