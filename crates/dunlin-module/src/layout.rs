@@ -109,6 +109,10 @@ pub mod func_record {
     pub const TYPE_ID: usize = 24;
 }
 
+/// Bytes from address zero on at which nothing is ever mapped (Linux keeps 64 KiB free). A masked access
+/// that is out of bounds goes there, and nowhere else.
+pub const NULL_BYTES: usize = 4096;
+
 /// Bytes of a poll page; compiled code reads at any offset below it.
 pub const POLL_PAGE_BYTES: usize = 4096;
 

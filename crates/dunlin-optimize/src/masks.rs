@@ -12,11 +12,13 @@
 
 use crate::settings::{Bounds, Settings};
 use crate::translate::Region;
+use crate::tuning;
 use crate::worker::FunctionWorker;
 use crate::{Optimizer, Polls};
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, MemFlagsData, Opcode, Value, ValueDef, types,
 };
+use dunlin_module::layout::NULL_BYTES;
 use dunlin_module::{Features, Module, Scratch, StaticTables, Unit, Worker};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -252,6 +254,9 @@ fn functions(memory: &str, name: &str, address: &str, offset: u64) -> (usize, St
         format!("(module (memory 1) {memory} (global (mut i32) (i32.const 0)) {functions})"),
     )
 }
+
+/// What lies that close to zero the fault handler takes for a masked access.
+const _: () = assert!(tuning::FOLDED_OFFSET_MAX <= NULL_BYTES as u64);
 
 #[test]
 fn accesses_of_memories_are_masked_or_stay_in_what_is_reserved() {

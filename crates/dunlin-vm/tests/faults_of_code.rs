@@ -196,7 +196,8 @@ fn child(case: &str) {
         "behind the end" => memory + (64 << 10),
         "at the end of the guard" => memory + RESERVED - 1,
         "behind the guard" => closed(),
-        "near zero" => 8,
+        "near zero" => 4095,
+        "not so near" => 4096,
         "nowhere" => 1 << 63,
         "another store's guard" => other.memory() + (64 << 10),
         "the poll page" => {
@@ -257,6 +258,7 @@ fn faults_are_traps_only_where_they_fit() {
         ("load, inside", returned),
         ("load, behind the end", trap(TrapCode::MemoryOutOfBounds)),
         ("load, at the end of the guard", trap(TrapCode::MemoryOutOfBounds)),
+        ("load, near zero", trap(TrapCode::MemoryOutOfBounds)),
         ("poll, the poll page", trap(TrapCode::Interrupted)),
         ("poll, the end of the poll page", trap(TrapCode::Interrupted)),
         ("trap", trap(TrapCode::Unreachable)),
@@ -270,7 +272,9 @@ fn faults_are_traps_only_where_they_fit() {
     }
     let rows = [
         ("load, behind the guard", libc::SIGSEGV),
-        ("load, near zero", libc::SIGSEGV),
+        ("load, not so near", libc::SIGSEGV),
+        ("poll, near zero", libc::SIGSEGV),
+        ("load on the stack, near zero", libc::SIGSEGV),
         ("load, nowhere", libc::SIGSEGV),
         ("load, another store's guard", libc::SIGSEGV),
         ("load, the poll page", libc::SIGSEGV),

@@ -2,8 +2,9 @@
 //!
 //! A fault is a trap if the thread is inside compiled code, the instruction is in the code map with a
 //! trap code, and what happened is what such an instruction does: an access that is out of bounds
-//! touches what lies behind a guarded memory of the store, a poll the store's page, a division divides,
-//! and all else is an instruction that is there to fault. Everything else is not ours: a wild address in
+//! touches what lies behind a guarded memory of the store, or address zero and a small offset where it is
+//! masked; a poll touches the store's page, a division divides, and all else is an instruction that is
+//! there to fault. Everything else is not ours: a wild address in
 //! compiled code is a defect, and must not look like a guest's mistake. What runs here runs inside a
 //! signal handler: it reads, writes memory that is there, and waits for nobody.
 
@@ -13,7 +14,7 @@ use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
 use dunlin_module::Unit;
-use dunlin_module::layout::POLL_PAGE_BYTES;
+use dunlin_module::layout::{NULL_BYTES, POLL_PAGE_BYTES};
 use std::thread_local;
 
 thread_local! {
@@ -124,7 +125,8 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
         TrapCode::MemoryOutOfBounds => {
             // SAFETY: the store is entered; while its guests run, nobody else uses it.
             let store = unsafe { &*context.store };
-            store.memories.iter().any(|memory| memory.is_guarded_at(address))
+            address < NULL_BYTES
+                || store.memories.iter().any(|memory| memory.is_guarded_at(address))
         }
         TrapCode::Interrupted => {
             // SAFETY: the record lives as long as the store.
