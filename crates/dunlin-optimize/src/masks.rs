@@ -338,3 +338,38 @@ fn an_address_without_a_mask_is_seen() {
 fn is_mask(func: &Function, inst: Inst) -> bool {
     func.dfg.insts[inst].opcode() == Opcode::SelectSpectreGuard
 }
+
+/// Loops that run evenly over memory, which our passes give a form of their own, and accesses that follow
+/// others at the same address.
+#[test]
+fn loops_over_memories_and_repeated_accesses_are_masked() {
+    let even = |access: &str| {
+        format!(
+            "(func (param $p i32) (param $n i32) (result i32) (local $s i32)
+                (loop $l {access}
+                    (local.set $p (i32.add (local.get $p) (i32.const 4)))
+                    (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                (local.get $s))"
+        )
+    };
+    let rows = [
+        even("(local.set $s (i32.add (local.get $s) (i32.load (local.get $p))))"),
+        even("(i32.store (local.get $p) (local.get $n))"),
+        even("(i32.store offset=64 (local.get $p) (i32.load (local.get $p)))"),
+        even(
+            "(f64.store (local.get $p) (f64.add (f64.load (local.get $p)) (f64.load offset=8 (local.get $p))))",
+        ),
+        "(func (param $p i32) (result i32)
+            (i32.store offset=4 (local.get $p) (i32.load (local.get $p)))
+            (i32.store offset=8 (local.get $p) (i32.load offset=4 (local.get $p)))
+            (i32.load offset=12 (local.get $p)))"
+            .to_owned(),
+    ];
+    for row in rows {
+        let text = format!("(module (memory 1) {row})");
+        for bounds in [Bounds::Explicit, GUARDED] {
+            let (masked, short) = check(&text, bounds);
+            assert!(masked + short > 0, "{text}");
+        }
+    }
+}
