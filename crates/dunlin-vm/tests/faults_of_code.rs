@@ -38,13 +38,13 @@ const ILLEGAL: &[u8] = &[0x0f, 0x0b];
 /// `xor ecx, ecx; xor eax, eax; xor edx, edx; div ecx`.
 const DIVISION: &[u8] = &[0x31, 0xc9, 0x31, 0xc0, 0x31, 0xd2, 0xf7, 0xf1];
 
-const BODIES: [Body; 9] = [
+const BODIES: [Body; 10] = [
     ("load", LOAD, Some((3, TrapCode::MemoryOutOfBounds))),
     ("poll", LOAD, Some((3, TrapCode::Interrupted))),
     ("load that cannot fault", LOAD, None),
     ("load on the stack", LOAD, Some((3, TrapCode::StackOverflow))),
     ("trap", ILLEGAL, Some((0, TrapCode::Unreachable))),
-    ("poll of the flag", ILLEGAL, Some((0, TrapCode::Interrupted))),
+    ("trap of a poll", ILLEGAL, Some((0, TrapCode::Interrupted))),
     ("no trap", ILLEGAL, None),
     ("division", DIVISION, Some((6, TrapCode::IntegerDivisionByZero))),
     ("division that is no access", DIVISION, Some((6, TrapCode::MemoryOutOfBounds))),
@@ -262,8 +262,8 @@ fn faults_are_traps_only_where_they_fit() {
         ("load, near zero", trap(TrapCode::MemoryOutOfBounds)),
         ("poll, the poll page", trap(TrapCode::Interrupted)),
         ("poll, the end of the poll page", trap(TrapCode::Interrupted)),
-        ("poll of the flag", trap(TrapCode::Interrupted)),
         ("trap", trap(TrapCode::Unreachable)),
+        ("trap of a poll", trap(TrapCode::Interrupted)),
         ("division", trap(TrapCode::IntegerDivisionByZero)),
     ];
     for (case, expected) in rows {
