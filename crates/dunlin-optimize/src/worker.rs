@@ -1,4 +1,4 @@
-//! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
+//! One thread's work: a unit to CLIF, through our passes to machine code, machine code to plain data.
 
 use crate::settings::Settings;
 use crate::{passes, stubs, translate, tuning};
