@@ -2,7 +2,8 @@
 //!
 //! [`Optimizer`] is a [`Compiler`]: it makes plain data of a module's functions and of the stubs by which
 //! calls enter and leave compiled code. The translation from WebAssembly to Cranelift's CLIF is our own,
-//! one short function for each operator (`translate/`); it trusts that the body has been validated.
+//! one short function for each operator (`translate/`); it trusts that the body has been validated. Between
+//! the code generator's optimiser and its lowering there are passes of ours (`passes/`).
 //!
 //! Invariants: compiled code touches memory only through the layout that the VM asserts
 //! (`dunlin_module::layout`); every access of a memory or table is checked, and masked where a

@@ -42,6 +42,10 @@ pub(crate) const STREAMED_LOOPS_MAX: usize = 128;
 /// Instructions of a loop that gets a second form. Larger ones gain little by it.
 pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
 
+/// Values that a loop which gets a second form passes on from turn to turn, or to what follows it: they are
+/// looked up one by one.
+pub(crate) const STREAMED_VALUES_MAX: usize = 128;
+
 /// Steps into an expression that an address or a loop's end is computed by.
 pub(crate) const EXPRESSION_DEPTH_MAX: u32 = 8;
 

@@ -1,4 +1,5 @@
-//! One thread's work: a unit to CLIF, CLIF to machine code, machine code to plain data.
+//! One thread's work: a unit to CLIF, through our passes to machine code, machine code to
+//! plain data.
 //!
 //! Ways in and out are the same for equal types but for numbers that follow from the index of the function
 //! that a way out leads to, each of which stands in its code once. They are made for each type once and

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::engines::{Engine, Job};
-use super::kernels::{KERNELS, Kernel};
+use super::kernels::{KERNELS, Kernel, VECTORISED};
 use super::measure::{geometric_mean, sample, smallest};
 use super::record::{Record, Value};
 use crate::error::Error;
@@ -40,7 +40,8 @@ type Times = Vec<Vec<f64>>;
 /// When a kernel cannot be built, or an engine fails or computes something else; everything else is
 /// measured and printed first.
 pub fn run(plan: &Plan, record: &mut Record) -> Result<(), Error> {
-    let kernels: Vec<&Kernel> = KERNELS.iter().filter(|kernel| plan.wants(kernel)).collect();
+    let kernels: Vec<&Kernel> =
+        KERNELS.iter().chain(VECTORISED).filter(|kernel| plan.wants(kernel)).collect();
     if kernels.is_empty() {
         return Err(Error::new(format!("no kernel matches `{}`", plan.filters.join(" "))));
     }
@@ -69,7 +70,10 @@ pub fn run(plan: &Plan, record: &mut Record) -> Result<(), Error> {
 impl Plan {
     fn wants(&self, kernel: &Kernel) -> bool {
         let matches = |word: &String| kernel.name.contains(word.as_str()) || kernel.class == *word;
-        self.filters.is_empty() || self.filters.iter().any(matches)
+        match &self.filters[..] {
+            [] => kernel.class != VECTORISED[0].class,
+            filters => filters.iter().any(matches),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::affine::{Before, stays, step};
 use super::{constant, definition};
-use crate::limits::STREAMED_INSTRUCTIONS_MAX;
+use crate::limits::{STREAMED_INSTRUCTIONS_MAX, STREAMED_VALUES_MAX};
 use cranelift_codegen::cursor::FuncCursor;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{
@@ -63,6 +63,10 @@ impl Counted {
         let args = |call: &BlockCall| -> Option<Vec<Value>> {
             call.args(&func.dfg.value_lists).map(|arg: BlockArg| arg.as_value()).collect()
         };
+        let is_small = |call: &BlockCall| call.len(&func.dfg.value_lists) <= STREAMED_VALUES_MAX;
+        if !blocks.iter().all(is_small) {
+            return None;
+        }
         let (back, left) = (args(&blocks[on])?, args(&blocks[1 - on])?);
         let params = func.dfg.block_params(block);
         let steps = params.iter().zip(&back).map(|(param, next)| growth(func, *param, *next));

@@ -23,6 +23,9 @@ use crate::{limits, tuning};
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
 use wasmparser::{BinaryReader, BlockType, OperatorsReader};
 
+/// Bytes of the operator that opens a loop, and of its empty type.
+const LOOP_BYTES: u64 = 2;
+
 /// What is known of a loop's first test.
 pub(super) enum Rotation {
     /// There is none that can be repeated.
@@ -58,9 +61,8 @@ impl Translator<'_, '_> {
     /// What is known of the test of the loop that the operator at hand opens.
     pub(super) fn rotation(&self, ty: BlockType) -> Rotation {
         match ty {
-            // The operator and its type take a byte each.
             BlockType::Empty if tuning::ROTATE_LOOPS => {
-                Rotation::Before { start: self.operator + 2 }
+                Rotation::Before { start: self.operator + LOOP_BYTES }
             }
             _ => Rotation::Never,
         }
@@ -129,6 +131,8 @@ impl Translator<'_, '_> {
         let operands = self.stack.split_off(height);
         let at = self.operator;
         self.flush_charge();
+        // It is the loop's poll: what stops there, stops at the loop.
+        self.env.b.set_srcloc(SourceLoc::new((test.start - LOOP_BYTES) as u32));
         self.poll();
         if let Err(error) = self.repeat(test) {
             self.failed = Some(error.into());
