@@ -1,5 +1,5 @@
-//! `cargo xtask test`: the README's test command, hostile modules on the other tier, then the engine again
-//! with the other dispatch.
+//! `cargo xtask test`: the README's test command, the API and hostile modules on the other tiers, then the
+//! engine again with the other dispatch.
 //!
 //! A debug build dispatches with a loop, a release build with sibling calls where they are to be had;
 //! the same tests must pass in both, so the second run is the release build of the crates that
@@ -14,7 +14,20 @@ use crate::steps::{cargo, watch};
 const ENGINE_CRATES: &[&str] = &["dunlin-interp", "dunlin", "dunlin-wast"];
 
 /// Tests that ask the environment for the tier.
-const TIER_TESTS: &[&str] = &["hostile_sizes", "hostile_damage"];
+const TIER_TESTS: &[&str] = &[
+    "calls",
+    "hostile_damage",
+    "hostile_sizes",
+    "interruption",
+    "limits",
+    "linker",
+    "misuse",
+    "modules",
+    "traps",
+];
+
+/// What the environment names for them, besides the default.
+const TIERS: &[&str] = &["optimize", "mixed"];
 
 /// Failed tests that an error names; more of them have one cause.
 const NAMES_MAX: usize = 30;
@@ -29,21 +42,23 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     release(arguments)
 }
 
-/// The README's command: every test of every crate, as a newcomer runs them; then what hostile modules
-/// do to the compiler, since those tests run one tier at a time.
+/// The README's command: every test of every crate, as a newcomer runs them; then those of the API, and what
+/// hostile modules do to the compiler, since those tests run one tier at a time.
 ///
 /// # Errors
 ///
 /// When a test fails.
 pub fn debug(arguments: &[String]) -> Result<(), Error> {
     let all = tally("test", cargo(&["test", "--workspace", "--no-fail-fast"]).args(arguments));
-    // The same packages, so that nothing is built again.
-    let mut compiled = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    for name in TIER_TESTS {
-        compiled.args(["--test", name]);
-    }
-    compiled.env("DUNLIN_TIER", "optimize").args(arguments);
-    all.and(tally("test of hostile modules, compiled", &mut compiled))
+    TIERS.iter().fold(all, |result, tier| {
+        // The same packages, so that nothing is built again.
+        let mut again = cargo(&["test", "--workspace", "--no-fail-fast"]);
+        for name in TIER_TESTS {
+            again.args(["--test", name]);
+        }
+        again.env("DUNLIN_TIER", tier).args(arguments);
+        result.and(tally(&format!("test of the API and of hostile modules, {tier}"), &mut again))
+    })
 }
 
 /// The engine's tests with the dispatch of release builds, in the profile of a program that embeds it.
