@@ -213,7 +213,8 @@ mod native {
         pub(crate) fn create_store(&self, engine: &Engine) -> Store {
             let stack_bytes = engine.config().stack_bytes;
             let by_page = engine.config().interruption == Interruption::Page;
-            let poll_page = by_page && self.native().is_some();
+            // Code that comes later reads it too.
+            let poll_page = by_page && !matches!(self.native, Native::Never);
             let resources = engine.resources().clone();
             let metered = engine.config().fuel;
             let config = StoreConfig { stack_bytes, poll_page, metered, resources };
@@ -287,9 +288,8 @@ mod native {
                 },
                 polls: match config.interruption {
                     Interruption::Off => Polls::Off,
-                    // A page for each store would be made before anybody knows whether code is.
-                    Interruption::Page if config.tier == Tier::Optimize => Polls::DeadLoad,
-                    Interruption::Flag | Interruption::Page => Polls::Flag,
+                    Interruption::Flag => Polls::Flag,
+                    Interruption::Page => Polls::DeadLoad,
                 },
                 fuel: config.fuel,
                 canonical_nans: false,

@@ -24,8 +24,7 @@ pub enum ValidateMode {
 pub enum Tier {
     /// The interpreter, from the first moment on; and compiled code for the modules that somebody has
     /// called [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code
-    /// is in the [`cache`](Config::cache) begin with it. Such code looks at a flag where
-    /// [`Interruption::Page`] would read a page.
+    /// is in the [`cache`](Config::cache) begin with it.
     #[default]
     Auto,
     /// The interpreter alone.
