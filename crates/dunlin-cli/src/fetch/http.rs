@@ -83,6 +83,8 @@ fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
+        // A server may close a connection that it seemed to keep, as the next request goes out.
+        .max_idle_connections(0)
         .timeout_connect(Some(CONNECT_TIME_MAX))
         .timeout_recv_response(Some(RESPONSE_TIME_MAX))
         .timeout_per_read(Some(SILENCE_TIME_MAX))
