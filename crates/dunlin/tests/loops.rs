@@ -208,7 +208,8 @@ fn made_up_loop(random: &mut Random) -> String {
     let step = 1 + random.next() % 4;
     // So many turns at most that they do not take long.
     let few = format!(
-        "(local.set $n (i32.mul (i32.and (local.get $n) (i32.const 0xfff)) (i32.const {step})))"
+        "(local.set $n (i32.mul (i32.const {step})
+            (i32.add (i32.const 1) (i32.and (local.get $n) (i32.const 0xfff)))))"
     );
     let up = format!("(local.tee $i (i32.add (local.get $i) (i32.const {step})))");
     let down = format!("(local.tee $n (i32.sub (local.get $n) (i32.const {step})))");
