@@ -60,6 +60,9 @@ fn validate_eagerly(config: &Config, code: &ModuleCode, keep: Keep) -> Result<()
 pub(crate) enum Runs {
     /// The interpreter.
     Interpreter,
+    /// Compiled code, once there is some.
+    #[cfg(feature = "optimize")]
+    Later,
     /// Compiled code.
     #[cfg(feature = "optimize")]
     Native,
@@ -77,8 +80,13 @@ impl Runs {
     ) -> core::result::Result<(), Failure> {
         match self {
             Self::Interpreter => dunlin_interp::call(store, func, slots, metering),
+            // Without code nobody need know where the native stack ends, which takes a while to ask.
             #[cfg(feature = "optimize")]
-            Self::Native => dunlin_vm::native::call(store, func, slots),
+            Self::Later if !dunlin_vm::native::has_code(store, func) => {
+                dunlin_interp::call(store, func, slots, metering)
+            }
+            #[cfg(feature = "optimize")]
+            Self::Later | Self::Native => dunlin_vm::native::call(store, func, slots),
         }
     }
 }
@@ -206,7 +214,8 @@ mod native {
         pub(crate) fn tier(&self) -> Runs {
             match self.native {
                 Native::Never => Runs::Interpreter,
-                Native::Later(..) | Native::Now(_) => Runs::Native,
+                Native::Later(..) => Runs::Later,
+                Native::Now(_) => Runs::Native,
             }
         }
 

@@ -117,6 +117,18 @@ pub fn call(store: &mut Store, func: u32, slots: &mut [u64]) -> Result<(), Failu
     result.map_err(|stop| unsafe { failure(store, stop) })
 }
 
+/// Whether a function of the store is one of a guest's whose module has native code.
+#[inline]
+#[must_use]
+pub fn has_code(store: &Store, func: u32) -> bool {
+    let Some(record) = store.func(func).filter(|record| !record.cx.is_null()) else {
+        return false;
+    };
+    // SAFETY: a guest's function has a context, which lives as long as the store.
+    let instance = unsafe { (*record.cx).instance };
+    store.instance_code(instance).native().is_some()
+}
+
 /// # Safety
 ///
 /// The store is used by nobody else, and an execution in it has just ended like this.
