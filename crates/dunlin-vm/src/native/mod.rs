@@ -31,8 +31,8 @@ mod profile;
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub use builtins::provoked::panic_in;
-pub use call::{call, has_code};
 pub(crate) use call::enter_from_interpreter;
+pub use call::{call, has_code};
 pub use code::NativeCode;
 pub use image::CodeImage;
 pub(crate) use isa::call_import;
