@@ -221,9 +221,7 @@ mod native {
 
         pub(crate) fn create_store(&self, engine: &Engine) -> Store {
             let stack_bytes = engine.config().stack_bytes;
-            let by_page = engine.config().interruption == Interruption::Page;
-            // Code that comes later reads it too.
-            let poll_page = by_page && !matches!(self.native, Native::Never);
+            let poll_page = reads_page(engine.config()) && !matches!(self.native, Native::Never);
             let resources = engine.resources().clone();
             let metered = engine.config().fuel;
             let config = StoreConfig { stack_bytes, poll_page, metered, resources };
@@ -274,6 +272,15 @@ mod native {
         }
     }
 
+    /// Whether compiled code reads a page to be stopped.
+    fn reads_page(config: &Config) -> bool {
+        match config.interruption {
+            Interruption::Off | Interruption::Flag => false,
+            Interruption::Page => true,
+            Interruption::Auto => config.tier == Tier::Optimize,
+        }
+    }
+
     /// Threads that run at once.
     fn cores() -> usize {
         thread::available_parallelism().map_or(1, usize::from)
@@ -297,8 +304,8 @@ mod native {
                 },
                 polls: match config.interruption {
                     Interruption::Off => Polls::Off,
-                    Interruption::Flag => Polls::Flag,
-                    Interruption::Page => Polls::DeadLoad,
+                    _ if reads_page(config) => Polls::DeadLoad,
+                    Interruption::Flag | Interruption::Page | Interruption::Auto => Polls::Flag,
                 },
                 fuel: config.fuel,
                 canonical_nans: false,

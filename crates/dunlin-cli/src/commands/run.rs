@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dunlin::{
-    Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Linker, Module, Store,
-    StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
+    Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
+    Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
 use dunlin_wasi::{DirRights, ExitCode, WasiCtx};
 
@@ -153,6 +153,8 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
 fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     let mut config = Config::new();
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
+    // One page for one store is no price.
+    config.interruption(Interruption::Page);
     let preloaded =
         || options.preload.iter().any(|(_, file)| source::is_artifact(file.as_os_str()));
     let is_compiled = source::is_artifact(file) || preloaded();
