@@ -32,6 +32,8 @@ pub struct ModuleCode {
     code: Box<[AtomicPtr<u8>]>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
+    making_native: Mutex<()>,
+    #[cfg(feature = "native")]
     native: std::sync::OnceLock<crate::native::NativeCode>,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
@@ -70,6 +72,8 @@ impl ModuleCode {
             code,
             arena: Mutex::default(),
             #[cfg(feature = "native")]
+            making_native: Mutex::default(),
+            #[cfg(feature = "native")]
             native: std::sync::OnceLock::new(),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
@@ -96,6 +100,18 @@ impl ModuleCode {
     #[must_use]
     pub fn native(&self) -> Option<&crate::native::NativeCode> {
         self.native.get()
+    }
+
+    /// Runs what makes the module's native code, unless it has some: by one thread, for which others that
+    /// want the same wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`.
+    #[cfg(feature = "native")]
+    pub fn make_native<E>(&self, make: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let _making = self.making_native.lock();
+        if self.native().is_some() { Ok(()) } else { make() }
     }
 
     /// Gives the module native code, from which on calls go there, guests that run included. The first one

@@ -254,7 +254,8 @@ mod native {
             if code.native().is_none() {
                 let Some(native) = self.late_native(config) else { return Ok(false) };
                 // Guests that run meanwhile have a core of their own.
-                native.make_code(config, code, cores().saturating_sub(1).max(1))?;
+                let threads = cores().saturating_sub(1).max(1);
+                code.make_native(|| native.make_code(config, code, threads))?;
             }
             Ok(code.native().is_some())
         }

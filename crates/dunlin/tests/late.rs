@@ -2,7 +2,8 @@
 #![cfg(feature = "optimize")]
 
 use dunlin::{Cache, Caller, Config, Engine, Instance, Linker, Module, Store, Tier, TrapCode};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -126,6 +127,24 @@ fn a_running_guest_calls_what_has_become_code() {
     let depth = instance.get_global(&mut store, "depth").expect("an export");
     let depth = depth.get(&mut store).expect("a value").i32().expect("a number");
     assert!((depth - compiled).abs() < (depth - interpreted).abs(), "{depth}");
+}
+
+#[test]
+fn threads_that_want_the_same_code_make_it_once() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let mut config = Config::new();
+    config.compile_progress(move |at| {
+        count.fetch_add(usize::from(at.done == at.total), Ordering::Relaxed);
+    });
+    let engine = Engine::new(&config).expect("a configuration");
+    let module = Module::new(&engine, recursion()).expect("a valid module");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert!(module.optimize().expect("code")));
+        }
+    });
+    assert_eq!(made.load(Ordering::Relaxed), 1);
 }
 
 /// Modules that call each other, in stores of many threads, become code at any moment: nobody may find

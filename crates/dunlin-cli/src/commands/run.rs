@@ -180,7 +180,10 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
         }
         config.profile(dunlin::Profile::new().perf_map().jit_dump("."));
     }
-    watch_compilation(&mut config);
+    if options.tier != Tier::Auto {
+        // What compiles beside the guest must not write between its lines.
+        watch_compilation(&mut config);
+    }
     config.validate(match options.validate {
         Validate::Lazy => ValidateMode::Lazy,
         Validate::Eager => ValidateMode::Eager,
