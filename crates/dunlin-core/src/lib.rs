@@ -23,6 +23,7 @@ pub mod v128;
 pub use operators::{Immediate, Operator};
 pub use trap::TrapCode;
 pub use types::{
-    ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
+    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, MemoryType, Mutability,
+    RefType, StorageType, SubType, TableType, ValType,
 };
 pub use v128::V128;

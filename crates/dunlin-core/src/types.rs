@@ -4,16 +4,61 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What a reference may point to (specification, 2.3.5 "Heap Types").
+/// What a reference may point to (specification, 2.3.4 "Heap Types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HeapType {
     /// Any function.
     Func,
+    /// No function: the type of null among functions.
+    NoFunc,
     /// Any value of the host.
     Extern,
+    /// No value of the host: the type of null among them.
+    NoExtern,
+    /// Any aggregate, small integer, or internalised value of the host.
+    Any,
+    /// Whatever `ref.eq` compares.
+    Eq,
+    /// A 31-bit integer without storage.
+    I31,
+    /// Any structure.
+    Struct,
+    /// Any array.
+    Array,
+    /// Nothing: the type of null among what `any` holds.
+    None,
+    /// Any exception.
+    Exn,
+    /// No exception: the type of null among exceptions.
+    NoExn,
+    /// What has a defined type: in a module, the type's index; in an engine, the engine's number for it
+    /// ([`SubType`]).
+    Concrete(u32),
 }
 
-/// The type of a reference (specification, 2.3.6 "Reference Types").
+impl HeapType {
+    /// The specification's word for an abstract heap type; `None` for a concrete one.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Func => "func",
+            Self::NoFunc => "nofunc",
+            Self::Extern => "extern",
+            Self::NoExtern => "noextern",
+            Self::Any => "any",
+            Self::Eq => "eq",
+            Self::I31 => "i31",
+            Self::Struct => "struct",
+            Self::Array => "array",
+            Self::None => "none",
+            Self::Exn => "exn",
+            Self::NoExn => "noexn",
+            Self::Concrete(_) => return None,
+        })
+    }
+}
+
+/// The type of a reference (specification, 2.3.5 "Reference Types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RefType {
     /// Whether `ref.null` is among its values.
@@ -24,9 +69,46 @@ pub struct RefType {
 
 impl RefType {
     /// `funcref`: a nullable reference to any function.
-    pub const FUNCREF: Self = Self { nullable: true, heap: HeapType::Func };
+    pub const FUNCREF: Self = Self::null(HeapType::Func);
     /// `externref`: a nullable reference to any host value.
-    pub const EXTERNREF: Self = Self { nullable: true, heap: HeapType::Extern };
+    pub const EXTERNREF: Self = Self::null(HeapType::Extern);
+    /// `anyref`: a nullable reference to anything that guests make or internalise.
+    pub const ANYREF: Self = Self::null(HeapType::Any);
+    /// `exnref`: a nullable reference to any exception.
+    pub const EXNREF: Self = Self::null(HeapType::Exn);
+
+    /// A nullable reference.
+    #[must_use]
+    pub const fn null(heap: HeapType) -> Self {
+        Self { nullable: true, heap }
+    }
+
+    /// A reference that is never null.
+    #[must_use]
+    pub const fn non_null(heap: HeapType) -> Self {
+        Self { nullable: false, heap }
+    }
+
+    /// This type with the defined type that it mentions replaced by what `map` says.
+    #[must_use]
+    pub fn map_types(self, map: impl FnOnce(u32) -> u32) -> Self {
+        let heap = match self.heap {
+            HeapType::Concrete(ty) => HeapType::Concrete(map(ty)),
+            heap => heap,
+        };
+        Self { heap, ..self }
+    }
+
+    /// Whether values of this type may lead to what a store's collector owns, so that it must find and may
+    /// change them. `is_func` says whether a defined type is a function's.
+    #[must_use]
+    pub fn is_traced(self, is_func: impl FnOnce(u32) -> bool) -> bool {
+        match self.heap {
+            HeapType::Func | HeapType::NoFunc => false,
+            HeapType::Concrete(ty) => !is_func(ty),
+            _ => true,
+        }
+    }
 }
 
 /// The type of a value on the operand stack, in a local or a global.
@@ -67,16 +149,48 @@ impl ValType {
     pub const fn is_ref(self) -> bool {
         matches!(self, Self::Ref(_))
     }
+
+    /// Whether a value of this type must be written before it is read: only a reference that is never null
+    /// has no value to begin with.
+    #[must_use]
+    pub const fn is_defaultable(self) -> bool {
+        !matches!(self, Self::Ref(RefType { nullable: false, .. }))
+    }
+
+    /// This type with the defined type that it mentions replaced by what `map` says.
+    #[must_use]
+    pub fn map_types(self, map: impl FnOnce(u32) -> u32) -> Self {
+        match self {
+            Self::Ref(ty) => Self::Ref(ty.map_types(map)),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.name()) {
+            (Self::Concrete(ty), _) => ty.fmt(f),
+            (_, name) => f.write_str(name.unwrap_or_default()),
+        }
+    }
 }
 
 impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.nullable, self.heap) {
-            (true, HeapType::Func) => "funcref",
-            (true, HeapType::Extern) => "externref",
-            (false, HeapType::Func) => "(ref func)",
-            (false, HeapType::Extern) => "(ref extern)",
-        })
+        // The binary format has names of one word for the nullable abstract ones.
+        let short = match self.heap {
+            HeapType::None => Some("null"),
+            HeapType::NoFunc => Some("nullfunc"),
+            HeapType::NoExtern => Some("nullextern"),
+            HeapType::NoExn => Some("nullexn"),
+            heap => heap.name(),
+        };
+        match short {
+            Some(short) if self.nullable => write!(f, "{short}ref"),
+            _ if self.nullable => write!(f, "(ref null {})", self.heap),
+            _ => write!(f, "(ref {})", self.heap),
+        }
     }
 }
 
@@ -126,6 +240,13 @@ impl FuncType {
         &self.types[self.params as usize..]
     }
 
+    /// This type with every defined type that it mentions replaced by what `map` says.
+    #[must_use]
+    pub fn map_types(&self, mut map: impl FnMut(u32) -> u32) -> Self {
+        let types = self.types.iter().map(|ty| ty.map_types(&mut map)).collect();
+        Self { types, params: self.params }
+    }
+
     /// Slots that the parameters take in a frame.
     #[must_use]
     pub fn param_slots(&self) -> u32 {
@@ -163,8 +284,163 @@ impl fmt::Display for FuncType {
     }
 }
 
+/// What a field or element is stored as (specification, 2.3.8 "Aggregate Types").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StorageType {
+    /// 8 bits of an `i32`.
+    I8,
+    /// 16 bits of an `i32`.
+    I16,
+    /// A value.
+    Val(ValType),
+}
+
+impl StorageType {
+    /// The type of the value that operators read and write.
+    #[must_use]
+    pub const fn unpacked(self) -> ValType {
+        match self {
+            Self::I8 | Self::I16 => ValType::I32,
+            Self::Val(ty) => ty,
+        }
+    }
+
+    /// Bytes that it takes in a structure or array: 1, 2, 4, 8 or 16. References take 4.
+    #[must_use]
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Self::I8 => 1,
+            Self::I16 => 2,
+            Self::Val(ValType::I32 | ValType::F32 | ValType::Ref(_)) => 4,
+            Self::Val(ValType::I64 | ValType::F64) => 8,
+            Self::Val(ValType::V128) => 16,
+        }
+    }
+}
+
+impl fmt::Display for StorageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::I8 => f.write_str("i8"),
+            Self::I16 => f.write_str("i16"),
+            Self::Val(ty) => ty.fmt(f),
+        }
+    }
+}
+
+/// The type of a structure's field or an array's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldType {
+    /// What it is stored as.
+    pub storage: StorageType,
+    /// Whether it may be written after it has been made.
+    pub mutability: Mutability,
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mutability {
+            Mutability::Const => self.storage.fmt(f),
+            Mutability::Var => write!(f, "(mut {})", self.storage),
+        }
+    }
+}
+
+/// What a defined type is made of (specification, 2.3.8 "Composite Types").
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CompositeType {
+    /// A function.
+    Func(FuncType),
+    /// A structure: its fields.
+    Struct(Box<[FieldType]>),
+    /// An array: its elements.
+    Array(FieldType),
+}
+
+impl CompositeType {
+    /// The function type, if it is one.
+    #[must_use]
+    pub const fn as_func(&self) -> Option<&FuncType> {
+        match self {
+            Self::Func(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The abstract type above all of its kind: `func`, `struct` or `array`.
+    #[must_use]
+    pub const fn kind(&self) -> HeapType {
+        match self {
+            Self::Func(_) => HeapType::Func,
+            Self::Struct(_) => HeapType::Struct,
+            Self::Array(_) => HeapType::Array,
+        }
+    }
+}
+
+impl fmt::Display for CompositeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Func(ty) => write!(f, "(func {ty})"),
+            Self::Struct(fields) => {
+                f.write_str("(struct")?;
+                fields.iter().try_for_each(|field| write!(f, " (field {field})"))?;
+                f.write_str(")")
+            }
+            Self::Array(element) => write!(f, "(array {element})"),
+        }
+    }
+}
+
+impl fmt::Debug for CompositeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A defined type (specification, 2.3.9 "Recursive Types"). The types that it mentions are indices of its
+/// module, or numbers of an engine, as [`HeapType::Concrete`] says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubType {
+    /// Whether it has no subtypes but itself.
+    pub is_final: bool,
+    /// The defined type above it.
+    pub supertype: Option<u32>,
+    /// What it is made of.
+    pub composite: CompositeType,
+}
+
+impl SubType {
+    /// The final type of these functions, without a supertype: what `(type (func …))` defines.
+    #[must_use]
+    pub const fn func(ty: FuncType) -> Self {
+        Self { is_final: true, supertype: None, composite: CompositeType::Func(ty) }
+    }
+
+    /// This type with every type that it mentions, its supertype first, replaced by what `map` says.
+    #[must_use]
+    pub fn map_types(&self, mut map: impl FnMut(u32) -> u32) -> Self {
+        let supertype = self.supertype.map(&mut map);
+        let mut field = |ty: &FieldType| FieldType {
+            storage: match ty.storage {
+                StorageType::Val(ty) => StorageType::Val(ty.map_types(&mut map)),
+                packed => packed,
+            },
+            mutability: ty.mutability,
+        };
+        let composite = match &self.composite {
+            CompositeType::Struct(fields) => {
+                CompositeType::Struct(fields.iter().map(field).collect())
+            }
+            CompositeType::Array(element) => CompositeType::Array(field(element)),
+            CompositeType::Func(ty) => CompositeType::Func(ty.map_types(map)),
+        };
+        Self { is_final: self.is_final, supertype, composite }
+    }
+}
+
 /// Whether a global may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mutability {
     /// `const`: never written after its initialisation.
     Const,
@@ -266,10 +542,12 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of exceptions: what they carry are the function type's parameters.
+    Tag(FuncType),
 }
 
 impl ExternType {
-    /// The specification's word for this kind: `func`, `table`, `memory` or `global`.
+    /// The specification's word for this kind: `func`, `table`, `memory`, `global` or `tag`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -277,6 +555,21 @@ impl ExternType {
             Self::Table(_) => "table",
             Self::Memory(_) => "memory",
             Self::Global(_) => "global",
+            Self::Tag(_) => "tag",
+        }
+    }
+
+    /// This type with every defined type that it mentions replaced by what `map` says.
+    #[must_use]
+    pub fn map_types(&self, map: impl FnMut(u32) -> u32) -> Self {
+        match self {
+            Self::Func(ty) => Self::Func(ty.map_types(map)),
+            Self::Tag(ty) => Self::Tag(ty.map_types(map)),
+            Self::Table(ty) => Self::Table(TableType { element: ty.element.map_types(map), ..*ty }),
+            Self::Global(ty) => {
+                Self::Global(GlobalType { content: ty.content.map_types(map), ..*ty })
+            }
+            Self::Memory(ty) => Self::Memory(*ty),
         }
     }
 }
@@ -306,6 +599,7 @@ impl fmt::Display for ExternType {
             }
             Self::Global(ty) if ty.is_mutable() => write!(f, "global (mut {})", ty.content),
             Self::Global(ty) => write!(f, "global {}", ty.content),
+            Self::Tag(ty) => write!(f, "tag {ty}"),
         }
     }
 }
