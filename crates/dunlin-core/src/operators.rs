@@ -35,7 +35,7 @@
 //!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
 //!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
 //! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
-//!   `label_table`, `func`, `type_table` (a type index, then a table index), `val_types`, `heap_type`,
+//!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `val_types`, `heap_type`,
 //!   `local`, `global`, `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
 //!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
 //!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`. Rows with `bytes` have a
@@ -187,6 +187,7 @@ enum Shape {
     Label,
     LabelTable,
     Func,
+    Type,
     TypeTable,
     ValTypes,
     HeapType,
@@ -223,6 +224,7 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"label", _) => Shape::Label,
         (b"label_table", _) => Shape::LabelTable,
         (b"func", _) => Shape::Func,
+        (b"type", _) => Shape::Type,
         (b"type_table", _) => Shape::TypeTable,
         (b"val_types", _) => Shape::ValTypes,
         (b"heap_type", _) => Shape::HeapType,
@@ -315,6 +317,7 @@ impl Operator {
             Shape::Label => &[I::Label],
             Shape::LabelTable => &[I::LabelTable],
             Shape::Func => &[I::Func],
+            Shape::Type => &[I::Type],
             Shape::TypeTable => &[I::Type, I::Table],
             Shape::ValTypes => &[I::ValTypes],
             Shape::HeapType => &[I::HeapType],

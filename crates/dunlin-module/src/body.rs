@@ -10,7 +10,7 @@
 
 use crate::builder::{Builder, Label, Site, Target};
 use crate::fuse::fuse;
-use crate::side::{FRAME_RECORD_SLOTS, Prepared, pseudo};
+use crate::side::{FRAME_RECORD_SLOTS, Prepared, is_short_block_type, pseudo};
 use crate::{Invalid, Module};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -275,7 +275,7 @@ impl<'m> Body<'m> {
                 let slots = if ty == wasmparser::ValType::V128 { 2 } else { 1 };
                 Arity { result_slots: slots, ..Arity::default() }
             }
-            BlockType::FuncType(index) => Arity::of(&self.module.types()[index as usize]),
+            BlockType::FuncType(index) => Arity::of(self.module.func_type_at(index)),
         }
     }
 
@@ -376,6 +376,19 @@ impl<'m> Body<'m> {
         self.after(kept.min(height))
     }
 
+    /// `br_on_null`, `br_on_non_null` and their like: a branch keeps all but `taken` operands, and whatever
+    /// goes on has the label's values below it.
+    fn after_br_on(&mut self, depth: u32, taken: u32) -> wasmparser::Result<()> {
+        if self.live {
+            let site = self.branch_site(taken);
+            self.branch_to(site, depth);
+        }
+        let index = self.labels.len().saturating_sub(depth as usize + 1);
+        let kept = self.labels.get(index).map_or(0, |label| label.arity);
+        let height = self.validator.operand_stack_height();
+        self.after((kept + 1).min(height))
+    }
+
     fn after_br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
         if self.live {
             let site = self.branch_site(1);
@@ -413,7 +426,7 @@ impl<'m> Body<'m> {
     }
 
     fn after_call_indirect(&mut self, ty: u32) -> wasmparser::Result<()> {
-        self.after(self.module.types()[ty as usize].results().len() as u32)
+        self.after(self.module.func_type_at(ty).results().len() as u32)
     }
 
     fn after_local(&mut self, local: u32, pushed: u32, ops: [u8; 2]) -> wasmparser::Result<()> {
@@ -468,7 +481,7 @@ impl<'m> Body<'m> {
 fn behind_blocks(bytes: &[u8], mut at: usize) -> u32 {
     const BLOCK: u8 = 0x02;
     while let Some([BLOCK, ty]) = bytes.get(at..at + 2)
-        && *ty < 0x80
+        && is_short_block_type(*ty)
     {
         at += 2;
     }
@@ -541,6 +554,18 @@ macro_rules! after {
     };
     ($s:ident ReturnCallIndirect $ann:tt $ty:ident $table:ident) => {
         $s.after_return_call()
+    };
+    ($s:ident CallRef $ann:tt $ty:ident) => {
+        $s.after_call_indirect($ty)
+    };
+    ($s:ident ReturnCallRef $ann:tt $ty:ident) => {
+        $s.after_return_call()
+    };
+    ($s:ident BrOnNull $ann:tt $depth:ident) => {
+        $s.after_br_on($depth, 1)
+    };
+    ($s:ident BrOnNonNull $ann:tt $depth:ident) => {
+        $s.after_br_on($depth, 0)
     };
     ($s:ident LocalGet $ann:tt $local:ident) => {
         $s.after_local($local, 1, [pseudo::LOCAL_GET, pseudo::LOCAL_GET_V128])

@@ -47,6 +47,8 @@ pub mod vm_context {
     pub const INTERRUPTS: usize = 11;
     /// The store's poll page.
     pub const POLL_PAGE: usize = 12;
+    /// The store's indices of the instance's tags: an array of 32-bit numbers.
+    pub const TAGS: usize = 13;
 }
 
 /// Offsets in the store's context, in bytes of a 64-bit target.
@@ -55,6 +57,8 @@ pub mod store_context {
     pub const FUEL: usize = 8;
     /// The store's function records.
     pub const FUNCS: usize = 16;
+    /// The records of the types' lines.
+    pub const LINES: usize = 24;
 }
 
 /// Offsets in the record of requests to stop, in bytes of a 64-bit target.
@@ -72,6 +76,19 @@ pub mod memory_def {
     /// Length in bytes.
     pub const LEN: usize = 8;
 }
+
+/// Offsets in the record of a type's line: the numbers of the types above it, outermost first, and its own.
+pub mod line_record {
+    /// Size of a record.
+    pub const BYTES: usize = 16;
+    /// The first number.
+    pub const LINE: usize = 0;
+    /// How many there are.
+    pub const LEN: usize = 8;
+}
+
+/// Places that every line has.
+pub const LINE_PLACES_MIN: usize = 8;
 
 /// Offsets in a table's definition, in bytes of a 64-bit target.
 pub mod table_def {

@@ -3,6 +3,7 @@
 //! It reads what is there and believes nothing: a body that does not decode is an error, whether or not
 //! it has been validated.
 
+use crate::side::is_reference_prefix;
 use crate::{Invalid, Module};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -78,7 +79,12 @@ fn spell(
     let mut text = operator.mnemonic().to_string();
     for immediate in operator.immediates() {
         let spelled = match immediate {
-            Immediate::BlockType => block_type(bytes.read_var_s33()?),
+            Immediate::BlockType => match bytes.clone().read_u8()? {
+                first if is_reference_prefix(first) => {
+                    format!(" (result {})", bytes.read::<wasmparser::ValType>()?)
+                }
+                _ => block_type(bytes.read_var_s33()?),
+            },
             Immediate::LabelTable => {
                 let mut labels = String::new();
                 for _ in 0..=bytes.read_var_u32()? {
@@ -154,9 +160,7 @@ fn block_type(code: i64) -> String {
         -0x03 => "f32",
         -0x04 => "f64",
         -0x05 => "v128",
-        -0x10 => "funcref",
-        -0x11 => "externref",
-        _ => "…",
+        other => return format!(" (result {}ref)", abstract_type(other)),
     };
     format!(" (result {name})")
 }
@@ -164,9 +168,26 @@ fn block_type(code: i64) -> String {
 fn heap_type(code: i64) -> String {
     match code {
         0.. => format!(" {code}"),
-        -0x10 => " func".to_string(),
-        -0x11 => " extern".to_string(),
-        _ => " …".to_string(),
+        other => format!(" {}", abstract_type(other)),
+    }
+}
+
+/// The name of the abstract heap type with this code.
+fn abstract_type(code: i64) -> &'static str {
+    match code {
+        -0x0C => "noexn",
+        -0x0D => "nofunc",
+        -0x0E => "noextern",
+        -0x0F => "none",
+        -0x10 => "func",
+        -0x11 => "extern",
+        -0x12 => "any",
+        -0x13 => "eq",
+        -0x14 => "i31",
+        -0x15 => "struct",
+        -0x16 => "array",
+        -0x17 => "exn",
+        _ => "…",
     }
 }
 

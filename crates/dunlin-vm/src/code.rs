@@ -10,16 +10,17 @@ use crate::context::FuncEntry;
 use crate::crossing::NativeEntry;
 use crate::resources::Resources;
 use crate::sync::Mutex;
-use crate::types::TypeRegistry;
+use crate::types::{self, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
-use dunlin_module::{Invalid, Module, Prepared, Scratch};
+use dunlin_module::{ExternIdx, Import, Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
 pub struct ModuleCode {
@@ -59,7 +60,7 @@ impl ModuleCode {
     /// The code of this module, for stores whose types `types` numbers.
     #[must_use]
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
-        let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
+        let type_ids = types.intern_all(&module);
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
         // One more is for the tables that never change.
@@ -229,6 +230,22 @@ impl ModuleCode {
     #[must_use]
     pub fn type_ids(&self) -> &[u32] {
         &self.type_ids
+    }
+
+    /// The type of what has this index, with the engine's numbers.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of the module.
+    #[must_use]
+    pub fn extern_type(&self, item: ExternIdx) -> ExternType {
+        types::numbered(&self.module.extern_type(item), &self.type_ids)
+    }
+
+    /// The type that an import must have, with the engine's numbers.
+    #[must_use]
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        types::numbered(&self.module.import_type(import), &self.type_ids)
     }
 
     /// The function records, imports first.

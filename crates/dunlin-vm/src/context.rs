@@ -4,6 +4,7 @@ use crate::crossing::Target;
 use crate::host::HostCode;
 use crate::store::Store;
 use crate::sys::PollPage;
+use crate::types::LineRecord;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
@@ -41,6 +42,8 @@ pub struct VmContext {
     pub interrupts: *const Interrupts,
     /// The store's poll page; dangling where it has none.
     pub poll_page: *const u8,
+    /// The store's indices of the tags, imports first.
+    pub tags: *const u32,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -56,6 +59,8 @@ pub struct StoreContext {
     pub fuel: i64,
     /// The store's function references; index 0 is null.
     pub funcs: *const FuncRecord,
+    /// The lines of the types that the store's instances have.
+    pub lines: *const LineRecord,
     /// The first free slot of the value stack while a host function runs.
     pub stack_top: *mut u64,
     /// The store itself. Valid while the store is entered.
@@ -304,6 +309,7 @@ const _: () = {
     assert!(offset_of!(VmContext, import_calls) == l::IMPORT_CALLS * POINTER);
     assert!(offset_of!(VmContext, interrupts) == l::INTERRUPTS * POINTER);
     assert!(offset_of!(VmContext, poll_page) == l::POLL_PAGE * POINTER);
+    assert!(offset_of!(VmContext, tags) == l::TAGS * POINTER);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 
@@ -321,9 +327,14 @@ const _: () = {
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    use layout::{func_record, import_call, interrupts, memory_def, store_context, table_def};
+    use layout::{func_record, import_call, interrupts, line_record, memory_def};
+    use layout::{store_context, table_def};
     assert!(offset_of!(StoreContext, fuel) == store_context::FUEL);
     assert!(offset_of!(StoreContext, funcs) == store_context::FUNCS);
+    assert!(offset_of!(StoreContext, lines) == store_context::LINES);
+    assert!(size_of::<LineRecord>() == line_record::BYTES);
+    assert!(offset_of!(LineRecord, line) == line_record::LINE);
+    assert!(offset_of!(LineRecord, len) == line_record::LEN);
     assert!(offset_of!(Interrupts, limit) == interrupts::LIMIT);
     assert!(offset_of!(Interrupts, native_limit) == interrupts::NATIVE_LIMIT);
     assert!(offset_of!(MemoryDef, base) == memory_def::BASE);

@@ -17,6 +17,7 @@ use crate::owned::Owned;
 use crate::resources::Refusal;
 use crate::store::{CreateError, Extern, Store};
 use crate::tuning::FUNC_REFS_SEARCHED_MAX;
+use crate::types;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -218,6 +219,7 @@ impl Store {
         let resources = self.resources().clone();
         let refused = |refusal| InstantiateError::Refused("instance", refusal);
         let block = Block::new(code.module());
+        self.renew_types();
         self.match_imports(code, imports, &block)?;
         let blueprint = code.blueprint_for(&resources);
         let first = First {
@@ -226,16 +228,18 @@ impl Store {
             global: self.globals.len() as u32,
         };
         let created = resources.add_instance().map_err(refused).and_then(|()| {
-            let created = self.create_memories_and_tables(code.module(), blueprint, &block);
+            let created = self.create_memories_and_tables(code, blueprint, &block);
             created.inspect_err(|_| resources.subtract(1, 0, 0))
         });
         if let Err(error) = created {
             self.take_back(first.memory as usize, first.table as usize, first.global as usize);
             return Err(error);
         }
-        self.create_globals(code.module(), &block);
+        self.create_globals(code, &block);
+        self.create_tags(code, &block);
         let index = self.push_instance(code, blueprint, block, first);
         self.initialise_globals(index, blueprint)?;
+        self.fill_tables(index)?;
         self.initialise_passive_elements(index)?;
         match blueprint.and_then(Blueprint::tables) {
             Some(_) => self.write_tables(index),
@@ -265,6 +269,7 @@ impl Store {
             ExternIdx::Table(index) => Extern::Table(of.table(index)),
             ExternIdx::Memory(index) => Extern::Memory(of.memory(index)),
             ExternIdx::Global(index) => Extern::Global(of.global(index)),
+            ExternIdx::Tag(index) => Extern::Tag(of.block.tag(index)),
         }
     }
 
@@ -280,6 +285,9 @@ impl Store {
             Extern::Table(index) => ExternType::Table(self.table_type(index)),
             Extern::Memory(index) => ExternType::Memory(self.memory_type(index)),
             Extern::Global(index) => ExternType::Global(self.global_type(index)),
+            Extern::Tag(index) => {
+                ExternType::Tag((*self.types().get(self.tag_type_id(index))).clone())
+            }
         }
     }
 
@@ -291,11 +299,11 @@ impl Store {
         block: &Block,
     ) -> Result<(), InstantiateError> {
         let module = code.module();
-        let (mut funcs, mut tables, mut memories, mut globals) = (0, 0, 0, 0);
+        let (mut funcs, mut tables, mut memories, mut globals, mut tags) = (0, 0, 0, 0, 0);
         for (i, import) in module.imports().iter().enumerate() {
             let Some(item) = given.get(i).filter(|item| self.matches(code, import.kind, **item))
             else {
-                return Err(self.link_error(module, import, given.get(i)));
+                return Err(self.link_error(code, import, given.get(i)));
             };
             // SAFETY: the block has room for every import and, first, for its address; the things are of
             // this store, and outlive its instances' use of them.
@@ -314,6 +322,7 @@ impl Store {
                         *block.globals().add(globals) = self.global_cell(index);
                         append(block.imported_globals(), &mut globals, index);
                     }
+                    Extern::Tag(index) => append(block.tags(), &mut tags, index),
                 }
             }
         }
@@ -323,14 +332,14 @@ impl Store {
     #[cold]
     fn link_error(
         &self,
-        module: &Module,
+        code: &ModuleCode,
         import: &Import,
         found: Option<&Extern>,
     ) -> InstantiateError {
-        let (from, name) = module.import_names(import);
+        let (from, name) = code.module().import_names(import);
         InstantiateError::Link(Box::new(LinkError {
             import: (from.to_string(), name.to_string()),
-            expected: module.import_type(import),
+            expected: code.import_type(import),
             found: found.map(|item| self.extern_type(*item)),
         }))
     }
@@ -341,10 +350,11 @@ impl Store {
             (ImportKind::Func(ty), Extern::Func(func)) => {
                 // One registry numbers both: the store's, which is the engine's.
                 debug_assert!(Arc::ptr_eq(self.types(), code.types()));
-                self.func_type_id(func) == code.type_ids()[ty as usize]
+                self.types().is_subtype(self.func_type_id(func), code.type_ids()[ty as usize])
             }
             (ImportKind::Table(want), Extern::Table(index)) => {
                 let have = self.table_type(index);
+                let want = types::numbered_table(want, code.type_ids());
                 want.element == have.element
                     && want.table64 == have.table64
                     && limits_match((want.min, want.max), (have.min, have.max))
@@ -354,17 +364,24 @@ impl Store {
                 want.memory64 == have.memory64
                     && limits_match((want.min, want.max), (have.min, have.max))
             }
-            (ImportKind::Global(want), Extern::Global(index)) => want == self.global_type(index),
+            (ImportKind::Global(want), Extern::Global(index)) => {
+                let want = types::numbered_global(want, code.type_ids());
+                self.types().global_matches(self.global_type(index), want)
+            }
+            (ImportKind::Tag(want), Extern::Tag(index)) => {
+                self.tag_type_id(index) == code.type_ids()[want as usize]
+            }
             _ => false,
         }
     }
 
     fn create_memories_and_tables(
         &mut self,
-        module: &Module,
+        code: &ModuleCode,
         blueprint: Option<&Blueprint>,
         block: &Block,
     ) -> Result<(), InstantiateError> {
+        let module = code.module();
         let (first_table, first_memory, _) = block.imported();
         for (i, ty) in module.defined_memories().iter().enumerate() {
             let image = blueprint.and_then(|blueprint| blueprint.image(i));
@@ -381,7 +398,8 @@ impl Store {
             // SAFETY: as for memories.
             let def = unsafe { Owned::of_block(block.table_defs().add(i), TableDef::EMPTY) };
             let def_at = def.as_ptr();
-            let made = self.create_table_in(table.ty, 0, def);
+            let ty = types::numbered_table(table.ty, code.type_ids());
+            let made = self.create_table_in(ty, 0, def);
             made.map_err(InstantiateError::refused("table"))?;
             // SAFETY: the block has a pointer for each table.
             unsafe { *block.tables().add(first_table as usize + i) = def_at };
@@ -389,7 +407,19 @@ impl Store {
         Ok(())
     }
 
-    fn create_globals(&mut self, module: &Module, block: &Block) {
+    /// Adds the tags that the module defines, which are new ones in every instance.
+    fn create_tags(&mut self, code: &ModuleCode, block: &Block) {
+        let module = code.module();
+        let defined = module.tags().iter().enumerate().skip(module.tag_imports());
+        for (i, ty) in defined {
+            let tag = self.push_tag(code.type_ids()[*ty as usize]);
+            // SAFETY: the block has room for every tag.
+            unsafe { *block.tags().add(i) = tag };
+        }
+    }
+
+    fn create_globals(&mut self, code: &ModuleCode, block: &Block) {
+        let module = code.module();
         let first = block.imported().2 as usize;
         self.globals.reserve(module.globals().len());
         for (i, global) in module.globals().iter().enumerate() {
@@ -398,7 +428,7 @@ impl Store {
             let cell = unsafe { Owned::of_block(block.cells().add(i), [0; 2]) };
             // SAFETY: the block has a pointer for each global.
             unsafe { *block.globals().add(first + i) = cell.as_ptr() };
-            self.globals.push((cell, global.ty));
+            self.globals.push((cell, types::numbered_global(global.ty, code.type_ids())));
         }
     }
 
@@ -429,6 +459,7 @@ impl Store {
             import_calls: block.import_calls(),
             interrupts,
             poll_page,
+            tags: block.tags(),
             instance: index,
             func_imports: module.func_imports(),
         };
@@ -511,6 +542,19 @@ impl Store {
                 None => self.evaluate(instance, global.init)?,
             };
             self.set_global(first + i as u32, value);
+        }
+        Ok(())
+    }
+
+    /// Fills the tables that say what their elements are at first.
+    fn fill_tables(&mut self, instance: u32) -> Result<(), InstantiateError> {
+        let code = self.instance_code(instance).clone();
+        for (i, table) in code.module().tables().iter().enumerate() {
+            let Some(init) = table.init else { continue };
+            let value = self.evaluate(instance, init)?[0] as u32;
+            let of = &self.instances[instance as usize];
+            let table = of.first.table as usize + i;
+            self.tables[table].elements_mut().fill(value);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::context::{MemoryDef, StoreContext, VmContext};
 use crate::host::{self, HostFailure};
 use crate::store::Store;
 use dunlin_core::TrapCode;
+use dunlin_core::canon::index_of;
 
 /// Why a slow path did not complete.
 pub enum Stop {
@@ -227,6 +228,21 @@ running! {
             Stop::Trap(TrapCode::InvalidFunction)
         })
     }
+}
+
+/// Whether the type with the number `sub` is `sup` or below it.
+///
+/// # Safety
+///
+/// `context` is that of a store, and the numbers are of types that it knows.
+#[must_use]
+pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool {
+    // SAFETY: the caller's promise; so for all below: the lines live as long as the engine's types.
+    let lines = unsafe { (*context).lines };
+    // SAFETY: as above.
+    let (line, depth) = unsafe { (*lines.add(index_of(sub)), (*lines.add(index_of(sup))).len - 1) };
+    // SAFETY: as above; the place is one of the line.
+    depth < line.len && unsafe { *line.line.add(depth) } == sup
 }
 
 /// Calls a host function.

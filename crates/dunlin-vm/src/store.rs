@@ -45,6 +45,8 @@ pub enum Extern {
     Memory(u32),
     /// A global.
     Global(u32),
+    /// A tag.
+    Tag(u32),
 }
 
 /// A memory or table that wants to grow, for the embedder's limits. Memories count bytes.
@@ -144,6 +146,8 @@ pub struct Store {
     pub(crate) memories: Vec<Memory>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    /// The numbers of the tags' function types.
+    tags: Vec<u32>,
     /// After what has cells in the instances' blocks, so that it is dropped after it.
     pub(crate) instances: Vec<Instance>,
     /// Whether anybody has asked for a function, without which no guest runs.
@@ -194,6 +198,7 @@ impl Store {
             interrupts: Arc::as_ptr(&interrupts),
             fuel: 0,
             funcs: funcs.as_ptr(),
+            lines: core::ptr::null(),
             stack_top: null_mut(),
             store: null_mut(),
             owner: null_mut(),
@@ -211,6 +216,7 @@ impl Store {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             instances: Vec::new(),
             is_reached: AtomicBool::new(false),
             funcs,
@@ -309,6 +315,7 @@ impl Store {
     /// Adds a function of the host; returns a reference to it.
     pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
         let type_id = self.types.intern(ty);
+        self.renew_types();
         self.hosts.push(host);
         let index = self.hosts.len() as u32 - 1;
         let (params, results) = (ty.param_slots(), ty.result_slots());
@@ -344,7 +351,12 @@ impl Store {
     }
 
     /// The engine's number of a function's type, by reference.
-    pub(crate) fn func_type_id(&self, reference: u32) -> u32 {
+    ///
+    /// # Panics
+    ///
+    /// If the reference is not of this store.
+    #[must_use]
+    pub fn func_type_id(&self, reference: u32) -> u32 {
         self.funcs[reference as usize].type_id
     }
 
@@ -389,6 +401,12 @@ impl Store {
         // SAFETY: as in `fuel`; the list's address may have changed.
         unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
         first
+    }
+
+    /// Lets tiers know of all types that there are.
+    pub(crate) fn renew_types(&mut self) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.context()).lines = self.types.lines() };
     }
 
     fn push_func(&mut self, record: FuncRecord) -> u32 {
@@ -616,6 +634,28 @@ impl Store {
     pub fn create_global(&mut self, ty: GlobalType, value: GlobalCell) -> u32 {
         self.globals.push((Owned::new(value), ty));
         self.globals.len() as u32 - 1
+    }
+
+    /// Adds a tag of exceptions that carry this function type's parameters.
+    pub fn create_tag(&mut self, ty: &FuncType) -> u32 {
+        let number = self.types.intern(ty);
+        self.renew_types();
+        self.push_tag(number)
+    }
+
+    pub(crate) fn push_tag(&mut self, number: u32) -> u32 {
+        self.tags.push(number);
+        self.tags.len() as u32 - 1
+    }
+
+    /// What a tag's exceptions carry: the number of the function type whose parameters they are.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such tag.
+    #[must_use]
+    pub fn tag_type_id(&self, tag: u32) -> u32 {
+        self.tags[tag as usize]
     }
 
     /// The type of a global.

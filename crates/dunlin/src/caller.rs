@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::external::Extern;
 use crate::store::StoreInner;
+use crate::val::Home;
 
 /// The store and instance from which a host function was called.
 ///
@@ -55,6 +56,18 @@ impl<'a, T: 'static> Caller<'a, T> {
     #[inline]
     pub(crate) fn store_id(&self) -> u64 {
         self.store.0.id
+    }
+
+    /// The store, as conversions see it.
+    #[inline]
+    pub(crate) fn home(&self) -> Home<'_> {
+        self.store.0.home()
+    }
+
+    /// The same caller for a shorter time.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
+        Caller { store: StoreContextMut(self.store.0), instance: self.instance }
     }
 
     /// The embedder's data.

@@ -106,6 +106,7 @@ mod pooling;
 mod profile;
 mod store;
 mod table;
+mod tag;
 #[cfg(feature = "optimize")]
 mod tuning;
 mod val;
@@ -137,6 +138,7 @@ pub use pooling::PoolingConfig;
 pub use profile::Profile;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
+pub use tag::Tag;
 pub use val::{ExternRef, Val};
 pub use wasm_ty::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 

@@ -5,6 +5,7 @@ use crate::engine::{Engine, EpochDeadline};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
@@ -61,6 +62,14 @@ pub(crate) struct LentType {
     id: usize,
     pub(crate) ty: Arc<FuncType>,
     pub(crate) slots: usize,
+}
+
+impl<T: 'static> StoreInner<T> {
+    /// This store, as conversions see it.
+    #[inline]
+    pub(crate) fn home(&self) -> Home<'_> {
+        Home { id: self.id, vm: &self.vm }
+    }
 }
 
 impl<T: 'static> Store<T> {

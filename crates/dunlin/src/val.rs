@@ -49,12 +49,20 @@ impl Val {
             ValType::F32 => Self::F32(0),
             ValType::F64 => Self::F64(0),
             ValType::V128 => Self::V128(V128::from_bits(0)),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Self::FuncRef(None),
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Self::ExternRef(None),
+            ValType::Ref(RefType { heap, .. }) => Self::null(heap),
         }
     }
 
-    /// The type of this value; of a reference, the nullable one.
+    /// The null reference of this heap type.
+    #[must_use]
+    pub const fn null(heap: HeapType) -> Self {
+        match heap {
+            HeapType::Extern | HeapType::NoExtern => Self::ExternRef(None),
+            _ => Self::FuncRef(None),
+        }
+    }
+
+    /// The type of this value; of a reference, the widest nullable one.
     #[must_use]
     pub const fn ty(&self) -> ValType {
         match self {
@@ -131,28 +139,40 @@ impl Val {
         }
     }
 
-    /// Whether this value is one of type `ty`.
-    #[must_use]
-    pub fn matches(&self, ty: ValType) -> bool {
-        match ty {
-            ValType::Ref(RefType { nullable: false, heap }) => {
-                let non_null = !matches!(self, Self::FuncRef(None) | Self::ExternRef(None));
-                non_null && self.ty() == ValType::Ref(RefType { nullable: true, heap })
-            }
-            ty => self.ty() == ty,
-        }
+    /// Whether this is a null reference.
+    const fn is_null(&self) -> bool {
+        matches!(self, Self::FuncRef(None) | Self::ExternRef(None))
     }
 
-    /// This value as the store `store` keeps it, if it is of type `ty`: the first slot, and the second
-    /// of a vector.
-    pub(crate) fn to_cell(self, store: u64, ty: ValType, what: &str) -> Result<GlobalCell> {
-        if !self.matches(ty) {
-            return Err(self.mismatch(ty, what));
-        }
-        let reference = |of: u64, index: u32, kind: &str| match of == store {
-            true => Ok([index.into(), 0]),
-            false => Err(Error::other_store(kind)),
+    /// Whether this value, which is of the store at home, is one of type `ty`.
+    fn matches(&self, home: Home<'_>, ty: ValType) -> bool {
+        let ValType::Ref(wanted) = ty else { return self.ty() == ty };
+        let heap = match self {
+            Self::FuncRef(None) => HeapType::NoFunc,
+            Self::FuncRef(Some(_)) if wanted == RefType::FUNCREF => return true,
+            Self::FuncRef(Some(func)) => HeapType::Concrete(home.vm.func_type_id(func.index)),
+            Self::ExternRef(None) => HeapType::NoExtern,
+            Self::ExternRef(Some(_)) => HeapType::Extern,
+            _ => return false,
         };
+        home.vm.types().ref_matches(RefType { nullable: self.is_null(), heap }, wanted)
+    }
+
+    /// This value as the store at home keeps it, if it is of type `ty`: the first slot, and the second
+    /// of a vector.
+    pub(crate) fn to_cell(self, home: Home<'_>, ty: ValType, what: &str) -> Result<GlobalCell> {
+        match self {
+            Self::FuncRef(Some(func)) if func.store != home.id => {
+                return Err(Error::other_store("the function"));
+            }
+            Self::ExternRef(Some(value)) if value.store != home.id => {
+                return Err(Error::other_store("the host value"));
+            }
+            _ => {}
+        }
+        if !self.matches(home, ty) {
+            return Err(self.mismatch(home, ty, what));
+        }
         match self {
             Self::I32(value) => Ok([u64::from(value.cast_unsigned()), 0]),
             Self::I64(value) => Ok([value.cast_unsigned(), 0]),
@@ -160,37 +180,39 @@ impl Val {
             Self::F64(bits) => Ok([bits, 0]),
             Self::V128(value) => Ok(value.halves().into()),
             Self::FuncRef(None) | Self::ExternRef(None) => Ok([0; 2]),
-            Self::FuncRef(Some(func)) => reference(func.store, func.index, "the function"),
-            Self::ExternRef(Some(value)) => reference(value.store, value.index, "the host value"),
+            Self::FuncRef(Some(func)) => Ok([func.index.into(), 0]),
+            Self::ExternRef(Some(value)) => Ok([value.index.into(), 0]),
         }
     }
 
     #[cold]
-    fn mismatch(self, ty: ValType, what: &str) -> Error {
-        let null = match self {
-            Self::FuncRef(None) | Self::ExternRef(None) => "null ",
-            _ => "",
-        };
+    fn mismatch(self, home: Home<'_>, ty: ValType, what: &str) -> Error {
+        let null = if self.is_null() { "null " } else { "" };
+        if let (Self::FuncRef(Some(func)), ValType::Ref(RefType { heap, .. })) = (self, ty)
+            && let HeapType::Concrete(number) = heap
+            && dunlin_core::canon::is_func(number)
+        {
+            let (have, wanted) = (home.vm.func_type(func.index), home.vm.types().get(number));
+            return Error::usage(format_args!("{what} must be a function {wanted}, but is {have}"));
+        }
         let have = self.ty();
         Error::usage(format_args!("{what} must be of type {ty}, but is {null}{have}"))
     }
 
-    /// The value of type `ty` that the store `store` keeps like this.
+    /// The value of type `ty` that the store at home keeps like this.
     #[inline]
-    pub(crate) fn from_cell(store: u64, ty: ValType, cell: GlobalCell) -> Self {
-        let low = cell[0];
+    pub(crate) fn from_cell(home: Home<'_>, ty: ValType, cell: GlobalCell) -> Self {
+        let (store, low) = (home.id, cell[0]);
         match ty {
             ValType::I32 => Self::I32((low as u32).cast_signed()),
             ValType::I64 => Self::I64(low.cast_signed()),
             ValType::F32 => Self::F32(low as u32),
             ValType::F64 => Self::F64(low),
             ValType::V128 => Self::V128(V128::from_halves(low, cell[1])),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
-                Self::FuncRef(Func::from_reference(store, low as u32))
-            }
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => {
+            ValType::Ref(RefType { heap: HeapType::Extern | HeapType::NoExtern, .. }) => {
                 Self::ExternRef(ExternRef::from_reference(store, low as u32))
             }
+            ValType::Ref(_) => Self::FuncRef(Func::from_reference(store, low as u32)),
         }
     }
 
@@ -198,7 +220,7 @@ impl Val {
     #[inline]
     pub(crate) fn write(
         &self,
-        store: u64,
+        home: Home<'_>,
         ty: ValType,
         what: &str,
         slots: &mut [u64],
@@ -208,15 +230,21 @@ impl Val {
             (Self::I64(value), ValType::I64) => value.cast_unsigned(),
             (Self::F32(bits), ValType::F32) => u64::from(*bits),
             (Self::F64(bits), ValType::F64) => *bits,
-            _ => return self.write_other(store, ty, what, slots),
+            _ => return self.write_other(home, ty, what, slots),
         };
         Ok(())
     }
 
     /// Writes a vector or a reference, or says what is wrong.
     #[inline(never)]
-    fn write_other(&self, store: u64, ty: ValType, what: &str, slots: &mut [u64]) -> Result<()> {
-        let cell = self.to_cell(store, ty, what)?;
+    fn write_other(
+        &self,
+        home: Home<'_>,
+        ty: ValType,
+        what: &str,
+        slots: &mut [u64],
+    ) -> Result<()> {
+        let cell = self.to_cell(home, ty, what)?;
         let count = ty.slots() as usize;
         slots[..count].copy_from_slice(&cell[..count]);
         Ok(())
@@ -224,10 +252,19 @@ impl Val {
 
     /// Reads a value of type `ty` from the first of `slots`, or its first two.
     #[inline]
-    pub(crate) fn read(store: u64, ty: ValType, slots: &[u64]) -> Self {
+    pub(crate) fn read(home: Home<'_>, ty: ValType, slots: &[u64]) -> Self {
         let high = if ty == ValType::V128 { slots[1] } else { 0 };
-        Self::from_cell(store, ty, [slots[0], high])
+        Self::from_cell(home, ty, [slots[0], high])
     }
+}
+
+/// The store that keeps values, as conversions see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Home<'a> {
+    /// The store's number.
+    pub(crate) id: u64,
+    /// Its part of the VM.
+    pub(crate) vm: &'a dunlin_vm::Store,
 }
 
 macro_rules! from {

@@ -23,6 +23,8 @@ macro_rules! for_each_plain_operator {
             0x11 CallIndirect "call_indirect" type_table traps;
             0x12 ReturnCall "return_call" func;
             0x13 ReturnCallIndirect "return_call_indirect" type_table traps;
+            0x14 CallRef "call_ref" type traps;
+            0x15 ReturnCallRef "return_call_ref" type traps;
             0x1A Drop "drop" none free;
             0x1B Select "select" none;
             0x1C TypedSelect "select" val_types;
@@ -42,6 +44,9 @@ macro_rules! for_each_plain_operator {
             0xD0 RefNull "ref.null" heap_type;
             0xD1 RefIsNull "ref.is_null" none;
             0xD2 RefFunc "ref.func" func;
+            0xD4 RefAsNonNull "ref.as_non_null" none traps;
+            0xD5 BrOnNull "br_on_null" label;
+            0xD6 BrOnNonNull "br_on_non_null" label;
         }
     };
 }

@@ -150,6 +150,44 @@ impl Op for CallIndirectSlow {
     }
 }
 
+/// `call_ref`.
+pub(crate) struct CallRef;
+
+impl Op for CallRef {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let reference = r.top();
+        if reference as u32 == 0 {
+            return r.raise(TrapCode::NullFunctionReference);
+        }
+        r.skip_leb();
+        r.pop_below();
+        r.set_top(reference);
+        Step::Go(handler::<EnterFunc, M>(), r)
+    }
+}
+
+/// `return_call_ref`.
+pub(crate) struct ReturnCallRef;
+
+impl Op for ReturnCallRef {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let reference = r.top() as u32;
+        if reference == 0 {
+            return r.raise(TrapCode::NullFunctionReference);
+        }
+        r.skip_leb();
+        r.pop();
+        let target = r.func(reference);
+        tail_call(r, target)
+    }
+}
+
 /// `return_call`.
 pub(crate) struct ReturnCall;
 
@@ -219,7 +257,7 @@ fn indirect_target(mut r: Regs) -> Result<(Regs, FuncRecord), TrapCode> {
         return Err(TrapCode::UninitializedElement);
     }
     let target = r.func(reference);
-    if target.type_id != r.type_id(ty) {
+    if !r.is_subtype(target.type_id, r.type_id(ty)) {
         return Err(TrapCode::IndirectCallTypeMismatch);
     }
     Ok((r, target))

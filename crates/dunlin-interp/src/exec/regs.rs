@@ -17,10 +17,10 @@
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
 use dunlin_core::{TrapCode, V128};
-use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS};
+use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
 use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
 use dunlin_vm::crossing::NativeEntry;
-use dunlin_vm::ops::Stop;
+use dunlin_vm::ops::{self, Stop};
 use dunlin_vm::walk::record;
 
 /// The registers. See the module's head.
@@ -255,6 +255,15 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn skip_leb(&mut self) {
         while self.fetch() >= 0x80 {}
+    }
+
+    /// Moves `ip` over the type of a block or of a value.
+    #[inline]
+    pub(crate) fn skip_type(&mut self) {
+        if is_reference_prefix(self.peek(0)) {
+            self.skip(1);
+        }
+        self.skip_leb();
     }
 
     // Operands.
@@ -651,6 +660,13 @@ impl Regs {
     pub(crate) fn type_id(&self, ty: u32) -> u32 {
         // SAFETY: validated: the type exists; the context is alive.
         unsafe { (*self.cx).type_ids.add(ty as usize).read() }
+    }
+
+    /// Whether the type with the number `sub` is `sup` or below it.
+    #[inline]
+    pub(crate) fn is_subtype(&self, sub: u32, sup: u32) -> bool {
+        // SAFETY: both numbers are of types of the store's instances or host functions.
+        sub == sup || unsafe { ops::is_subtype(self.store(), sub, sup) }
     }
 
     /// Whether a call of `entry` has room and nobody asks to stop. The quick answer; `false` leaves the
