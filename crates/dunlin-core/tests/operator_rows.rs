@@ -168,9 +168,10 @@ fn every_operator_of_the_proposals_is_there() {
     assert_eq!(count(Some(0xFC), 8..=17), 10, "bulk memory and tables");
     assert_eq!(count(Some(0xFD), 0..=0xFF), 236, "fixed-width SIMD");
     assert_eq!(count(None, 0x12..=0x13), 2, "tail calls");
+    assert_eq!(count(None, 0x14..=0x15), 2, "calls by reference");
     // Control 15 with `else`, `end` and tail calls, parametric 3, variables 5, tables 2, memories 2,
-    // constants 4, references 3.
-    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3);
+    // constants 4, references 3, function references 5.
+    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3 + 5);
 }
 
 #[test]
@@ -240,6 +241,7 @@ fn immediates_text(word: &str) -> &'static str {
         "block_type" => "end",
         "label_table" => "0 0",
         "func" => "$f",
+        "type" => "$t",
         "type_table" => "(type $t)",
         "val_types" => "(result i32)",
         "heap_type" => "func",
