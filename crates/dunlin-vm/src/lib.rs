@@ -28,6 +28,7 @@ pub mod code;
 pub mod context;
 pub mod crossing;
 mod host;
+pub mod gc;
 mod image;
 mod instance;
 mod memory;
