@@ -60,6 +60,8 @@ features! {
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
     /// Typed references to functions: `call_ref`, `ref.as_non_null`, tables with initialisers.
     FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
+    /// Structures, arrays, and references to them that a collector follows.
+    Gc = 12, "gc", true, WasmFeatures::GC;
 }
 
 impl Feature {
