@@ -4,14 +4,16 @@ use crate::crossing::Target;
 use crate::gc::HeapContext;
 use crate::host::HostCode;
 use crate::object_types::ObjectType;
+use crate::resources::PollPages;
 use crate::roots::{OuterPlace, Place};
 use crate::store::Store;
 use crate::sys::PollPage;
 use crate::types::TypeRecord;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::TrapCode;
 use dunlin_module::layout;
 
@@ -240,6 +242,10 @@ pub struct Interrupts {
     native_limit: AtomicUsize,
     stack_end: AtomicUsize,
     page: Option<PollPage>,
+    /// Whether the page has ever been closed.
+    is_used: AtomicBool,
+    /// Where the page goes when nobody needs it any more.
+    pages: Option<Arc<PollPages>>,
 }
 
 impl Default for Interrupts {
@@ -248,14 +254,27 @@ impl Default for Interrupts {
     }
 }
 
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        let (Some(page), Some(pages)) = (self.page.take(), &self.pages) else { return };
+        if *self.is_used.get_mut() {
+            page.open();
+        }
+        pages.give_back(page);
+    }
+}
+
 impl Interrupts {
-    /// No request, and stacks without end: a value stack sets its own.
-    pub(crate) fn new(page: Option<PollPage>) -> Self {
+    /// No request, and stacks without end: a value stack sets its own. With a poll page if there are pages.
+    pub(crate) fn new(pages: Option<&Arc<PollPages>>) -> Self {
+        let page = pages.and_then(|pages| pages.take());
         Self {
             limit: AtomicUsize::new(usize::MAX),
             native_limit: AtomicUsize::new(0),
             stack_end: AtomicUsize::new(usize::MAX),
             page,
+            is_used: AtomicBool::new(false),
+            pages: pages.cloned(),
         }
     }
 
@@ -277,6 +296,7 @@ impl Interrupts {
     pub fn interrupt(&self) {
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
+            self.is_used.store(true, Ordering::SeqCst);
             page.close();
         }
     }

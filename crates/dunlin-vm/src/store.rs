@@ -21,7 +21,6 @@ use crate::owned::Owned;
 use crate::resources::{Refusal, Resources};
 use crate::roots::{FrameMaps, Handles, Place};
 use crate::stack::ValueStack;
-use crate::sys::PollPage;
 use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
@@ -200,8 +199,8 @@ impl Store {
     /// An empty store whose function types `types` numbers.
     #[must_use]
     pub fn new(types: Arc<TypeRegistry>, config: StoreConfig) -> Self {
-        let page = if config.poll_page { PollPage::new() } else { None };
-        let interrupts = Arc::new(Interrupts::new(page));
+        let pages = config.poll_page.then(|| config.resources.poll_pages());
+        let interrupts = Arc::new(Interrupts::new(pages));
         let null = FuncRecord {
             cx: null_mut(),
             entry: core::ptr::null(),
