@@ -101,6 +101,7 @@ mod linker;
 pub mod listing;
 mod memory;
 mod module;
+mod objects;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
