@@ -212,7 +212,9 @@ impl Heap {
             ground.clear_start(large.at);
             pages.give(large.at / PAGE_BYTES, large.pages);
         });
-        self.nursery.judge(promoted + looked_at);
+        if used > 0 {
+            self.nursery.judge(promoted, looked_at);
+        }
         self.grown += promoted + grown;
         self.stats.minor_collections += 1;
         self.stats.allocated_bytes += u64::from(used);

@@ -14,6 +14,7 @@
 //! nursery can hold, and the heap keeps as many free blocks as all of them need at worst.
 
 use super::ground::Ground;
+use super::isa::prefetch;
 use super::large::LargeSpace;
 use super::layout::Layout;
 use super::old::{Kind, OldSpace};
@@ -121,9 +122,22 @@ impl<L: Layouts + ?Sized> Minor<'_, L> {
         self.ground.set_start(to);
         self.promoted += u64::from(bytes);
         if layout.is_traced() {
+            self.prefetch(layout, to);
             self.stack.push(to);
         }
         to
+    }
+
+    /// Fetches what a copied object leads to, which is visited when the object comes up on the stack.
+    #[inline]
+    fn prefetch(&self, layout: &Layout, at: u32) {
+        let mut mask = layout.mask();
+        while mask != 0 {
+            // SAFETY: the object was copied whole, and has a field there.
+            let reference = unsafe { self.ground.word(at + mask.trailing_zeros() * 4) };
+            prefetch(self.ground.at(reference));
+            mask &= mask - 1;
+        }
     }
 
     /// Visits the references of everything that waits.

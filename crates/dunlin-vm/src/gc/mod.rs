@@ -28,6 +28,7 @@
 mod access;
 mod ground;
 mod heap;
+mod isa;
 mod large;
 mod layout;
 mod mark;

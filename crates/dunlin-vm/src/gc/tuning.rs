@@ -17,6 +17,14 @@ pub(super) const CLEARED_BYTES: u32 = 16 << 10;
 /// A nursery is doubled when a minor collection had more than one byte of work in so many of it.
 pub(super) const NURSERY_WORK: u64 = 24;
 
+/// A nursery is halved when more than so many bytes survived it: copying them takes some 3 ms, and a
+/// shorter one has no more of them in all if nearly everything lives.
+pub(super) const PROMOTED_MAX: u64 = 5 << 19;
+
+/// Collections after which a nursery that was halved may be longer again: twice as many each time.
+pub(super) const PATIENCE_MIN: u32 = 32;
+pub(super) const PATIENCE_MAX: u32 = 1024;
+
 /// Growth of the old space, in bytes, before which no major collection is made unasked.
 pub(super) const MAJOR_GROWTH_MIN: u64 = 8 << 20;
 
