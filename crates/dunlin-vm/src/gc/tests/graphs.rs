@@ -40,26 +40,48 @@ fn a_list_of_ten_million_cells_is_marked_without_recursion() {
     assert_eq!(world.heap.stats().live_bytes, 0);
 }
 
-#[test]
-fn a_list_survives_a_stack_of_marks_that_is_always_full() {
-    let cells = if cfg!(miri) { 300 } else { 20_000 };
-    let mut world = World::new(HeapConfig::default());
-    world.heap.mark_stack_bound = Some(1);
-    // Every cell leads to the next one by both of its references, and to a leaf.
-    world.roots.push(NULL);
-    for number in 0..cells {
-        let leaf = world.make(CELL).expect("memory");
-        world.roots.push(leaf);
-        let at = world.make(PAIR).expect("memory");
-        world.heap.store_u32(at, FIRST, world.roots[0]);
-        world.heap.store_u32(at, SECOND, world.roots[1]);
-        world.heap.store_u32(at, NUMBER, number);
-        world.roots.pop();
-        world.roots[0] = at;
+fn tree(world: &mut World, depth: u32) -> u32 {
+    if depth == 0 {
+        return world.make(PAIR).expect("memory");
     }
-    world.collect(Request::Major);
-    assert_eq!(world.heap.stats().live_bytes, u64::from(cells) * 24);
-    check_list(&world, cells);
+    for _ in 0..2 {
+        let child = tree(world, depth - 1);
+        world.roots.push(child);
+    }
+    let at = world.make(PAIR).expect("memory");
+    for field in [FIRST, SECOND] {
+        let child = world.roots.pop().expect("pushed");
+        world.heap.store_u32(at, field, child);
+    }
+    at
+}
+
+fn count(world: &World, at: u32) -> u64 {
+    let child = |field| world.heap.load_u32(at, field);
+    if child(FIRST) == NULL {
+        1
+    } else {
+        1 + count(world, child(FIRST)) + count(world, child(SECOND))
+    }
+}
+
+#[test]
+fn a_tree_survives_a_stack_of_marks_that_is_always_full() {
+    let depth = if cfg!(miri) { 7 } else { 15 };
+    let mut world = World::new(HeapConfig::default());
+    let at = tree(&mut world, depth);
+    let array = world.make_sized(REFS, 3_000).expect("memory");
+    for index in 0..3_000 {
+        world.heap.store_u32(array, 8 + index * 4, at);
+    }
+    world.roots.extend([array, at]);
+    world.heap.mark_stack_bound = Some(1);
+    let nodes = (2 << depth) - 1;
+    for _ in 0..2 {
+        world.collect(Request::Major);
+        assert_eq!(world.heap.stats().live_bytes, nodes * 16 + 12_008);
+        assert_eq!(count(&world, world.roots[1]), nodes);
+    }
 }
 
 #[test]
