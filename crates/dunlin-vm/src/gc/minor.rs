@@ -17,6 +17,7 @@ use super::ground::Ground;
 use super::isa::prefetch;
 use super::large::LargeSpace;
 use super::layout::Layout;
+use super::mark::Marking;
 use super::old::{Kind, OldSpace};
 use super::pages::PageMap;
 use super::{
@@ -44,6 +45,8 @@ pub(super) struct Minor<'a, L: ?Sized> {
     pub(super) from: u32,
     pub(super) granules: u32,
     pub(super) has_young_large: bool,
+    /// The marking under way, which is told of marked objects on marked cards.
+    pub(super) marking: Option<&'a mut Marking>,
     /// Bytes of objects that became old.
     pub(super) promoted: u64,
     /// Bytes that were looked at besides.
@@ -235,6 +238,11 @@ impl<L: Layouts + ?Sized> Minor<'_, L> {
             let within = window.start.saturating_sub(at)..window.end - at;
             // SAFETY: the object lies in the heap with all its bytes.
             unsafe { self.trace(layout, at, within) };
+            if let Some(marking) = &mut self.marking
+                && self.ground.is_marked(at)
+            {
+                marking.note(at, window.start >> CARD_SHIFT);
+            }
         }
     }
 

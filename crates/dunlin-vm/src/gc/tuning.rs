@@ -55,3 +55,16 @@ pub(super) const EVACUATE_PER_CENT: u64 = 25;
 /// A heap that may not grow is exhausted when a major collection left less than one in so many of its
 /// bytes: collecting over and over for a few objects would take for ever.
 pub(super) const EXHAUSTED_PART: u32 = 32;
+
+/// Bytes of live objects from which on a heap is marked in slices.
+pub(super) const SLICED_BYTES: u64 = 4 << 20;
+
+/// Bytes that a slice of a marking looks at: some 2 ms. At least so many times those that became old
+/// meanwhile; and twice as many for each quarter of the growth until which marking was begun, so that it
+/// ends.
+pub(super) const SLICE_BYTES: u64 = 2 << 20;
+pub(super) const SLICE_FACTOR: u64 = 2;
+
+/// Per cent of the old space's lines that are free in blocks in use, from which on marking is not made in
+/// slices, but at once and evacuating.
+pub(super) const UNSLICED_PER_CENT: u64 = 50;

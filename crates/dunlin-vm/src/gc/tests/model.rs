@@ -270,6 +270,8 @@ fn random_graphs_survive_as_they_are() {
             let mut model = Model { world, random, nodes: Vec::new(), roots: Vec::new() };
             // Some marks do not fit their stack.
             model.world.heap.mark_stack_bound = (seed % 2 == 1).then_some(3);
+            // And of some, marking goes on all the time, in small slices.
+            model.world.heap.slice_forced = (seed % 3 == 2).then_some(100 << (seed * 2));
             let steps = if config.zeal { steps / 4 } else { steps };
             for _ in 0..steps {
                 model.step();
