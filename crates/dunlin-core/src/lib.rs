@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+pub mod canon;
 pub mod limits;
 pub mod numeric;
 pub mod operators;

@@ -52,6 +52,24 @@ trap_codes! {
     Interrupted = 12, "interrupted";
     /// A function's body is not valid; found at its first call, since validation was lazy.
     InvalidFunction = 13, "invalid function body";
+    /// `ref.as_non_null` or a cast found null.
+    NullReference = 14, "null reference";
+    /// `call_ref` found null.
+    NullFunctionReference = 15, "null function reference";
+    /// An operator on a structure found null.
+    NullStructureReference = 16, "null structure reference";
+    /// An operator on an array found null.
+    NullArrayReference = 17, "null array reference";
+    /// `i31.get_s` or `i31.get_u` found null.
+    NullI31Reference = 18, "null i31 reference";
+    /// `throw_ref` found null.
+    NullExceptionReference = 19, "null exception reference";
+    /// An operator on an array left its bounds.
+    ArrayOutOfBounds = 20, "out of bounds array access";
+    /// `ref.cast` found something of another type.
+    CastFailure = 21, "cast failure";
+    /// The store's heap has no room for an object, and may not grow.
+    OutOfHeap = 22, "all memory for objects is in use";
 }
 
 impl TrapCode {

@@ -10,14 +10,15 @@
 
 use crate::builder::{Builder, Label, Site, Target};
 use crate::fuse::fuse;
-use crate::side::{FRAME_RECORD_SLOTS, Prepared, pseudo};
+use crate::side::{FRAME_RECORD_SLOTS, Prepared, is_short_block_type, pseudo};
 use crate::{Invalid, Module};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use dunlin_core::{FuncType, ValType};
 use wasmparser::{
-    BinaryReader, BlockType, BrTable, FrameKind, FrameStack, FuncToValidate, FuncValidator,
-    FuncValidatorAllocations, ValidatorResources, VisitOperator, VisitSimdOperator,
+    BinaryReader, BlockType, BrTable, CompositeInnerType, FrameKind, FrameStack, FuncToValidate,
+    FuncValidator, FuncValidatorAllocations, HeapType, Operator, OperatorsReader, UnpackedIndex,
+    ValidatorResources, VisitOperator, VisitSimdOperator, WasmModuleResources,
 };
 
 /// Memory that preparing one function leaves to the next.
@@ -42,20 +43,13 @@ impl Module {
         scratch: &mut Scratch,
         mut tell: impl FnMut(u32, u32),
     ) -> Result<Prepared, Invalid> {
-        let range = self.body_range(func);
-        let (Some(range), Some(resources)) = (range, &self.resources) else {
+        let Some(range) = self.body_range(func) else {
             return Err(Invalid::new("function has no body", 0));
         };
         self.bytes.pin(range);
         let mut wide = self.has_v128_types;
         loop {
-            let validator = FuncToValidate {
-                resources: resources.clone(),
-                index: func,
-                ty: self.func_type_index(func),
-                features: self.features,
-            }
-            .into_validator(core::mem::take(&mut scratch.0));
+            let validator = self.validator(func, scratch)?;
             let mut body = Body::new(self, validator, func, wide);
             let done = body.run(&mut tell)?;
             if let Done::NeedsWide = done {
@@ -65,6 +59,48 @@ impl Module {
             }
             return Ok(body.finish(scratch));
         }
+    }
+}
+
+impl Module {
+    /// Which slots of an activation hold references that the store's collector follows, while the operator
+    /// that holds the byte at `offset` of a valid function is executed: counted from the first local, in
+    /// ascending order. Its operands are among them unless it is a call, whose arguments belong to whom it
+    /// calls.
+    ///
+    /// # Errors
+    ///
+    /// If the function is not valid.
+    pub fn ref_map(&self, func: u32, offset: usize) -> Result<Vec<u32>, Invalid> {
+        let at = self.operator_start(func, offset) as u64;
+        let mut scratch = Scratch::default();
+        let mut wide = self.has_v128_types;
+        loop {
+            let validator = self.validator(func, &mut scratch)?;
+            let mut body = Body::new(self, validator, func, wide);
+            body.patched = None;
+            if let Some(map) = body.ref_map(at)? {
+                return Ok(map);
+            }
+            wide = true;
+        }
+    }
+
+    fn validator(
+        &self,
+        func: u32,
+        scratch: &mut Scratch,
+    ) -> Result<FuncValidator<ValidatorResources>, Invalid> {
+        let Some(resources) = &self.resources else {
+            return Err(Invalid::new("function has no body", 0));
+        };
+        let function = FuncToValidate {
+            resources: resources.clone(),
+            index: func,
+            ty: self.func_type_index(func),
+            features: self.features,
+        };
+        Ok(function.into_validator(core::mem::take(&mut scratch.0)))
     }
 }
 
@@ -159,6 +195,65 @@ impl<'m> Body<'m> {
         }
         reader.finish_expression(self)?;
         Ok(if self.needs_wide { Done::NeedsWide } else { Done::Whole })
+    }
+
+    /// See [`Module::ref_map`]; `at` is where the operator begins. `None` if the function has vectors and
+    /// is not read as one that has.
+    fn ref_map(&mut self, at: u64) -> Result<Option<Vec<u32>>, Invalid> {
+        let mut reader = BinaryReader::new(self.bytes, self.start);
+        reader.set_features(self.module.features);
+        self.locals(&mut reader)?;
+        self.labels.push(Label::new(0, self.ty().result_slots(), true));
+        while reader.original_position() < at && !reader.eof() && !self.needs_wide {
+            self.offset = reader.original_position();
+            reader.visit_operator(self)??;
+        }
+        if self.needs_wide {
+            return Ok(None);
+        }
+        let taken = match OperatorsReader::new(reader.clone()).read()? {
+            Operator::Call { function_index } => {
+                self.module.func_type(function_index).params().len()
+            }
+            Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+                self.module.func_type_at(type_index).params().len() + 1
+            }
+            _ => 0,
+        };
+        let mut map = Vec::new();
+        let locals = self.validator.len_locals();
+        for local in 0..locals {
+            if self.validator.get_local_type(local).is_some_and(|ty| self.is_traced(ty)) {
+                map.push(self.local_slots.get(local as usize).copied().unwrap_or(local));
+            }
+        }
+        let record = self.local_slots.last().copied().filter(|_| self.wide).unwrap_or(locals);
+        let height = self.validator.operand_stack_height();
+        for value in 0..height.saturating_sub(taken as u32) {
+            let depth = (height - 1 - value) as usize;
+            let ty = self.validator.get_operand_type(depth).flatten();
+            if ty.is_some_and(|ty| self.is_traced(ty)) {
+                map.push(record + FRAME_RECORD_SLOTS + self.slots(value));
+            }
+        }
+        Ok(Some(map))
+    }
+
+    /// Whether values of this type are references that the collector follows.
+    fn is_traced(&self, ty: wasmparser::ValType) -> bool {
+        use wasmparser::AbstractHeapType::{Func, NoFunc};
+        let wasmparser::ValType::Ref(ty) = ty else { return false };
+        match ty.heap_type() {
+            HeapType::Abstract { ty, .. } => !matches!(ty, Func | NoFunc),
+            HeapType::Concrete(UnpackedIndex::Module(index)) => {
+                self.module.types()[index as usize].composite.as_func().is_none()
+            }
+            HeapType::Concrete(index) | HeapType::Exact(index) => {
+                let Some(id) = index.as_core_type_id() else { return true };
+                let ty = self.validator.resources().sub_type_at_id(id);
+                !matches!(ty.composite_type.inner, CompositeInnerType::Func(_))
+            }
+        }
     }
 
     /// Replaces the opcode at hand where it begins a sequence that has one.
@@ -275,7 +370,7 @@ impl<'m> Body<'m> {
                 let slots = if ty == wasmparser::ValType::V128 { 2 } else { 1 };
                 Arity { result_slots: slots, ..Arity::default() }
             }
-            BlockType::FuncType(index) => Arity::of(&self.module.types()[index as usize]),
+            BlockType::FuncType(index) => Arity::of(self.module.func_type_at(index)),
         }
     }
 
@@ -376,6 +471,36 @@ impl<'m> Body<'m> {
         self.after(kept.min(height))
     }
 
+    /// `br_on_null`, `br_on_non_null` and their like: a branch keeps all but `taken` operands, and whatever
+    /// goes on has the label's values below it.
+    fn after_br_on(&mut self, depth: u32, taken: u32) -> wasmparser::Result<()> {
+        if self.live {
+            let site = self.branch_site(taken);
+            self.branch_to(site, depth);
+        }
+        let index = self.labels.len().saturating_sub(depth as usize + 1);
+        let kept = self.labels.get(index).map_or(0, |label| label.arity);
+        let height = self.validator.operand_stack_height();
+        self.after((kept + 1).min(height))
+    }
+
+    /// `br_on_cast` and `br_on_cast_fail`, whose handlers count from behind a code of two bytes or more.
+    fn after_br_on_cast(&mut self, depth: u32) -> wasmparser::Result<()> {
+        if self.live {
+            let mut at = self.after_opcode() as usize;
+            while self.bytes.get(at).is_some_and(|byte| *byte >= 0x80) {
+                at += 1;
+            }
+            let height = self.slots(self.height);
+            let site = self.builder.site(Site { at: at as u32 + 1, height });
+            self.branch_to(site, depth);
+        }
+        let index = self.labels.len().saturating_sub(depth as usize + 1);
+        let kept = self.labels.get(index).map_or(0, |label| label.arity);
+        let height = self.validator.operand_stack_height();
+        self.after(kept.min(height))
+    }
+
     fn after_br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
         if self.live {
             let site = self.branch_site(1);
@@ -413,7 +538,7 @@ impl<'m> Body<'m> {
     }
 
     fn after_call_indirect(&mut self, ty: u32) -> wasmparser::Result<()> {
-        self.after(self.module.types()[ty as usize].results().len() as u32)
+        self.after(self.module.func_type_at(ty).results().len() as u32)
     }
 
     fn after_local(&mut self, local: u32, pushed: u32, ops: [u8; 2]) -> wasmparser::Result<()> {
@@ -468,7 +593,7 @@ impl<'m> Body<'m> {
 fn behind_blocks(bytes: &[u8], mut at: usize) -> u32 {
     const BLOCK: u8 = 0x02;
     while let Some([BLOCK, ty]) = bytes.get(at..at + 2)
-        && *ty < 0x80
+        && is_short_block_type(*ty)
     {
         at += 2;
     }
@@ -541,6 +666,30 @@ macro_rules! after {
     };
     ($s:ident ReturnCallIndirect $ann:tt $ty:ident $table:ident) => {
         $s.after_return_call()
+    };
+    ($s:ident CallRef $ann:tt $ty:ident) => {
+        $s.after_call_indirect($ty)
+    };
+    ($s:ident ReturnCallRef $ann:tt $ty:ident) => {
+        $s.after_return_call()
+    };
+    ($s:ident BrOnNull $ann:tt $depth:ident) => {
+        $s.after_br_on($depth, 1)
+    };
+    ($s:ident BrOnNonNull $ann:tt $depth:ident) => {
+        $s.after_br_on($depth, 0)
+    };
+    ($s:ident BrOnCast $ann:tt $depth:ident $from:ident $to:ident) => {
+        $s.after_br_on_cast($depth)
+    };
+    ($s:ident BrOnCastFail $ann:tt $depth:ident $from:ident $to:ident) => {
+        $s.after_br_on_cast($depth)
+    };
+    ($s:ident StructNew $ann:tt $ty:ident) => {
+        $s.after(1)
+    };
+    ($s:ident ArrayNewFixed $ann:tt $ty:ident $count:ident) => {
+        $s.after(1)
     };
     ($s:ident LocalGet $ann:tt $local:ident) => {
         $s.after_local($local, 1, [pseudo::LOCAL_GET, pseudo::LOCAL_GET_V128])

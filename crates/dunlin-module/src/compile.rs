@@ -42,16 +42,13 @@ impl Unit {
         let imports = module.func_imports();
         let ways_out = (0..imports).map(Self::LeaveFunc);
         let functions = (imports..module.func_count()).map(Self::Func);
-        // Whoever is called from outside has the type of a function; by reference it is called through
-        // a table.
+        // Whoever is called from outside has the type of a function; by reference any type may be called.
         let mut is_entered = alloc::vec![false; module.types().len()];
         for func in imports..module.func_count() {
             is_entered[module.func_type_index(func) as usize] = true;
         }
         let entered = (0..).zip(is_entered).filter_map(|(ty, is)| is.then_some(Self::Enter(ty)));
-        let has_tables = module.table_imports() + module.tables().len() > 0;
-        let referred = if has_tables { module.types().len() as u32 } else { 0 };
-        let referred = (0..referred).map(Self::LeaveRef);
+        let referred = module.func_types().map(|(ty, _)| Self::LeaveRef(ty));
         let tables = has_static_tables.then_some(Self::Tables);
         ways_out.chain(functions).chain(entered).chain(referred).chain(tables).collect()
     }

@@ -1,7 +1,7 @@
 //! Constant expressions, decoded to the few operators that they may contain.
 
 use crate::Invalid;
-use crate::module::heap_type;
+use crate::types::heap_type;
 use dunlin_core::HeapType;
 use wasmparser::{ConstExpr, Operator};
 
@@ -36,6 +36,22 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`.
     I64Mul,
+    /// `ref.i31`.
+    RefI31,
+    /// `struct.new` of the type with this index.
+    StructNew(u32),
+    /// `struct.new_default`.
+    StructNewDefault(u32),
+    /// `array.new` of the type with this index.
+    ArrayNew(u32),
+    /// `array.new_default`.
+    ArrayNewDefault(u32),
+    /// `array.new_fixed`, with the number of its elements.
+    ArrayNewFixed(u32, u32),
+    /// `any.convert_extern`.
+    AnyConvertExtern,
+    /// `extern.convert_any`.
+    ExternConvertAny,
 }
 
 /// Calls `each` with every operator of `expr` but its `end`.
@@ -57,6 +73,20 @@ pub(crate) fn decode(expr: &ConstExpr<'_>, mut each: impl FnMut(ConstOp)) -> Res
             Operator::I64Add => ConstOp::I64Add,
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
+            Operator::RefI31 => ConstOp::RefI31,
+            Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+            Operator::StructNewDefault { struct_type_index } => {
+                ConstOp::StructNewDefault(struct_type_index)
+            }
+            Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+            Operator::ArrayNewDefault { array_type_index } => {
+                ConstOp::ArrayNewDefault(array_type_index)
+            }
+            Operator::ArrayNewFixed { array_type_index, array_size } => {
+                ConstOp::ArrayNewFixed(array_type_index, array_size)
+            }
+            Operator::AnyConvertExtern => ConstOp::AnyConvertExtern,
+            Operator::ExternConvertAny => ConstOp::ExternConvertAny,
             Operator::End => continue,
             _ => return Err(Invalid::new("constant expression required", offset)),
         });

@@ -58,6 +58,10 @@ features! {
     TailCall = 9, "tail-call", true, WasmFeatures::TAIL_CALL;
     /// Memories and tables with 64-bit addresses.
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
+    /// Typed references to functions: `call_ref`, `ref.as_non_null`, tables with initialisers.
+    FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
+    /// Structures, arrays, and references to them that a collector follows.
+    Gc = 12, "gc", true, WasmFeatures::GC;
 }
 
 impl Feature {

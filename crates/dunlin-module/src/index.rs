@@ -8,7 +8,8 @@
 //! Opening a module of megabytes costs a fraction of a millisecond; `eager` validation is a separate
 //! step over [`Module::prepare`](crate::Module::prepare).
 
-use crate::module::{ConstRange, Span, global_type, memory_type, ref_type, table_type, val_type};
+use crate::module::{ConstRange, Span};
+use crate::types::{global_type, memory_type, ref_type, sub_type, table_type};
 use crate::{
     Bytes, DataMode, DataSegment, ElementMode, ElementSegment, Export, ExternIdx, Features, Global,
     Import, ImportKind, Invalid, Module, Table,
@@ -16,11 +17,11 @@ use crate::{
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use dunlin_core::ValType;
 use dunlin_core::limits::{FUNCTION_BODY_BYTES_MAX, MODULE_BYTES_MAX};
-use dunlin_core::{FuncType, ValType};
 use wasmparser::{
-    BinaryReader, Chunk, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
-    FunctionBody, KnownCustom, Parser, Payload, TableInit, TypeRef, Validator,
+    BinaryReader, Chunk, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody,
+    KnownCustom, Parser, Payload, TableInit, TypeRef, Validator,
 };
 
 impl Module {
@@ -74,6 +75,7 @@ impl Module {
             features: feature_set.flags(),
             feature_set,
             types: Vec::new(),
+            groups: Vec::new(),
             imports: Vec::new(),
             funcs: Vec::new(),
             func_imports: 0,
@@ -83,6 +85,8 @@ impl Module {
             memory_imports: 0,
             globals: Vec::new(),
             global_imports: Vec::new(),
+            tags: Vec::new(),
+            tag_imports: 0,
             exports: Vec::new(),
             exports_by_name: Vec::new(),
             start: None,
@@ -107,7 +111,8 @@ impl Module {
 
     fn mentions_v128(&self) -> bool {
         let v128 = |ty: &ValType| *ty == ValType::V128;
-        self.types.iter().any(|ty| ty.params().iter().chain(ty.results()).any(v128))
+        let funcs = &mut self.func_types().map(|(_, ty)| ty);
+        funcs.any(|ty| ty.params().iter().chain(ty.results()).any(v128))
             || self.global_imports.iter().any(|ty| v128(&ty.content))
             || self.globals.iter().any(|global| v128(&global.ty.content))
     }
@@ -237,6 +242,12 @@ impl Indexer<'_> {
                 Ok(())
             }
             Payload::GlobalSection(section) => self.globals(section),
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.module.tags.push(tag?.func_type_idx);
+                }
+                Ok(())
+            }
             Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { func, .. } => {
                 self.module.start = Some(func);
@@ -259,14 +270,13 @@ impl Indexer<'_> {
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Invalid> {
         let offset = section.range().start;
         for group in section {
+            let first = self.module.types.len() as u32;
             for ty in group?.into_types() {
-                let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
-                    return Err(Invalid::new("unsupported type", offset));
-                };
-                let list = |types: &[wasmparser::ValType]| {
-                    types.iter().map(|ty| val_type(*ty, offset)).collect::<Result<Vec<_>, _>>()
-                };
-                self.module.types.push(FuncType::new(list(ty.params())?, list(ty.results())?));
+                self.module.types.push(sub_type(&ty, offset)?);
+            }
+            let end = self.module.types.len() as u32;
+            if end - first > 1 {
+                self.module.groups.push(first..end);
             }
         }
         Ok(())
@@ -284,7 +294,7 @@ impl Indexer<'_> {
                 }
                 TypeRef::Table(ty) => {
                     let ty = table_type(&ty, offset)?;
-                    module.tables.push(Table { ty });
+                    module.tables.push(Table { ty, init: None });
                     module.table_imports += 1;
                     ImportKind::Table(ty)
                 }
@@ -299,6 +309,11 @@ impl Indexer<'_> {
                     module.global_imports.push(ty);
                     ImportKind::Global(ty)
                 }
+                TypeRef::Tag(ty) => {
+                    module.tags.push(ty.func_type_idx);
+                    module.tag_imports += 1;
+                    ImportKind::Tag(ty.func_type_idx)
+                }
                 _ => return Err(Invalid::new("unsupported import", offset)),
             };
             let (from, name) = (self.span_of(import.module), self.span_of(import.name));
@@ -310,10 +325,11 @@ impl Indexer<'_> {
     fn tables(&mut self, section: wasmparser::TableSectionReader<'_>) -> Result<(), Invalid> {
         for item in section.into_iter_with_offsets() {
             let (offset, table) = item?;
-            if !matches!(table.init, TableInit::RefNull) {
-                return Err(Invalid::new("unsupported table initialiser", offset));
-            }
-            self.module.tables.push(Table { ty: table_type(&table.ty, offset)? });
+            let init = match &table.init {
+                TableInit::RefNull => None,
+                TableInit::Expr(expr) => Some(const_range(expr)),
+            };
+            self.module.tables.push(Table { ty: table_type(&table.ty, offset)?, init });
         }
         Ok(())
     }
@@ -337,6 +353,7 @@ impl Indexer<'_> {
                 ExternalKind::Table => ExternIdx::Table(index),
                 ExternalKind::Memory => ExternIdx::Memory(index),
                 ExternalKind::Global => ExternIdx::Global(index),
+                ExternalKind::Tag => ExternIdx::Tag(index),
                 _ => return Err(Invalid::new("unsupported export", offset)),
             };
             let name = self.span_of(export.name);
@@ -448,6 +465,7 @@ fn check_count(payload: &Payload<'_>) -> Result<(), Invalid> {
         Payload::TableSection(section) => (section.count(), section.range()),
         Payload::MemorySection(section) => (section.count(), section.range()),
         Payload::GlobalSection(section) => (section.count(), section.range()),
+        Payload::TagSection(section) => (section.count(), section.range()),
         Payload::ExportSection(section) => (section.count(), section.range()),
         Payload::ElementSection(section) => (section.count(), section.range()),
         Payload::DataSection(section) => (section.count(), section.range()),

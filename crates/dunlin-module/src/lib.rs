@@ -31,6 +31,7 @@ mod names;
 pub mod side;
 mod statics;
 mod text;
+mod types;
 
 pub use body::Scratch;
 pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worker};

@@ -7,9 +7,7 @@ use crate::{ConstOp, Features, Invalid, const_expr};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use dunlin_core::{
-    ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
-};
+use dunlin_core::{ExternType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType};
 use wasmparser::{BinaryReader, ConstExpr, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// The bytes of a module, wherever they lie.
@@ -66,6 +64,8 @@ pub enum ExternIdx {
     Memory(u32),
     /// A global.
     Global(u32),
+    /// A tag.
+    Tag(u32),
 }
 
 /// What an import must be.
@@ -79,6 +79,8 @@ pub enum ImportKind {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag whose exceptions carry the parameters of the function type with this index.
+    Tag(u32),
 }
 
 /// One import, in the order of the module.
@@ -103,6 +105,8 @@ pub struct Export {
 pub struct Table {
     /// Its type.
     pub ty: TableType,
+    /// What its elements are at first; null where nothing is said.
+    pub init: Option<ConstRange>,
 }
 
 /// A defined global.
@@ -201,7 +205,9 @@ pub struct Module {
     pub(crate) bytes: Arc<dyn Bytes>,
     pub(crate) features: WasmFeatures,
     pub(crate) feature_set: Features,
-    pub(crate) types: Vec<FuncType>,
+    pub(crate) types: Vec<SubType>,
+    /// Where each recursion group ends among the types, for those of more than one type.
+    pub(crate) groups: Vec<Range<u32>>,
     pub(crate) imports: Vec<Import>,
     pub(crate) funcs: Vec<u32>,
     pub(crate) func_imports: u32,
@@ -211,6 +217,8 @@ pub struct Module {
     pub(crate) memory_imports: u32,
     pub(crate) globals: Vec<Global>,
     pub(crate) global_imports: Vec<GlobalType>,
+    pub(crate) tags: Vec<u32>,
+    pub(crate) tag_imports: u32,
     pub(crate) exports: Vec<Export>,
     pub(crate) exports_by_name: Vec<u32>,
     pub(crate) start: Option<u32>,
@@ -253,10 +261,33 @@ impl Module {
         self.feature_set
     }
 
-    /// Its function types, by type index.
+    /// Its defined types, by type index.
     #[must_use]
-    pub fn types(&self) -> &[FuncType] {
+    pub fn types(&self) -> &[SubType] {
         &self.types
+    }
+
+    /// The function type with this type index.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or it is no function's.
+    #[must_use]
+    pub fn func_type_at(&self, ty: u32) -> &FuncType {
+        self.types[ty as usize].composite.as_func().expect("validation has seen a function type")
+    }
+
+    /// Its function types with their type indices.
+    pub fn func_types(&self) -> impl Iterator<Item = (u32, &FuncType)> {
+        let types = self.types.iter().zip(0_u32..);
+        types.filter_map(|(ty, index)| ty.composite.as_func().map(|ty| (index, ty)))
+    }
+
+    /// The recursion groups of more than one type, as ranges of type indices, in order. Every other type
+    /// is a group of its own.
+    #[must_use]
+    pub fn groups(&self) -> &[Range<u32>] {
+        &self.groups
     }
 
     /// Its imports, in order.
@@ -305,6 +336,7 @@ impl Module {
             ExternIdx::Table(index) => ExternType::Table(self.table_type(index)),
             ExternIdx::Memory(index) => ExternType::Memory(self.memories[index as usize]),
             ExternIdx::Global(index) => ExternType::Global(self.global_type(index)),
+            ExternIdx::Tag(index) => ExternType::Tag(self.tag_type(index).clone()),
         }
     }
 
@@ -312,10 +344,11 @@ impl Module {
     #[must_use]
     pub fn import_type(&self, import: &Import) -> ExternType {
         match import.kind {
-            ImportKind::Func(ty) => ExternType::Func(self.types[ty as usize].clone()),
+            ImportKind::Func(ty) => ExternType::Func(self.func_type_at(ty).clone()),
             ImportKind::Table(ty) => ExternType::Table(ty),
             ImportKind::Memory(ty) => ExternType::Memory(ty),
             ImportKind::Global(ty) => ExternType::Global(ty),
+            ImportKind::Tag(ty) => ExternType::Tag(self.func_type_at(ty).clone()),
         }
     }
 
@@ -348,7 +381,7 @@ impl Module {
     /// If the index is not of this module.
     #[must_use]
     pub fn func_type(&self, func: u32) -> &FuncType {
-        &self.types[self.func_type_index(func) as usize]
+        self.func_type_at(self.func_type_index(func))
     }
 
     /// Its defined tables.
@@ -414,6 +447,28 @@ impl Module {
             Some(ty) => *ty,
             None => self.globals[index as usize - self.global_imports.len()].ty,
         }
+    }
+
+    /// The type indices of its tags, imports first.
+    #[must_use]
+    pub fn tags(&self) -> &[u32] {
+        &self.tags
+    }
+
+    /// How many tags are imported; they have the lowest indices.
+    #[must_use]
+    pub fn tag_imports(&self) -> usize {
+        self.tag_imports as usize
+    }
+
+    /// What a tag's exceptions carry: the parameters of this type.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of this module.
+    #[must_use]
+    pub fn tag_type(&self, index: u32) -> &FuncType {
+        self.func_type_at(self.tags[index as usize])
     }
 
     /// Its start function.
@@ -489,6 +544,14 @@ impl Module {
     pub fn const_ops(&self, range: ConstRange, each: impl FnMut(ConstOp)) -> Result<(), Invalid> {
         let reader = self.reader(range.0);
         const_expr::decode(&ConstExpr::new(reader), each)
+    }
+
+    /// Whether a constant expression needs a heap: it makes objects or small integers.
+    #[must_use]
+    pub fn makes_objects(&self, range: ConstRange) -> bool {
+        // Operators on objects are behind this prefix, which no shorter expression holds.
+        const PREFIX: u8 = 0xFB;
+        self.bytes()[range.0.range()].contains(&PREFIX)
     }
 
     /// Calls `each` with the items of an element segment, in order.
@@ -575,52 +638,4 @@ impl core::fmt::Debug for Module {
             .field("functions", &self.funcs.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The validator's heap type in our words.
-pub(crate) fn heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, Invalid> {
-    use wasmparser::AbstractHeapType::{Extern, Func};
-    match ty {
-        wasmparser::HeapType::Abstract { shared: false, ty: Func } => Ok(HeapType::Func),
-        wasmparser::HeapType::Abstract { shared: false, ty: Extern } => Ok(HeapType::Extern),
-        _ => Err(Invalid::new("unsupported heap type", offset)),
-    }
-}
-
-/// The validator's reference type in our words.
-pub(crate) fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType, Invalid> {
-    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), offset)? })
-}
-
-/// The validator's value type in our words.
-pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Invalid> {
-    Ok(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
-    })
-}
-
-/// The validator's table type in our words.
-pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<TableType, Invalid> {
-    Ok(TableType {
-        element: ref_type(ty.element_type, offset)?,
-        min: ty.initial,
-        max: ty.maximum,
-        table64: ty.table64,
-    })
-}
-
-/// The validator's memory type in our words.
-pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64 }
-}
-
-/// The validator's global type in our words.
-pub(crate) fn global_type(ty: &wasmparser::GlobalType, offset: u64) -> Result<GlobalType, Invalid> {
-    let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
-    Ok(GlobalType { content: val_type(ty.content_type, offset)?, mutability })
 }

@@ -88,6 +88,21 @@ pub fn escape(words: i32) -> u64 {
     u64::from(words as u32) | ESCAPE_POPS << 48
 }
 
+/// Whether the type of a block is this byte and no more. Indices of types may be longer, and the types of
+/// references to something certain have a heap type behind their first byte.
+#[must_use]
+#[inline(always)]
+pub const fn is_short_block_type(first: u8) -> bool {
+    first < 0x80 && !is_reference_prefix(first)
+}
+
+/// Whether a block type or value type with this first byte has a heap type behind it.
+#[must_use]
+#[inline(always)]
+pub const fn is_reference_prefix(first: u8) -> bool {
+    matches!(first, 0x63 | 0x64)
+}
+
 /// A validated function, ready to be executed in place.
 #[derive(Debug)]
 pub struct Prepared {

@@ -13,8 +13,8 @@
 use crate::{
     ConstOp, ConstRange, ElementItem, ElementMode, ElementSegment, ExternIdx, Invalid, Module,
 };
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use dunlin_core::canon::Canon;
 use wasmparser::Operator;
 
 /// Elements of all a module's tables that are worth a copy of their own.
@@ -33,7 +33,7 @@ pub struct StaticTables {
     tables: Vec<Option<(u32, u32)>>,
     /// Types and functions of all elements.
     elements: Vec<(u32, u32)>,
-    /// By type: the first one that is equal.
+    /// By type: a number that equal ones have in common.
     same_types: Vec<u32>,
 }
 
@@ -134,12 +134,15 @@ fn candidates(module: &Module) -> Vec<bool> {
     let imports = module.table_imports();
     let count = imports + module.tables().len();
     let into_imported = |segment: &ElementSegment| matches!(segment.mode, ElementMode::Active { table, .. } if (table as usize) < imports);
-    if module.elements().iter().any(into_imported) {
+    // A comparison of numbers says nothing of a function whose type is below the one that is asked for.
+    let has_subtypes = module.types().iter().any(|ty| !ty.is_final || ty.supertype.is_some());
+    if has_subtypes || module.elements().iter().any(into_imported) {
         return alloc::vec![false; count];
     }
     let is_small = |table: usize| module.table_type(table as u32).min <= ELEMENTS_MAX;
+    let begins_null = |table: usize| module.tables()[table - imports].init.is_none();
     let mut candidates: Vec<bool> =
-        (0..count).map(|table| table >= imports && is_small(table)).collect();
+        (0..count).map(|table| table >= imports && is_small(table) && begins_null(table)).collect();
     for export in module.exports() {
         if let ExternIdx::Table(table) = export.item {
             candidates[table as usize] = false;
@@ -172,11 +175,9 @@ fn strike_changed(module: &Module, candidates: &mut [bool]) {
     }
 }
 
-/// By type: the first one that is equal.
+/// By type: a number that equal ones have in common.
 fn same_types(module: &Module) -> Vec<u32> {
-    let mut first = BTreeMap::new();
-    let types = module.types().iter().zip(0_u32..);
-    types.map(|(ty, index)| *first.entry(ty).or_insert(index)).collect()
+    Canon::default().intern_all(module.types(), module.groups()).into_vec()
 }
 
 /// The operator of an expression that has one.

@@ -3,6 +3,7 @@
 //! It reads what is there and believes nothing: a body that does not decode is an error, whether or not
 //! it has been validated.
 
+use crate::side::is_reference_prefix;
 use crate::{Invalid, Module};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -78,7 +79,12 @@ fn spell(
     let mut text = operator.mnemonic().to_string();
     for immediate in operator.immediates() {
         let spelled = match immediate {
-            Immediate::BlockType => block_type(bytes.read_var_s33()?),
+            Immediate::BlockType => match bytes.clone().read_u8()? {
+                first if is_reference_prefix(first) => {
+                    format!(" (result {})", bytes.read::<wasmparser::ValType>()?)
+                }
+                _ => block_type(bytes.read_var_s33()?),
+            },
             Immediate::LabelTable => {
                 let mut labels = String::new();
                 for _ in 0..=bytes.read_var_u32()? {
@@ -101,6 +107,9 @@ fn spell(
                 }
                 types
             }
+            Immediate::NonNull => format!(" (ref{})", heap_type(bytes.read_var_s33()?)),
+            Immediate::Nullable => format!(" (ref null{})", heap_type(bytes.read_var_s33()?)),
+            Immediate::Cast => cast(bytes)?,
             Immediate::HeapType => heap_type(bytes.read_var_s33()?),
             Immediate::Table | Immediate::Memory => {
                 let index = bytes.read_var_u32()?;
@@ -109,6 +118,8 @@ fn spell(
                 if index == 0 && !is_one_of_two { String::new() } else { format!(" {index}") }
             }
             Immediate::Label
+            | Immediate::Field
+            | Immediate::Count
             | Immediate::Data
             | Immediate::Element
             | Immediate::Local
@@ -154,9 +165,7 @@ fn block_type(code: i64) -> String {
         -0x03 => "f32",
         -0x04 => "f64",
         -0x05 => "v128",
-        -0x10 => "funcref",
-        -0x11 => "externref",
-        _ => "…",
+        other => return format!(" (result {}ref)", abstract_type(other)),
     };
     format!(" (result {name})")
 }
@@ -164,9 +173,38 @@ fn block_type(code: i64) -> String {
 fn heap_type(code: i64) -> String {
     match code {
         0.. => format!(" {code}"),
-        -0x10 => " func".to_string(),
-        -0x11 => " extern".to_string(),
-        _ => " …".to_string(),
+        other => format!(" {}", abstract_type(other)),
+    }
+}
+
+/// A label and two reference types, which flags before them say whether they have null.
+fn cast(bytes: &mut BinaryReader<'_>) -> wasmparser::Result<String> {
+    let flags = bytes.read_u8()?;
+    let label = bytes.read_var_u32()?;
+    let mut text = format!(" {label}");
+    for bit in [1, 2] {
+        let null = if flags & bit == 0 { "" } else { " null" };
+        text.push_str(&format!(" (ref{null}{})", heap_type(bytes.read_var_s33()?)));
+    }
+    Ok(text)
+}
+
+/// The name of the abstract heap type with this code.
+fn abstract_type(code: i64) -> &'static str {
+    match code {
+        -0x0C => "noexn",
+        -0x0D => "nofunc",
+        -0x0E => "noextern",
+        -0x0F => "none",
+        -0x10 => "func",
+        -0x11 => "extern",
+        -0x12 => "any",
+        -0x13 => "eq",
+        -0x14 => "i31",
+        -0x15 => "struct",
+        -0x16 => "array",
+        -0x17 => "exn",
+        _ => "…",
     }
 }
 

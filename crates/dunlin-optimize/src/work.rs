@@ -241,7 +241,7 @@ fn arity(module: &Module, ty: BlockType) -> Result<(u64, u64), CompileError> {
         BlockType::Empty => Ok((0, 0)),
         BlockType::Type(_) => Ok((0, 1)),
         BlockType::FuncType(index) => {
-            let ty = module.types().get(index as usize);
+            let ty = module.types().get(index as usize).and_then(|ty| ty.composite.as_func());
             let ty = ty.ok_or_else(|| CompileError::new("a block of no type"))?;
             Ok((ty.params().len() as u64, ty.results().len() as u64))
         }

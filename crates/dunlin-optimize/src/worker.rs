@@ -199,7 +199,7 @@ impl<'m> FunctionWorker<'m> {
 impl Worker for FunctionWorker<'_> {
     fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
         let module = self.module;
-        let ty = |index: u32| &module.types()[index as usize];
+        let ty = |index: u32| module.func_type_at(index);
         match unit {
             Unit::Func(index) => self.function(index),
             Unit::Enter(index) => self.stub(Stub::Enter, ty(index)),
@@ -218,7 +218,7 @@ impl FunctionWorker<'_> {
     /// The CLIF of a unit, as text.
     pub(crate) fn clif(mut self, unit: Unit) -> Result<String, CompileError> {
         let module = self.module;
-        let ty = |index: u32| &module.types()[index as usize];
+        let ty = |index: u32| module.func_type_at(index);
         match unit {
             Unit::Func(index) => self.build(index)?,
             Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),

@@ -3,7 +3,7 @@
 //! ```text
 //! [VmContext][cells of globals][definitions of memories, of tables]
 //! [pointers to globals, tables, memories][how imported functions are called][their references]
-//! [store's indices of imported tables, memories, globals]
+//! [store's indices of imported tables, memories, globals, and of all tags]
 //! ```
 //!
 //! The first line holds what the module defines, the second everything with imports first. Only the
@@ -24,6 +24,7 @@ struct Counts {
     global_imports: usize,
     table_imports: usize,
     memory_imports: usize,
+    tags: usize,
 }
 
 impl Counts {
@@ -37,6 +38,7 @@ impl Counts {
             global_imports: module.global_imports(),
             table_imports: tables,
             memory_imports: memories,
+            tags: module.tags().len(),
         }
     }
 }
@@ -55,6 +57,7 @@ struct Offsets {
     imported_tables: usize,
     imported_memories: usize,
     imported_globals: usize,
+    tags: usize,
     end: usize,
 }
 
@@ -79,6 +82,7 @@ impl Offsets {
             imported_tables: part(counts.table_imports * 4),
             imported_memories: part(counts.memory_imports * 4),
             imported_globals: part(counts.global_imports * 4),
+            tags: part(counts.tags * 4),
             end: part(0),
         }
     }
@@ -155,6 +159,8 @@ impl Block {
         imported_memories: u32 = imported_memories;
         /// The store's indices of the imported globals.
         imported_globals: u32 = imported_globals;
+        /// The store's indices of all tags.
+        tags: u32 = tags;
     }
 
     /// The store's index of an imported function, table, memory or global.
@@ -167,6 +173,13 @@ impl Block {
         };
         // SAFETY: the list has so many items, and instantiation has written them before anything else.
         ((index as usize) < count).then(|| unsafe { *list.add(index as usize) })
+    }
+
+    /// The store's index of a tag, imported or not.
+    pub(crate) fn tag(&self, index: u32) -> u32 {
+        assert!((index as usize) < self.counts.tags, "a tag of the module");
+        // SAFETY: the list has so many items, and instantiation has written them before anything else.
+        unsafe { *self.tags().add(index as usize) }
     }
 
     /// How many tables, memories and globals are imported.

@@ -137,6 +137,10 @@ impl TablesStart {
     fn new(module: &Module, type_ids: &[u32]) -> Result<Option<Self>, Invalid> {
         let mut contents = alloc::vec![Vec::new(); module.tables().len()];
         let (mut funcs, mut ordinals, mut written) = (Vec::new(), Vec::new(), 0);
+        // What is written here are whole tables, null where no segment writes.
+        if module.tables().iter().any(|table| table.init.is_some()) {
+            return Ok(None);
+        }
         for segment in module.elements() {
             let ElementMode::Active { table, offset } = segment.mode else { continue };
             let Some(defined) = (table as usize).checked_sub(module.table_imports()) else {

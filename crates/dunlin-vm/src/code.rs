@@ -8,24 +8,27 @@ use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
 #[cfg(feature = "native")]
 use crate::crossing::NativeEntry;
+use crate::object_types::ObjectType;
 use crate::resources::Resources;
 use crate::sync::Mutex;
-use crate::types::TypeRegistry;
+use crate::types::{self, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
-use dunlin_module::{Invalid, Module, Prepared, Scratch};
+use dunlin_module::{ExternIdx, Import, Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
 pub struct ModuleCode {
     module: Module,
     types: Arc<TypeRegistry>,
     type_ids: Box<[u32]>,
+    objects: Box<[ObjectType]>,
     entries: Box<[FuncEntry]>,
     /// Native code by function index, the ways out by type index, the tables that never change; and then
     /// the doors.
@@ -59,7 +62,8 @@ impl ModuleCode {
     /// The code of this module, for stores whose types `types` numbers.
     #[must_use]
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
-        let type_ids = module.types().iter().map(|ty| types.intern(ty)).collect();
+        let type_ids = types.intern_all(&module);
+        let objects = ObjectType::all_of(&module, &type_ids, |number| types.layout(number));
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
         // One more is for the tables that never change.
@@ -68,6 +72,7 @@ impl ModuleCode {
             module,
             types,
             type_ids,
+            objects,
             entries,
             code,
             arena: Mutex::default(),
@@ -229,6 +234,28 @@ impl ModuleCode {
     #[must_use]
     pub fn type_ids(&self) -> &[u32] {
         &self.type_ids
+    }
+
+    /// Its structures and arrays, by type index; none where there are none.
+    #[must_use]
+    pub fn objects(&self) -> &[ObjectType] {
+        &self.objects
+    }
+
+    /// The type of what has this index, with the engine's numbers.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not of the module.
+    #[must_use]
+    pub fn extern_type(&self, item: ExternIdx) -> ExternType {
+        types::numbered(&self.module.extern_type(item), &self.type_ids)
+    }
+
+    /// The type that an import must have, with the engine's numbers.
+    #[must_use]
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        types::numbered(&self.module.import_type(import), &self.type_ids)
     }
 
     /// The function records, imports first.

@@ -7,6 +7,7 @@ use crate::context::{MemoryDef, StoreContext, VmContext};
 use crate::host::{self, HostFailure};
 use crate::store::Store;
 use dunlin_core::TrapCode;
+use dunlin_core::canon::index_of;
 
 /// Why a slow path did not complete.
 pub enum Stop {
@@ -28,7 +29,7 @@ impl From<TrapCode> for Stop {
 ///
 /// `cx` is the context of an instance that is running, so its store has been entered; the caller uses
 /// the reference before it does anything else with the store.
-unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut Store {
+pub(crate) unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut Store {
     // SAFETY: a running instance's context and store context are alive.
     let store = unsafe { (*(*cx).store).store };
     // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
@@ -150,8 +151,7 @@ running! {
     ) -> Result<(), Stop> {
         let of = &store.instances[instance as usize];
         let (code, memory) = (of.code().clone(), of.memory(memory));
-        let segment = &code.module().data()[data as usize];
-        let bytes = if of.is_data_dropped(data) { &[] } else { code.module().data_bytes(segment) };
+        let bytes = store.data_segment_of(&code, instance, data);
         let source = &bytes[range(bytes.len(), src, len)?];
         range_mut(store.memory_mut(memory), dst, len)?.copy_from_slice(source);
         Ok(())
@@ -227,6 +227,21 @@ running! {
             Stop::Trap(TrapCode::InvalidFunction)
         })
     }
+}
+
+/// Whether the type with the number `sub` is `sup` or below it.
+///
+/// # Safety
+///
+/// `context` is that of a store, and the numbers are of types that it knows.
+#[must_use]
+pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool {
+    // SAFETY: the caller's promise; so for all below: the lines live as long as the engine's types.
+    let types = unsafe { (*context).types };
+    // SAFETY: as above.
+    let (line, depth) = unsafe { (*types.add(index_of(sub)), (*types.add(index_of(sup))).len - 1) };
+    // SAFETY: as above; the place is one of the line.
+    depth < line.len && unsafe { *line.line.add(depth) } == sup
 }
 
 /// Calls a host function.

@@ -11,14 +11,16 @@ use crate::context::{
     VmContext,
 };
 use crate::crossing::Interpret;
+use crate::gc::{Heap, HeapConfig, HeapContext};
 use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
 use crate::instance::Instance;
 use crate::memory::Memory;
+use crate::objects::HostValues;
 use crate::owned::Owned;
 use crate::resources::{Refusal, Resources};
+use crate::roots::{FrameMaps, Handles, Place};
 use crate::stack::ValueStack;
-use crate::sys::PollPage;
 use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
@@ -26,7 +28,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -45,6 +46,8 @@ pub enum Extern {
     Memory(u32),
     /// A global.
     Global(u32),
+    /// A tag.
+    Tag(u32),
 }
 
 /// A memory or table that wants to grow, for the embedder's limits. Memories count bytes.
@@ -68,6 +71,13 @@ pub enum Growth {
         /// Elements that its type allows.
         max: Option<u64>,
     },
+    /// The heap of the store's objects, in bytes.
+    Heap {
+        /// Bytes now.
+        current: u64,
+        /// Bytes wanted.
+        desired: u64,
+    },
 }
 
 /// The embedder's limits: whether this growth may be, or why the guest must end.
@@ -86,6 +96,8 @@ pub struct StoreConfig {
     pub poll_page: bool,
     /// Whether compiled code counts fuel.
     pub metered: bool,
+    /// How the heap of objects is to be.
+    pub heap: HeapConfig,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
@@ -94,7 +106,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         let resources = Arc::default();
         let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
-        Self { stack_bytes, poll_page: false, metered: false, resources }
+        let heap = HeapConfig::default();
+        Self { stack_bytes, poll_page: false, metered: false, heap, resources }
     }
 }
 
@@ -144,13 +157,21 @@ pub struct Store {
     pub(crate) memories: Vec<Memory>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    /// The numbers of the tags' function types.
+    tags: Vec<u32>,
     /// After what has cells in the instances' blocks, so that it is dropped after it.
     pub(crate) instances: Vec<Instance>,
     /// Whether anybody has asked for a function, without which no guest runs.
     is_reached: AtomicBool,
     funcs: Vec<FuncRecord>,
     hosts: Vec<HostFn>,
-    values: Vec<Box<dyn Any + Send + Sync>>,
+    /// The objects, once there are some. Before the context, which it writes to.
+    pub(crate) heap: Option<Box<Heap>>,
+    pub(crate) heap_config: HeapConfig,
+    pub(crate) values: HostValues,
+    pub(crate) handles: Handles,
+    /// What has been found out of the interpreter's frames.
+    pub(crate) frame_maps: FrameMaps,
     growth_hook: Option<GrowthHook>,
     /// What a limit or a host function reported during the current execution.
     pub(crate) failure: Option<HostFailure>,
@@ -178,8 +199,8 @@ impl Store {
     /// An empty store whose function types `types` numbers.
     #[must_use]
     pub fn new(types: Arc<TypeRegistry>, config: StoreConfig) -> Self {
-        let page = if config.poll_page { PollPage::new() } else { None };
-        let interrupts = Arc::new(Interrupts::new(page));
+        let pages = config.poll_page.then(|| config.resources.poll_pages());
+        let interrupts = Arc::new(Interrupts::new(pages));
         let null = FuncRecord {
             cx: null_mut(),
             entry: core::ptr::null(),
@@ -194,6 +215,11 @@ impl Store {
             interrupts: Arc::as_ptr(&interrupts),
             fuel: 0,
             funcs: funcs.as_ptr(),
+            types: core::ptr::null(),
+            heap: HeapContext::new(),
+            type_count: 0,
+            place: Place::NONE,
+            outer_places: core::ptr::null(),
             stack_top: null_mut(),
             store: null_mut(),
             owner: null_mut(),
@@ -211,11 +237,16 @@ impl Store {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             instances: Vec::new(),
             is_reached: AtomicBool::new(false),
             funcs,
             hosts: Vec::new(),
-            values: Vec::new(),
+            heap: None,
+            heap_config: config.heap,
+            values: HostValues::default(),
+            handles: Handles::default(),
+            frame_maps: FrameMaps::new(),
             growth_hook: None,
             failure: None,
             invalid: None,
@@ -309,6 +340,7 @@ impl Store {
     /// Adds a function of the host; returns a reference to it.
     pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
         let type_id = self.types.intern(ty);
+        self.renew_types();
         self.hosts.push(host);
         let index = self.hosts.len() as u32 - 1;
         let (params, results) = (ty.param_slots(), ty.result_slots());
@@ -344,7 +376,12 @@ impl Store {
     }
 
     /// The engine's number of a function's type, by reference.
-    pub(crate) fn func_type_id(&self, reference: u32) -> u32 {
+    ///
+    /// # Panics
+    ///
+    /// If the reference is not of this store.
+    #[must_use]
+    pub fn func_type_id(&self, reference: u32) -> u32 {
         self.funcs[reference as usize].type_id
     }
 
@@ -391,6 +428,13 @@ impl Store {
         first
     }
 
+    /// Lets tiers know of all types that there are.
+    pub(crate) fn renew_types(&mut self) {
+        // SAFETY: as in `fuel`.
+        let context = unsafe { &mut *self.context() };
+        (context.types, context.type_count) = self.types.records();
+    }
+
     fn push_func(&mut self, record: FuncRecord) -> u32 {
         self.funcs.push(record);
         // SAFETY: as in `fuel`; the list's address may have changed.
@@ -398,17 +442,8 @@ impl Store {
         self.funcs.len() as u32 - 1
     }
 
-    /// Keeps a host value; returns a reference to it.
-    pub fn create_value(&mut self, value: Box<dyn Any + Send + Sync>) -> u32 {
-        self.values.push(value);
-        self.values.len() as u32
-    }
-
-    /// The host value of a reference; `None` for null and for what is not of this store.
-    #[must_use]
-    pub fn value(&self, reference: u32) -> Option<&(dyn Any + Send + Sync)> {
-        let index = (reference as usize).checked_sub(1)?;
-        self.values.get(index).map(|value| &**value)
+    pub(crate) fn growth_hook(&self) -> Option<GrowthHook> {
+        self.growth_hook
     }
 
     /// How many instances, memories and tables there are.
@@ -616,6 +651,28 @@ impl Store {
     pub fn create_global(&mut self, ty: GlobalType, value: GlobalCell) -> u32 {
         self.globals.push((Owned::new(value), ty));
         self.globals.len() as u32 - 1
+    }
+
+    /// Adds a tag of exceptions that carry this function type's parameters.
+    pub fn create_tag(&mut self, ty: &FuncType) -> u32 {
+        let number = self.types.intern(ty);
+        self.renew_types();
+        self.push_tag(number)
+    }
+
+    pub(crate) fn push_tag(&mut self, number: u32) -> u32 {
+        self.tags.push(number);
+        self.tags.len() as u32 - 1
+    }
+
+    /// What a tag's exceptions carry: the number of the function type whose parameters they are.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such tag.
+    #[must_use]
+    pub fn tag_type_id(&self, tag: u32) -> u32 {
+        self.tags[tag as usize]
     }
 
     /// The type of a global.

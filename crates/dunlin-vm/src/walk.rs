@@ -50,7 +50,7 @@ impl Store {
             let Some((func, offset)) = code.locate((ip as usize).wrapping_sub(1)) else { break };
             let offset = code.module().operator_start(func, offset);
             frames.push(Frame { instance, func, offset });
-            let locals = locals(&code.entries()[func as usize]);
+            let locals = locals_of(&code.entries()[func as usize]);
             // SAFETY: the frame record of a live activation stands behind its locals.
             let record = unsafe { fp.add(locals) };
             let word = |index: usize| {
@@ -69,7 +69,8 @@ impl Store {
     }
 }
 
-fn locals(entry: &FuncEntry) -> usize {
+/// Slots of a prepared function's locals.
+pub(crate) fn locals_of(entry: &FuncEntry) -> usize {
     let params = entry.params.load(Ordering::Relaxed);
     (params + entry.zeros.load(Ordering::Relaxed)) as usize
 }

@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::external::Extern;
 use crate::store::StoreInner;
+use crate::val::Home;
 
 /// The store and instance from which a host function was called.
 ///
@@ -52,9 +53,16 @@ impl<'a, T: 'static> Caller<'a, T> {
         Self { store: StoreContextMut(store), instance }
     }
 
+    /// The store, as conversions see it.
     #[inline]
-    pub(crate) fn store_id(&self) -> u64 {
-        self.store.0.id
+    pub(crate) fn home(&self) -> Home<'_> {
+        self.store.0.home()
+    }
+
+    /// The same caller for a shorter time.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
+        Caller { store: StoreContextMut(self.store.0), instance: self.instance }
     }
 
     /// The embedder's data.
@@ -72,6 +80,11 @@ impl<'a, T: 'static> Caller<'a, T> {
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         let item = self.store.0.vm.export(self.instance?, name)?;
         Some(Extern::new(self.store.0.id, item))
+    }
+
+    /// Collects the store's garbage, as [`Store::gc`](crate::Store::gc) does.
+    pub fn gc(&mut self) {
+        self.store.0.vm.collect(dunlin_vm::gc::Request::Major);
     }
 
     /// The store's engine.

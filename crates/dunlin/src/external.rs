@@ -6,9 +6,10 @@ use crate::func::Func;
 use crate::global::Global;
 use crate::memory::Memory;
 use crate::table::Table;
+use crate::tag::Tag;
 use dunlin_core::ExternType;
 
-/// A function, memory, table or global: what can be imported and exported.
+/// A function, memory, table, global or tag: what can be imported and exported.
 #[derive(Clone, Copy, Debug)]
 pub enum Extern {
     /// A function.
@@ -19,6 +20,8 @@ pub enum Extern {
     Table(Table),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -28,6 +31,7 @@ impl Extern {
             dunlin_vm::Extern::Memory(index) => Self::Memory(Memory { store, index }),
             dunlin_vm::Extern::Table(index) => Self::Table(Table { store, index }),
             dunlin_vm::Extern::Global(index) => Self::Global(Global { store, index }),
+            dunlin_vm::Extern::Tag(index) => Self::Tag(Tag { store, index }),
         }
     }
 
@@ -37,6 +41,7 @@ impl Extern {
             Self::Memory(Memory { store, index }) => (store, dunlin_vm::Extern::Memory(index)),
             Self::Table(Table { store, index }) => (store, dunlin_vm::Extern::Table(index)),
             Self::Global(Global { store, index }) => (store, dunlin_vm::Extern::Global(index)),
+            Self::Tag(Tag { store, index }) => (store, dunlin_vm::Extern::Tag(index)),
         }
     }
 
@@ -76,6 +81,15 @@ impl Extern {
         }
     }
 
+    /// The tag, if it is one.
+    #[must_use]
+    pub fn into_tag(self) -> Option<Tag> {
+        match self {
+            Self::Tag(tag) => Some(tag),
+            _ => None,
+        }
+    }
+
     /// Its type; of memories and tables, with the current size as the minimum.
     ///
     /// # Errors
@@ -99,7 +113,7 @@ macro_rules! from {
     )*};
 }
 
-from! { Func Memory Table Global }
+from! { Func Memory Table Global Tag }
 
 /// An export of an instance: a name and what it stands for.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::store::{LentType, StoreInner};
-use crate::val::Val;
+use crate::val::{Home, Val};
 use crate::wasm_ty::{IntoFunc, TYPED_SLOTS_MAX, WasmParams, WasmResults};
 use core::fmt;
 use core::marker::PhantomData;
@@ -105,30 +105,29 @@ fn call_untyped<T>(
 fn call_values<T>(
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()>,
     ty: &FuncType,
-    caller: Caller<'_, T>,
+    mut caller: Caller<'_, T>,
     slots: &mut [u64],
     values: &mut [Val],
 ) -> Result<()> {
-    let store = caller.store_id();
     let (arguments, results) = values.split_at_mut(ty.params().len());
-    read_all(store, ty.params(), slots, arguments);
+    read_all(caller.home(), ty.params(), slots, arguments);
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = Val::default_for(*ty);
     }
-    func(caller, arguments, results)?;
-    write_all(store, ty.results(), results, "result", slots)
+    func(caller.reborrow(), arguments, results)?;
+    write_all(caller.home(), ty.results(), results, "result", slots)
 }
 
-fn read_all(store: u64, types: &[ValType], slots: &[u64], values: &mut [Val]) {
+fn read_all(home: Home<'_>, types: &[ValType], slots: &[u64], values: &mut [Val]) {
     let mut at = 0;
     for (ty, value) in types.iter().zip(values) {
-        *value = Val::read(store, *ty, &slots[at..]);
+        *value = Val::read(home, *ty, &slots[at..]);
         at += ty.slots() as usize;
     }
 }
 
 fn write_all(
-    store: u64,
+    home: Home<'_>,
     types: &[ValType],
     values: &[Val],
     what: &str,
@@ -136,7 +135,7 @@ fn write_all(
 ) -> Result<()> {
     let mut at = 0;
     for (ty, value) in types.iter().zip(values) {
-        value.write(store, *ty, what, &mut slots[at..])?;
+        value.write(home, *ty, what, &mut slots[at..])?;
         at += ty.slots() as usize;
     }
     Ok(())
@@ -235,7 +234,8 @@ impl Func {
         let inner = store.as_context().0;
         inner.check(self.store, "the function")?;
         let ty = inner.vm.func_type(self.index);
-        if ty.params() != P::TYPES || ty.results() != R::TYPES {
+        let types = inner.vm.types();
+        if !types.vals_match(P::TYPES, ty.params()) || !types.vals_match(ty.results(), R::TYPES) {
             let asked = FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied());
             return Err(Error::usage(format_args!(
                 "the function is of type {ty}, and was asked for as {asked}"
@@ -281,10 +281,9 @@ fn call_slots<T>(
     results: &mut [Val],
     slots: &mut [u64],
 ) -> Result<()> {
-    let store = inner.id;
-    write_all(store, ty.params(), params, "argument", slots)?;
+    write_all(inner.home(), ty.params(), params, "argument", slots)?;
     inner.call(func, slots)?;
-    read_all(store, ty.results(), slots, results);
+    read_all(inner.home(), ty.results(), slots, results);
     Ok(())
 }
 
@@ -368,11 +367,11 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     fn call_in<T>(&self, inner: &mut StoreInner<T>, params: P, slots: &mut [u64]) -> Result<R> {
         let slots = &mut slots[..if P::SLOTS > R::SLOTS { P::SLOTS } else { R::SLOTS }];
         inner.check(self.func.store, "the function")?;
-        if !params.is_of(inner.id) {
+        if !params.is_of(inner.home()) {
             return Err(Error::other_store("a reference among the arguments"));
         }
-        params.write(slots);
+        params.write(inner.home(), slots);
         inner.call(self.func.index, slots)?;
-        Ok(R::read(slots, inner.id))
+        Ok(R::read(slots, inner.home()))
     }
 }

@@ -41,7 +41,7 @@ impl Global {
     /// If the value is not of the global's type, or one of another store.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self> {
         let inner = store.as_context_mut().0;
-        let cell = value.to_cell(inner.id, ty.content, "the global's value")?;
+        let cell = value.to_cell(inner.home(), ty.content, "the global's value")?;
         Ok(Self { store: inner.id, index: inner.vm.create_global(ty, cell) })
     }
 
@@ -65,7 +65,7 @@ impl Global {
         let inner = store.as_context().0;
         inner.check(self.store, "the global")?;
         let ty = inner.vm.global_type(self.index).content;
-        Ok(Val::from_cell(inner.id, ty, inner.vm.global(self.index)))
+        Ok(Val::from_cell(inner.home(), ty, inner.vm.global(self.index)))
     }
 
     /// Writes its value.
@@ -80,7 +80,7 @@ impl Global {
         if !ty.is_mutable() {
             return Err(Error::usage("the global is immutable"));
         }
-        let cell = value.to_cell(inner.id, ty.content, "the global's value")?;
+        let cell = value.to_cell(inner.home(), ty.content, "the global's value")?;
         inner.vm.set_global(self.index, cell);
         Ok(())
     }

@@ -34,7 +34,10 @@ pub(crate) fn host_fn<T: 'static>(
         // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
         // reference to it until this function returns (points 1 to 3 of the head).
         let store = unsafe { &mut *owner };
-        guarded(|| func(Caller::new(store, call.caller), call.slots))
+        let scope = store.vm.handle_count();
+        let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
+        store.vm.end_scope(scope);
+        result
     })
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn growth_hook<T: 'static>(
             Growth::Table { current, desired, max } => {
                 limiter.table_growing(size(current), size(desired), max.map(size))
             }
+            Growth::Heap { current, desired } => limiter.heap_growing(size(current), size(desired)),
         }
     })
 }

@@ -104,8 +104,10 @@ mod module;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
+mod refs;
 mod store;
 mod table;
+mod tag;
 #[cfg(feature = "optimize")]
 mod tuning;
 mod val;
@@ -122,6 +124,7 @@ pub use caller::Caller;
 pub use config::CompileProgress;
 pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use dunlin_vm::gc::HeapStats;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use external::{Export, Extern};
@@ -135,9 +138,11 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
+pub use refs::{AnyRef, ExternRef};
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
-pub use val::{ExternRef, Val};
+pub use tag::Tag;
+pub use val::Val;
 pub use wasm_ty::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
 pub use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};

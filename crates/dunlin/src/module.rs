@@ -181,7 +181,7 @@ impl Module {
         let module = self.code.module();
         module.imports().iter().map(move |import| {
             let (from, name) = module.import_names(import);
-            ImportType { module: from, name, ty: module.import_type(import) }
+            ImportType { module: from, name, ty: self.code.import_type(import) }
         })
     }
 
@@ -190,15 +190,14 @@ impl Module {
         let module = self.code.module();
         module.exports().iter().map(move |export| ExportType {
             name: module.export_name(export),
-            ty: module.extern_type(export.item),
+            ty: self.code.extern_type(export.item),
         })
     }
 
     /// The type of what is exported under `name`.
     #[must_use]
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
-        let module = self.code.module();
-        module.export(name).map(|item| module.extern_type(item))
+        self.code.module().export(name).map(|item| self.code.extern_type(item))
     }
 
     /// What the module consists of, for reports.

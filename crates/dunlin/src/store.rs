@@ -5,6 +5,7 @@ use crate::engine::{Engine, EpochDeadline};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
@@ -13,6 +14,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_vm::context::Interrupts;
+use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
 
 static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
@@ -63,6 +65,14 @@ pub(crate) struct LentType {
     pub(crate) slots: usize,
 }
 
+impl<T: 'static> StoreInner<T> {
+    /// This store, as conversions see it.
+    #[inline]
+    pub(crate) fn home(&self) -> Home<'_> {
+        Home { id: self.id, vm: &self.vm }
+    }
+}
+
 impl<T: 'static> Store<T> {
     /// An empty store with this data.
     #[must_use]
@@ -106,6 +116,42 @@ impl<T: 'static> Store<T> {
     /// The embedder's data, to change.
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.inner.data
+    }
+
+    /// Runs `run`, at whose end all [`ExternRef`](crate::ExternRef)s and [`AnyRef`](crate::AnyRef)s end that
+    /// were made meanwhile, so that they keep nothing alive any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{AnyRef, Engine, Store};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let five = store.scope(|store| {
+    ///     let five = AnyRef::from_i31(&mut *store, 5);
+    ///     assert_eq!(five.i31(&*store).unwrap(), Some(5));
+    ///     five
+    /// });
+    /// assert!(five.i31(&store).is_err());
+    /// ```
+    pub fn scope<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
+        let count = self.inner.vm.handle_count();
+        let result = run(self);
+        self.inner.vm.end_scope(count);
+        result
+    }
+
+    /// Collects the store's garbage: all objects and host values that nothing refers to.
+    ///
+    /// The store does so by itself when it needs memory.
+    pub fn gc(&mut self) {
+        self.inner.vm.collect(Request::Major);
+    }
+
+    /// What the heap of the store's objects has done so far.
+    #[must_use]
+    pub fn heap_stats(&self) -> HeapStats {
+        self.inner.vm.heap_stats()
     }
 
     /// Ends the store and gives the data back.

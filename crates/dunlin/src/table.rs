@@ -85,7 +85,7 @@ impl Table {
         }
         let element = ValType::Ref(inner.vm.table_type(self.index).element);
         let reference = inner.vm.table_get(self.index, index)?;
-        Some(Val::from_cell(inner.id, element, [reference.into(), 0]))
+        Some(Val::from_cell(inner.home(), element, [reference.into(), 0]))
     }
 
     /// Writes an element.
@@ -148,7 +148,7 @@ impl Table {
         inner.check(dst.store, "the destination table")?;
         inner.check(src.store, "the source table")?;
         let types = (inner.vm.table_type(dst.index), inner.vm.table_type(src.index));
-        if types.0.element != types.1.element {
+        if !inner.vm.types().ref_matches(types.1.element, types.0.element) {
             return Err(Error::usage(format_args!(
                 "cannot copy {} elements to a table of {}",
                 types.1.element, types.0.element
@@ -159,7 +159,7 @@ impl Table {
 }
 
 fn reference<T>(inner: &StoreInner<T>, ty: TableType, value: Val) -> Result<u32> {
-    let cell = value.to_cell(inner.id, ValType::Ref(ty.element), "the element")?;
+    let cell = value.to_cell(inner.home(), ValType::Ref(ty.element), "the element")?;
     // A reference fills half of its slot.
     Ok(cell[0] as u32)
 }

@@ -1,11 +1,9 @@
 //! Values whose type is known at run time, and references to the host's own values.
 
-use crate::context::{AsContextMut, StoreContext};
 use crate::error::{Error, Result};
 use crate::func::Func;
-use alloc::boxed::Box;
-use core::any::Any;
-use core::fmt;
+use crate::refs::{AnyRef, ExternRef};
+use dunlin_core::canon::is_func;
 use dunlin_core::{HeapType, RefType, V128, ValType};
 use dunlin_vm::context::GlobalCell;
 
@@ -36,6 +34,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// A structure, an array, a small integer or an internalised value of the host; or null.
+    AnyRef(Option<AnyRef>),
 }
 
 impl Val {
@@ -49,12 +49,22 @@ impl Val {
             ValType::F32 => Self::F32(0),
             ValType::F64 => Self::F64(0),
             ValType::V128 => Self::V128(V128::from_bits(0)),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Self::FuncRef(None),
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Self::ExternRef(None),
+            ValType::Ref(RefType { heap, .. }) => Self::null(heap),
         }
     }
 
-    /// The type of this value; of a reference, the nullable one.
+    /// The null reference of this heap type.
+    #[must_use]
+    pub const fn null(heap: HeapType) -> Self {
+        match heap {
+            HeapType::Func | HeapType::NoFunc => Self::FuncRef(None),
+            HeapType::Concrete(number) if is_func(number) => Self::FuncRef(None),
+            HeapType::Extern | HeapType::NoExtern => Self::ExternRef(None),
+            _ => Self::AnyRef(None),
+        }
+    }
+
+    /// The type of this value; of a reference, the widest nullable one.
     #[must_use]
     pub const fn ty(&self) -> ValType {
         match self {
@@ -65,6 +75,7 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
+            Self::AnyRef(_) => ValType::Ref(RefType::ANYREF),
         }
     }
 
@@ -131,53 +142,77 @@ impl Val {
         }
     }
 
-    /// Whether this value is one of type `ty`.
+    /// The reference, if this is an `anyref`; the inner `None` is null.
     #[must_use]
-    pub fn matches(&self, ty: ValType) -> bool {
-        match ty {
-            ValType::Ref(RefType { nullable: false, heap }) => {
-                let non_null = !matches!(self, Self::FuncRef(None) | Self::ExternRef(None));
-                non_null && self.ty() == ValType::Ref(RefType { nullable: true, heap })
-            }
-            ty => self.ty() == ty,
+    pub const fn any_ref(&self) -> Option<Option<AnyRef>> {
+        match self {
+            Self::AnyRef(value) => Some(*value),
+            _ => None,
         }
     }
 
-    /// This value as the store `store` keeps it, if it is of type `ty`: the first slot, and the second
-    /// of a vector.
-    pub(crate) fn to_cell(self, store: u64, ty: ValType, what: &str) -> Result<GlobalCell> {
-        if !self.matches(ty) {
-            return Err(self.mismatch(ty, what));
-        }
-        let reference = |of: u64, index: u32, kind: &str| match of == store {
-            true => Ok([index.into(), 0]),
-            false => Err(Error::other_store(kind)),
+    /// Whether this is a null reference.
+    const fn is_null(&self) -> bool {
+        matches!(self, Self::FuncRef(None) | Self::ExternRef(None) | Self::AnyRef(None))
+    }
+
+    /// Whether this value, which is of the store at home and there `reference`, is one of type `ty`.
+    fn matches(&self, home: Home<'_>, reference: u32, ty: ValType) -> bool {
+        let ValType::Ref(wanted) = ty else { return self.ty() == ty };
+        let heap = match self {
+            Self::FuncRef(None) => HeapType::NoFunc,
+            Self::FuncRef(Some(_)) if wanted == RefType::FUNCREF => return true,
+            Self::FuncRef(Some(func)) => HeapType::Concrete(home.vm.func_type_id(func.index)),
+            Self::ExternRef(None) => HeapType::NoExtern,
+            Self::ExternRef(Some(_)) => HeapType::Extern,
+            Self::AnyRef(None) => HeapType::None,
+            Self::AnyRef(Some(_)) => home.vm.heap_type_of(reference),
+            _ => return false,
         };
-        match self {
-            Self::I32(value) => Ok([u64::from(value.cast_unsigned()), 0]),
-            Self::I64(value) => Ok([value.cast_unsigned(), 0]),
-            Self::F32(bits) => Ok([bits.into(), 0]),
-            Self::F64(bits) => Ok([bits, 0]),
-            Self::V128(value) => Ok(value.halves().into()),
-            Self::FuncRef(None) | Self::ExternRef(None) => Ok([0; 2]),
-            Self::FuncRef(Some(func)) => reference(func.store, func.index, "the function"),
-            Self::ExternRef(Some(value)) => reference(value.store, value.index, "the host value"),
+        home.vm.types().ref_matches(RefType { nullable: self.is_null(), heap }, wanted)
+    }
+
+    /// This value as the store at home keeps it, if it is of type `ty`: the first slot, and the second
+    /// of a vector.
+    pub(crate) fn to_cell(self, home: Home<'_>, ty: ValType, what: &str) -> Result<GlobalCell> {
+        let cell = match self {
+            Self::I32(value) => [u64::from(value.cast_unsigned()), 0],
+            Self::I64(value) => [value.cast_unsigned(), 0],
+            Self::F32(bits) => [bits.into(), 0],
+            Self::F64(bits) => [bits, 0],
+            Self::V128(value) => value.halves().into(),
+            Self::FuncRef(None) | Self::ExternRef(None) | Self::AnyRef(None) => [0; 2],
+            Self::FuncRef(Some(func)) if func.store != home.id => {
+                return Err(Error::other_store("the function"));
+            }
+            Self::FuncRef(Some(func)) => [func.index.into(), 0],
+            Self::ExternRef(Some(value)) => [value.reference(home)?.into(), 0],
+            Self::AnyRef(Some(value)) => [value.reference(home)?.into(), 0],
+        };
+        if self.matches(home, cell[0] as u32, ty) {
+            Ok(cell)
+        } else {
+            Err(self.mismatch(home, ty, what))
         }
     }
 
     #[cold]
-    fn mismatch(self, ty: ValType, what: &str) -> Error {
-        let null = match self {
-            Self::FuncRef(None) | Self::ExternRef(None) => "null ",
-            _ => "",
-        };
+    fn mismatch(self, home: Home<'_>, ty: ValType, what: &str) -> Error {
+        let null = if self.is_null() { "null " } else { "" };
+        if let (Self::FuncRef(Some(func)), ValType::Ref(RefType { heap, .. })) = (self, ty)
+            && let HeapType::Concrete(number) = heap
+            && dunlin_core::canon::is_func(number)
+        {
+            let (have, wanted) = (home.vm.func_type(func.index), home.vm.types().get(number));
+            return Error::usage(format_args!("{what} must be a function {wanted}, but is {have}"));
+        }
         let have = self.ty();
         Error::usage(format_args!("{what} must be of type {ty}, but is {null}{have}"))
     }
 
-    /// The value of type `ty` that the store `store` keeps like this.
+    /// The value of type `ty` that the store at home keeps like this.
     #[inline]
-    pub(crate) fn from_cell(store: u64, ty: ValType, cell: GlobalCell) -> Self {
+    pub(crate) fn from_cell(home: Home<'_>, ty: ValType, cell: GlobalCell) -> Self {
         let low = cell[0];
         match ty {
             ValType::I32 => Self::I32((low as u32).cast_signed()),
@@ -185,12 +220,11 @@ impl Val {
             ValType::F32 => Self::F32(low as u32),
             ValType::F64 => Self::F64(low),
             ValType::V128 => Self::V128(V128::from_halves(low, cell[1])),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
-                Self::FuncRef(Func::from_reference(store, low as u32))
-            }
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => {
-                Self::ExternRef(ExternRef::from_reference(store, low as u32))
-            }
+            ValType::Ref(RefType { heap, .. }) => match Self::null(heap) {
+                Self::ExternRef(_) => Self::ExternRef(ExternRef::from_reference(home, low as u32)),
+                Self::AnyRef(_) => Self::AnyRef(AnyRef::from_reference(home, low as u32)),
+                _ => Self::FuncRef(Func::from_reference(home.id, low as u32)),
+            },
         }
     }
 
@@ -198,7 +232,7 @@ impl Val {
     #[inline]
     pub(crate) fn write(
         &self,
-        store: u64,
+        home: Home<'_>,
         ty: ValType,
         what: &str,
         slots: &mut [u64],
@@ -208,15 +242,21 @@ impl Val {
             (Self::I64(value), ValType::I64) => value.cast_unsigned(),
             (Self::F32(bits), ValType::F32) => u64::from(*bits),
             (Self::F64(bits), ValType::F64) => *bits,
-            _ => return self.write_other(store, ty, what, slots),
+            _ => return self.write_other(home, ty, what, slots),
         };
         Ok(())
     }
 
     /// Writes a vector or a reference, or says what is wrong.
     #[inline(never)]
-    fn write_other(&self, store: u64, ty: ValType, what: &str, slots: &mut [u64]) -> Result<()> {
-        let cell = self.to_cell(store, ty, what)?;
+    fn write_other(
+        &self,
+        home: Home<'_>,
+        ty: ValType,
+        what: &str,
+        slots: &mut [u64],
+    ) -> Result<()> {
+        let cell = self.to_cell(home, ty, what)?;
         let count = ty.slots() as usize;
         slots[..count].copy_from_slice(&cell[..count]);
         Ok(())
@@ -224,10 +264,21 @@ impl Val {
 
     /// Reads a value of type `ty` from the first of `slots`, or its first two.
     #[inline]
-    pub(crate) fn read(store: u64, ty: ValType, slots: &[u64]) -> Self {
+    pub(crate) fn read(home: Home<'_>, ty: ValType, slots: &[u64]) -> Self {
         let high = if ty == ValType::V128 { slots[1] } else { 0 };
-        Self::from_cell(store, ty, [slots[0], high])
+        Self::from_cell(home, ty, [slots[0], high])
     }
+}
+
+/// The store that keeps values, as conversions see it.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
+pub struct Home<'a> {
+    /// The store's number.
+    pub(crate) id: u64,
+    /// Its part of the VM.
+    pub(crate) vm: &'a dunlin_vm::Store,
 }
 
 macro_rules! from {
@@ -252,66 +303,6 @@ from! {
     Option<Func>, value => Self::FuncRef(value);
     ExternRef, value => Self::ExternRef(Some(value));
     Option<ExternRef>, value => Self::ExternRef(value);
-}
-
-/// A reference to a value of the host, which guests pass around and cannot look into.
-///
-/// # Examples
-///
-/// ```
-/// use dunlin::{Engine, ExternRef, Store};
-///
-/// let mut store = Store::new(&Engine::default(), ());
-/// let reference = ExternRef::new(&mut store, String::from("hello"))?;
-/// let value = reference.data(&store)?;
-/// assert_eq!(value.downcast_ref::<String>().unwrap(), "hello");
-/// # Ok::<(), dunlin::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExternRef {
-    pub(crate) store: u64,
-    pub(crate) index: u32,
-}
-
-impl ExternRef {
-    /// Keeps `value` in the store, for as long as the store lives.
-    ///
-    /// # Errors
-    ///
-    /// If the store has as many values as references can number, 2^32 - 1.
-    pub fn new(
-        mut store: impl AsContextMut,
-        value: impl Any + Send + Sync + 'static,
-    ) -> Result<Self> {
-        let inner = store.as_context_mut().0;
-        let index = inner.vm.create_value(Box::new(value));
-        if index == 0 {
-            return Err(Error::resource("the store has too many host values"));
-        }
-        Ok(Self { store: inner.id, index })
-    }
-
-    /// The value.
-    ///
-    /// # Errors
-    ///
-    /// If it is one of another store.
-    pub fn data<'a, T: 'static>(
-        &self,
-        store: impl Into<StoreContext<'a, T>>,
-    ) -> Result<&'a (dyn Any + Send + Sync)> {
-        let inner = store.into().0;
-        inner.check(self.store, "the host value")?;
-        inner.vm.value(self.index).ok_or_else(|| Error::bug("a host value is gone"))
-    }
-
-    pub(crate) fn from_reference(store: u64, index: u32) -> Option<Self> {
-        (index != 0).then_some(Self { store, index })
-    }
-}
-
-impl fmt::Debug for ExternRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExternRef({}:{})", self.store, self.index)
-    }
+    AnyRef, value => Self::AnyRef(Some(value));
+    Option<AnyRef>, value => Self::AnyRef(value);
 }

@@ -150,6 +150,44 @@ impl Op for CallIndirectSlow {
     }
 }
 
+/// `call_ref`.
+pub(crate) struct CallRef;
+
+impl Op for CallRef {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let reference = r.top();
+        if reference as u32 == 0 {
+            return r.raise(TrapCode::NullFunctionReference);
+        }
+        r.skip_leb();
+        r.pop_below();
+        r.set_top(reference);
+        Step::Go(handler::<EnterFunc, M>(), r)
+    }
+}
+
+/// `return_call_ref`.
+pub(crate) struct ReturnCallRef;
+
+impl Op for ReturnCallRef {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let reference = r.top() as u32;
+        if reference == 0 {
+            return r.raise(TrapCode::NullFunctionReference);
+        }
+        r.skip_leb();
+        r.pop();
+        let target = r.func(reference);
+        tail_call(r, target)
+    }
+}
+
 /// `return_call`.
 pub(crate) struct ReturnCall;
 
@@ -219,7 +257,7 @@ fn indirect_target(mut r: Regs) -> Result<(Regs, FuncRecord), TrapCode> {
         return Err(TrapCode::UninitializedElement);
     }
     let target = r.func(reference);
-    if target.type_id != r.type_id(ty) {
+    if !r.is_subtype(target.type_id, r.type_id(ty)) {
         return Err(TrapCode::IndirectCallTypeMismatch);
     }
     Ok((r, target))
@@ -258,6 +296,7 @@ fn call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
 fn call_host(r: &mut Regs, target: FuncRecord) -> Result<(), Stop> {
     let (params, results) = (target.params as usize, target.results as usize);
     let (slots, top) = r.host_slots(params, results);
+    r.note_place();
     // SAFETY: the instance is running; the slots are the call's operands.
     unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) }?;
     r.after_host(params, results);
@@ -271,6 +310,7 @@ fn tail_call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
         let (params, results) = (target.params as usize, target.results as usize);
         let back = r.move_arguments(locals, params);
         let (slots, top) = r.host_slots_at_locals(params, results);
+        r.note_place_of(back);
         // SAFETY: the instance is running; the slots are the call's arguments.
         let called = unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) };
         if let Err(stop) = called {

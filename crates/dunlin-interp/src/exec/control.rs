@@ -3,6 +3,7 @@
 use super::regs::Regs;
 use super::{Mode, Op, Step, handler};
 use dunlin_core::TrapCode;
+use dunlin_module::side::is_short_block_type;
 
 /// `unreachable`.
 pub(crate) struct Unreachable;
@@ -32,12 +33,24 @@ impl Op for Block {
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         const BLOCK: u8 = 0x02;
-        if r.fetch() >= 0x80 {
-            return Step::Go(handler::<SkipLeb, M>(), r);
+        if !is_short_block_type(r.peek(0)) {
+            return Step::Go(handler::<SkipBlockType, M>(), r);
         }
-        while r.peek(0) == BLOCK && r.peek(1) < 0x80 {
+        r.skip(1);
+        while r.peek(0) == BLOCK && is_short_block_type(r.peek(1)) {
             r.skip(2);
         }
+        Step::Next(r)
+    }
+}
+
+/// Skips a block type of any length.
+struct SkipBlockType;
+
+impl Op for SkipBlockType {
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        r.skip_type();
         Step::Next(r)
     }
 }
@@ -57,7 +70,11 @@ impl Op for If {
             return r.branch();
         }
         r.side_skip(1);
-        skip_small(r)
+        if !is_short_block_type(r.peek(0)) {
+            return Step::Go(handler::<SkipBlockType, M>(), r);
+        }
+        r.skip(1);
+        Step::Next(r)
     }
 }
 
@@ -108,6 +125,52 @@ impl Regs {
         }
         self.side_skip(1);
         skip_small(self)
+    }
+}
+
+/// `br_on_null`: a branch drops the reference.
+pub(crate) struct BrOnNull;
+
+impl Op for BrOnNull {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        if r.top() as u32 == 0 {
+            r.pop();
+            return r.branch();
+        }
+        r.side_skip(1);
+        skip_small(r)
+    }
+}
+
+/// `br_on_non_null`: a branch keeps the reference.
+pub(crate) struct BrOnNonNull;
+
+impl Op for BrOnNonNull {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        if r.top() as u32 != 0 {
+            return r.branch();
+        }
+        r.pop();
+        r.side_skip(1);
+        skip_small(r)
+    }
+}
+
+/// `ref.as_non_null`.
+pub(crate) struct RefAsNonNull;
+
+impl Op for RefAsNonNull {
+    const COST: u8 = 1;
+
+    #[inline]
+    fn run<M: Mode>(r: Regs) -> Step<M> {
+        if r.top() as u32 == 0 { r.raise(TrapCode::NullReference) } else { Step::Next(r) }
     }
 }
 
@@ -239,8 +302,8 @@ impl Op for TypedSelect {
 
     #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        // A list of one type: its length and the type, each of one byte unless encoded overlong.
-        if r.peek2() & 0x8080 != 0 {
+        // A list of one type: its length and the type, each of one byte as a rule.
+        if r.peek(0) >= 0x80 || !is_short_block_type(r.peek(1)) {
             return Step::Go(handler::<TypedSelectSlow, M>(), r);
         }
         r.skip(2);
@@ -254,7 +317,7 @@ impl Op for TypedSelectSlow {
     #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip_leb();
-        r.skip_leb();
+        r.skip_type();
         Select::run(r)
     }
 }

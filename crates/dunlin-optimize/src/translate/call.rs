@@ -13,9 +13,11 @@ use crate::stubs::leave_ref_signature;
 use crate::tuning;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, SigRef, Value, types};
-use dunlin_core::TrapCode;
+use dunlin_core::{TrapCode, canon};
 use dunlin_module::STATIC_ELEMENT_BYTES;
-use dunlin_module::layout::{func_record, import_call, store_context, vm_context};
+use dunlin_module::layout::{
+    LINE_PLACES_MIN, func_record, import_call, store_context, type_record, vm_context,
+};
 
 /// What a call needs.
 struct Callee {
@@ -34,7 +36,7 @@ impl Translator<'_, '_> {
     fn signature(&mut self, ty: u32) -> SigRef {
         let made = self.signatures.get(&ty).copied();
         made.unwrap_or_else(|| {
-            let signature = super::signature(&self.module.types()[ty as usize]);
+            let signature = super::signature(self.module.func_type_at(ty));
             let signature = self.env.b.import_signature(signature);
             self.signatures.insert(ty, signature);
             signature
@@ -43,7 +45,7 @@ impl Translator<'_, '_> {
 
     /// Pops the arguments of a call, behind the context.
     fn arguments(&mut self, cx: Value, ty: u32) -> Vec<Value> {
-        let count = self.module.types()[ty as usize].params().len();
+        let count = self.module.func_type_at(ty).params().len();
         let mut args = vec![cx];
         args.extend(self.stack.drain(self.stack.len() - count..));
         args
@@ -101,22 +103,88 @@ impl Translator<'_, '_> {
         let element = self.element(table, index, TrapCode::UndefinedElement);
         let flags = self.env.flags(Region::Table).with_aligned();
         let reference = self.env.b.ins().load(types::I32, flags, element, 0);
-        let store = self.env.context_pointer(vm_context::STORE);
-        let records = self.env.field(types::I64, store, store_context::FUNCS);
-        let wide = self.env.b.ins().uextend(types::I64, reference);
-        let offset = self.env.b.ins().imul_imm_s(wide, func_record::BYTES as i64);
-        let record = self.env.b.ins().iadd(records, offset);
+        let record = self.func_record(reference);
         let ids = self.env.context_pointer(vm_context::TYPE_IDS);
         let expected = self.env.constant(types::I32, ids, ty as usize * 4);
         let found = self.env.field(types::I32, record, func_record::TYPE_ID);
         let other = self.env.b.ins().icmp(IntCC::NotEqual, found, expected);
         // Null's record has a number that no type has.
-        self.check_type(other, (reference, 0));
+        if self.module.types()[ty as usize].is_final {
+            self.check_type(other, (reference, 0));
+        } else {
+            self.check_subtype(ty, (found, expected), reference);
+        }
+        self.referred_by(reference, record, ty)
+    }
+
+    /// The record of what a reference stands for.
+    fn func_record(&mut self, reference: Value) -> Value {
+        let store = self.env.context_pointer(vm_context::STORE);
+        let records = self.env.field(types::I64, store, store_context::FUNCS);
+        let wide = self.env.b.ins().uextend(types::I64, reference);
+        let offset = self.env.b.ins().imul_imm_s(wide, func_record::BYTES as i64);
+        self.env.b.ins().iadd(records, offset)
+    }
+
+    /// What a reference to a function of this type calls.
+    fn referred_by(&mut self, reference: Value, record: Value, ty: u32) -> Referred {
         let slot = self.env.field(types::I64, record, func_record::CODE);
         let cx = self.env.field(types::I64, record, func_record::CX);
         let code = self.env.field(types::I64, slot, 0);
         let signature = self.signature(ty);
         Referred { reference, callee: Callee { signature, code, cx } }
+    }
+
+    /// Traps if the type with the number `found` is not `expected` or below it, which is the one with the
+    /// index `ty`.
+    fn check_subtype(&mut self, ty: u32, (found, expected): (Value, Value), reference: Value) {
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        self.env.trap_if(null, TrapCode::UninitializedElement);
+        let is_below = self.is_subtype(ty, found, expected);
+        let other = self.env.b.ins().icmp_imm_s(IntCC::Equal, is_below, 0);
+        self.env.trap_if(other, TrapCode::IndirectCallTypeMismatch);
+    }
+
+    /// Whether the type with the number `found` is `expected` or below it, which is the one with the index
+    /// `ty`: 0 or 1. No type has the number of null's record.
+    pub(super) fn is_subtype(&mut self, ty: u32, found: Value, expected: Value) -> Value {
+        let (cold, done) = (self.env.b.create_block(), self.block_with(&[types::I8]));
+        let same = self.env.b.ins().icmp(IntCC::Equal, found, expected);
+        self.env.b.ins().brif(same, done, &[BlockArg::Value(same)], cold, &[]);
+        self.env.b.switch_to_block(cold);
+        self.env.b.seal_block(cold);
+        let store = self.env.context_pointer(vm_context::STORE);
+        let records = self.env.field(types::I64, store, store_context::TYPES);
+        let place = self.env.b.ins().band_imm_u(found, !i64::from(canon::KIND_MASK) as u32 as i64);
+        let place = self.env.b.ins().uextend(types::I64, place);
+        let offset = self.env.b.ins().imul_imm_s(place, type_record::BYTES as i64);
+        let record = self.env.b.ins().iadd(records, offset);
+        let line = self.env.field(types::I64, record, type_record::LINE);
+        let depth = self.type_depth(ty);
+        let at_place = if depth < LINE_PLACES_MIN {
+            self.env.field(types::I32, line, depth * 4)
+        } else {
+            let len = self.env.field(types::I64, record, type_record::LEN);
+            let depth = self.env.b.ins().iconst(types::I64, depth as i64);
+            let is_short = self.env.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, len, depth);
+            let zero = self.env.b.ins().iconst(types::I64, 0);
+            // The first place is the outermost type's, which is not the one that is asked for.
+            let depth = self.env.b.ins().select_spectre_guard(is_short, zero, depth);
+            let offset = self.env.b.ins().imul_imm_s(depth, 4);
+            let at = self.env.b.ins().iadd(line, offset);
+            self.env.field(types::I32, at, 0)
+        };
+        let is_below = self.env.b.ins().icmp(IntCC::Equal, at_place, expected);
+        self.env.b.ins().jump(done, &[BlockArg::Value(is_below)]);
+        self.env.b.switch_to_block(done);
+        self.env.b.seal_block(done);
+        self.env.b.block_params(done)[0]
+    }
+
+    /// How many types are above a type of the module's.
+    fn type_depth(&self, ty: u32) -> usize {
+        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
+        core::iter::successors(above(&ty), above).count()
     }
 
     /// Traps if the type is another one; the element is null where the first of `null` is the second.
@@ -175,7 +243,7 @@ impl Translator<'_, '_> {
 
     /// The way out for functions of a type that have no code.
     fn way_out(&mut self, ty: u32) -> Callee {
-        let signature = leave_ref_signature(&self.module.types()[ty as usize]);
+        let signature = leave_ref_signature(self.module.func_type_at(ty));
         let signature = self.env.b.import_signature(signature);
         let code = self.code_at(self.module.func_count() as usize + ty as usize);
         Callee { signature, code, cx: self.env.cx }
@@ -187,10 +255,35 @@ impl Translator<'_, '_> {
             let callee = self.static_callee(ty, table, place);
             return self.call(&callee, ty);
         }
-        let Referred { reference, callee } = self.referred(ty, table);
+        let referred = self.referred(ty, table);
+        self.call_referred(referred, ty);
+    }
+
+    pub(super) fn visit_call_ref(&mut self, ty: u32) {
+        self.flush_charge();
+        let referred = self.popped_reference(ty);
+        self.call_referred(referred, ty);
+    }
+
+    pub(super) fn visit_return_call_ref(&mut self, ty: u32) {
+        self.flush_charge();
+        let referred = self.popped_reference(ty);
+        self.return_call_referred(referred, ty);
+    }
+
+    /// Pops a reference, which must not be null.
+    fn popped_reference(&mut self, ty: u32) -> Referred {
+        let reference = self.pop();
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        self.env.trap_if(null, TrapCode::NullFunctionReference);
+        let record = self.func_record(reference);
+        self.referred_by(reference, record, ty)
+    }
+
+    fn call_referred(&mut self, Referred { reference, callee }: Referred, ty: u32) {
         let mut args = self.arguments(callee.cx, ty);
         let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
-        let results = self.module.types()[ty as usize].results();
+        let results = self.module.func_type_at(ty).results();
         let results: Vec<_> = results.iter().map(|ty| super::clif_type(*ty)).collect();
         let done = self.block_with(&results);
         self.env.b.set_cold_block(cold);
@@ -227,7 +320,11 @@ impl Translator<'_, '_> {
             let callee = self.static_callee(ty, table, place);
             return self.return_call(&callee, ty);
         }
-        let Referred { reference, callee } = self.referred(ty, table);
+        let referred = self.referred(ty, table);
+        self.return_call_referred(referred, ty);
+    }
+
+    fn return_call_referred(&mut self, Referred { reference, callee }: Referred, ty: u32) {
         let mut args = self.arguments(callee.cx, ty);
         let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
         self.env.b.set_cold_block(cold);

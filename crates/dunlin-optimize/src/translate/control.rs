@@ -201,6 +201,29 @@ impl Translator<'_, '_> {
         self.env.b.switch_to_block(next);
     }
 
+    /// Branches if what is on top is null, which is dropped then.
+    pub(super) fn visit_br_on_null(&mut self, depth: u32) {
+        let reference = self.pop();
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        self.push(null);
+        self.visit_br_if(depth);
+        self.push(reference);
+    }
+
+    /// Branches with what is on top unless it is null; then it is dropped.
+    pub(super) fn visit_br_on_non_null(&mut self, depth: u32) {
+        let reference = self.top(1)[0];
+        self.push(reference);
+        self.visit_br_if(depth);
+        self.pop();
+    }
+
+    pub(super) fn visit_ref_as_non_null(&mut self) {
+        let reference = self.top(1)[0];
+        let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
+        self.env.trap_if(null, TrapCode::NullReference);
+    }
+
     pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
         let index = self.pop();
         let mut calls = Vec::with_capacity(table.len() as usize);

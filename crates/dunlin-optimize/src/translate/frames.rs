@@ -47,7 +47,7 @@ impl Translator<'_, '_> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![parsed_type(ty)]),
             BlockType::FuncType(index) => {
-                let ty = &self.module.types()[index as usize];
+                let ty = self.module.func_type_at(index);
                 let list = |types: &[ValType]| types.iter().copied().map(clif_type).collect();
                 (list(ty.params()), list(ty.results()))
             }

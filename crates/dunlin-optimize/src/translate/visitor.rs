@@ -29,6 +29,7 @@ macro_rules! pass {
         $self.0.unsupported(stringify!($visit));
     }};
     (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $self:ident $visit:ident $($arg:ident)*) => {{
