@@ -325,13 +325,10 @@ impl Heap {
         self.ground.marks_become_starts();
         self.old.sweep(&mut self.pages);
         let (ground, pages) = (&self.ground, &mut self.pages);
-        self.large.old.retain(|large| {
-            let is_alive = ground.is_start(large.at);
-            if !is_alive {
-                pages.give(large.at / PAGE_BYTES, large.pages);
-            }
-            is_alive
-        });
+        self.large.sweep(
+            |at| ground.is_start(at),
+            |large| pages.give(large.at / PAGE_BYTES, large.pages),
+        );
         if self.config.zeal || cfg!(debug_assertions) {
             self.poison_holes();
         }
@@ -369,12 +366,11 @@ impl Heap {
     /// What the heap has done so far.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        let large = self.large.old.iter().chain(&self.large.young);
         HeapStats {
             allocated_bytes: self.stats.allocated_bytes + u64::from(self.nursery_used()),
             heap_bytes: u64::from(self.ground.extent()),
             nursery_bytes: u64::from(self.nursery.bytes),
-            large_bytes: large.map(super::large::Large::bytes).sum(),
+            large_bytes: self.large.bytes(),
             ..self.stats
         }
     }

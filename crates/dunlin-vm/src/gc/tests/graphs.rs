@@ -1,7 +1,7 @@
 //! Shapes of objects that collectors stumble over.
 
 use super::super::{HeapConfig, NULL, Request, from_host, from_i31};
-use super::world::{BYTES, CELL, HUGE, LONGS, PAIR, REFS, Random, World, configs};
+use super::world::{BYTES, CELL, HUGE, LONGS, PAIR, REFS, Random, World, configs, scaled};
 use alloc::vec::Vec;
 
 const FIRST: u32 = 4;
@@ -29,7 +29,7 @@ fn check_list(world: &World, cells: u32) {
 
 #[test]
 fn a_list_of_ten_million_cells_is_marked_without_recursion() {
-    let cells = if cfg!(miri) { 3_000 } else { 10_000_000 };
+    let cells = scaled(10_000_000, 1_000);
     let mut world = World::new(HeapConfig::default());
     list(&mut world, cells);
     world.collect(Request::Major);
@@ -107,7 +107,7 @@ fn cycles_are_collected() {
 
 #[test]
 fn an_old_array_finds_young_elements_wherever_they_are_stored() {
-    let length = if cfg!(miri) { 2_200 } else { 300_000 };
+    let length = scaled(300_000, 2_200);
     for config in configs() {
         if config.zeal {
             continue;
@@ -174,7 +174,7 @@ fn a_young_large_object_needs_no_cards() {
 #[test]
 fn temporary_large_objects_do_not_make_the_heap_grow() {
     let mut world = World::new(HeapConfig::default());
-    for _ in 0..if cfg!(miri) { 30 } else { 2_000 } {
+    for _ in 0..scaled(2_000, 12) {
         assert!(world.make_sized(BYTES, 1 << 20).is_some());
     }
     let stats = world.heap.stats();
@@ -184,7 +184,7 @@ fn temporary_large_objects_do_not_make_the_heap_grow() {
 
 #[test]
 fn fragmented_blocks_are_evacuated() {
-    let cells = if cfg!(miri) { 4_000 } else { 400_000 };
+    let cells = scaled(400_000, 4_000);
     let mut world = World::new(HeapConfig::default());
     list(&mut world, cells);
     // Of every 64 cells one stays.
@@ -222,7 +222,7 @@ fn fragmented_blocks_are_evacuated() {
 #[test]
 fn holes_are_filled_again() {
     let mut world = World::new(HeapConfig::default());
-    let rounds = if cfg!(miri) { 6 } else { 60 };
+    let rounds = if cfg!(miri) { 2 } else { 60 };
     for round in 0..rounds {
         // A tenth of all arrays stays for good.
         for index in 0..200 {

@@ -3,7 +3,7 @@
 use super::super::layout::LayoutKind;
 use super::super::{ARRAY_ELEMENTS, NULL, Request, from_host, from_i31};
 use super::world::{
-    BYTES, CELL, EXCEPTION, HUGE, LONGS, MIXED, PAIR, REFS, Random, WIDE, World, configs,
+    BYTES, CELL, EXCEPTION, HUGE, LONGS, MIXED, PAIR, REFS, Random, WIDE, World, configs, scaled,
 };
 use alloc::vec;
 use alloc::vec::Vec;
@@ -262,7 +262,7 @@ fn word(salt: u64, offset: u32) -> u32 {
 
 #[test]
 fn random_graphs_survive_as_they_are() {
-    let (seeds, steps) = if cfg!(miri) { (1, 150) } else { (6, 6_000) };
+    let (seeds, steps) = (if cfg!(miri) { 1 } else { 6 }, scaled(8_000, 150));
     for config in configs() {
         for seed in 0..seeds {
             let world = World::new(config);

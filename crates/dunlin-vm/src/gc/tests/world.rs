@@ -183,3 +183,14 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 }
+
+/// How much a test does: less in debug builds, and little under Miri.
+pub(super) const fn scaled(release: u32, miri: u32) -> u32 {
+    if cfg!(miri) {
+        miri
+    } else if cfg!(debug_assertions) {
+        release / 8
+    } else {
+        release
+    }
+}
