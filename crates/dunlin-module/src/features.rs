@@ -58,6 +58,10 @@ features! {
     TailCall = 9, "tail-call", true, WasmFeatures::TAIL_CALL;
     /// Memories and tables with 64-bit addresses.
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
+    /// Vector operators whose results differ between machines, unless the configuration says otherwise.
+    RelaxedSimd = 16, "relaxed-simd", true, WasmFeatures::RELAXED_SIMD;
+    /// Addition, subtraction and multiplication of 128-bit integers.
+    WideArithmetic = 17, "wide-arithmetic", true, WasmFeatures::WIDE_ARITHMETIC;
 }
 
 impl Feature {

@@ -9,6 +9,7 @@ use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::TrapCode;
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::layout;
 
 /// What a tier sees of an instance: hot fields first. One per instance, at a fixed address.
@@ -64,6 +65,8 @@ pub struct StoreContext {
     pub owner: *mut (),
     /// How deep host and guest have called each other in turn.
     pub depth: u32,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What ended the latest execution.
     pub exit: ExitState,
     /// The innermost entry into compiled code, and where it was left.

@@ -31,6 +31,7 @@ use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
 
@@ -86,6 +87,8 @@ pub struct StoreConfig {
     pub poll_page: bool,
     /// Whether compiled code counts fuel.
     pub metered: bool,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
@@ -94,7 +97,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         let resources = Arc::default();
         let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
-        Self { stack_bytes, poll_page: false, metered: false, resources }
+        let relaxed = Relaxed::default();
+        Self { stack_bytes, poll_page: false, metered: false, relaxed, resources }
     }
 }
 
@@ -198,6 +202,7 @@ impl Store {
             store: null_mut(),
             owner: null_mut(),
             depth: 0,
+            relaxed: config.relaxed,
             exit: ExitState::default(),
             native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });

@@ -112,8 +112,9 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let config =
-            dunlin_vm::StoreConfig { stack_bytes, poll_page: false, metered: false, resources };
+        let relaxed = engine.config().relaxed();
+        let (poll_page, metered) = (false, false);
+        let config = dunlin_vm::StoreConfig { stack_bytes, poll_page, metered, relaxed, resources };
         Store::new(engine.types().clone(), config)
     }
 
@@ -224,7 +225,8 @@ mod native {
             let poll_page = reads_page(engine.config()) && !matches!(self.native, Native::Never);
             let resources = engine.resources().clone();
             let metered = engine.config().fuel;
-            let config = StoreConfig { stack_bytes, poll_page, metered, resources };
+            let relaxed = engine.config().relaxed();
+            let config = StoreConfig { stack_bytes, poll_page, metered, relaxed, resources };
             let mut store = Store::new(engine.types().clone(), config);
             store.set_interpret(dunlin_interp::interpret(engine.metering()));
             store
@@ -310,6 +312,7 @@ mod native {
                 },
                 fuel: config.fuel,
                 canonical_nans: false,
+                relaxed: config.relaxed(),
                 verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;

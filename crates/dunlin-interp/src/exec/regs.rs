@@ -16,6 +16,7 @@
 
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS};
 use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
@@ -589,6 +590,13 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn cx(&self) -> *mut VmContext {
         self.cx
+    }
+
+    /// What the store's engine has chosen for relaxed operators.
+    #[inline(always)]
+    pub(crate) fn relaxed(&self) -> Relaxed {
+        // SAFETY: the store's context is alive, and nobody changes this.
+        unsafe { (*self.store()).relaxed }
     }
 
     #[inline(always)]

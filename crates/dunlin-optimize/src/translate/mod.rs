@@ -23,6 +23,7 @@ mod simd;
 mod survey;
 mod table;
 mod visitor;
+mod wide;
 
 use crate::limits;
 use crate::settings::Settings;
