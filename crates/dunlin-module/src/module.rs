@@ -7,6 +7,7 @@ use crate::{ConstOp, Features, Invalid, const_expr};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::{
     ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
 };
@@ -616,7 +617,8 @@ pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<Tabl
 
 /// The validator's memory type in our words.
 pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64 }
+    let page_size_log2 = ty.page_size_log2.map_or(PAGE_BYTES.trailing_zeros(), |log2| log2) as u8;
+    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64, page_size_log2 }
 }
 
 /// The validator's global type in our words.

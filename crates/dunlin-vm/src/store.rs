@@ -30,7 +30,7 @@ use core::any::Any;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
+use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
@@ -445,8 +445,8 @@ impl Store {
         image: Option<&Arc<MemoryImage>>,
         def: Owned<MemoryDef>,
     ) -> Result<u32, CreateError> {
-        let desired = ty.min.saturating_mul(PAGE_BYTES);
-        let max = ty.max.map(|max| max.saturating_mul(PAGE_BYTES));
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
+        let (desired, max) = (bytes_of(ty.min), ty.max.map(bytes_of));
         self.allow(Growth::Memory { current: 0, desired, max })?;
         self.memories.push(Memory::new(ty, image, &self.resources, def)?);
         Ok(self.memories.len() as u32 - 1)
@@ -492,10 +492,12 @@ impl Store {
         let Some(pages) = size.checked_add(delta).filter(|pages| *pages <= max) else {
             return Ok(None);
         };
+        let ty = memory.ty();
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
         let growth = Growth::Memory {
-            current: size * PAGE_BYTES,
-            desired: pages * PAGE_BYTES,
-            max: memory.ty().max.map(|max| max.saturating_mul(PAGE_BYTES)),
+            current: bytes_of(size),
+            desired: bytes_of(pages),
+            max: ty.max.map(bytes_of),
         };
         if !self.allows(growth)? {
             return Ok(None);

@@ -453,8 +453,8 @@ fn cannot_link(shown: &str, module: &Module, error: &Error) -> Report {
         ),
         ErrorKind::Resource => {
             let memories = module.info().memories();
-            let pages = memories.iter().map(|memory| memory.min).max().unwrap_or(0);
-            let kibibytes = pages.saturating_mul(dunlin::PAGE_BYTES / 1024);
+            let bytes = memories.iter().filter_map(|memory| memory.bytes_of(memory.min)).max();
+            let kibibytes = bytes.unwrap_or(0).div_ceil(1024);
             report.hint(format!("its largest memory begins with `--max-memory {kibibytes}KiB`"))
         }
         _ => report,

@@ -565,6 +565,13 @@ impl Regs {
         unsafe { (*self.memory(index)).len as u64 }
     }
 
+    /// Pages of a memory.
+    pub(crate) fn memory_pages(&self, index: u32) -> u64 {
+        // SAFETY: definitions live as long as the store.
+        let def = unsafe { *self.memory(index) };
+        def.len as u64 >> def.page_size_log2
+    }
+
     #[inline(always)]
     fn table(&self, index: u32) -> *mut TableDef {
         // SAFETY: validated: the table exists; the context is alive.
