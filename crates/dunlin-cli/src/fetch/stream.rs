@@ -20,7 +20,11 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::MEMORY64);
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::COMPACT_IMPORTS);
 
 /// White space before the text format's first parenthesis that is skipped in search of it.
 const TEXT_BLANK_BYTES_MAX: usize = 4096;
@@ -212,6 +216,10 @@ mod tests {
             "multi-memory" => WasmFeatures::MULTI_MEMORY,
             "tail-call" => WasmFeatures::TAIL_CALL,
             "memory64" => WasmFeatures::MEMORY64,
+            "relaxed-simd" => WasmFeatures::RELAXED_SIMD,
+            "wide-arithmetic" => WasmFeatures::WIDE_ARITHMETIC,
+            "custom-page-sizes" => WasmFeatures::CUSTOM_PAGE_SIZES,
+            "compact-imports" => WasmFeatures::COMPACT_IMPORTS,
             other => panic!("`{other}` is new: downloads must accept it too"),
         };
         let base = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
