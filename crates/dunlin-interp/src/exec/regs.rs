@@ -13,6 +13,8 @@
 //! exist, the side table's word is the operator's. Only `exec/` can call them, and each handler uses
 //! them as its operator's rule says. That is the whole argument of the `SAFETY` comments below which
 //! say *validated*.
+//!
+//! Long because all that is unsafe about handlers stands in one place.
 
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
