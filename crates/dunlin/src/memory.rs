@@ -128,8 +128,7 @@ impl Memory {
     /// store.
     #[must_use]
     pub fn size(&self, store: impl AsContext) -> u64 {
-        let store = store.as_context();
-        self.ty(&store).map_or(0, |ty| ty.min)
+        self.ty(store).map_or(0, |ty| ty.min)
     }
 
     /// Its size in bytes.
