@@ -21,9 +21,11 @@ mod convert;
 mod float;
 mod int;
 mod simd;
+mod wide;
 
 pub use access::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;
 pub use simd::*;
+pub use wide::*;

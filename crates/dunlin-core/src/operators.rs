@@ -11,6 +11,8 @@
 //! | [`for_each_numeric_operator`](crate::for_each_numeric_operator) | none | `0x6A I32Add "i32.add" i32_add (i32, i32) -> i32;`, and with ` traps` before the `;` for a function that returns `Result<_, TrapCode>` |
 //! | [`for_each_saturating_operator`](crate::for_each_saturating_operator) | 0xFC | as above, never `traps` |
 //! | [`for_each_simd_operator`](crate::for_each_simd_operator) | 0xFD | as above, never `traps` |
+//! | [`for_each_relaxed_operator`](crate::for_each_relaxed_operator) | 0xFD | `0x100 I8x16RelaxedSwizzle "i8x16.relaxed_swizzle" i8x16_relaxed_swizzle (v128, v128) -> v128 relaxed;` |
+//! | [`for_each_wide_operator`](crate::for_each_wide_operator) | 0xFC | `0x13 I64Add128 "i64.add128" i64_add128 (i64, i64, i64, i64) -> i64 twice;` |
 //! | [`for_each_simd_lane_operator`](crate::for_each_simd_lane_operator) | 0xFD | `0x17 I8x16ReplaceLane "i8x16.replace_lane" i8x16_replace_lane (v128, i32) -> v128 lanes 16;` |
 //! | [`for_each_simd_shuffle_operator`](crate::for_each_simd_shuffle_operator) | 0xFD | `0x0D I8x16Shuffle "i8x16.shuffle" i8x16_shuffle (v128, v128) -> v128 shuffle;` |
 //! | [`for_each_load_operator`](crate::for_each_load_operator) | none | `0x2C I32Load8S "i32.load8_s" i32_load8_s (u8) -> i32 bytes 1;` |
@@ -31,7 +33,10 @@
 //! * The function is in [`numeric`](crate::numeric). Its arguments are the operands in the order they
 //!   were pushed (for a lane load the raw bits come first, in place of the address), and then the
 //!   immediate if there is one: a lane index `u8` where the row says `lanes`, `[u8; 16]` where it
-//!   says `shuffle`.
+//!   says `shuffle`. Where the row says `relaxed`, the last argument is the
+//!   [`Relaxed`](crate::numeric::Relaxed) that the engine has chosen.
+//! * `twice`: the operator has two results of the row's type, and the function returns a pair of them,
+//!   the first of which is pushed first.
 //! * Types are written `i32`, `i64`, `f32`, `f64` and `v128`, the last being
 //!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
 //!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
@@ -271,7 +276,7 @@ struct Row {
     shape: Shape,
     access_bytes: u8,
     prefix: Option<u8>,
-    code: u8,
+    code: u16,
     traps: bool,
     fuel_cost: u8,
 }
@@ -283,6 +288,7 @@ crate::for_each_plain_operator! { join_rows,
         NO_PREFIX for_each_numeric_operator
         PREFIX_FC for_each_saturating_operator
         PREFIX_FC for_each_bulk_operator
+        PREFIX_FC for_each_wide_operator
         PREFIX_FB for_each_gc_operator
         PREFIX_FD for_each_simd_plain_operator
         PREFIX_FD for_each_simd_load_operator
@@ -292,6 +298,7 @@ crate::for_each_plain_operator! { join_rows,
         PREFIX_FD for_each_simd_lane_operator
         PREFIX_FD for_each_simd_shuffle_operator
         PREFIX_FD for_each_simd_operator
+        PREFIX_FD for_each_relaxed_operator
     ]
 }
 

@@ -21,6 +21,9 @@ macro_rules! immediate_type {
     (shuffle) => {
         [u8; 16]
     };
+    (relaxed) => {
+        dunlin_core::numeric::Relaxed
+    };
 }
 
 /// Each function has the type that its row says: this compiles, or a row is wrong.
@@ -52,6 +55,14 @@ macro_rules! check_immediate_types {
     )*};
 }
 
+/// As `check_types`, for rows with two results.
+macro_rules! check_types_twice {
+    ($($code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident twice;)*) => {$(
+        const _: fn($($param),*) -> ($result, $result) = dunlin_core::numeric::$function;
+    )*};
+}
+
 /// As `check_types`, for rows that access a memory for one lane.
 macro_rules! check_lane_access_types {
     ($($code:literal $name:ident $text:literal
@@ -72,6 +83,8 @@ dunlin_core::for_each_simd_lane_operator!(check_immediate_types);
 dunlin_core::for_each_simd_lane_load_operator!(check_lane_access_types);
 dunlin_core::for_each_simd_lane_store_operator!(check_lane_access_types);
 dunlin_core::for_each_simd_shuffle_operator!(check_immediate_types);
+dunlin_core::for_each_relaxed_operator!(check_immediate_types);
+dunlin_core::for_each_wide_operator!(check_types_twice);
 
 /// What a test wants to know of a row: its operator, and how its types and immediates look.
 struct Row {
@@ -112,6 +125,8 @@ const SIMD_LANE_STORE: &[Row] = dunlin_core::for_each_simd_lane_store_operator!(
 const SIMD_LANE: &[Row] = dunlin_core::for_each_simd_lane_operator!(rows);
 const SIMD_SHUFFLE: &[Row] = dunlin_core::for_each_simd_shuffle_operator!(rows);
 const SIMD: &[Row] = dunlin_core::for_each_simd_operator!(rows);
+const RELAXED: &[Row] = dunlin_core::for_each_relaxed_operator!(rows);
+const WIDE: &[Row] = dunlin_core::for_each_wide_operator!(rows);
 
 const GROUPS: &[&[Row]] = &[
     PLAIN,
@@ -129,6 +144,8 @@ const GROUPS: &[&[Row]] = &[
     SIMD_LANE,
     SIMD_SHUFFLE,
     SIMD,
+    RELAXED,
+    WIDE,
 ];
 
 #[test]
@@ -142,7 +159,7 @@ fn codes_are_unique_and_lead_back() {
     assert_eq!(Operator::from_code(None, 0xFF), None);
     assert_eq!(Operator::from_code(Some(0xFC), 18), None);
     assert_eq!(Operator::from_code(Some(0xFD), 0x9A), None);
-    assert_eq!(Operator::from_code(Some(0xFD), 0x100), None);
+    assert_eq!(Operator::from_code(Some(0xFD), 0x114), None);
     assert_eq!(Operator::from_code(Some(0xFE), 0x00), None);
 }
 
@@ -169,6 +186,8 @@ fn every_operator_of_the_proposals_is_there() {
     assert_eq!(count(Some(0xFC), 0..=7), 8, "saturating conversions");
     assert_eq!(count(Some(0xFC), 8..=17), 10, "bulk memory and tables");
     assert_eq!(count(Some(0xFD), 0..=0xFF), 236, "fixed-width SIMD");
+    assert_eq!(count(Some(0xFD), 0x100..=0x1FF), 20, "relaxed SIMD");
+    assert_eq!(count(Some(0xFC), 18..=0xFF), 4, "wide arithmetic");
     assert_eq!(count(None, 0x12..=0x13), 2, "tail calls");
     assert_eq!(count(Some(0xFB), 0..=0xFF), 31, "garbage collection");
     assert_eq!(count(None, 0x14..=0x15), 2, "calls by reference");
@@ -316,7 +335,7 @@ fn applying_module(row: &Row) -> String {
         "(module (memory 1)
            (func (param {address} {}) (result {}) {gets} {} {}))",
         params.join(" "),
-        results.join(" "),
+        if row.notes == ["twice"] { [results[0]; 2].join(" ") } else { results.join(" ") },
         row.operator,
         function_immediates_text(row),
     )

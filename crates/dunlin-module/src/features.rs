@@ -62,6 +62,14 @@ features! {
     FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
     /// Structures, arrays, and references to them that a collector follows.
     Gc = 12, "gc", true, WasmFeatures::GC;
+    /// Vector operators whose results differ between machines, unless the configuration says otherwise.
+    RelaxedSimd = 16, "relaxed-simd", true, WasmFeatures::RELAXED_SIMD;
+    /// Addition, subtraction and multiplication of 128-bit integers.
+    WideArithmetic = 17, "wide-arithmetic", true, WasmFeatures::WIDE_ARITHMETIC;
+    /// Memories whose pages are single bytes.
+    CustomPageSizes = 18, "custom-page-sizes", true, WasmFeatures::CUSTOM_PAGE_SIZES;
+    /// Imports that share the name of their module.
+    CompactImports = 19, "compact-imports", true, WasmFeatures::COMPACT_IMPORTS;
 }
 
 impl Feature {

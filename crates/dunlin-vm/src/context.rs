@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use dunlin_core::TrapCode;
+use dunlin_core::numeric::Relaxed;
+use dunlin_core::{MemoryType, TrapCode};
 use dunlin_module::layout;
 
 /// What a tier sees of an instance: hot fields first. One per instance, at a fixed address.
@@ -84,6 +85,8 @@ pub struct StoreContext {
     pub owner: *mut (),
     /// How deep host and guest have called each other in turn.
     pub depth: u32,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What ended the latest execution.
     pub exit: ExitState,
     /// The innermost entry into compiled code, and where it was left.
@@ -155,7 +158,12 @@ pub struct ExitState {
 
 impl MemoryDef {
     /// A memory of no bytes.
-    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0 };
+    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0, page_size_log2: 0 };
+
+    /// A memory of this type.
+    pub(crate) const fn new(base: *mut u8, len: usize, ty: MemoryType) -> Self {
+        Self { base, len, page_size_log2: ty.page_size_log2 }
+    }
 }
 
 impl TableDef {
@@ -180,6 +188,8 @@ pub struct MemoryDef {
     pub base: *mut u8,
     /// Length in bytes.
     pub len: usize,
+    /// The binary logarithm of a page's bytes.
+    pub page_size_log2: u8,
 }
 
 /// A table, as tiers see it: 32-bit references.

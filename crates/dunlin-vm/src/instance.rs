@@ -395,6 +395,7 @@ impl Store {
             (ImportKind::Memory(want), Extern::Memory(index)) => {
                 let have = self.memory_type(index);
                 want.memory64 == have.memory64
+                    && want.page_size_log2 == have.page_size_log2
                     && limits_match((want.min, want.max), (have.min, have.max))
             }
             (ImportKind::Global(want), Extern::Global(index)) => {

@@ -15,9 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
 use dunlin_core::MemoryType;
-use dunlin_core::limits::{
-    GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES, MEMORY32_PAGES_MAX, PAGE_BYTES,
-};
+use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
 
 /// Bytes of an access at most.
 #[cfg(feature = "native")]
@@ -49,7 +47,9 @@ impl Place {
         image: Option<&Arc<MemoryImage>>,
         resources: &Arc<Resources>,
     ) -> Result<Self, Refusal> {
-        let guarded = !ty.memory64 && resources.strategy() == MemoryStrategy::Guarded;
+        // What a guard protects ends with a page of the machine.
+        let may_guard = !ty.memory64 && ty.has_plain_pages();
+        let guarded = may_guard && resources.strategy() == MemoryStrategy::Guarded;
         // A guarded pool's slots are for what can be guarded; as many others there may be besides.
         if (guarded || resources.strategy() == MemoryStrategy::Dense)
             && let Some(slot) = Slot::take(resources, len, image)
@@ -122,7 +122,7 @@ impl Memory {
         let len = byte_len(ty, ty.min).ok_or(Refusal::Machine)?;
         let place = Place::new(ty, len, image, resources)?;
         // SAFETY: the cell is the caller's, who gives it away.
-        unsafe { *def.as_ptr() = MemoryDef { base: place.base(), len } };
+        unsafe { *def.as_ptr() = MemoryDef::new(place.base(), len, ty) };
         Ok(Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false })
     }
 
@@ -142,7 +142,7 @@ impl Memory {
 
     /// Its size in pages.
     pub(crate) fn size(&self) -> u64 {
-        self.len() as u64 / PAGE_BYTES
+        self.ty.pages_of(self.len() as u64)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -210,7 +210,7 @@ impl Memory {
             return false;
         }
         // SAFETY: the definition lives as long as `self`; no guest runs while the store is borrowed.
-        unsafe { *self.def() = MemoryDef { base: self.place.base(), len } };
+        unsafe { *self.def() = MemoryDef::new(self.place.base(), len, self.ty) };
         if !self.user.is_null() {
             self.renew(self.user);
         }
@@ -229,7 +229,7 @@ impl Memory {
 }
 
 fn pages_max(ty: MemoryType) -> u64 {
-    let engine = if ty.memory64 { MEMORY_BYTES_MAX / PAGE_BYTES } else { MEMORY32_PAGES_MAX };
+    let engine = ty.pages_max();
     ty.max.map_or(engine, |max| max.min(engine))
 }
 
@@ -237,5 +237,5 @@ fn byte_len(ty: MemoryType, pages: u64) -> Option<usize> {
     if pages > pages_max(ty) {
         return None;
     }
-    usize::try_from(pages.checked_mul(PAGE_BYTES)?).ok()
+    usize::try_from(ty.bytes_of(pages)?).ok()
 }

@@ -31,7 +31,8 @@ use alloc::vec::Vec;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
+use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
 
@@ -98,6 +99,8 @@ pub struct StoreConfig {
     pub metered: bool,
     /// How the heap of objects is to be.
     pub heap: HeapConfig,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
@@ -106,8 +109,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         let resources = Arc::default();
         let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
-        let heap = HeapConfig::default();
-        Self { stack_bytes, poll_page: false, metered: false, heap, resources }
+        let (heap, relaxed) = (HeapConfig::default(), Relaxed::default());
+        Self { stack_bytes, poll_page: false, metered: false, heap, relaxed, resources }
     }
 }
 
@@ -224,6 +227,7 @@ impl Store {
             store: null_mut(),
             owner: null_mut(),
             depth: 0,
+            relaxed: config.relaxed,
             exit: ExitState::default(),
             native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
@@ -475,8 +479,8 @@ impl Store {
         image: Option<&Arc<MemoryImage>>,
         def: Owned<MemoryDef>,
     ) -> Result<u32, CreateError> {
-        let desired = ty.min.saturating_mul(PAGE_BYTES);
-        let max = ty.max.map(|max| max.saturating_mul(PAGE_BYTES));
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
+        let (desired, max) = (bytes_of(ty.min), ty.max.map(bytes_of));
         self.allow(Growth::Memory { current: 0, desired, max })?;
         self.memories.push(Memory::new(ty, image, &self.resources, def)?);
         Ok(self.memories.len() as u32 - 1)
@@ -522,10 +526,12 @@ impl Store {
         let Some(pages) = size.checked_add(delta).filter(|pages| *pages <= max) else {
             return Ok(None);
         };
+        let ty = memory.ty();
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
         let growth = Growth::Memory {
-            current: size * PAGE_BYTES,
-            desired: pages * PAGE_BYTES,
-            max: memory.ty().max.map(|max| max.saturating_mul(PAGE_BYTES)),
+            current: bytes_of(size),
+            desired: bytes_of(pages),
+            max: ty.max.map(bytes_of),
         };
         if !self.allows(growth)? {
             return Ok(None);

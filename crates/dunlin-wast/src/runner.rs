@@ -23,6 +23,8 @@ pub struct Config {
     pub validate: ValidateMode,
     /// Whether every operator is executed by itself, also in sequences that have a handler.
     pub unfused: bool,
+    /// Whether relaxed operators have the results of the deterministic profile.
+    pub relaxed_deterministic: bool,
     /// Units of fuel that every directive begins with; `None` counts no fuel.
     pub fuel_units: Option<u64>,
     /// Whether epochs may interrupt; every directive begins with a deadline far away.
@@ -59,6 +61,7 @@ impl Config {
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
+        config.relaxed_simd_deterministic(self.relaxed_deterministic);
         if let Some(compiled) = self.mixed {
             config.mix_tiers(compiled);
         }

@@ -110,6 +110,7 @@ fn interpreted() -> Vec<(&'static str, Config)> {
     let mut fuel = eager.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
+    fuel.relaxed_deterministic = true;
     let mut unfused = eager.clone();
     unfused.unfused = true;
     vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
@@ -133,6 +134,7 @@ fn compiled() -> Vec<(&'static str, Config)> {
     let mut fuel = guarded.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
+    fuel.relaxed_deterministic = true;
     fuel.interruption = Interruption::Off;
     let mut guarded_artifact = guarded.clone();
     guarded_artifact.artifacts = true;
@@ -164,6 +166,7 @@ fn mixed() -> Vec<(&'static str, Config)> {
     (fuel.validate, fuel.mixed) = (ValidateMode::Eager, Some(SOME));
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);
+    fuel.relaxed_deterministic = true;
     fuel.interruption = Interruption::Off;
     vec![("mixed, eager", eager), ("mixed, lazy", lazy), ("mixed, fuel", fuel)]
 }

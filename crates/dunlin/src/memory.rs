@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::host;
 use core::fmt;
 use core::ops::Range;
-use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::{MemoryType, TrapCode};
 
 /// A linear memory of a store.
@@ -48,6 +47,9 @@ impl Memory {
         let inner = store.as_context_mut().0;
         if ty.max.is_some_and(|max| max < ty.min) {
             return Err(Error::usage("a memory's maximum is at least its minimum"));
+        }
+        if !ty.has_plain_pages() && ty.page_size_log2 != 0 {
+            return Err(Error::usage("a memory's pages are of 64 KiB or of one byte"));
         }
         inner.check_counts(0, 1, 0)?;
         let made = inner.enter().create_memory(ty);
@@ -122,10 +124,11 @@ impl Memory {
         Ok(())
     }
 
-    /// Its size in pages of 64 KiB.
+    /// Its size in pages, which are of 64 KiB unless its type says otherwise; 0 for a memory of another
+    /// store.
     #[must_use]
     pub fn size(&self, store: impl AsContext) -> u64 {
-        self.data_size(store) as u64 / PAGE_BYTES
+        self.ty(store).map_or(0, |ty| ty.min)
     }
 
     /// Its size in bytes.

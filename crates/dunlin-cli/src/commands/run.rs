@@ -20,7 +20,7 @@ use dunlin_wasi::{DirRights, ExitCode, WasiCtx};
 use super::deadline::Deadline;
 use super::{Outcome, source, trap};
 use crate::args::nearest;
-use crate::flags::{Profile, RunOptions, Tier, UnknownImports, Validate};
+use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
@@ -153,6 +153,8 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
 fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     let mut config = Config::new();
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
+    config.features(options.features);
+    config.relaxed_simd_deterministic(options.relaxed_simd == RelaxedSimd::Deterministic);
     // One page for one store is no price.
     config.interruption(Interruption::Page);
     let preloaded =
@@ -453,8 +455,8 @@ fn cannot_link(shown: &str, module: &Module, error: &Error) -> Report {
         ),
         ErrorKind::Resource => {
             let memories = module.info().memories();
-            let pages = memories.iter().map(|memory| memory.min).max().unwrap_or(0);
-            let kibibytes = pages.saturating_mul(dunlin::PAGE_BYTES / 1024);
+            let bytes = memories.iter().filter_map(|memory| memory.bytes_of(memory.min)).max();
+            let kibibytes = bytes.unwrap_or(0).div_ceil(1024);
             report.hint(format!("its largest memory begins with `--max-memory {kibibytes}KiB`"))
         }
         _ => report,

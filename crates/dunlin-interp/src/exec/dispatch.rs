@@ -41,6 +41,16 @@ macro_rules! numeric {
     };
 }
 
+/// Handlers of relaxed rows, whose codes begin at 0x100.
+macro_rules! relaxed {
+    ($table:ident $m:ident $(
+        $code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident relaxed;
+    )*) => {
+        $($table[$code - 0x100] = handler::<$name, $m>();)*
+    };
+}
+
 /// Handlers of accesses to memory.
 macro_rules! access {
     ($table:ident $m:ident $(
@@ -74,6 +84,8 @@ impl<M: Mode> Table<M> {
     const FC: &'static [Handler<M>; 256] = &Self::fc();
     /// By the number behind the prefix 0xFD.
     const FD: &'static [Handler<M>; 256] = &Self::fd();
+    /// By the number behind the prefix 0xFD, less 0x100.
+    const FD_RELAXED: &'static [Handler<M>; RELAXED_COUNT] = &Self::fd_relaxed();
 
     const fn one() -> [Handler<M>; 256] {
         let mut table = [handler::<Unknown, M>(); 256];
@@ -111,6 +123,7 @@ impl<M: Mode> Table<M> {
         let mut table = [handler::<Unknown, M>(); 256];
         dunlin_core::for_each_saturating_operator!(numeric, table M);
         dunlin_core::for_each_bulk_operator!(plain, table M);
+        dunlin_core::for_each_wide_operator!(numeric, table M);
         table
     }
 
@@ -126,7 +139,17 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_simd_plain_operator!(plain, table M);
         table
     }
+
+    const fn fd_relaxed() -> [Handler<M>; RELAXED_COUNT] {
+        let mut table = [handler::<Unknown, M>(); RELAXED_COUNT];
+        dunlin_core::for_each_relaxed_operator!(relaxed, table M);
+        table
+    }
 }
+
+/// Numbers behind the prefix 0xFD from 0x100 on: as many as two bytes of LEB128 can say with the same
+/// second byte.
+const RELAXED_COUNT: usize = 0x80;
 
 /// A byte that no validated body has where an operator stands: a bug of ours ends the guest.
 struct Unknown;
@@ -207,14 +230,21 @@ impl Op for PrefixFd {
     }
 }
 
-/// The rest of an overlong encoding of a number behind 0xFD, whose first byte has been taken.
+/// The rest of a number behind 0xFD from 0x100 on, or in an overlong encoding, whose first byte has been
+/// taken.
 struct PrefixFdSlow;
 
 impl Op for PrefixFdSlow {
     #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let low = r.peek_back();
-        let code = u32::from(low & 0x7F) | r.leb_u32() << 7;
-        Step::Go(Table::<M>::FD[usize::from(code as u8)], r)
+        let low = usize::from(r.peek_back() & 0x7F);
+        Step::Go(
+            match r.leb_u32() {
+                high @ (0 | 1) => Table::<M>::FD[(high as usize) << 7 | low],
+                2 => Table::<M>::FD_RELAXED[low],
+                _ => handler::<Unknown, M>(),
+            },
+            r,
+        )
     }
 }

@@ -13,9 +13,12 @@
 //! exist, the side table's word is the operator's. Only `exec/` can call them, and each handler uses
 //! them as its operator's rule says. That is the whole argument of the `SAFETY` comments below which
 //! say *validated*.
+//!
+//! Long because all that is unsafe about handlers stands in one place.
 
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{HeapType, TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
 use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
@@ -576,6 +579,13 @@ impl Regs {
         unsafe { (*self.memory(index)).len as u64 }
     }
 
+    /// Pages of a memory.
+    pub(crate) fn memory_pages(&self, index: u32) -> u64 {
+        // SAFETY: definitions live as long as the store.
+        let def = unsafe { *self.memory(index) };
+        def.len as u64 >> def.page_size_log2
+    }
+
     #[inline(always)]
     fn table(&self, index: u32) -> *mut TableDef {
         // SAFETY: validated: the table exists; the context is alive.
@@ -601,6 +611,13 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn cx(&self) -> *mut VmContext {
         self.cx
+    }
+
+    /// What the store's engine has chosen for relaxed operators.
+    #[inline(always)]
+    pub(crate) fn relaxed(&self) -> Relaxed {
+        // SAFETY: the store's context is alive, and nobody changes this.
+        unsafe { (*self.store()).relaxed }
     }
 
     #[inline(always)]

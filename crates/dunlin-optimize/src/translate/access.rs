@@ -11,7 +11,8 @@
 //! by a move that depends on the comparison, and an access there is the fault that becomes the trap.
 //!
 //! *Guarded* bounds leave the comparison to the machine: behind the memory's bytes lie addresses that
-//! fault, further than any 32-bit address and small offset reaches. Larger offsets are compared.
+//! fault, further than any 32-bit address and small offset reaches. Larger offsets are compared, and so are
+//! memories with 64-bit addresses and those whose pages are smaller than the machine's.
 
 use super::environment::{POINTER_BYTES, Region};
 use super::{Translator, clif_type};
@@ -20,7 +21,6 @@ use crate::tuning;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
-use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::{MemoryType, TrapCode, ValType};
 use dunlin_module::Builtin;
 use dunlin_module::compile::GROW_FAILED;
@@ -47,6 +47,7 @@ impl Translator<'_, '_> {
         match self.settings.bounds {
             Bounds::Guarded { reserved_bytes, guard_bytes }
                 if !ty.memory64
+                    && ty.has_plain_pages()
                     && memarg.offset + width
                         <= reserved_bytes + guard_bytes - SPACE32_BYTES.min(reserved_bytes) =>
             {
@@ -108,7 +109,7 @@ impl Translator<'_, '_> {
         len: Value,
     ) -> (Value, Value) {
         let reach = offset.checked_add(width);
-        if let Some(reach) = reach.filter(|reach| *reach <= ty.min.saturating_mul(PAGE_BYTES)) {
+        if let Some(reach) = reach.filter(|reach| Some(*reach) <= ty.bytes_of(ty.min)) {
             // Memories never shrink: the last index is never negative.
             let index =
                 if ty.memory64 { index } else { self.env.b.ins().uextend(types::I64, index) };
@@ -233,7 +234,8 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_memory_size(&mut self, memory: u32) {
         let len = self.memory_len(memory);
-        let pages = self.env.b.ins().ushr_imm_s(len, i64::from(PAGE_BYTES.trailing_zeros()));
+        let log2 = self.module.memories()[memory as usize].page_size_log2;
+        let pages = if log2 == 0 { len } else { self.env.b.ins().ushr_imm_s(len, i64::from(log2)) };
         self.push_address(memory, pages);
     }
 

@@ -32,6 +32,8 @@ macro_rules! pass {
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@wide_arithmetic $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $self:ident $visit:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
         $self.0.unsupported(stringify!($visit));
