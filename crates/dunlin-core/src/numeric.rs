@@ -17,12 +17,14 @@ macro_rules! pure {
 }
 
 mod access;
+mod atomic;
 mod convert;
 mod float;
 mod int;
 mod simd;
 
 pub use access::*;
+pub use atomic::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;

@@ -52,6 +52,10 @@ trap_codes! {
     Interrupted = 12, "interrupted";
     /// A function's body is not valid; found at its first call, since validation was lazy.
     InvalidFunction = 13, "invalid function body";
+    /// The address of an atomic access is not a multiple of its width.
+    UnalignedAtomic = 20, "unaligned atomic";
+    /// `memory.atomic.wait` on a memory that is not shared.
+    ExpectedSharedMemory = 21, "expected shared memory";
 }
 
 impl TrapCode {

@@ -235,6 +235,8 @@ pub struct MemoryType {
     pub max: Option<u64>,
     /// Whether its addresses are `i64` (the memory64 proposal).
     pub memory64: bool,
+    /// Whether several threads may have it (the threads proposal). It has a maximum then.
+    pub shared: bool,
 }
 
 impl MemoryType {
@@ -245,7 +247,13 @@ impl MemoryType {
             Some(max) => Some(max as u64),
             None => None,
         };
-        Self { min: min as u64, max, memory64: false }
+        Self { min: min as u64, max, memory64: false, shared: false }
+    }
+
+    /// A memory with 32-bit addresses that several threads may have.
+    #[must_use]
+    pub const fn shared(min: u32, max: u32) -> Self {
+        Self { shared: true, ..Self::new(min, Some(max)) }
     }
 
     /// The type of its addresses.
@@ -302,7 +310,8 @@ impl fmt::Display for ExternType {
             }
             Self::Memory(ty) => {
                 f.write_str("memory ")?;
-                limits(f, ty.memory64, ty.min, ty.max)
+                limits(f, ty.memory64, ty.min, ty.max)?;
+                if ty.shared { f.write_str(" shared") } else { Ok(()) }
             }
             Self::Global(ty) if ty.is_mutable() => write!(f, "global (mut {})", ty.content),
             Self::Global(ty) => write!(f, "global {}", ty.content),

@@ -58,6 +58,8 @@ features! {
     TailCall = 9, "tail-call", true, WasmFeatures::TAIL_CALL;
     /// Memories and tables with 64-bit addresses.
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
+    /// Atomic operators, and memories that several threads share.
+    Threads = 16, "threads", true, WasmFeatures::THREADS;
 }
 
 impl Feature {

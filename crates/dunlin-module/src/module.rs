@@ -616,7 +616,8 @@ pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<Tabl
 
 /// The validator's memory type in our words.
 pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64 }
+    let wasmparser::MemoryType { memory64, shared, initial: min, maximum: max, .. } = *ty;
+    MemoryType { min, max, memory64, shared }
 }
 
 /// The validator's global type in our words.

@@ -129,6 +129,20 @@ pub struct ExitState {
 impl MemoryDef {
     /// A memory of no bytes.
     pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0 };
+
+    /// Reads a definition that may be a shared memory's, whose length others change.
+    ///
+    /// # Safety
+    ///
+    /// The definition is alive.
+    #[inline(always)]
+    pub unsafe fn read(def: *mut Self) -> Self {
+        // SAFETY: the caller's promise. Bases are written before a definition is shared.
+        let base = unsafe { (*def).base };
+        // SAFETY: the caller's promise. Who changes the length of what is shared does so atomically.
+        let len = unsafe { AtomicUsize::from_ptr(&raw mut (*def).len) };
+        Self { base, len: len.load(Ordering::Acquire) }
+    }
 }
 
 impl TableDef {
@@ -215,6 +229,9 @@ pub struct Interrupts {
     native_limit: AtomicUsize,
     stack_end: AtomicUsize,
     page: Option<PollPage>,
+    /// The thread that runs the guest, while that waits at an address of a shared memory.
+    #[cfg(feature = "std")]
+    sleeper: crate::sync::Mutex<Option<alloc::sync::Arc<crate::parking::Sleeper>>>,
 }
 
 impl Default for Interrupts {
@@ -231,6 +248,8 @@ impl Interrupts {
             native_limit: AtomicUsize::new(0),
             stack_end: AtomicUsize::new(usize::MAX),
             page,
+            #[cfg(feature = "std")]
+            sleeper: crate::sync::Mutex::new(None),
         }
     }
 
@@ -248,12 +267,30 @@ impl Interrupts {
         before
     }
 
-    /// Asks the guest to stop at its next call or backward branch.
+    /// Asks the guest to stop at its next call or backward branch, or where it waits.
     pub fn interrupt(&self) {
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
             page.close();
         }
+        #[cfg(feature = "std")]
+        if let Some(sleeper) = &*self.sleeper.lock() {
+            sleeper.call();
+        }
+    }
+
+    /// Whether the guest is asked to stop. The request stays.
+    pub fn is_requested(&self) -> bool {
+        self.limit.load(Ordering::SeqCst) == 0
+    }
+
+    /// Notes who waits, for requests to stop.
+    #[cfg(feature = "std")]
+    pub(crate) fn set_sleeper(
+        &self,
+        sleeper: Option<alloc::sync::Arc<crate::parking::Sleeper>>,
+    ) {
+        *self.sleeper.lock() = sleeper;
     }
 
     /// The address that a stack pointer must stay below.

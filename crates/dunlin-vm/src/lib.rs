@@ -35,8 +35,11 @@ mod memory;
 pub mod native;
 pub mod ops;
 mod owned;
+#[cfg(feature = "std")]
+mod parking;
 mod pool;
 mod resources;
+mod shared;
 mod stack;
 mod store;
 pub mod sync;
@@ -49,6 +52,9 @@ pub mod walk;
 pub use code::ModuleCode;
 pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
+#[cfg(feature = "std")]
+pub use parking::Until;
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
+pub use shared::{SharedMemory, Waited};
 pub use store::{CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap};
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

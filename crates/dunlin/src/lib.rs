@@ -104,6 +104,7 @@ mod module;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
+mod shared;
 mod store;
 mod table;
 #[cfg(feature = "optimize")]
@@ -135,6 +136,9 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
+#[cfg(feature = "std")]
+pub use shared::WaitResult;
+pub use shared::SharedMemory;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::{ExternRef, Val};

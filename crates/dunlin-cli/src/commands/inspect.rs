@@ -376,7 +376,7 @@ mod tests {
     fn memories_are_shown_in_pages_and_bytes() {
         let shown = pages(&MemoryType::new(2, Some(65536)));
         assert_eq!(shown, "2 pages (128.0 KiB), at most 65536 pages (4.0 GiB)");
-        let huge = MemoryType { min: 0, max: Some(u64::MAX), memory64: true };
+        let huge = MemoryType { max: Some(u64::MAX), memory64: true, ..MemoryType::new(0, None) };
         assert_eq!(
             pages(&huge),
             format!("0 pages (0 B), at most {} pages, 64-bit addresses", u64::MAX)

@@ -1,5 +1,6 @@
 //! The tables by which operators find their handlers, derived from the rows of `dunlin_core::operators`.
 
+use super::atomic::*;
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
@@ -40,6 +41,13 @@ macro_rules! numeric {
     };
 }
 
+/// Handlers of operators that wait and wake.
+macro_rules! waits {
+    ($table:ident $m:ident $($code:literal $name:ident $text:literal none bytes $bytes:literal;)*) => {
+        $($table[$code] = handler::<$name, $m>();)*
+    };
+}
+
 /// Handlers of accesses to memory.
 macro_rules! access {
     ($table:ident $m:ident $(
@@ -71,6 +79,8 @@ impl<M: Mode> Table<M> {
     const FC: &'static [Handler<M>; 256] = &Self::fc();
     /// By the number behind the prefix 0xFD.
     const FD: &'static [Handler<M>; 256] = &Self::fd();
+    /// By the number behind the prefix 0xFE.
+    const FE: &'static [Handler<M>; 256] = &Self::fe();
 
     const fn one() -> [Handler<M>; 256] {
         let mut table = [handler::<Unknown, M>(); 256];
@@ -81,6 +91,7 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_fused_operator!(fused, table M);
         table[0xFC] = handler::<PrefixFc, M>();
         table[0xFD] = handler::<PrefixFd, M>();
+        table[0xFE] = handler::<PrefixFe, M>();
         table[pseudo::LOCAL_GET as usize] = handler::<SlotGet, M>();
         table[pseudo::LOCAL_SET as usize] = handler::<SlotSet, M>();
         table[pseudo::LOCAL_TEE as usize] = handler::<SlotTee, M>();
@@ -114,6 +125,17 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_simd_lane_load_operator!(access, table M);
         dunlin_core::for_each_simd_lane_store_operator!(access, table M);
         dunlin_core::for_each_simd_plain_operator!(plain, table M);
+        table
+    }
+
+    const fn fe() -> [Handler<M>; 256] {
+        let mut table = [handler::<Unknown, M>(); 256];
+        dunlin_core::for_each_atomic_plain_operator!(plain, table M);
+        dunlin_core::for_each_wait_operator!(waits, table M);
+        dunlin_core::for_each_atomic_load_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_store_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_rmw_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_cmpxchg_operator!(numeric, table M);
         table
     }
 }
@@ -150,6 +172,17 @@ impl Op for PrefixFcSlow {
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let code = r.leb_u32();
         Step::Go(Table::<M>::FC[usize::from(code as u8)], r)
+    }
+}
+
+/// Operators behind the prefix 0xFE.
+struct PrefixFe;
+
+impl Op for PrefixFe {
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let code = r.leb_u32();
+        Step::Go(Table::<M>::FE[usize::from(code as u8)], r)
     }
 }
 

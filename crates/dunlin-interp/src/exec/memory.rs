@@ -96,6 +96,9 @@ impl<A: Access> Op for Indexed<A> {
         let offset = r.leb_u64();
         match r.place(memory, r.under_top(A::ABOVE), offset, A::BYTES) {
             Some(place) => {
+                if memory == 0 {
+                    r.renew_memory0();
+                }
                 A::access(&mut r, place);
                 Step::Next(r)
             }

@@ -77,6 +77,12 @@ pub(crate) struct LongLeb {
 pub(crate) struct Place(*mut u8);
 
 impl Place {
+    /// Where it is, for accesses that the bounds were checked for.
+    #[inline(always)]
+    pub(crate) fn pointer(self) -> *mut u8 {
+        self.0
+    }
+
     /// Reads `N` bytes, as many as the place was checked for.
     #[inline(always)]
     pub(crate) fn read<const N: usize>(self) -> [u8; N] {
@@ -545,10 +551,18 @@ impl Regs {
         offset: u64,
         width: usize,
     ) -> Option<Place> {
-        let def = self.memory(memory);
         // SAFETY: definitions live as long as the store.
-        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        let MemoryDef { base, len } = unsafe { MemoryDef::read(self.memory(memory)) };
         address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
+    }
+
+    /// Renews what the context knows of memory 0, which another thread may have grown if it is shared.
+    #[inline]
+    pub(crate) fn renew_memory0(&self) {
+        // SAFETY: definitions live as long as the store.
+        let MemoryDef { len, .. } = unsafe { MemoryDef::read(self.memory(0)) };
+        // SAFETY: the context is alive, and only this thread uses it.
+        unsafe { (*self.cx).memory0_len = len };
     }
 
     #[inline(always)]
@@ -561,7 +575,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn memory_len(&self, index: u32) -> u64 {
         // SAFETY: definitions live as long as the store.
-        unsafe { (*self.memory(index)).len as u64 }
+        unsafe { MemoryDef::read(self.memory(index)) }.len as u64
     }
 
     #[inline(always)]
