@@ -4,7 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use dunlin::{Engine, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
+use dunlin::{Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
 use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
@@ -19,6 +19,8 @@ use crate::session::Session;
 pub struct Config {
     /// The tier that executes.
     pub tier: Tier,
+    /// Which features modules may use.
+    pub features: Features,
     /// When function bodies are validated.
     pub validate: ValidateMode,
     /// Whether every operator is executed by itself, also in sequences that have a handler.
@@ -49,7 +51,7 @@ pub struct Config {
 impl Config {
     fn engine(&self) -> dunlin::Config {
         let mut config = dunlin::Config::new();
-        config.memory_strategy(self.memory_strategy);
+        config.memory_strategy(self.memory_strategy).features(self.features);
         config.interruption(self.interruption).verify_code(self.verify_code);
         if let Some(count) = self.pooled {
             let mut pooling = PoolingConfig::new();
