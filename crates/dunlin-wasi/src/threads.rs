@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
@@ -126,6 +127,8 @@ struct Inner<T: 'static> {
     new_store: Box<NewStore<T>>,
     program: OnceLock<InstancePre<T>>,
     state: Mutex<State>,
+    /// What [`Threads::ending`] asks.
+    is_ending: Arc<AtomicBool>,
     /// Called when a thread has ended.
     ended: Condvar,
 }
@@ -154,15 +157,6 @@ impl State {
         }
     }
 
-    /// Ends the program, if nobody has before.
-    fn end(&mut self, outcome: Result<()>) {
-        if self.is_ending {
-            return;
-        }
-        self.is_ending = true;
-        self.failure = outcome.err();
-        self.running.values().for_each(InterruptHandle::interrupt);
-    }
 }
 
 impl<T: 'static> Clone for Threads<T> {
@@ -189,6 +183,7 @@ impl<T: Send + 'static> Threads<T> {
             new_store: Box::new(new_store),
             program: OnceLock::new(),
             state: Mutex::default(),
+            is_ending: Arc::default(),
             ended: Condvar::new(),
         }))
     }
@@ -250,7 +245,7 @@ impl<T: Send + 'static> Threads<T> {
             Ok(result) => (Some(result), Ok(())),
             Err(error) => (None, Err(error)),
         };
-        self.0.lock().end(outcome);
+        self.0.end(outcome);
         drop(running);
         let mut state = self.0.lock();
         while !state.running.is_empty() {
@@ -291,7 +286,7 @@ impl<T: Send + 'static> Threads<T> {
             // What a store holds is given back before the thread counts as ended.
             drop(store);
             if let Err(error) = outcome {
-                running.inner.lock().end(Err(error));
+                running.inner.end(Err(error));
             }
         };
         let spawned = thread::Builder::new().name(format!("guest {number}")).spawn(body);
@@ -307,10 +302,11 @@ impl<T: 'static> Threads<T> {
         self.0.lock().running.len()
     }
 
-    /// Whether the program ends: what a call that waits should ask ([`SharedCtx::set_interrupt`]).
+    /// What says whether the program ends: what a call that waits should ask ([`SharedCtx::set_interrupt`]).
     #[must_use]
-    pub fn is_ending(&self) -> bool {
-        self.0.lock().is_ending
+    pub fn ending(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static + use<T> {
+        let is_ending = self.0.is_ending.clone();
+        move || is_ending.load(Ordering::SeqCst)
     }
 }
 
@@ -330,6 +326,19 @@ fn start<T: 'static>(
 }
 
 impl<T: 'static> Inner<T> {
+    /// Ends the program, if nobody has before.
+    fn end(&self, outcome: Result<()>) {
+        let mut state = self.lock();
+        if state.is_ending {
+            return;
+        }
+        state.is_ending = true;
+        state.failure = outcome.err();
+        // What waits asks this, and what runs is interrupted.
+        self.is_ending.store(true, Ordering::SeqCst);
+        state.running.values().for_each(InterruptHandle::interrupt);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -348,12 +357,10 @@ struct Running<T: 'static> {
 
 impl<T: 'static> Drop for Running<T> {
     fn drop(&mut self) {
-        let mut state = self.inner.lock();
         if thread::panicking() {
-            state.end(Err(Error::msg("a thread of the host panicked")));
+            self.inner.end(Err(Error::msg("a thread of the host panicked")));
         }
-        state.running.remove(&self.number);
-        drop(state);
+        self.inner.lock().running.remove(&self.number);
         self.inner.ended.notify_all();
     }
 }

@@ -282,8 +282,8 @@ fn threads(
     let new_store =
         move || Ok(Host::store(&engine, Granted::Shared(shared.clone()), limits.clone()));
     let threads = Threads::new(options.max_threads, new_store);
-    let (ending, deadline) = (threads.clone(), deadline.clone());
-    wasi.set_interrupt(move || ending.is_ending() || deadline.has_passed());
+    let (is_ending, deadline) = (threads.ending(), deadline.clone());
+    wasi.set_interrupt(move || is_ending() || deadline.has_passed());
     Ok((Granted::Shared(wasi), Some(threads)))
 }
 
