@@ -142,7 +142,7 @@ struct State {
     latest: u32,
     /// The program ends: nothing starts any more.
     is_ending: bool,
-    /// What the program ended with, if that is a failure.
+    /// What the program ended with, if that is a failure of another thread than the first.
     failure: Option<Error>,
 }
 
@@ -241,20 +241,17 @@ impl<T: Send + 'static> Threads<T> {
     pub fn run<R>(&self, first: InterruptHandle, main: impl FnOnce() -> Result<R>) -> Result<R> {
         let running = Running { inner: self.0.clone(), number: 0 };
         self.0.lock().running.insert(0, first);
-        let (result, outcome) = match main() {
-            Ok(result) => (Some(result), Ok(())),
-            Err(error) => (None, Err(error)),
-        };
-        self.0.end(outcome);
+        let result = main();
+        self.0.end(None);
         drop(running);
         let mut state = self.0.lock();
         while !state.running.is_empty() {
             state = self.0.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        match (state.failure.take(), result) {
-            (None, Some(result)) => Ok(result),
-            (Some(error), _) => Err(error),
-            (None, None) => Err(Error::msg("the program has ended")),
+        match state.failure.take() {
+            // Another thread's, from before this one ended.
+            Some(error) => Err(error),
+            None => result,
         }
     }
 
@@ -286,7 +283,7 @@ impl<T: Send + 'static> Threads<T> {
             // What a store holds is given back before the thread counts as ended.
             drop(store);
             if let Err(error) = outcome {
-                running.inner.end(Err(error));
+                running.inner.end(Some(error));
             }
         };
         let spawned = thread::Builder::new().name(format!("guest {number}")).spawn(body);
@@ -296,6 +293,11 @@ impl<T: Send + 'static> Threads<T> {
 }
 
 impl<T: 'static> Threads<T> {
+    /// Ends the program: every thread is interrupted, wherever it runs or waits.
+    pub fn interrupt(&self) {
+        self.0.end(None);
+    }
+
     /// How many threads run, the first one included.
     #[must_use]
     pub fn running(&self) -> usize {
@@ -326,17 +328,17 @@ fn start<T: 'static>(
 }
 
 impl<T: 'static> Inner<T> {
-    /// Ends the program, if nobody has before.
-    fn end(&self, outcome: Result<()>) {
+    /// Ends the program, if nobody has before, with this failure if it is one.
+    fn end(&self, failure: Option<Error>) {
         let mut state = self.lock();
         if state.is_ending {
             return;
         }
         state.is_ending = true;
-        state.failure = outcome.err();
-        // What waits asks this, and what runs is interrupted.
-        self.is_ending.store(true, Ordering::SeqCst);
+        state.failure = failure;
+        // What waits in a call is let go after the request to stop has been made, which it then finds.
         state.running.values().for_each(InterruptHandle::interrupt);
+        self.is_ending.store(true, Ordering::SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -358,7 +360,7 @@ struct Running<T: 'static> {
 impl<T: 'static> Drop for Running<T> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.inner.end(Err(Error::msg("a thread of the host panicked")));
+            self.inner.end(Some(Error::msg("a thread of the host panicked")));
         }
         self.inner.lock().running.remove(&self.number);
         self.inner.ended.notify_all();

@@ -281,3 +281,38 @@ fn a_sleep_takes_as_long_as_it_should() {
         assert_eq!((outcome.word(0), outcome.word(4096), outcome.word(2048)), (0, 1, 1));
     }
 }
+
+#[test]
+fn an_embedder_ends_a_program() {
+    for tier in tiers() {
+        let engine = Engine::new(Config::new().tier(*tier)).expect("an engine");
+        let text = r#"(module
+            (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+            (import "env" "memory" (memory 1 1 shared))
+            (func $wait (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))))
+            (func (export "wasi_thread_start") (param i32 i32) (call $wait))
+            (func (export "_start") (drop (call $spawn (i32.const 0))) (call $wait)))"#;
+        let module = Module::new(&engine, text).expect("a module");
+        let stores = engine.clone();
+        let threads = Threads::new(1, move || Ok(Store::new(&stores, ())));
+        let mut linker = Linker::new(&engine);
+        threads.add_to_linker(&mut linker).expect("a new name");
+        let memory = threads.share_memories(&mut linker, &module).expect("a memory").remove(0);
+        threads.set_program(linker.instantiate_pre(&module).expect("imports"));
+        let mut store = Store::new(&engine, ());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while memory.waiting() < 2 {
+                    std::thread::yield_now();
+                }
+                threads.interrupt();
+            });
+            let ended = threads.run(store.interrupt_handle(), || {
+                let instance = linker.instantiate(&mut store, &module)?;
+                instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())
+            });
+            let error = ended.expect_err("it would wait forever");
+            assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
+        });
+    }
+}

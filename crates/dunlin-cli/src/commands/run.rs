@@ -87,7 +87,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let deadline = Deadline::default();
     let wasi = wasi(&options, source::program_name(file), guest_arguments, &deadline)?;
     let (wasi, threads) = match options.threads {
-        true => threads(&engine, wasi, &options, &deadline)?,
+        true => threads(&engine, wasi, &options)?,
         false => (Granted::One(Box::new(wasi)), None),
     };
     let mut store = Host::store(&engine, wasi, limits(&options));
@@ -97,7 +97,12 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     }
     let mut guest = Guest::prepare(&engine, &shown, module, &options, (job, threads))?;
     if let Some(span) = options.timeout {
-        deadline.start(span, store.interrupt_handle(), &shown).map_err(|error| {
+        let (threads, first) = (guest.threads.clone(), store.interrupt_handle());
+        let interrupt = move || match threads {
+            Some(threads) => threads.interrupt(),
+            None => first.interrupt(),
+        };
+        deadline.start(span, interrupt, &shown).map_err(|error| {
             Report::failure("cannot start the clock of `--timeout`").cause(error)
         })?;
     }
@@ -265,7 +270,6 @@ fn threads(
     engine: &Engine,
     wasi: WasiCtx,
     options: &RunOptions,
-    deadline: &Deadline,
 ) -> Result<(Granted, Option<Threads<Host>>), Report> {
     let other = [("--fuel", options.fuel.is_some()), ("--preload", !options.preload.is_empty())];
     if let Some((flag, _)) = other.iter().find(|(_, is_given)| *is_given) {
@@ -282,8 +286,7 @@ fn threads(
     let new_store =
         move || Ok(Host::store(&engine, Granted::Shared(shared.clone()), limits.clone()));
     let threads = Threads::new(options.max_threads, new_store);
-    let (is_ending, deadline) = (threads.ending(), deadline.clone());
-    wasi.set_interrupt(move || is_ending() || deadline.has_passed());
+    wasi.set_interrupt(threads.ending());
     Ok((Granted::Shared(wasi), Some(threads)))
 }
 

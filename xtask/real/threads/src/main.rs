@@ -181,14 +181,18 @@ fn rounds() {
                     let left = cells[(hand + HANDS - 1) % HANDS].load(Ordering::Relaxed);
                     let right = cells[(hand + 1) % HANDS].load(Ordering::Relaxed);
                     barrier.wait();
-                    cells[hand].store(number(left ^ right.rotate_left(round)), Ordering::Relaxed);
+                    cells[hand].store(
+                        number(left ^ right.rotate_left(round) ^ hand as u64),
+                        Ordering::Relaxed,
+                    );
                     let is_leader = barrier.wait().is_leader();
                     leaders.fetch_add(usize::from(is_leader), Ordering::Relaxed);
                 }
             });
         }
     });
-    let all = cells.iter().fold(0, |all, cell| all ^ cell.load(Ordering::Relaxed));
+    let all =
+        cells.iter().fold(0_u64, |all, cell| all.rotate_left(9) ^ cell.load(Ordering::Relaxed));
     println!("rounds: {all:016x}, {} leaders", leaders.into_inner());
 }
 
@@ -240,7 +244,11 @@ fn pool() {
         (numbers, words)
     });
     let most = words.iter().max_by_key(|(word, count)| (**count, **word)).unwrap();
-    println!("pool: median {:016x}, {} words, most {most:?}", sorted[sorted.len() / 2], words.len());
+    println!(
+        "pool: median {:016x}, {} words, most {most:?}",
+        sorted[sorted.len() / 2],
+        words.len()
+    );
 }
 
 /// Waits that end by time, and a thread that is parked.
@@ -274,8 +282,9 @@ fn sleepers() {
 fn many() {
     let mut sum = 0;
     for round in 0..20_u64 {
-        let hands: Vec<_> =
-            (0..10_u64).map(|hand| thread::spawn(move || number(round * 10 + hand) >> 48)).collect();
+        let hands: Vec<_> = (0..10_u64)
+            .map(|hand| thread::spawn(move || number(round * 10 + hand) >> 48))
+            .collect();
         sum += hands.into_iter().map(|hand| hand.join().unwrap()).sum::<u64>();
     }
     println!("many: {sum}");
