@@ -291,6 +291,10 @@ mod tests {
                 "end",
             ],
         );
+    }
+
+    #[test]
+    fn atomic_operators_are_spelled() {
         check(
             "atomic.fence i32.atomic.load i64.atomic.rmw8.add_u offset=3 memory.atomic.wait64 1",
             &[

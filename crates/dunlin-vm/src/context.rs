@@ -286,10 +286,7 @@ impl Interrupts {
 
     /// Notes who waits, for requests to stop.
     #[cfg(feature = "std")]
-    pub(crate) fn set_sleeper(
-        &self,
-        sleeper: Option<alloc::sync::Arc<crate::parking::Sleeper>>,
-    ) {
+    pub(crate) fn set_sleeper(&self, sleeper: Option<alloc::sync::Arc<crate::parking::Sleeper>>) {
         *self.sleeper.lock() = sleeper;
     }
 

@@ -329,14 +329,7 @@ fn wait(
 
 /// There are no shared memories without threads.
 #[cfg(not(feature = "std"))]
-fn wait(
-    _: &Store,
-    _: &SharedMemory,
-    _: u32,
-    _: u64,
-    _: u64,
-    _: i64,
-) -> Result<u64, Stop> {
+fn wait(_: &Store, _: &SharedMemory, _: u32, _: u64, _: u64, _: i64) -> Result<u64, Stop> {
     Err(TrapCode::ExpectedSharedMemory.into())
 }
 

@@ -113,7 +113,11 @@ impl Parking {
         if let Some(interrupts) = until.interrupts {
             interrupts.set_sleeper(None);
         }
-        if waited == Waited::Woken || !self.leave(address, &sleeper) { Waited::Woken } else { waited }
+        if waited == Waited::Woken || !self.leave(address, &sleeper) {
+            Waited::Woken
+        } else {
+            waited
+        }
     }
 
     /// Takes a sleeper out of its queue; says whether it was still there, so that nobody has woken it.

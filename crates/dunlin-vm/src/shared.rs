@@ -303,7 +303,12 @@ impl SharedMemory {
     /// # Errors
     ///
     /// If the address is not a multiple of 4, or out of bounds.
-    pub fn wait32(&self, address: u64, expected: u32, until: &Until<'_>) -> Result<Waited, TrapCode> {
+    pub fn wait32(
+        &self,
+        address: u64,
+        expected: u32,
+        until: &Until<'_>,
+    ) -> Result<Waited, TrapCode> {
         let place = self.aligned::<4>(address)?;
         // SAFETY: the bytes are the memory's and aligned; whoever else reads or writes them atomically does so
         // by operators of the guest's.
@@ -317,7 +322,12 @@ impl SharedMemory {
     /// # Errors
     ///
     /// If the address is not a multiple of 8, or out of bounds.
-    pub fn wait64(&self, address: u64, expected: u64, until: &Until<'_>) -> Result<Waited, TrapCode> {
+    pub fn wait64(
+        &self,
+        address: u64,
+        expected: u64,
+        until: &Until<'_>,
+    ) -> Result<Waited, TrapCode> {
         let place = self.aligned::<8>(address)?;
         // SAFETY: as in `wait32`.
         let cell = unsafe { core::sync::atomic::AtomicU64::from_ptr(place.cast()) };

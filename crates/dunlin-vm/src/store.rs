@@ -525,12 +525,7 @@ impl Store {
     /// # Errors
     ///
     /// [`TrapCode::MemoryOutOfBounds`]
-    pub fn memory_read(
-        &self,
-        index: u32,
-        start: u64,
-        buffer: &mut [u8],
-    ) -> Result<(), TrapCode> {
+    pub fn memory_read(&self, index: u32, start: u64, buffer: &mut [u8]) -> Result<(), TrapCode> {
         let memory = &self.memories[index as usize];
         match memory.shared() {
             Some(shared) => shared.read(start, buffer),

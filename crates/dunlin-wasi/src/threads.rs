@@ -156,7 +156,6 @@ impl State {
             }
         }
     }
-
 }
 
 impl<T: 'static> Clone for Threads<T> {
@@ -197,9 +196,11 @@ impl<T: Send + 'static> Threads<T> {
     pub fn add_to_linker(&self, linker: &mut Linker<T>) -> Result<()> {
         // The linker becomes part of the program, which must not keep itself alive.
         let inner = Arc::downgrade(&self.0);
-        linker.func_wrap(IMPORT.0, IMPORT.1, move |_: Caller<'_, T>, word: i32| match inner.upgrade() {
-            Some(inner) => Threads(inner).spawn(word),
-            None => Ok(FAILED),
+        linker.func_wrap(IMPORT.0, IMPORT.1, move |_: Caller<'_, T>, word: i32| {
+            match inner.upgrade() {
+                Some(inner) => Threads(inner).spawn(word),
+                None => Ok(FAILED),
+            }
         })?;
         Ok(())
     }
@@ -305,7 +306,6 @@ impl<T: 'static> Threads<T> {
     }
 
     /// What says whether the program ends: what a call that waits should ask ([`SharedCtx::set_interrupt`]).
-    #[must_use]
     pub fn ending(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static + use<T> {
         let is_ending = self.0.is_ending.clone();
         move || is_ending.load(Ordering::SeqCst)

@@ -172,7 +172,9 @@ fn a_trap_of_any_thread_ends_the_program() {
 
 #[test]
 fn an_exit_of_any_thread_ends_the_program() {
-    for (first, fourth) in [(FOREVER, "(call $exit (i32.const 7))"), ("(call $exit (i32.const 7))", "(loop (br 0))")] {
+    for (first, fourth) in
+        [(FOREVER, "(call $exit (i32.const 7))"), ("(call $exit (i32.const 7))", "(loop (br 0))")]
+    {
         check_end(first, fourth, |outcome| {
             assert_eq!(outcome.exit_code(), Some(7), "{:?}", outcome.ended);
         });

@@ -136,9 +136,9 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
+pub use shared::SharedMemory;
 #[cfg(feature = "std")]
 pub use shared::WaitResult;
-pub use shared::SharedMemory;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::{ExternRef, Val};

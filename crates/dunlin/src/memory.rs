@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::host;
 use crate::shared::SharedMemory;
 use core::fmt;
-use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::MemoryType;
+use dunlin_core::limits::PAGE_BYTES;
 
 /// A linear memory of a store.
 ///

@@ -26,7 +26,9 @@ const ARRAY: usize = 65_536;
 fn module(engine: &Engine, threads: usize, body: &str) -> dunlin::Result<Module> {
     let address = |array: usize, name: &str| {
         let start = ARRAY * (array + 1);
-        format!("(local.set {name} (i32.add (i32.const {start}) (i32.shl (local.get $i) (i32.const 2))))")
+        format!(
+            "(local.set {name} (i32.add (i32.const {start}) (i32.shl (local.get $i) (i32.const 2))))"
+        )
     };
     let names = ["$x", "$y", "$a", "$b", "$c", "$d"];
     let addresses: String = names.iter().enumerate().map(|(i, name)| address(i, name)).collect();
@@ -141,10 +143,8 @@ fn write_to_read_causality() {
 #[test]
 fn two_writes_in_two_orders() {
     // 2+2W: both last writes cannot be overwritten by the other's first.
-    let first =
-        "(i32.atomic.store (local.get $x) (i32.const 1)) (i32.atomic.store (local.get $y) (i32.const 2))";
-    let second =
-        "(i32.atomic.store (local.get $y) (i32.const 1)) (i32.atomic.store (local.get $x) (i32.const 2))";
+    let first = "(i32.atomic.store (local.get $x) (i32.const 1)) (i32.atomic.store (local.get $y) (i32.const 2))";
+    let second = "(i32.atomic.store (local.get $y) (i32.const 1)) (i32.atomic.store (local.get $x) (i32.const 2))";
     // Who comes last notes what has come of the round.
     let last = format!(
         "(if (i32.eq (i32.atomic.rmw.add (local.get $c) (i32.const 1)) (i32.const 1)) (then {}{}))",

@@ -213,7 +213,8 @@ fn addresses_are_aligned_and_in_bounds_or_trap() -> dunlin::Result<()> {
             let instance = Instance::new(&mut store, &module, &[])?;
             let mut check = |func: &str, address: i32, expected: Option<TrapCode>| {
                 let func = instance.get_typed_func::<i32, ()>(&mut store, func)?;
-                let found = func.call(&mut store, address).err().and_then(|error| error.trap_code());
+                let found =
+                    func.call(&mut store, address).err().and_then(|error| error.trap_code());
                 assert_eq!(found, expected, "{name}, {memory}: {address}");
                 Ok::<(), Error>(())
             };

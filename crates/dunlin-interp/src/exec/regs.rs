@@ -556,15 +556,6 @@ impl Regs {
         address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
     }
 
-    /// Renews what the context knows of memory 0, which another thread may have grown if it is shared.
-    #[inline]
-    pub(crate) fn renew_memory0(&self) {
-        // SAFETY: definitions live as long as the store.
-        let MemoryDef { len, .. } = unsafe { MemoryDef::read(self.memory(0)) };
-        // SAFETY: the context is alive, and only this thread uses it.
-        unsafe { (*self.cx).memory0_len = len };
-    }
-
     #[inline(always)]
     fn memory(&self, index: u32) -> *mut MemoryDef {
         // SAFETY: validated: the memory exists; the context is alive.
