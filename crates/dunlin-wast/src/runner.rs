@@ -1,11 +1,13 @@
 //! The runner: one engine, and a fresh store for every script.
 
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread::{self, ScopedJoinHandle};
 
 use dunlin::{Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
-use wast::Wast;
+use wast::{Wast, WastDirective, WastThread};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
@@ -138,15 +140,45 @@ impl Runner {
                 return Ok(());
             }
         };
-        for directive in script.directives {
-            let span = directive.span();
-            match guarded(|| session.directive(directive)) {
-                Ok(()) => report.passed += 1,
-                Err(what) => report.failures.push(failure(text, span, what)),
+        thread::scope(|scope| {
+            let mut threads = HashMap::new();
+            for directive in script.directives {
+                let span = directive.span();
+                let outcome = match directive {
+                    WastDirective::Thread(thread) => {
+                        session.thread(thread.shared_module).map(|session| {
+                            let name = thread.name.name().to_owned();
+                            let running = scope.spawn(|| in_thread(text, session, thread));
+                            threads.insert(name, running);
+                        })
+                    }
+                    WastDirective::Wait { thread, .. } => wait_for(threads.remove(thread.name())),
+                    directive => guarded(|| session.directive(directive)),
+                };
+                match outcome {
+                    Ok(()) => report.passed += 1,
+                    Err(what) => report.failures.push(failure(text, span, what)),
+                }
             }
-        }
+        });
         Ok(())
     }
+}
+
+/// Runs the directives of a thread; what fails first is what it comes to.
+fn in_thread(text: &str, mut session: Session, thread: WastThread<'_>) -> Result<(), String> {
+    for directive in thread.directives {
+        let span = directive.span();
+        guarded(|| session.directive(directive))
+            .map_err(|what| failure(text, span, what).to_string())?;
+    }
+    Ok(())
+}
+
+/// What a thread that has been started has come to, once it has.
+fn wait_for(thread: Option<ScopedJoinHandle<'_, Result<(), String>>>) -> Result<(), String> {
+    let thread = thread.ok_or("no such thread runs")?;
+    thread.join().unwrap_or_else(|_| Err("bug: a thread panicked".into()))
 }
 
 /// Runs one directive, and turns a panic into a failure: a defect of the engine must not hide what
@@ -234,6 +266,33 @@ mod tests {
             assert_eq!(failures.len(), 1, "{directive}: {failures:?}");
             assert!(failures[0].contains(what), "{directive}: {failures:?}");
         }
+    }
+
+    #[test]
+    fn threads_of_a_script_share_memories() {
+        let script = |wanted: u32| {
+            format!(
+                r#"(module $memory (memory (export "m") 1 1 shared))
+                (thread $other (shared (module $memory))
+                    (register "lent" $memory)
+                    (module (memory (import "lent" "m") 1 1 shared)
+                        (func (export "wait") (result i32)
+                            (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))))
+                    (assert_return (invoke "wait") (i32.const {wanted})))
+                (register "lent" $memory)
+                (module (memory (import "lent" "m") 1 1 shared)
+                    (func (export "wake") (result i32)
+                        (loop (br_if 0 (i32.eqz (memory.atomic.notify (i32.const 0) (i32.const 9)))))
+                        (i32.const 1)))
+                (assert_return (invoke "wake") (i32.const 1))
+                (wait $other)
+                (wait $other)"#
+            )
+        };
+        assert_eq!(failures(&script(0)), ["no such thread runs"]);
+        let failures = failures(&script(1));
+        assert_eq!(failures.len(), 2, "{failures:?}");
+        assert!(failures[0].contains("result 0: expected"), "{failures:?}");
     }
 
     #[test]
