@@ -7,10 +7,10 @@ use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
 use dunlin::{Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
-use wast::{Wast, WastDirective, WastThread};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
+use wast::{Wast, WastDirective, WastThread};
 
 use crate::report::{Failure, Report};
 use crate::session::Session;
@@ -140,39 +140,56 @@ impl Runner {
                 return Ok(());
             }
         };
-        thread::scope(|scope| {
-            let mut threads = HashMap::new();
-            for directive in script.directives {
-                let span = directive.span();
-                let outcome = match directive {
-                    WastDirective::Thread(thread) => {
-                        session.thread(thread.shared_module).map(|session| {
-                            let name = thread.name.name().to_owned();
-                            let running = scope.spawn(|| in_thread(text, session, thread));
-                            threads.insert(name, running);
-                        })
-                    }
-                    WastDirective::Wait { thread, .. } => wait_for(threads.remove(thread.name())),
-                    directive => guarded(|| session.directive(directive)),
-                };
-                match outcome {
-                    Ok(()) => report.passed += 1,
-                    Err(what) => report.failures.push(failure(text, span, what)),
-                }
-            }
-        });
+        run_all(
+            &mut session,
+            script.directives,
+            |span, outcome| match outcome {
+                Ok(()) => report.passed += 1,
+                Err(what) => report.failures.push(failure(text, span, what)),
+            },
+            text,
+        );
         Ok(())
     }
 }
 
+/// Runs directives one after the other, and the threads among them beside those that follow; `each` is told what
+/// each has come to.
+fn run_all(
+    session: &mut Session,
+    directives: Vec<WastDirective<'_>>,
+    mut each: impl FnMut(Span, Result<(), String>),
+    text: &str,
+) {
+    thread::scope(|scope| {
+        let mut threads = HashMap::new();
+        for directive in directives {
+            let span = directive.span();
+            let outcome = match directive {
+                WastDirective::Thread(thread) => {
+                    session.thread(thread.shared_module).map(|session| {
+                        let name = thread.name.name().to_owned();
+                        threads.insert(name, scope.spawn(|| in_thread(text, session, thread)));
+                    })
+                }
+                WastDirective::Wait { thread, .. } => wait_for(threads.remove(thread.name())),
+                directive => guarded(|| session.directive(directive)),
+            };
+            each(span, outcome);
+        }
+    });
+}
+
 /// Runs the directives of a thread; what fails first is what it comes to.
 fn in_thread(text: &str, mut session: Session, thread: WastThread<'_>) -> Result<(), String> {
-    for directive in thread.directives {
-        let span = directive.span();
-        guarded(|| session.directive(directive))
-            .map_err(|what| failure(text, span, what).to_string())?;
-    }
-    Ok(())
+    let mut first = Ok(());
+    let note = |span, outcome: Result<(), String>| {
+        if let (Ok(()), Err(what)) = (&first, outcome) {
+            first = Err(failure(text, span, what).to_string());
+        }
+    };
+    run_all(&mut session, thread.directives, note, text);
+    first
 }
 
 /// What a thread that has been started has come to, once it has.

@@ -77,7 +77,8 @@ impl Session {
             }
             D::AssertException { .. } => Err("exceptions are not supported".into()),
             D::AssertSuspension { .. } => Err("stack switching is not supported".into()),
-            D::Thread(_) | D::Wait { .. } => Err("a thread within a thread".into()),
+            // The runner has them.
+            D::Thread(_) | D::Wait { .. } => Err("threads are not supported here".into()),
         }
     }
 
@@ -178,6 +179,10 @@ impl Session {
         let session = Self::new(&self.engine, self.config.clone());
         let mut session = session.map_err(|error| show_error(&error))?;
         if let Some(id) = lends {
+            if let Some(lent) = self.lent.get(id.name()) {
+                session.lent.insert(id.name().to_owned(), lent.clone());
+                return Ok(session);
+            }
             let instance = self.named(Some(id))?;
             let exports = instance.exports(&mut self.store).filter_map(|export| {
                 let name = export.name().to_owned();

@@ -390,3 +390,77 @@ fn a_pool_counts_shared_memories() -> dunlin::Result<()> {
     shared(&engine, 1, 8);
     Ok(())
 }
+
+/// What all threads have in common besides memories: the engine's numbers of types, functions that are prepared at
+/// their first call, code that comes while guests run, the code cache, and the pool of slots and stacks.
+#[test]
+fn threads_share_modules_types_code_and_the_cache() -> dunlin::Result<()> {
+    let threads = 4;
+    let (rounds, functions) = if cfg!(miri) { (1, 3) } else { (6, 40) };
+    let folder = std::env::temp_dir().join(format!("dunlin-threads-{}", std::process::id()));
+    let mut config = Config::new();
+    #[cfg(feature = "optimize")]
+    config.cache(dunlin::Cache::open(&folder).expect("a folder"));
+    let engine = Engine::new(config.tier(dunlin::Tier::Auto))?;
+    for round in 0..rounds {
+        // Each round has types and functions that nobody has asked for yet; the data make it worth keeping.
+        let body: String = (0..functions)
+            .map(|i| {
+                let params = "(param i32) ".repeat(1 + (round * 7 + i) % 11);
+                format!(
+                    r#"(func (export "f{i}") {params} (result i32)
+                        (i32.add (local.get 0) (i32.const {i})))"#
+                )
+            })
+            .collect();
+        let text = format!(
+            r#"(module (memory 1) {body} (data "{}") (func (export "all") (param i32) (result i32)
+                (local $i i32)
+                (loop
+                    (local.set 0 (i32.add (local.get 0) (call $one (local.get $i))))
+                    (br_if 0 (i32.lt_u
+                        (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 500))))
+                (local.get 0))
+               (func $one (param i32) (result i32) (i32.and (local.get 0) (i32.const 1))))"#,
+            "x".repeat(10_000)
+        );
+        let module = Module::new(&engine, &text)?;
+        thread::scope(|scope| {
+            for number in 0..threads {
+                let (engine, module, text) = (&engine, &module, &text);
+                scope.spawn(move || {
+                    // One thread compiles, one makes the module again, all call.
+                    #[cfg(feature = "optimize")]
+                    if number == 1 {
+                        module.optimize().expect("code");
+                    }
+                    let own;
+                    let module = if number == 2 {
+                        own = Module::new(engine, text).expect("valid");
+                        &own
+                    } else {
+                        module
+                    };
+                    for _ in 0..3 {
+                        let mut store = Store::new(engine, ());
+                        let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+                        let all = instance.get_typed_func::<i32, i32>(&mut store, "all");
+                        let all = all.expect("the export");
+                        assert_eq!(all.call(&mut store, number).expect("no trap"), 250 + number);
+                        for i in 0..functions {
+                            let func = instance.get_func(&mut store, &format!("f{i}"));
+                            let func = func.expect("the export");
+                            let count = func.ty(&store).expect("its store").params().len();
+                            let mut results = [dunlin::Val::I32(0)];
+                            let arguments = vec![dunlin::Val::I32(number); count];
+                            func.call(&mut store, &arguments, &mut results).expect("no trap");
+                            assert_eq!(results[0].i32(), Some(number + i as i32));
+                        }
+                    }
+                });
+            }
+        });
+    }
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(())
+}
