@@ -78,6 +78,8 @@ pub(crate) struct RunOptions {
     pub(crate) max_memory: Option<usize>,
     pub(crate) max_stack: Option<usize>,
     pub(crate) max_download: u64,
+    pub(crate) threads: bool,
+    pub(crate) max_threads: usize,
     pub(crate) tier: Tier,
     pub(crate) features: Features,
     pub(crate) relaxed_simd: RelaxedSimd,
@@ -101,6 +103,8 @@ impl Default for RunOptions {
             max_memory: None,
             max_stack: None,
             max_download: DOWNLOAD_BYTES_MAX,
+            threads: false,
+            max_threads: dunlin_wasi::THREADS_DEFAULT_MAX,
             tier: Tier::default(),
             features: Features::default(),
             relaxed_simd: RelaxedSimd::default(),
@@ -184,6 +188,27 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             help: "Bytes that a URL may give (default 256MiB)",
             set: |o, value| {
                 o.max_download = values::size(text(value)?)?;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "threads",
+            value: None,
+            example: "",
+            help: "Let the guest start threads of its own (wasi-threads)",
+            set: |o, _| {
+                o.threads = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "max-threads",
+            value: Some("N"),
+            example: "16",
+            help: "Threads at a time besides the first (default 256)",
+            set: |o, value| {
+                let most = whole(text(value)?)?;
+                o.max_threads = usize::try_from(most).unwrap_or(usize::MAX);
                 Ok(())
             },
         },

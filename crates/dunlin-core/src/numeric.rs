@@ -17,6 +17,7 @@ macro_rules! pure {
 }
 
 mod access;
+mod atomic;
 mod convert;
 mod float;
 mod int;
@@ -24,6 +25,7 @@ mod simd;
 mod wide;
 
 pub use access::*;
+pub use atomic::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;

@@ -25,6 +25,12 @@
 //! | [`for_each_bulk_operator`](crate::for_each_bulk_operator) | 0xFC | as above, never `free` |
 //! | [`for_each_gc_operator`](crate::for_each_gc_operator) | 0xFB | as above |
 //! | [`for_each_simd_plain_operator`](crate::for_each_simd_plain_operator) | 0xFD | as above, without notes |
+//! | [`for_each_atomic_plain_operator`](crate::for_each_atomic_plain_operator) | 0xFE | as above, without notes |
+//! | [`for_each_wait_operator`](crate::for_each_wait_operator) | 0xFE | `0x00 MemoryAtomicNotify "memory.atomic.notify" none bytes 4;` |
+//! | [`for_each_atomic_load_operator`](crate::for_each_atomic_load_operator) | 0xFE | `0x10 I32AtomicLoad "i32.atomic.load" i32_load (u32) -> i32 bytes 4;` |
+//! | [`for_each_atomic_store_operator`](crate::for_each_atomic_store_operator) | 0xFE | `0x17 I32AtomicStore "i32.atomic.store" i32_store (i32) -> u32 bytes 4;` |
+//! | [`for_each_atomic_rmw_operator`](crate::for_each_atomic_rmw_operator) | 0xFE | `0x1E I32AtomicRmwAdd "i32.atomic.rmw.add" i32_rmw_add (u32, i32) -> u32 bytes 4;` |
+//! | [`for_each_atomic_cmpxchg_operator`](crate::for_each_atomic_cmpxchg_operator) | 0xFE | `0x48 I32AtomicRmwCmpxchg "i32.atomic.rmw.cmpxchg" i32_rmw_cmpxchg (u32, i32, i32) -> u32 bytes 4;` |
 //!
 //! The tokens of a row:
 //!
@@ -39,18 +45,20 @@
 //!   the first of which is pushed first.
 //! * Types are written `i32`, `i64`, `f32`, `f64` and `v128`, the last being
 //!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
-//!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
+//!   `bytes`, read as a little-endian integer of that width; a store's result is written so. What an operator
+//!   that reads, modifies and writes makes of its raw bits takes their place; they are its result, zero-extended.
 //! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
 //!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `type_type`,
 //!   `type_field`, `type_count`, `type_data`, `type_element` (likewise), `val_types`, `heap_type`,
 //!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`, `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
 //!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
-//!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`. Rows with `bytes` have a
-//!   memory argument (alignment and offset), before their lane index if they have one.
+//!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`, `reserved` (a zero byte). Rows with
+//!   `bytes` have a memory argument (alignment and offset), before their lane index if they have one.
 //! * `traps`: the operator itself may trap for a reason that the specification names. Rows with
 //!   `bytes` trap as well. Calls run out of stack, which is not counted here.
 //! * `free`: executing the operator uses no fuel.
 
+mod atomic_rows;
 mod fused_rows;
 mod rows;
 mod simd_rows;
@@ -60,6 +68,7 @@ const NO_PREFIX: Option<u8> = None;
 const PREFIX_FB: Option<u8> = Some(0xFB);
 const PREFIX_FC: Option<u8> = Some(0xFC);
 const PREFIX_FD: Option<u8> = Some(0xFD);
+const PREFIX_FE: Option<u8> = Some(0xFE);
 
 /// Joins the rows of every macro, each group behind its prefix, and gives them to `derive_operators`.
 /// The state is: the groups so far, the prefix of the rows that follow, the macros still to call.
@@ -222,6 +231,7 @@ enum Shape {
     ConstF32,
     ConstF64,
     ConstV128,
+    Reserved,
     Access,
     AccessLane,
     Lane,
@@ -267,6 +277,7 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"const_f32", _) => Shape::ConstF32,
         (b"const_f64", _) => Shape::ConstF64,
         (b"const_v128", _) => Shape::ConstV128,
+        (b"reserved", _) => Shape::Reserved,
         _ => Shape::None,
     }
 }
@@ -299,6 +310,12 @@ crate::for_each_plain_operator! { join_rows,
         PREFIX_FD for_each_simd_shuffle_operator
         PREFIX_FD for_each_simd_operator
         PREFIX_FD for_each_relaxed_operator
+        PREFIX_FE for_each_atomic_plain_operator
+        PREFIX_FE for_each_wait_operator
+        PREFIX_FE for_each_atomic_load_operator
+        PREFIX_FE for_each_atomic_store_operator
+        PREFIX_FE for_each_atomic_rmw_operator
+        PREFIX_FE for_each_atomic_cmpxchg_operator
     ]
 }
 
@@ -371,6 +388,7 @@ impl Operator {
             Shape::ConstF32 => &[I::ConstF32],
             Shape::ConstF64 => &[I::ConstF64],
             Shape::ConstV128 => &[I::ConstV128],
+            Shape::Reserved => &[I::Reserved],
             Shape::Access => &[I::MemoryArgument],
             Shape::AccessLane => &[I::MemoryArgument, I::Lane],
             Shape::Lane => &[I::Lane],
@@ -448,6 +466,8 @@ pub enum Immediate {
     Lane,
     /// The 16 bytes of a shuffle.
     Shuffle,
+    /// A byte that is zero.
+    Reserved,
 }
 
 impl core::fmt::Display for Operator {

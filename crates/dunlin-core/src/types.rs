@@ -514,6 +514,8 @@ pub struct MemoryType {
     pub memory64: bool,
     /// The binary logarithm of a page's bytes: 16, or 0 (the custom-page-sizes proposal).
     pub page_size_log2: u8,
+    /// Whether several threads may have it (the threads proposal). It has a maximum then.
+    pub shared: bool,
 }
 
 impl MemoryType {
@@ -525,7 +527,13 @@ impl MemoryType {
             None => None,
         };
         let page_size_log2 = PAGE_BYTES.trailing_zeros() as u8;
-        Self { min: min as u64, max, memory64: false, page_size_log2 }
+        Self { min: min as u64, max, memory64: false, page_size_log2, shared: false }
+    }
+
+    /// A memory with 32-bit addresses that several threads may have.
+    #[must_use]
+    pub const fn shared(min: u32, max: u32) -> Self {
+        Self { shared: true, ..Self::new(min, Some(max)) }
     }
 
     /// Whether its pages are of 64 KiB, as all were before the custom-page-sizes proposal.
@@ -636,9 +644,10 @@ impl fmt::Display for ExternType {
                 f.write_str("memory ")?;
                 limits(f, ty.memory64, ty.min, ty.max)?;
                 match ty.bytes_of(1) {
-                    Some(bytes) if !ty.has_plain_pages() => write!(f, " (pagesize {bytes})"),
-                    _ => Ok(()),
+                    Some(bytes) if !ty.has_plain_pages() => write!(f, " (pagesize {bytes})")?,
+                    _ => {}
                 }
+                if ty.shared { f.write_str(" shared") } else { Ok(()) }
             }
             Self::Global(ty) if ty.is_mutable() => write!(f, "global (mut {})", ty.content),
             Self::Global(ty) => write!(f, "global {}", ty.content),

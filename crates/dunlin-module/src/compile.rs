@@ -101,9 +101,16 @@ builtins! {
     CallRef = 12;
     /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
     Unwind = 13;
+    /// `(cx, memory: u32, address: u64, count: u32) -> u64`: the result of `memory.atomic.notify`, or
+    /// [`GROW_FAILED`].
+    MemoryNotify = 14;
+    /// `(cx, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64) -> u64`: the result of
+    /// `memory.atomic.wait32` or, for 8 bytes, `wait64`, or [`GROW_FAILED`].
+    MemoryWait = 15;
 }
 
-/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
+/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed, and the builtins of
+/// waits where the guest must end.
 pub const GROW_FAILED: u64 = u64::MAX - 1;
 
 /// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.

@@ -70,6 +70,8 @@ features! {
     CustomPageSizes = 18, "custom-page-sizes", true, WasmFeatures::CUSTOM_PAGE_SIZES;
     /// Imports that share the name of their module.
     CompactImports = 19, "compact-imports", true, WasmFeatures::COMPACT_IMPORTS;
+    /// Atomic operators, and memories that several threads share.
+    Threads = 20, "threads", true, WasmFeatures::THREADS;
 }
 
 impl Feature {

@@ -61,7 +61,8 @@ pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<Tabl
 /// A memory type.
 pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
     let page_size_log2 = ty.page_size_log2.map_or(PAGE_BYTES.trailing_zeros(), |log2| log2) as u8;
-    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64, page_size_log2 }
+    let wasmparser::MemoryType { memory64, shared, initial: min, maximum: max, .. } = *ty;
+    MemoryType { min, max, memory64, page_size_log2, shared }
 }
 
 /// A global type.

@@ -164,6 +164,20 @@ impl MemoryDef {
     pub(crate) const fn new(base: *mut u8, len: usize, ty: MemoryType) -> Self {
         Self { base, len, page_size_log2: ty.page_size_log2 }
     }
+
+    /// Reads a definition that may be a shared memory's, whose length others change.
+    ///
+    /// # Safety
+    ///
+    /// The definition is alive.
+    #[inline(always)]
+    pub unsafe fn read(def: *mut Self) -> Self {
+        // SAFETY: the caller's promise. Bases and page sizes are written before a definition is shared.
+        let (base, page_size_log2) = unsafe { ((*def).base, (*def).page_size_log2) };
+        // SAFETY: the caller's promise. Who changes the length of what is shared does so atomically.
+        let len = unsafe { AtomicUsize::from_ptr(&raw mut (*def).len) };
+        Self { base, len: len.load(Ordering::Acquire), page_size_log2 }
+    }
 }
 
 impl TableDef {
@@ -256,6 +270,9 @@ pub struct Interrupts {
     is_used: AtomicBool,
     /// Where the page goes when nobody needs it any more.
     pages: Option<Arc<PollPages>>,
+    /// The thread that runs the guest, while that waits at an address of a shared memory.
+    #[cfg(feature = "std")]
+    sleeper: crate::sync::Mutex<Option<alloc::sync::Arc<crate::parking::Sleeper>>>,
 }
 
 impl Default for Interrupts {
@@ -285,6 +302,8 @@ impl Interrupts {
             page,
             is_used: AtomicBool::new(false),
             pages: pages.cloned(),
+            #[cfg(feature = "std")]
+            sleeper: crate::sync::Mutex::new(None),
         }
     }
 
@@ -302,13 +321,28 @@ impl Interrupts {
         before
     }
 
-    /// Asks the guest to stop at its next call or backward branch.
+    /// Asks the guest to stop at its next call or backward branch, or where it waits.
     pub fn interrupt(&self) {
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
             self.is_used.store(true, Ordering::SeqCst);
             page.close();
         }
+        #[cfg(feature = "std")]
+        if let Some(sleeper) = &*self.sleeper.lock() {
+            sleeper.call();
+        }
+    }
+
+    /// Whether the guest is asked to stop. The request stays.
+    pub fn is_requested(&self) -> bool {
+        self.limit.load(Ordering::SeqCst) == 0
+    }
+
+    /// Notes who waits, for requests to stop.
+    #[cfg(feature = "std")]
+    pub(crate) fn set_sleeper(&self, sleeper: Option<alloc::sync::Arc<crate::parking::Sleeper>>) {
+        *self.sleeper.lock() = sleeper;
     }
 
     /// The address that a stack pointer must stay below.

@@ -106,6 +106,7 @@ mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
 mod refs;
+mod shared;
 mod store;
 mod table;
 mod tag;
@@ -140,6 +141,9 @@ pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
 pub use refs::{AnyRef, ExternRef};
+pub use shared::SharedMemory;
+#[cfg(feature = "std")]
+pub use shared::WaitResult;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use tag::Tag;

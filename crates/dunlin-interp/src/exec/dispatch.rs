@@ -1,5 +1,6 @@
 //! The tables by which operators find their handlers, derived from the rows of `dunlin_core::operators`.
 
+use super::atomic::*;
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
@@ -51,6 +52,13 @@ macro_rules! relaxed {
     };
 }
 
+/// Handlers of operators that wait and wake.
+macro_rules! waits {
+    ($table:ident $m:ident $($code:literal $name:ident $text:literal none bytes $bytes:literal;)*) => {
+        $($table[$code] = handler::<$name, $m>();)*
+    };
+}
+
 /// Handlers of accesses to memory.
 macro_rules! access {
     ($table:ident $m:ident $(
@@ -86,6 +94,8 @@ impl<M: Mode> Table<M> {
     const FD: &'static [Handler<M>; 256] = &Self::fd();
     /// By the number behind the prefix 0xFD, less 0x100.
     const FD_RELAXED: &'static [Handler<M>; RELAXED_COUNT] = &Self::fd_relaxed();
+    /// By the number behind the prefix 0xFE.
+    const FE: &'static [Handler<M>; 256] = &Self::fe();
 
     const fn one() -> [Handler<M>; 256] {
         let mut table = [handler::<Unknown, M>(); 256];
@@ -97,6 +107,7 @@ impl<M: Mode> Table<M> {
         table[0xFB] = handler::<PrefixFb, M>();
         table[0xFC] = handler::<PrefixFc, M>();
         table[0xFD] = handler::<PrefixFd, M>();
+        table[0xFE] = handler::<PrefixFe, M>();
         table[pseudo::LOCAL_GET as usize] = handler::<SlotGet, M>();
         table[pseudo::LOCAL_SET as usize] = handler::<SlotSet, M>();
         table[pseudo::LOCAL_TEE as usize] = handler::<SlotTee, M>();
@@ -143,6 +154,17 @@ impl<M: Mode> Table<M> {
     const fn fd_relaxed() -> [Handler<M>; RELAXED_COUNT] {
         let mut table = [handler::<Unknown, M>(); RELAXED_COUNT];
         dunlin_core::for_each_relaxed_operator!(relaxed, table M);
+        table
+    }
+
+    const fn fe() -> [Handler<M>; 256] {
+        let mut table = [handler::<Unknown, M>(); 256];
+        dunlin_core::for_each_atomic_plain_operator!(plain, table M);
+        dunlin_core::for_each_wait_operator!(waits, table M);
+        dunlin_core::for_each_atomic_load_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_store_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_rmw_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_cmpxchg_operator!(numeric, table M);
         table
     }
 }
@@ -207,6 +229,17 @@ impl Op for PrefixFcSlow {
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let code = r.leb_u32();
         Step::Go(Table::<M>::FC[usize::from(code as u8)], r)
+    }
+}
+
+/// Operators behind the prefix 0xFE.
+struct PrefixFe;
+
+impl Op for PrefixFe {
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let code = r.leb_u32();
+        Step::Go(Table::<M>::FE[usize::from(code as u8)], r)
     }
 }
 

@@ -83,6 +83,12 @@ pub(crate) struct LongLeb {
 pub(crate) struct Place(*mut u8);
 
 impl Place {
+    /// Where it is, for accesses that the bounds were checked for.
+    #[inline(always)]
+    pub(crate) fn pointer(self) -> *mut u8 {
+        self.0
+    }
+
     /// Reads `N` bytes, as many as the place was checked for.
     #[inline(always)]
     pub(crate) fn read<const N: usize>(self) -> [u8; N] {
@@ -560,9 +566,8 @@ impl Regs {
         offset: u64,
         width: usize,
     ) -> Option<Place> {
-        let def = self.memory(memory);
         // SAFETY: definitions live as long as the store.
-        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        let MemoryDef { base, len, .. } = unsafe { MemoryDef::read(self.memory(memory)) };
         address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
     }
 
@@ -576,7 +581,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn memory_len(&self, index: u32) -> u64 {
         // SAFETY: definitions live as long as the store.
-        unsafe { (*self.memory(index)).len as u64 }
+        unsafe { MemoryDef::read(self.memory(index)) }.len as u64
     }
 
     /// Pages of a memory.

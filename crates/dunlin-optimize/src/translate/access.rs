@@ -61,7 +61,7 @@ impl Translator<'_, '_> {
         let base = self.fixed_memory_base(memory);
         let index = self.env.b.ins().uextend(types::I64, index);
         let address = self.env.b.ins().iadd(base, index);
-        let flags = self.env.flags(Region::Memory);
+        let flags = self.memory_flags(memory);
         let flags = flags.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds)));
         self.with_offset(address, offset, flags)
     }
@@ -75,7 +75,7 @@ impl Translator<'_, '_> {
         width: u64,
     ) -> Place {
         let (base, len) = self.memory_bounds(memory);
-        let flags = self.env.flags(Region::Memory);
+        let flags = self.memory_flags(memory);
         let code = clif_trap(TrapCode::MemoryOutOfBounds);
         let (index, outside) = self.is_outside(ty, index, offset, width, len);
         if !tuning::SPECTRE_MASKS {
@@ -154,14 +154,28 @@ impl Translator<'_, '_> {
         Place { address, offset: 0, flags }
     }
 
-    /// Base and length of a memory, which growth changes.
+    /// Flags of an access of a memory.
+    fn memory_flags(&mut self, memory: u32) -> MemFlagsData {
+        let is_shared = self.module.memories()[memory as usize].shared;
+        self.env.flags(if is_shared { Region::Shared } else { Region::Memory })
+    }
+
+    /// Base and length of a memory, which growth changes. A shared one never moves.
     fn memory_bounds(&mut self, memory: u32) -> (Value, Value) {
+        if self.module.memories()[memory as usize].shared {
+            return (self.fixed_memory_base(memory), self.memory_len(memory));
+        }
         let offset =
             if memory == 0 { vm_context::MEMORY0_BASE * POINTER_BYTES } else { memory_def::BASE };
         (self.memory_field(memory, offset), self.memory_len(memory))
     }
 
     pub(super) fn memory_len(&mut self, memory: u32) -> Value {
+        if self.module.memories()[memory as usize].shared {
+            // Any thread may grow it at any time: the length is where all find it.
+            let def = self.env.pointer_of(vm_context::MEMORIES, memory);
+            return self.env.shared_field(def, memory_def::LEN);
+        }
         let offset =
             if memory == 0 { vm_context::MEMORY0_LEN * POINTER_BYTES } else { memory_def::LEN };
         self.memory_field(memory, offset)
@@ -181,7 +195,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Base of a guarded memory, which never moves.
+    /// Base of a guarded or shared memory, which never moves.
     fn fixed_memory_base(&mut self, memory: u32) -> Value {
         if memory == 0 {
             return self.env.context_pointer(vm_context::MEMORY0_BASE);

@@ -10,6 +10,7 @@
 //! shapes cast, which costs nothing in the end.
 
 mod access;
+mod atomic;
 mod bulk;
 mod call;
 mod control;

@@ -31,6 +31,7 @@ macro_rules! pass {
     (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@threads $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@wide_arithmetic $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
