@@ -57,7 +57,7 @@ fn copy() -> String {
 #[test]
 fn copies_and_fills_become_bulk_operations() {
     for bounds in [Bounds::Explicit, GUARDED] {
-        for polls in [Polls::Off, Polls::DeadLoad] {
+        for polls in [Polls::Off, Polls::DeadLoad, Polls::Flag] {
             assert_eq!(calls(&compile(bounds, polls, &copy()), Builtin::MemoryCopy), 1);
             let fill = format!("(i32.store8 (local.get $d) (local.get $s)) {ADVANCE}");
             // What is written must stay.
@@ -98,14 +98,14 @@ fn what_does_more_than_copy_does_not_become_a_bulk_operation() {
         let compiled = compile(GUARDED, Polls::Off, &body);
         assert_eq!(calls(&compiled, Builtin::MemoryCopy), 0, "{row}");
     }
-    // Fuel is paid in each turn; looking at a flag takes blocks.
+    // Fuel is paid in each turn.
     let fuel = Settings { bounds: GUARDED, polls: Polls::Off, fuel: true, ..Settings::default() };
     assert_eq!(calls(&compile_with(fuel, &copy()), Builtin::MemoryCopy), 0);
 }
 
 #[test]
 fn the_second_form_of_a_loop_does_not_check() {
-    // A sum is not a bulk operation. The loop as it is may trap, and its second form cannot: dead or not,
+    // A sum is not a bulk operation, and neither is what pays. The loop as it is may trap, and its second form cannot: dead or not,
     // each of its reads would stand in the table.
     let sum = while_true(
         "(local.set $i (i32.add (local.get $i) (i32.load8_u (local.get $s))))
@@ -113,13 +113,16 @@ fn the_second_form_of_a_loop_does_not_check() {
         COUNT,
     );
     let sum = sum.replace("(local.get $d)", "(local.get $i)");
-    let compiled = compile(Bounds::Explicit, Polls::Off, &sum);
-    assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
     // Each index that is replaced is a conditional move.
     let moves =
         |code: &[u8]| code.windows(2).filter(|at| at[0] == 0x0f && at[1] & 0xf0 == 0x40).count();
-    // One for the loop as it is, one for the first address of the run.
-    assert_eq!(moves(&compiled.code), 2);
+    for (polls, fuel) in [(Polls::Off, false), (Polls::Flag, false), (Polls::Off, true)] {
+        let settings = Settings { bounds: Bounds::Explicit, polls, fuel, ..Settings::default() };
+        let compiled = compile_with(settings, &sum);
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
+        // One for the loop as it is, one for the first address of the run.
+        assert_eq!(moves(&compiled.code), 2, "{polls:?}, fuel: {fuel}");
+    }
 }
 
 #[test]

@@ -15,9 +15,14 @@ mod places;
 mod streams;
 
 use crate::settings::{Bounds, Settings};
+use crate::translate::Region;
 use crate::tuning;
+use crate::worker::clif_trap;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstructionData, MemFlagsData, Opcode, Value, ValueDef,
+};
+use dunlin_core::TrapCode;
 
 /// Runs all passes; whether any changed the function. The control-flow graph and the dominator tree are
 /// those of what is left.
@@ -68,11 +73,28 @@ fn constant(func: &Function, value: Value) -> Option<i64> {
     let (_, InstructionData::UnaryImm { opcode, imm }) = definition(func, value)? else {
         return None;
     };
-    if opcode != cranelift_codegen::ir::Opcode::Iconst {
+    if opcode != Opcode::Iconst {
         return None;
     }
     let unused = 64 - func.dfg.value_type(value).bits();
     Some(imm.bits() << unused >> unused)
+}
+
+/// Whether an instruction only asks whether to stop.
+fn is_poll(func: &Function, inst: Inst) -> bool {
+    let data = func.dfg.insts[inst];
+    if let InstructionData::CondTrap { code, .. } = data {
+        return code == clif_trap(TrapCode::Interrupted);
+    }
+    let region = data.memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
+    data.opcode().can_load()
+        && region
+            .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Poll as u32)
+}
+
+/// Whether an instruction reads or writes the register that counts fuel.
+fn is_payment(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::GetPinnedReg | Opcode::SetPinnedReg)
 }
 
 /// Whether an instruction computes one value and does nothing else.
