@@ -119,10 +119,29 @@ fn the_second_form_of_a_loop_does_not_check() {
     for (polls, fuel) in [(Polls::Off, false), (Polls::Flag, false), (Polls::Off, true)] {
         let settings = Settings { bounds: Bounds::Explicit, polls, fuel, ..Settings::default() };
         let compiled = compile_with(settings, &sum);
-        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 1 + 4);
         // One for the loop as it is, one for the first address of the run.
         assert_eq!(moves(&compiled.code), 2, "{polls:?}, fuel: {fuel}");
     }
+}
+
+#[test]
+fn several_turns_between_tests_poll_once() {
+    let small = "(local.set $i (i32.add (local.get $i) (i32.load8_u (local.get $s))))
+         (local.set $s (i32.add (local.get $s) (i32.const 1)))";
+    let reads = |row: &str| {
+        let body = while_true(row, COUNT).replace("(local.get $d)", "(local.get $i)");
+        for polls in [Polls::DeadLoad, Polls::Flag] {
+            // The entry's, the loop's, its second form's.
+            assert_eq!(traps(&compile(GUARDED, polls, &body), TrapCode::Interrupted), 3);
+        }
+        traps(&compile(GUARDED, Polls::DeadLoad, &body), TrapCode::MemoryOutOfBounds)
+    };
+    assert_eq!(reads(small), 1 + 4);
+    // The larger the loop, the fewer.
+    let more = "(local.set $i (i32.rotl (i32.xor (local.get $i) (local.get $s)) (i32.const 7)))";
+    assert_eq!(reads(&format!("{small} {}", more.repeat(5))), 1 + 2);
+    assert_eq!(reads(&format!("{small} {}", more.repeat(9))), 1 + 1);
 }
 
 #[test]

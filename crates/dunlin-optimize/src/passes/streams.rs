@@ -11,6 +11,17 @@
 //!                      └──► fast ────────────────────────► out
 //! ```
 //!
+//! **Several turns at a time.** The second form of a small loop makes some turns one behind the other before it
+//! tests, polls and moves its counters on: the accesses of each have their distance in the instruction. Whether
+//! turns are left over is decided behind it, and the loop makes them, from the values that it would have.
+//! Everything else is done by each turn as ever, and in that order, payments of fuel included; requests to stop
+//! wait for a few turns of a few instructions.
+//!
+//! ```text
+//!   fast: turn turn turn turn ──► rest: left over? ──no──► out
+//!                                  └──► last ──► loop ──► out
+//! ```
+//!
 //! **Processors that run ahead.** Where the machine does not guard memories, an address that is out of bounds
 //! must not be read even by a processor that has not noticed yet. The second form holds that in two ways. An
 //! entry that should have gone to the loop finds each run's first address replaced, by a move that depends on
@@ -25,6 +36,7 @@
 mod bulk;
 mod emit;
 mod fast;
+mod needed;
 mod plan;
 
 use super::{constant, definition, home};
@@ -49,10 +61,10 @@ pub(super) fn run(func: &mut Function, cfg: &mut ControlFlowGraph) -> bool {
     }
     let mut used = used_behind(func, &plans);
     let mut renamed = HashMap::new();
-    for plan in &plans {
+    for mut plan in plans {
         let values = used.remove(&plan.counted.block).unwrap_or_default();
         let values: Vec<Value> = values.into_iter().collect();
-        let params = emit::emit(func, cfg, plan, &values);
+        let params = emit::emit(func, cfg, &mut plan, &values);
         renamed.extend(values.into_iter().zip(params));
     }
     rename(func, &renamed);
