@@ -46,6 +46,9 @@ pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
 /// it: 64 are as fast as 32.
 pub(crate) const UNROLLED_INSTRUCTIONS_MAX: usize = 32;
 
+/// Loops of a function that make several turns before they jump back.
+pub(crate) const UNROLLED_LOOPS_MAX: usize = 128;
+
 /// Values that a loop which gets a second form passes on from turn to turn, or to what follows it: they are
 /// looked up one by one.
 pub(crate) const STREAMED_VALUES_MAX: usize = 128;

@@ -63,6 +63,12 @@ pub(crate) const UNROLL: bool = true;
 /// second form.
 pub(crate) const UNROLLED_TURNS: [i64; 2] = [4, 2];
 
+/// Whether small loops that have no second form make several turns before they jump back.
+pub(crate) const PLAIN_UNROLL: bool = true;
+
+/// So many, the first for which it is small enough.
+pub(crate) const PLAIN_UNROLLED_TURNS: [usize; 2] = [4, 2];
+
 /// Whether loops that test at their start test at their end too.
 pub(crate) const ROTATE_LOOPS: bool = true;
 

@@ -145,6 +145,26 @@ fn several_turns_between_tests_poll_once() {
 }
 
 #[test]
+fn loops_whose_step_is_not_known_are_copied_with_their_tests() {
+    let fill = "(i32.store8 (local.get $d) (i32.const 0))
+        (local.set $d (i32.add (local.get $d) (local.get $s)))";
+    for polls in [Polls::DeadLoad, Polls::Flag] {
+        let compiled =
+            compile(GUARDED, polls, &while_true(fill, "(i32.lt_u (local.get $d) (local.get $n))"));
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 4);
+        assert_eq!(traps(&compiled, TrapCode::Interrupted), 2);
+        // What is in memory decides.
+        let compiled = compile(GUARDED, polls, &while_true(fill, "(i32.load (local.get $d))"));
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
+    }
+    let fuel = Settings { bounds: GUARDED, polls: Polls::Off, fuel: true, ..Settings::default() };
+    let compiled =
+        compile_with(fuel, &while_true(fill, "(i32.lt_u (local.get $d) (local.get $n))"));
+    // Each of two turns pays, and the end.
+    assert_eq!(traps(&compiled, TrapCode::OutOfFuel), 2 + 1);
+}
+
+#[test]
 fn functions_that_end_by_themselves_do_not_poll() {
     let polls = |body| traps(&compile(GUARDED, Polls::DeadLoad, body), TrapCode::Interrupted);
     assert_eq!(polls("(i32.add (local.get $d) (local.get $s))"), 0);

@@ -3,7 +3,8 @@
 //! 1. [`hoist`]: bounds of memories are read outside of loops that cannot change them.
 //! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
 //!    range before it begins.
-//! 3. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
+//! 3. [`unroll`]: small loops that have none make several turns before they jump back.
+//! 4. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
 //!
 //! Each looks at a function a bounded number of times (`limits.rs`), and has a switch in `tuning.rs`. None
 //! changes what a guest can observe: what traps, traps at the same operator with the same memory.
@@ -13,6 +14,7 @@ mod counted;
 mod hoist;
 mod places;
 mod streams;
+mod unroll;
 
 use crate::settings::{Bounds, Settings};
 use crate::translate::Region;
@@ -23,6 +25,7 @@ use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, MemFlagsData, Opcode, Value, ValueDef,
 };
 use dunlin_core::TrapCode;
+use std::collections::HashSet;
 
 /// Runs all passes; whether any changed the function. The control-flow graph and the dominator tree are
 /// those of what is left.
@@ -42,14 +45,19 @@ fn loops(context: &mut Context, settings: &Settings) -> bool {
         context.compute_loop_analysis();
         changed |= hoist::run(&mut context.func, &context.loop_analysis);
     }
+    let mut done = HashSet::new();
+    let mut rebuilt = false;
     if tuning::STREAMS && (tuning::STREAMS_GUARDED || settings.bounds == Bounds::Explicit) {
-        let streamed = streams::run(&mut context.func, &mut context.cfg);
-        if streamed {
-            context.compute_cfg();
-            context.compute_domtree();
-        }
-        changed |= streamed;
+        rebuilt |= streams::run(&mut context.func, &mut context.cfg, &mut done);
     }
+    if tuning::PLAIN_UNROLL {
+        rebuilt |= unroll::run(&mut context.func, &done);
+    }
+    if rebuilt {
+        context.compute_cfg();
+        context.compute_domtree();
+    }
+    changed |= rebuilt;
     changed
 }
 

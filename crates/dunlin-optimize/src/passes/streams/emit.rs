@@ -37,13 +37,13 @@ pub(super) struct Known {
     pub(super) starts: Vec<Value>,
 }
 
-/// Gives a loop its second form. Returns the parameters by which `values` leave either form.
+/// Gives a loop its second form. Returns its block, and the parameters by which `values` leave either form.
 pub(super) fn emit(
     func: &mut Function,
     cfg: &mut ControlFlowGraph,
     plan: &mut Plan,
     values: &[Value],
-) -> Vec<Value> {
+) -> (Block, Vec<Value>) {
     let block = plan.counted.block;
     let bulk = Bulk::new(func, plan, values);
     let mut needed = Needed::new(func, plan, values);
@@ -79,7 +79,7 @@ pub(super) fn emit(
     for block in [block, head, check, entry, fast, out].into_iter().chain(rest) {
         cfg.recompute_block(func, block);
     }
-    params
+    (fast, params)
 }
 
 fn around(func: &mut Function, plan: &Plan, has_choice: bool) -> Blocks {
@@ -122,7 +122,7 @@ fn redirect(func: &mut Function, entry: Block, from: Block, to: Block) {
     }
 }
 
-pub(super) fn as_args(values: &[Value]) -> Vec<BlockArg> {
+pub(in super::super) fn as_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|value| BlockArg::Value(*value)).collect()
 }
 
