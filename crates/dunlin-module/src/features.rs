@@ -60,6 +60,10 @@ features! {
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
     /// Typed references to functions: `call_ref`, `ref.as_non_null`, tables with initialisers.
     FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
+    /// Tags, `throw`, `throw_ref` and `try_table`.
+    Exceptions = 12, "exceptions", true, WasmFeatures::EXCEPTIONS;
+    /// `try`, `catch`, `delegate` and `rethrow`, an early form that toolchains still emit.
+    LegacyExceptions = 13, "legacy-exceptions", true, WasmFeatures::LEGACY_EXCEPTIONS;
 }
 
 impl Feature {

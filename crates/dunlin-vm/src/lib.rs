@@ -27,6 +27,7 @@ mod blueprint;
 pub mod code;
 pub mod context;
 pub mod crossing;
+mod exception;
 mod host;
 mod image;
 mod instance;
@@ -47,6 +48,7 @@ pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
+pub use exception::Thrown;
 pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};

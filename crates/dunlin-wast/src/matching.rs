@@ -26,9 +26,12 @@ pub(crate) fn value_matches(
         (WastRetCore::F32(want), Val::F32(got)) => f32_matches(want, *got),
         (WastRetCore::F64(want), Val::F64(got)) => f64_matches(want, *got),
         (WastRetCore::V128(want), Val::V128(got)) => v128_matches(want, got.to_bits()),
-        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
+        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None)) => {
+            true
+        }
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => is_func(heap),
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => is_extern(heap),
+        (WastRetCore::RefNull(Some(heap)), Val::ExnRef(None)) => is_exn(heap),
         (WastRetCore::RefExtern(None), Val::ExternRef(got)) => got.is_some(),
         (WastRetCore::RefExtern(Some(want)), Val::ExternRef(Some(got))) => {
             host_number(store, got) == Some(*want)
@@ -70,6 +73,11 @@ fn is_func(heap: &HeapType<'_>) -> bool {
 fn is_extern(heap: &HeapType<'_>) -> bool {
     use AbstractHeapType::{Extern, NoExtern};
     matches!(heap, HeapType::Abstract { shared: false, ty: Extern | NoExtern })
+}
+
+fn is_exn(heap: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Exn, NoExn};
+    matches!(heap, HeapType::Abstract { shared: false, ty: Exn | NoExn })
 }
 
 const F32_SIGN: u32 = 1 << 31;
@@ -131,6 +139,8 @@ pub(crate) fn show_value(store: &impl AsContext, value: &Val) -> String {
         }
         Val::FuncRef(None) => "(ref.null func)".into(),
         Val::FuncRef(Some(_)) => "(ref.func)".into(),
+        Val::ExnRef(None) => "(ref.null exn)".into(),
+        Val::ExnRef(Some(_)) => "(ref.exn)".into(),
         Val::ExternRef(None) => "(ref.null extern)".into(),
         Val::ExternRef(Some(reference)) => match host_number(store, reference) {
             Some(number) => format!("(ref.extern {number})"),

@@ -225,7 +225,8 @@ mod tests {
                 "expected the module to be rejected",
             ),
             (r#"(assert_unlinkable (module) "unknown")"#, "expected the module not to link"),
-            (r#"(assert_exception (invoke "one"))"#, "exceptions are not supported"),
+            (r#"(assert_exception (invoke "one"))"#, "but it returned"),
+            (r#"(assert_exception (invoke "trap"))"#, "expected an exception, got trap"),
             (r#"(module (import "no" "no" (func)))"#, "link: "),
         ] {
             let failures = failures(directive);

@@ -71,7 +71,7 @@ impl Session {
             | D::AssertInvalidCustom { module, message, .. } => {
                 self.assert_rejected(module, message)
             }
-            D::AssertException { .. } => Err("exceptions are not supported".into()),
+            D::AssertException { exec, .. } => self.assert_exception(exec),
             D::AssertSuspension { .. } => Err("stack switching is not supported".into()),
             D::Thread(_) | D::Wait { .. } => Err("threads are not supported".into()),
         }
@@ -204,6 +204,7 @@ impl Session {
             WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
                 AbstractHeapType::Func => Val::FuncRef(None),
                 AbstractHeapType::Extern => Val::ExternRef(None),
+                AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
                 _ => return Err("null references of later proposals are not supported".into()),
             },
             WastArgCore::RefExtern(number) => {
@@ -266,6 +267,14 @@ impl Session {
             Ok(())
         } else {
             Err(format!("expected trap `{message}`, got {}", show_error(&error)))
+        }
+    }
+
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Outcome {
+        let error = self.expect_error(exec, "an exception")?;
+        match error.kind() {
+            ErrorKind::Exception => Ok(()),
+            _ => Err(format!("expected an exception, got {}", show_error(&error))),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::store::StoreInner;
 use alloc::boxed::Box;
 use dunlin_core::FuncType;
-use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn};
+use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
 
 /// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
@@ -34,8 +34,20 @@ pub(crate) fn host_fn<T: 'static>(
         // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
         // reference to it until this function returns (points 1 to 3 of the head).
         let store = unsafe { &mut *owner };
-        guarded(|| func(Caller::new(store, call.caller), call.slots))
+        let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
+        // SAFETY: as above; the function has returned.
+        result.map_err(|failure| thrown(failure, unsafe { (*owner).id }))
     })
+}
+
+/// A failure of a host function of the store with this number: it throws if it is one of the store's exceptions.
+#[cold]
+fn thrown(failure: HostFailure, store: u64) -> HostFailure {
+    let error = failure.downcast_ref::<Error>();
+    match error.and_then(Error::exception).filter(|exception| exception.store == store) {
+        Some(exception) => Box::new(Thrown(exception.index)),
+        None => failure,
+    }
 }
 
 /// The VM's growth hook for stores of `T`: asks the store's limiter.

@@ -2,6 +2,7 @@
 
 use crate::backtrace::{Backtrace, BacktraceFrame};
 use crate::engine::{Engine, EpochDeadline};
+use crate::exception::ExnRef;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
@@ -334,6 +335,9 @@ impl<T: 'static> StoreInner<T> {
     fn error_of(&mut self, failure: Failure) -> Error {
         let (mut error, frames) = match failure {
             Failure::Host(failure, frames) => (host::error_of(failure), frames),
+            Failure::Exception(index, frames) => {
+                (Error::thrown(ExnRef { store: self.id, index }), frames)
+            }
             Failure::Bug(what, frames) => (Error::shown_bug(what), frames),
             Failure::Trap(trap) => {
                 if trap.code == TrapCode::Interrupted {

@@ -2,6 +2,7 @@
 
 use crate::context::{AsContextMut, StoreContext};
 use crate::error::{Error, Result};
+use crate::exception::ExnRef;
 use crate::func::Func;
 use alloc::boxed::Box;
 use core::any::Any;
@@ -36,6 +37,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -58,6 +61,7 @@ impl Val {
     pub const fn null(heap: HeapType) -> Self {
         match heap {
             HeapType::Extern | HeapType::NoExtern => Self::ExternRef(None),
+            HeapType::Exn | HeapType::NoExn => Self::ExnRef(None),
             _ => Self::FuncRef(None),
         }
     }
@@ -73,6 +77,7 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
+            Self::ExnRef(_) => ValType::Ref(RefType::EXNREF),
         }
     }
 
@@ -139,9 +144,18 @@ impl Val {
         }
     }
 
+    /// The reference, if this is an `exnref`; the inner `None` is null.
+    #[must_use]
+    pub const fn exn_ref(&self) -> Option<Option<ExnRef>> {
+        match self {
+            Self::ExnRef(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// Whether this is a null reference.
     const fn is_null(&self) -> bool {
-        matches!(self, Self::FuncRef(None) | Self::ExternRef(None))
+        matches!(self, Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None))
     }
 
     /// Whether this value, which is of the store at home, is one of type `ty`.
@@ -153,6 +167,8 @@ impl Val {
             Self::FuncRef(Some(func)) => HeapType::Concrete(home.vm.func_type_id(func.index)),
             Self::ExternRef(None) => HeapType::NoExtern,
             Self::ExternRef(Some(_)) => HeapType::Extern,
+            Self::ExnRef(None) => HeapType::NoExn,
+            Self::ExnRef(Some(_)) => HeapType::Exn,
             _ => return false,
         };
         home.vm.types().ref_matches(RefType { nullable: self.is_null(), heap }, wanted)
@@ -168,6 +184,9 @@ impl Val {
             Self::ExternRef(Some(value)) if value.store != home.id => {
                 return Err(Error::other_store("the host value"));
             }
+            Self::ExnRef(Some(exception)) if exception.store != home.id => {
+                return Err(Error::other_store("the exception"));
+            }
             _ => {}
         }
         if !self.matches(home, ty) {
@@ -179,9 +198,10 @@ impl Val {
             Self::F32(bits) => Ok([bits.into(), 0]),
             Self::F64(bits) => Ok([bits, 0]),
             Self::V128(value) => Ok(value.halves().into()),
-            Self::FuncRef(None) | Self::ExternRef(None) => Ok([0; 2]),
+            Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None) => Ok([0; 2]),
             Self::FuncRef(Some(func)) => Ok([func.index.into(), 0]),
             Self::ExternRef(Some(value)) => Ok([value.index.into(), 0]),
+            Self::ExnRef(Some(exception)) => Ok([exception.index.into(), 0]),
         }
     }
 
@@ -211,6 +231,9 @@ impl Val {
             ValType::V128 => Self::V128(V128::from_halves(low, cell[1])),
             ValType::Ref(RefType { heap: HeapType::Extern | HeapType::NoExtern, .. }) => {
                 Self::ExternRef(ExternRef::from_reference(store, low as u32))
+            }
+            ValType::Ref(RefType { heap: HeapType::Exn | HeapType::NoExn, .. }) => {
+                Self::ExnRef(ExnRef::from_reference(store, low as u32))
             }
             ValType::Ref(_) => Self::FuncRef(Func::from_reference(store, low as u32)),
         }
@@ -289,6 +312,8 @@ from! {
     Option<Func>, value => Self::FuncRef(value);
     ExternRef, value => Self::ExternRef(Some(value));
     Option<ExternRef>, value => Self::ExternRef(value);
+    ExnRef, value => Self::ExnRef(Some(value));
+    Option<ExnRef>, value => Self::ExnRef(value);
 }
 
 /// A reference to a value of the host, which guests pass around and cannot look into.

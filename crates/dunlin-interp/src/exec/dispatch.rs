@@ -3,6 +3,7 @@
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
+use super::exception::*;
 use super::fused::*;
 use super::locals::*;
 use super::memory::*;
