@@ -10,6 +10,7 @@ use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
 
+use crate::legacy;
 use crate::report::{Failure, Report};
 use crate::session::Session;
 
@@ -113,8 +114,9 @@ impl Runner {
     #[must_use]
     pub fn run_text(&self, name: impl Into<String>, text: &str) -> Report {
         let mut report = Report { name: name.into(), ..Report::default() };
-        if let Err(error) = self.run_into(text, &mut report) {
-            report.failures.push(failure(text, error.span(), error.message()));
+        let text = legacy::unfolded(text);
+        if let Err(error) = self.run_into(&text, &mut report) {
+            report.failures.push(failure(&text, error.span(), error.message()));
         }
         report
     }
