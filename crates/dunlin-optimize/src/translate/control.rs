@@ -79,25 +79,31 @@ impl Translator<'_, '_> {
         self.open(kind, params.len(), results.len());
     }
 
-    fn open(&mut self, kind: Kind, params: usize, results: usize) {
+    /// Counts a block that is opened, or that a call ends.
+    pub(super) fn count_block(&mut self) {
         self.blocks += 1;
         if self.blocks > limits::BLOCKS_MAX {
             self.refuse("the function has too many blocks for this tier");
         } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
+    }
+
+    pub(super) fn open(&mut self, kind: Kind, params: usize, results: usize) {
+        self.count_block();
         self.no_first_test();
         // What cannot be reached takes nothing: operands that lie there are of blocks around it.
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
-        self.frames.push(Frame { kind, height, results });
+        let pad = self.frames.last().and_then(|outer| outer.pad);
+        self.frames.push(Frame { kind, height, results, pad });
     }
 
     pub(super) fn visit_else(&mut self) {
         let frame = self.frames.pop().expect("a validated body's frame");
-        let Frame { kind, height, results } = frame;
+        let Frame { kind, height, results, pad } = frame;
         let Kind::If { otherwise, params, end, mut reached } = kind else {
-            return self.frames.push(Frame { kind, height, results });
+            return self.frames.push(Frame { kind, height, results, pad });
         };
         if self.live {
             self.jump_with_top(end, results);
@@ -106,11 +112,12 @@ impl Translator<'_, '_> {
         self.go_on_at(otherwise, height);
         self.seal(otherwise);
         self.stack.extend(params);
-        self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results });
+        self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results, pad });
     }
 
     pub(super) fn visit_end(&mut self) {
-        let Frame { kind, height, results } = self.frames.pop().expect("a validated body's frame");
+        let frame = self.frames.pop().expect("a validated body's frame");
+        let Frame { kind, height, results, .. } = frame;
         match kind {
             Kind::Dead => self.stack.truncate(height),
             Kind::Loop { start, rotation, .. } => {
@@ -125,6 +132,23 @@ impl Translator<'_, '_> {
                     self.jump_with_top(end, results);
                     reached = true;
                 }
+                self.close(end, reached, height);
+            }
+            Kind::TryTable { end, mut reached, pad, catches } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                self.catch(pad, &catches);
+                self.close(end, reached, height);
+            }
+            Kind::Try { end, mut reached, clauses } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                let outer = self.frames.last().and_then(|outer| outer.pad);
+                self.end_clauses(clauses, outer);
                 self.close(end, reached, height);
             }
             Kind::If { otherwise, params, end, .. } => {
@@ -143,7 +167,7 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on behind a block.
-    fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
+    pub(super) fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
         self.env.b.seal_block(end);
         self.live = reached;
         if reached {
@@ -167,7 +191,7 @@ impl Translator<'_, '_> {
         self.failed = Some(CompileError::new(why));
     }
 
-    fn count_branch(&mut self) {
+    pub(super) fn count_branch(&mut self) {
         self.branches += 1;
         if self.branches > limits::BRANCHES_MAX {
             self.refuse("the function has too many branches for this tier");

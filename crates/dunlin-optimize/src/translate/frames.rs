@@ -1,10 +1,11 @@
 //! The blocks that are open, and how they end.
 
+use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type, parsed_type};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
-use wasmparser::BlockType;
+use wasmparser::{BlockType, Catch};
 
 /// An open block of the body.
 pub(super) struct Frame {
@@ -13,6 +14,8 @@ pub(super) struct Frame {
     pub(super) height: usize,
     /// Values that it leaves.
     pub(super) results: usize,
+    /// Where exceptions go that are thrown inside, if not out of the function.
+    pub(super) pad: Option<usize>,
 }
 
 /// What opened a block.
@@ -25,6 +28,10 @@ pub(super) enum Kind {
     Loop { start: Block, params: usize, rotation: Rotation },
     /// `if`, before its `else`: where the condition is zero, and with which parameters.
     If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
+    /// `try_table`, and where its exceptions go.
+    TryTable { end: Block, reached: bool, pad: usize, catches: Vec<Catch> },
+    /// An early `try`, or one of its clauses.
+    Try { end: Block, reached: bool, clauses: Clauses },
 }
 
 /// Values as arguments of a branch.
@@ -38,7 +45,7 @@ impl Translator<'_, '_> {
         let results: Vec<Type> = self.func_type.results().iter().copied().map(clif_type).collect();
         let end = self.block_with(&results);
         let kind = Kind::Block { end, reached: false };
-        self.frames.push(Frame { kind, height: 0, results: results.len() });
+        self.frames.push(Frame { kind, height: 0, results: results.len(), pad: None });
     }
 
     /// Types of a block's parameters and results.
@@ -69,7 +76,10 @@ impl Translator<'_, '_> {
         let frame = &mut self.frames[index];
         match &mut frame.kind {
             Kind::Loop { start, params, .. } => (*start, *params),
-            Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
+            Kind::Block { end, reached }
+            | Kind::If { end, reached, .. }
+            | Kind::TryTable { end, reached, .. }
+            | Kind::Try { end, reached, .. } => {
                 *reached = true;
                 (*end, frame.results)
             }

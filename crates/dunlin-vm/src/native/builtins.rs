@@ -31,6 +31,10 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::CallFunc => isa::call_func as *const (),
         Builtin::CallRef => isa::call_ref as *const (),
         Builtin::Unwind => isa::unwind as *const (),
+        Builtin::NewException => new_exception as *const (),
+        Builtin::ExceptionTag => exception_tag as *const (),
+        Builtin::CatchException => catch_exception as *const (),
+        Builtin::ThrowException => isa::throw as *const (),
     };
     address as usize
 }
@@ -200,4 +204,47 @@ unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     let run = || unsafe { ops::ref_func(cx, func) };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
+}
+
+unsafe extern "C" fn new_exception(
+    cx: *mut VmContext,
+    tag: u32,
+    payload: *const u64,
+    slots: u32,
+) -> u32 {
+    let run = || {
+        // SAFETY: compiled code has written the slots.
+        let payload = unsafe { core::slice::from_raw_parts(payload, slots as usize) };
+        // SAFETY: see the head.
+        match unsafe { ops::new_exception(cx, tag, payload) } {
+            Ok(exception) => exception,
+            Err(stop) => {
+                // SAFETY: see the head.
+                unsafe { note(cx, stop) };
+                REF_FAILED
+            }
+        }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::NewException, REF_FAILED, run) }
+}
+
+unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
+    // SAFETY: see the head.
+    let store = unsafe { &*(*(*cx).store).store };
+    store.exception(exception).map_or(REF_FAILED, |(tag, _)| tag)
+}
+
+unsafe extern "C" fn catch_exception(
+    cx: *mut VmContext,
+    exception: u32,
+    keep: u32,
+) -> *const u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let store = unsafe { &mut *(*(*cx).store).store };
+        store.take_exception(exception, keep != 0)
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }
