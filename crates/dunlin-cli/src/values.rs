@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin::{Func, V128, Val, ValType};
+use dunlin::{V128, Val, ValType};
 
 /// Bytes written as `65536`, `64KiB`, `64K`, `64MB`: `K`, `M`, `G`, `T` and `KiB` … are powers of
 /// 1024, `kB` … powers of 1000, as their standards have it.
@@ -98,10 +98,7 @@ pub(crate) fn parse_value(ty: ValType, text: &str) -> Result<Val, String> {
         ValType::F32 => float::<f32>(text).map(|number| Val::F32(number.to_bits())),
         ValType::F64 => float::<f64>(text).map(|number| Val::F64(number.to_bits())),
         ValType::V128 => vector(text).map(|bits| Val::V128(V128::from_bits(bits))),
-        ValType::Ref(_) if text == "null" && ty == ValType::FUNCREF => {
-            Ok(Val::FuncRef(None::<Func>))
-        }
-        ValType::Ref(_) if text == "null" && ty == ValType::EXTERNREF => Ok(Val::ExternRef(None)),
+        ValType::Ref(ty) if text == "null" && ty.nullable => Ok(Val::null(ty.heap)),
         ValType::Ref(_) => Err("the only reference that can be written is `null`".to_owned()),
     }
 }
@@ -114,7 +111,10 @@ pub(crate) fn show_value(value: &Val) -> String {
         Val::F32(bits) => show_float(f32::from_bits(*bits)),
         Val::F64(bits) => show_float(f64::from_bits(*bits)),
         Val::V128(vector) => format!("0x{:032x}", vector.to_bits()),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => "null".to_owned(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+            "null".to_owned()
+        }
+        Val::AnyRef(Some(_)) => "anyref".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
         Val::ExnRef(Some(_)) => "exnref".to_owned(),

@@ -34,10 +34,6 @@ pub const BULK_PER_FUEL_UNIT: u64 = 64;
 /// native stack, so this bound is what keeps a guest from exhausting it.
 pub const HOST_REENTRY_DEPTH_MAX: u32 = 100;
 
-/// Bytes that the exceptions of a store count as, those that are referred to: a program that keeps a million is
-/// one that collects errors in a loop.
-pub const EXCEPTION_BYTES_MAX: usize = 64 << 20;
-
 /// Bytes of the value stack of a store, unless the configuration says otherwise.
 pub const VALUE_STACK_BYTES_DEFAULT: usize = 8 << 20;
 

@@ -21,6 +21,7 @@
 //! | [`for_each_simd_lane_store_operator`](crate::for_each_simd_lane_store_operator) | 0xFD | `0x58 V128Store8Lane "v128.store8_lane" v128_store8_lane (v128) -> u8 bytes 1 lanes 16;` |
 //! | [`for_each_plain_operator`](crate::for_each_plain_operator) | none | `0x0C Br "br" label;`, and with the notes ` free`, ` traps` or both before the `;` |
 //! | [`for_each_bulk_operator`](crate::for_each_bulk_operator) | 0xFC | as above, never `free` |
+//! | [`for_each_gc_operator`](crate::for_each_gc_operator) | 0xFB | as above |
 //! | [`for_each_simd_plain_operator`](crate::for_each_simd_plain_operator) | 0xFD | as above, without notes |
 //!
 //! The tokens of a row:
@@ -35,8 +36,10 @@
 //!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
 //!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
 //! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
-//!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `val_types`, `heap_type`,
-//!   `local`, `global`, `tag`, `catches` (a block type, then clauses), `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
+//!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `type_type`,
+//!   `type_field`, `type_count`, `type_data`, `type_element` (likewise), `val_types`, `heap_type`,
+//!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`,
+//!   `tag`, `catches` (a block type, then clauses), `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
 //!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
 //!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`. Rows with `bytes` have a
 //!   memory argument (alignment and offset), before their lane index if they have one.
@@ -50,6 +53,7 @@ mod simd_rows;
 
 /// The prefixes as the rows' groups name them.
 const NO_PREFIX: Option<u8> = None;
+const PREFIX_FB: Option<u8> = Some(0xFB);
 const PREFIX_FC: Option<u8> = Some(0xFC);
 const PREFIX_FD: Option<u8> = Some(0xFD);
 
@@ -189,8 +193,16 @@ enum Shape {
     Func,
     Type,
     TypeTable,
+    TypeType,
+    TypeField,
+    TypeCount,
+    TypeData,
+    TypeElement,
     ValTypes,
     HeapType,
+    NonNull,
+    Nullable,
+    LabelCast,
     Local,
     Global,
     Tag,
@@ -228,6 +240,14 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"func", _) => Shape::Func,
         (b"type", _) => Shape::Type,
         (b"type_table", _) => Shape::TypeTable,
+        (b"type_type", _) => Shape::TypeType,
+        (b"type_field", _) => Shape::TypeField,
+        (b"type_count", _) => Shape::TypeCount,
+        (b"type_data", _) => Shape::TypeData,
+        (b"type_element", _) => Shape::TypeElement,
+        (b"non_null", _) => Shape::NonNull,
+        (b"nullable", _) => Shape::Nullable,
+        (b"label_cast", _) => Shape::LabelCast,
         (b"val_types", _) => Shape::ValTypes,
         (b"heap_type", _) => Shape::HeapType,
         (b"local", _) => Shape::Local,
@@ -268,6 +288,7 @@ crate::for_each_plain_operator! { join_rows,
         NO_PREFIX for_each_numeric_operator
         PREFIX_FC for_each_saturating_operator
         PREFIX_FC for_each_bulk_operator
+        PREFIX_FB for_each_gc_operator
         PREFIX_FD for_each_simd_plain_operator
         PREFIX_FD for_each_simd_load_operator
         PREFIX_FD for_each_simd_store_operator
@@ -323,6 +344,14 @@ impl Operator {
             Shape::Func => &[I::Func],
             Shape::Type => &[I::Type],
             Shape::TypeTable => &[I::Type, I::Table],
+            Shape::TypeType => &[I::Type, I::Type],
+            Shape::TypeField => &[I::Type, I::Field],
+            Shape::TypeCount => &[I::Type, I::Count],
+            Shape::TypeData => &[I::Type, I::Data],
+            Shape::TypeElement => &[I::Type, I::Element],
+            Shape::NonNull => &[I::NonNull],
+            Shape::Nullable => &[I::Nullable],
+            Shape::LabelCast => &[I::Cast],
             Shape::ValTypes => &[I::ValTypes],
             Shape::HeapType => &[I::HeapType],
             Shape::Local => &[I::Local],
@@ -394,6 +423,16 @@ pub enum Immediate {
     Tag,
     /// Clauses of a `try_table`: a number of them, and then each one's kind, tag (if it has one) and label.
     Catches,
+    /// A structure's field.
+    Field,
+    /// A number of operands.
+    Count,
+    /// A heap type, of references that are never null.
+    NonNull,
+    /// A heap type, of references that may be null.
+    Nullable,
+    /// Which of two heap types have null, the depth of a label, and the types.
+    Cast,
     /// Types of values: a number of them, and then they.
     ValTypes,
     /// A heap type.

@@ -99,6 +99,7 @@ macro_rules! rows {
 
 const PLAIN: &[Row] = dunlin_core::for_each_plain_operator!(rows);
 const BULK: &[Row] = dunlin_core::for_each_bulk_operator!(rows);
+const GC: &[Row] = dunlin_core::for_each_gc_operator!(rows);
 const LOAD: &[Row] = dunlin_core::for_each_load_operator!(rows);
 const STORE: &[Row] = dunlin_core::for_each_store_operator!(rows);
 const NUMERIC: &[Row] = dunlin_core::for_each_numeric_operator!(rows);
@@ -115,6 +116,7 @@ const SIMD: &[Row] = dunlin_core::for_each_simd_operator!(rows);
 const GROUPS: &[&[Row]] = &[
     PLAIN,
     BULK,
+    GC,
     LOAD,
     STORE,
     NUMERIC,
@@ -145,12 +147,12 @@ fn codes_are_unique_and_lead_back() {
 }
 
 #[test]
-fn texts_are_unique_but_for_the_typed_select() {
+fn texts_are_unique_but_for_the_typed_select_and_two_casts() {
     let mut texts: Vec<&str> = Operator::ALL.iter().map(|operator| operator.mnemonic()).collect();
     texts.sort_unstable();
     let count = texts.len();
     texts.dedup();
-    assert_eq!(count - texts.len(), 1);
+    assert_eq!(count - texts.len(), 3);
 }
 
 #[test]
@@ -168,9 +170,11 @@ fn every_operator_of_the_proposals_is_there() {
     assert_eq!(count(Some(0xFC), 8..=17), 10, "bulk memory and tables");
     assert_eq!(count(Some(0xFD), 0..=0xFF), 236, "fixed-width SIMD");
     assert_eq!(count(None, 0x12..=0x13), 2, "tail calls");
+    assert_eq!(count(Some(0xFB), 0..=0xFF), 31, "garbage collection");
+    assert_eq!(count(None, 0x14..=0x15), 2, "calls by reference");
     // Control 15 with `else`, `end` and tail calls, parametric 3, variables 5, tables 2, memories 2,
-    // constants 4, references 3.
-    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3);
+    // constants 4, references 3, function references 5, and `ref.eq`.
+    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3 + 5 + 1);
 }
 
 #[test]
@@ -240,6 +244,15 @@ fn immediates_text(word: &str) -> &'static str {
         "block_type" => "end",
         "label_table" => "0 0",
         "func" => "$f",
+        "type" => "$t",
+        "type_type" => "$t $t",
+        "type_field" => "$t 0",
+        "type_count" => "$t 0",
+        "type_data" => "$t $d",
+        "type_element" => "$t $s",
+        "non_null" => "(ref any)",
+        "nullable" => "(ref null any)",
+        "label_cast" => "0 (ref any) (ref any)",
         "type_table" => "(type $t)",
         "val_types" => "(result i32)",
         "heap_type" => "func",

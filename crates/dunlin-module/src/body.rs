@@ -19,8 +19,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use dunlin_core::{FuncType, ValType};
 use wasmparser::{
-    BinaryReader, BlockType, BrTable, FrameKind, FrameStack, FuncToValidate, FuncValidator,
-    FuncValidatorAllocations, ValidatorResources, VisitOperator, VisitSimdOperator,
+    BinaryReader, BlockType, BrTable, CompositeInnerType, FrameKind, FrameStack, FuncToValidate,
+    FuncValidator, FuncValidatorAllocations, HeapType, Operator, OperatorsReader, UnpackedIndex,
+    ValidatorResources, VisitOperator, VisitSimdOperator, WasmModuleResources,
 };
 
 /// Memory that preparing one function leaves to the next.
@@ -45,20 +46,13 @@ impl Module {
         scratch: &mut Scratch,
         mut tell: impl FnMut(u32, u32),
     ) -> Result<Prepared, Invalid> {
-        let range = self.body_range(func);
-        let (Some(range), Some(resources)) = (range, &self.resources) else {
+        let Some(range) = self.body_range(func) else {
             return Err(Invalid::new("function has no body", 0));
         };
         self.bytes.pin(range);
         let mut wide = self.has_v128_types;
         loop {
-            let validator = FuncToValidate {
-                resources: resources.clone(),
-                index: func,
-                ty: self.func_type_index(func),
-                features: self.features,
-            }
-            .into_validator(core::mem::take(&mut scratch.0));
+            let validator = self.validator(func, scratch)?;
             let mut body = Body::new(self, validator, func, wide);
             let done = body.run(&mut tell)?;
             if let Done::NeedsWide = done {
@@ -68,6 +62,48 @@ impl Module {
             }
             return Ok(body.finish(scratch));
         }
+    }
+}
+
+impl Module {
+    /// Which slots of an activation hold references that the store's collector follows, while the operator
+    /// that holds the byte at `offset` of a valid function is executed: counted from the first local, in
+    /// ascending order. Its operands are among them unless it is a call, whose arguments belong to whom it
+    /// calls. `locals` are the slots of all locals, as [`Prepared::locals`] says.
+    ///
+    /// # Errors
+    ///
+    /// If the function is not valid.
+    pub fn ref_map(&self, func: u32, offset: usize, locals: u32) -> Result<Vec<u32>, Invalid> {
+        let at = self.operator_start(func, offset) as u64;
+        let mut scratch = Scratch::default();
+        let mut wide = self.has_v128_types;
+        loop {
+            let validator = self.validator(func, &mut scratch)?;
+            let mut body = Body::new(self, validator, func, wide);
+            body.patched = None;
+            if let Some(map) = body.ref_map(at, locals)? {
+                return Ok(map);
+            }
+            wide = true;
+        }
+    }
+
+    fn validator(
+        &self,
+        func: u32,
+        scratch: &mut Scratch,
+    ) -> Result<FuncValidator<ValidatorResources>, Invalid> {
+        let Some(resources) = &self.resources else {
+            return Err(Invalid::new("function has no body", 0));
+        };
+        let function = FuncToValidate {
+            resources: resources.clone(),
+            index: func,
+            ty: self.func_type_index(func),
+            features: self.features,
+        };
+        Ok(function.into_validator(core::mem::take(&mut scratch.0)))
     }
 }
 
@@ -170,6 +206,66 @@ impl<'m> Body<'m> {
         }
         reader.finish_expression(self)?;
         Ok(if self.needs_wide { Done::NeedsWide } else { Done::Whole })
+    }
+
+    /// See [`Module::ref_map`]; `at` is where the operator begins. `None` if the function has vectors and
+    /// is not read as one that has.
+    fn ref_map(&mut self, at: u64, record: u32) -> Result<Option<Vec<u32>>, Invalid> {
+        let mut reader = BinaryReader::new(self.bytes, self.start);
+        reader.set_features(self.module.features);
+        self.locals(&mut reader)?;
+        self.open(Label::new(0, self.ty().result_slots(), true));
+        while reader.original_position() < at && !reader.eof() && !self.needs_wide {
+            self.offset = reader.original_position();
+            reader.visit_operator(self)??;
+        }
+        if self.needs_wide {
+            return Ok(None);
+        }
+        let taken = match OperatorsReader::new(reader.clone()).read()? {
+            Operator::Call { function_index } => {
+                self.module.func_type(function_index).params().len()
+            }
+            Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+                self.module.func_type_at(type_index).params().len() + 1
+            }
+            _ => 0,
+        };
+        let mut map = Vec::new();
+        let locals = self.validator.len_locals();
+        for local in 0..locals {
+            if self.validator.get_local_type(local).is_some_and(|ty| self.is_traced(ty)) {
+                map.push(self.local_slots.get(local as usize).copied().unwrap_or(local));
+            }
+        }
+        // What is kept for a `rethrow` is a reference, or null.
+        map.extend(self.locals_len()..record);
+        let height = self.validator.operand_stack_height();
+        for value in 0..height.saturating_sub(taken as u32) {
+            let depth = (height - 1 - value) as usize;
+            let ty = self.validator.get_operand_type(depth).flatten();
+            if ty.is_some_and(|ty| self.is_traced(ty)) {
+                map.push(record + FRAME_RECORD_SLOTS + self.slots(value));
+            }
+        }
+        Ok(Some(map))
+    }
+
+    /// Whether values of this type are references that the collector follows.
+    fn is_traced(&self, ty: wasmparser::ValType) -> bool {
+        use wasmparser::AbstractHeapType::{Func, NoFunc};
+        let wasmparser::ValType::Ref(ty) = ty else { return false };
+        match ty.heap_type() {
+            HeapType::Abstract { ty, .. } => !matches!(ty, Func | NoFunc),
+            HeapType::Concrete(UnpackedIndex::Module(index)) => {
+                self.module.types()[index as usize].composite.as_func().is_none()
+            }
+            HeapType::Concrete(index) | HeapType::Exact(index) => {
+                let Some(id) = index.as_core_type_id() else { return true };
+                let ty = self.validator.resources().sub_type_at_id(id);
+                !matches!(ty.composite_type.inner, CompositeInnerType::Func(_))
+            }
+        }
     }
 
     /// Replaces the opcode at hand where it begins a sequence that has one.
@@ -423,6 +519,23 @@ impl<'m> Body<'m> {
         self.after((kept + 1).min(height))
     }
 
+    /// `br_on_cast` and `br_on_cast_fail`, whose handlers count from behind a code of two bytes or more.
+    fn after_br_on_cast(&mut self, depth: u32) -> wasmparser::Result<()> {
+        if self.live {
+            let mut at = self.after_opcode() as usize;
+            while self.bytes.get(at).is_some_and(|byte| *byte >= 0x80) {
+                at += 1;
+            }
+            let height = self.slots(self.height);
+            let site = self.builder.site(Site { at: at as u32 + 1, height });
+            self.branch_to(site, depth);
+        }
+        let index = self.labels.len().saturating_sub(depth as usize + 1);
+        let kept = self.labels.get(index).map_or(0, |label| label.arity);
+        let height = self.validator.operand_stack_height();
+        self.after(kept.min(height))
+    }
+
     fn after_br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
         if self.live {
             let site = self.branch_site(1);
@@ -621,6 +734,18 @@ macro_rules! after {
     };
     ($s:ident Delegate $ann:tt $depth:ident) => {
         $s.after_delegate($depth)
+    };
+    ($s:ident BrOnCast $ann:tt $depth:ident $from:ident $to:ident) => {
+        $s.after_br_on_cast($depth)
+    };
+    ($s:ident BrOnCastFail $ann:tt $depth:ident $from:ident $to:ident) => {
+        $s.after_br_on_cast($depth)
+    };
+    ($s:ident StructNew $ann:tt $ty:ident) => {
+        $s.after(1)
+    };
+    ($s:ident ArrayNewFixed $ann:tt $ty:ident $count:ident) => {
+        $s.after(1)
     };
     ($s:ident LocalGet $ann:tt $local:ident) => {
         $s.after_local($local, 1, [pseudo::LOCAL_GET, pseudo::LOCAL_GET_V128])

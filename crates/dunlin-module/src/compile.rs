@@ -102,18 +102,18 @@ builtins! {
     /// `(cx)`: leaves compiled code for its innermost entry, or for what catches the exception that travels. Does
     /// not return.
     Unwind = 13;
-    /// `(cx, tag: u32, payload: *const u64, slots: u32) -> u32`: a reference to a new exception with this tag of
-    /// the module's, or [`REF_FAILED`].
+    /// `(cx, tag: u32) -> u32`: a reference to a new exception with this tag of the module's, or [`REF_FAILED`].
     NewException = 14;
     /// `(cx, exception: u32) -> u32`: the tag of an exception, as the store's index. Cannot fail.
     ExceptionTag = 15;
-    /// `(cx, exception: u32, keep: u32) -> *const u64`: an exception has been caught, to which there will be
-    /// references if `keep` is not 0; where what it carried can be read until compiled code calls something
-    /// again. Null where the engine failed.
+    /// `(cx, exception: u32) -> *const u64`: an exception has been caught; where what it carries can be read until
+    /// compiled code calls something again. Null where the engine failed.
     CatchException = 16;
     /// `(cx, exception: u32)`: throws an exception to whatever catches it outside of the calling function. Does
     /// not return.
     ThrowException = 17;
+    /// `(cx, exception: u32, payload: *const u64, slots: u32) -> status`: writes what a new exception carries.
+    FillException = 18;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.

@@ -60,10 +60,12 @@ features! {
     Memory64 = 10, "memory64", true, WasmFeatures::MEMORY64;
     /// Typed references to functions: `call_ref`, `ref.as_non_null`, tables with initialisers.
     FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
+    /// Structures, arrays, and references to them that a collector follows.
+    Gc = 12, "gc", true, WasmFeatures::GC;
     /// Tags, `throw`, `throw_ref` and `try_table`.
-    Exceptions = 12, "exceptions", true, WasmFeatures::EXCEPTIONS;
+    Exceptions = 13, "exceptions", true, WasmFeatures::EXCEPTIONS;
     /// `try`, `catch`, `delegate` and `rethrow`, an early form that toolchains still emit.
-    LegacyExceptions = 13, "legacy-exceptions", true, WasmFeatures::LEGACY_EXCEPTIONS;
+    LegacyExceptions = 14, "legacy-exceptions", true, WasmFeatures::LEGACY_EXCEPTIONS;
 }
 
 impl Feature {

@@ -49,6 +49,8 @@ pub mod vm_context {
     pub const POLL_PAGE: usize = 12;
     /// The store's indices of the instance's tags: an array of 32-bit numbers.
     pub const TAGS: usize = 13;
+    /// The module's structures and arrays.
+    pub const OBJECTS: usize = 14;
 }
 
 /// Offsets in the store's context, in bytes of a 64-bit target.
@@ -57,9 +59,20 @@ pub mod store_context {
     pub const FUEL: usize = 8;
     /// The store's function records.
     pub const FUNCS: usize = 16;
-    /// The records of the types' lines.
-    pub const LINES: usize = 24;
+    /// The records of the types.
+    pub const TYPES: usize = 24;
+    /// The address of offset 0 of the objects' heap.
+    pub const HEAP_BASE: usize = 32;
+    /// The card of offset 0: a byte for 2^[`CARD_SHIFT`](super::CARD_SHIFT) bytes of the heap.
+    pub const CARDS: usize = 40;
+    /// Where the next object begins, unless it ends beyond [`NURSERY_END`]: 32 bits.
+    pub const NURSERY_NEXT: usize = 48;
+    /// Up to where memory is zero and free to be bumped through: 32 bits.
+    pub const NURSERY_END: usize = 52;
 }
+
+/// The bytes of a card, as a power of two.
+pub const CARD_SHIFT: u32 = 9;
 
 /// Offsets in the record of requests to stop, in bytes of a 64-bit target.
 pub mod interrupts {
@@ -77,14 +90,24 @@ pub mod memory_def {
     pub const LEN: usize = 8;
 }
 
-/// Offsets in the record of a type's line: the numbers of the types above it, outermost first, and its own.
-pub mod line_record {
+/// Offsets in the record of a type.
+pub mod type_record {
     /// Size of a record.
-    pub const BYTES: usize = 16;
-    /// The first number.
+    pub const BYTES: usize = 32;
+    /// The type's line: the numbers of the types above it, outermost first, and its own.
     pub const LINE: usize = 0;
     /// How many there are.
     pub const LEN: usize = 8;
+}
+
+/// Offsets in an object, in bytes.
+pub mod object {
+    /// The number of its type.
+    pub const TYPE: usize = 0;
+    /// An array's length.
+    pub const LENGTH: usize = 4;
+    /// An array's first element.
+    pub const ELEMENTS: usize = 8;
 }
 
 /// Places that every line has.

@@ -546,6 +546,14 @@ impl Module {
         const_expr::decode(&ConstExpr::new(reader), each)
     }
 
+    /// Whether a constant expression needs a heap: it makes objects or small integers.
+    #[must_use]
+    pub fn makes_objects(&self, range: ConstRange) -> bool {
+        // Operators on objects are behind this prefix, which no shorter expression holds.
+        const PREFIX: u8 = 0xFB;
+        self.bytes()[range.0.range()].contains(&PREFIX)
+    }
+
     /// Calls `each` with the items of an element segment, in order.
     ///
     /// # Errors

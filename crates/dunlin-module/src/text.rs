@@ -107,6 +107,9 @@ fn spell(
                 }
                 types
             }
+            Immediate::NonNull => format!(" (ref{})", heap_type(bytes.read_var_s33()?)),
+            Immediate::Nullable => format!(" (ref null{})", heap_type(bytes.read_var_s33()?)),
+            Immediate::Cast => cast(bytes)?,
             Immediate::HeapType => heap_type(bytes.read_var_s33()?),
             Immediate::Catches => {
                 let mut clauses = String::new();
@@ -122,6 +125,8 @@ fn spell(
                 if index == 0 && !is_one_of_two { String::new() } else { format!(" {index}") }
             }
             Immediate::Label
+            | Immediate::Field
+            | Immediate::Count
             | Immediate::Data
             | Immediate::Element
             | Immediate::Local
@@ -188,6 +193,18 @@ fn heap_type(code: i64) -> String {
         0.. => format!(" {code}"),
         other => format!(" {}", abstract_type(other)),
     }
+}
+
+/// A label and two reference types, which flags before them say whether they have null.
+fn cast(bytes: &mut BinaryReader<'_>) -> wasmparser::Result<String> {
+    let flags = bytes.read_u8()?;
+    let label = bytes.read_var_u32()?;
+    let mut text = format!(" {label}");
+    for bit in [1, 2] {
+        let null = if flags & bit == 0 { "" } else { " null" };
+        text.push_str(&format!(" (ref{null}{})", heap_type(bytes.read_var_s33()?)));
+    }
+    Ok(text)
 }
 
 /// The name of the abstract heap type with this code.

@@ -168,7 +168,11 @@ fn call_import(env: &mut Environment<'_>, index: u32, slots: Value) -> Value {
     env.b.inst_results(call)[0]
 }
 
-pub(crate) fn load_slots(b: &mut FunctionBuilder<'_>, types: &[ValType], slots: Value) -> Vec<Value> {
+pub(crate) fn load_slots(
+    b: &mut FunctionBuilder<'_>,
+    types: &[ValType],
+    slots: Value,
+) -> Vec<Value> {
     let mut at = 0;
     let mut load = |ty: &ValType| {
         let flags = MemFlagsData::new().with_notrap();

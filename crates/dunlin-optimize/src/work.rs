@@ -173,7 +173,10 @@ impl Work {
             }
             Operator::Throw { tag_index } => {
                 let tag = module.tags().get(*tag_index as usize).copied();
-                self.call(module, tag.ok_or_else(|| CompileError::new("a tag that there is not"))?)?;
+                self.call(
+                    module,
+                    tag.ok_or_else(|| CompileError::new("a tag that there is not"))?,
+                )?;
                 self.throws(labels);
             }
             Operator::ThrowRef | Operator::Rethrow { .. } => self.throws(labels),

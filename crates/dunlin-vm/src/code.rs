@@ -8,6 +8,7 @@ use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
 #[cfg(feature = "native")]
 use crate::crossing::NativeEntry;
+use crate::object_types::ObjectType;
 use crate::resources::Resources;
 use crate::sync::Mutex;
 use crate::types::{self, TypeRegistry};
@@ -27,6 +28,7 @@ pub struct ModuleCode {
     module: Module,
     types: Arc<TypeRegistry>,
     type_ids: Box<[u32]>,
+    objects: Box<[ObjectType]>,
     entries: Box<[FuncEntry]>,
     /// Native code by function index, the ways out by type index, the tables that never change; and then
     /// the doors.
@@ -63,6 +65,7 @@ impl ModuleCode {
     #[must_use]
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = types.intern_all(&module);
+        let objects = ObjectType::all_of(&module, &type_ids, |number| types.layout(number));
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
         // One more is for the tables that never change.
@@ -71,6 +74,7 @@ impl ModuleCode {
             module,
             types,
             type_ids,
+            objects,
             entries,
             code,
             arena: Mutex::default(),
@@ -232,6 +236,12 @@ impl ModuleCode {
     #[must_use]
     pub fn type_ids(&self) -> &[u32] {
         &self.type_ids
+    }
+
+    /// Its structures and arrays, by type index; none where there are none.
+    #[must_use]
+    pub fn objects(&self) -> &[ObjectType] {
+        &self.objects
     }
 
     /// The type of what has this index, with the engine's numbers.

@@ -1,10 +1,13 @@
 //! The structures whose layout the tiers know, asserted against `dunlin_module::layout`.
 
 use crate::crossing::Target;
+use crate::gc::HeapContext;
 use crate::host::HostCode;
+use crate::object_types::ObjectType;
+use crate::roots::{OuterPlace, Place};
 use crate::store::Store;
 use crate::sys::PollPage;
-use crate::types::LineRecord;
+use crate::types::TypeRecord;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
@@ -44,6 +47,8 @@ pub struct VmContext {
     pub poll_page: *const u8,
     /// The store's indices of the tags, imports first.
     pub tags: *const u32,
+    /// The module's structures and arrays, by type index; dangling where it has none.
+    pub objects: *const ObjectType,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -59,8 +64,16 @@ pub struct StoreContext {
     pub fuel: i64,
     /// The store's function references; index 0 is null.
     pub funcs: *const FuncRecord,
-    /// The lines of the types that the store's instances have.
-    pub lines: *const LineRecord,
+    /// The types that the store's instances have, by their places.
+    pub types: *const TypeRecord,
+    /// What allocates objects.
+    pub heap: HeapContext,
+    /// How many types there are.
+    pub type_count: usize,
+    /// Where the innermost activation of the interpreter was left.
+    pub place: Place,
+    /// Where those outside of it were.
+    pub outer_places: *const OuterPlace,
     /// The first free slot of the value stack while a host function runs.
     pub stack_top: *mut u64,
     /// The store itself. Valid while the store is entered.
@@ -85,6 +98,11 @@ pub struct NativeState {
     pub entry_sp: usize,
     /// Places in code when it was left early, innermost first.
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
+    /// The frame of compiled code that has been left for a builtin that may collect, and the address it
+    /// goes on at; or the frame of a way out of compiled code, and 0.
+    pub left_fp: usize,
+    /// See `left_fp`.
+    pub left_pc: usize,
     /// How many places there are.
     pub place_count: usize,
     /// Where it goes on then.
@@ -102,6 +120,8 @@ impl Default for NativeState {
         let places = [0; crate::BACKTRACE_FRAMES_MAX];
         Self {
             entry_sp: 0,
+            left_fp: 0,
+            left_pc: 0,
             places,
             place_count: 0,
             resume: Resume::default(),
@@ -355,6 +375,7 @@ const _: () = {
     assert!(offset_of!(VmContext, interrupts) == l::INTERRUPTS * POINTER);
     assert!(offset_of!(VmContext, poll_page) == l::POLL_PAGE * POINTER);
     assert!(offset_of!(VmContext, tags) == l::TAGS * POINTER);
+    assert!(offset_of!(VmContext, objects) == l::OBJECTS * POINTER);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 
@@ -372,14 +393,22 @@ const _: () = {
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    use layout::{func_record, import_call, interrupts, line_record, memory_def};
-    use layout::{store_context, table_def};
+    use layout::{func_record, import_call, interrupts, memory_def};
+    use layout::{store_context, table_def, type_record};
     assert!(offset_of!(StoreContext, fuel) == store_context::FUEL);
     assert!(offset_of!(StoreContext, funcs) == store_context::FUNCS);
-    assert!(offset_of!(StoreContext, lines) == store_context::LINES);
-    assert!(size_of::<LineRecord>() == line_record::BYTES);
-    assert!(offset_of!(LineRecord, line) == line_record::LINE);
-    assert!(offset_of!(LineRecord, len) == line_record::LEN);
+    assert!(offset_of!(StoreContext, types) == store_context::TYPES);
+    let heap = offset_of!(StoreContext, heap);
+    assert!(heap + offset_of!(HeapContext, base) == store_context::HEAP_BASE);
+    assert!(heap + offset_of!(HeapContext, cards) == store_context::CARDS);
+    assert!(heap + offset_of!(HeapContext, nursery_next) == store_context::NURSERY_NEXT);
+    assert!(heap + offset_of!(HeapContext, nursery_end) == store_context::NURSERY_END);
+    assert!(crate::gc::CARD_SHIFT == layout::CARD_SHIFT);
+    assert!(crate::gc::ARRAY_LENGTH as usize == layout::object::LENGTH);
+    assert!(crate::gc::ARRAY_ELEMENTS as usize == layout::object::ELEMENTS);
+    assert!(size_of::<TypeRecord>() == type_record::BYTES);
+    assert!(offset_of!(TypeRecord, line) == type_record::LINE);
+    assert!(offset_of!(TypeRecord, len) == type_record::LEN);
     assert!(offset_of!(Interrupts, limit) == interrupts::LIMIT);
     assert!(offset_of!(Interrupts, native_limit) == interrupts::NATIVE_LIMIT);
     assert!(offset_of!(MemoryDef, base) == memory_def::BASE);

@@ -46,7 +46,7 @@ impl From<TrapCode> for Stop {
 ///
 /// `cx` is the context of an instance that is running, so its store has been entered; the caller uses
 /// the reference before it does anything else with the store.
-unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut Store {
+pub(crate) unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut Store {
     // SAFETY: a running instance's context and store context are alive.
     let store = unsafe { (*(*cx).store).store };
     // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
@@ -168,8 +168,7 @@ running! {
     ) -> Result<(), Stop> {
         let of = &store.instances[instance as usize];
         let (code, memory) = (of.code().clone(), of.memory(memory));
-        let segment = &code.module().data()[data as usize];
-        let bytes = if of.is_data_dropped(data) { &[] } else { code.module().data_bytes(segment) };
+        let bytes = store.data_segment_of(&code, instance, data);
         let source = &bytes[range(bytes.len(), src, len)?];
         range_mut(store.memory_mut(memory), dst, len)?.copy_from_slice(source);
         Ok(())
@@ -237,10 +236,11 @@ running! {
         store.func_ref(instance, func)
     }
 
-    /// `throw`: a reference to a new exception with this tag of the module's, which carries these slots.
-    fn new_exception(store, instance, tag: u32, payload: &[u64]) -> Result<u32, Stop> {
+    /// `throw`: a reference to a new exception with this tag of the module's, which carries zeros. It may
+    /// collect: the activations that wait have noted their places.
+    fn new_exception(store, instance, tag: u32) -> Result<u32, Stop> {
         let tag = store.instances[instance as usize].tag(tag);
-        Ok(store.new_exception(tag, payload)?)
+        Ok(store.new_exception(tag)?)
     }
 
     /// Prepares a function of the instance's module for its first call.
@@ -261,11 +261,29 @@ running! {
 #[must_use]
 pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool {
     // SAFETY: the caller's promise; so for all below: the lines live as long as the engine's types.
-    let lines = unsafe { (*context).lines };
+    let types = unsafe { (*context).types };
     // SAFETY: as above.
-    let (line, depth) = unsafe { (*lines.add(index_of(sub)), (*lines.add(index_of(sup))).len - 1) };
+    let (line, depth) = unsafe { (*types.add(index_of(sub)), (*types.add(index_of(sup))).len - 1) };
     // SAFETY: as above; the place is one of the line.
     depth < line.len && unsafe { *line.line.add(depth) } == sup
+}
+
+/// Writes what a new exception carries.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, `exception` a reference of its store's, and there are as many slots
+/// from `payload` on.
+pub unsafe fn fill_exception(
+    cx: *mut VmContext,
+    exception: u32,
+    payload: *const u64,
+    slots: usize,
+) {
+    // SAFETY: the caller's promise; so for the line below.
+    let payload = unsafe { core::slice::from_raw_parts(payload, slots) };
+    // SAFETY: as above.
+    unsafe { store(cx) }.fill_exception(exception, payload);
 }
 
 /// Looks for who catches an exception, from a place of the interpreter's outwards, among the activations up to the

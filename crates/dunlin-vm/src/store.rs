@@ -7,17 +7,20 @@ use crate::ModuleCode;
 use crate::block::ImportedKind;
 use crate::blueprint::FuncStart;
 use crate::context::{
-    ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext, TableDef,
-    VmContext,
+    ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext,
+    TableDef, VmContext,
 };
 use crate::crossing::Interpret;
 use crate::exception::Exceptions;
+use crate::gc::{Heap, HeapConfig, HeapContext};
 use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
 use crate::instance::Instance;
 use crate::memory::Memory;
+use crate::objects::HostValues;
 use crate::owned::Owned;
 use crate::resources::{Refusal, Resources};
+use crate::roots::{FrameMaps, Handles, Place};
 use crate::stack::ValueStack;
 use crate::sys::PollPage;
 use crate::table::Table;
@@ -27,7 +30,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -71,6 +73,13 @@ pub enum Growth {
         /// Elements that its type allows.
         max: Option<u64>,
     },
+    /// The heap of the store's objects, in bytes.
+    Heap {
+        /// Bytes now.
+        current: u64,
+        /// Bytes wanted.
+        desired: u64,
+    },
 }
 
 /// The embedder's limits: whether this growth may be, or why the guest must end.
@@ -89,6 +98,8 @@ pub struct StoreConfig {
     pub poll_page: bool,
     /// Whether compiled code counts fuel.
     pub metered: bool,
+    /// How the heap of objects is to be.
+    pub heap: HeapConfig,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
@@ -97,7 +108,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         let resources = Arc::default();
         let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
-        Self { stack_bytes, poll_page: false, metered: false, resources }
+        let heap = HeapConfig::default();
+        Self { stack_bytes, poll_page: false, metered: false, heap, resources }
     }
 }
 
@@ -158,7 +170,13 @@ pub struct Store {
     is_reached: AtomicBool,
     funcs: Vec<FuncRecord>,
     hosts: Vec<HostFn>,
-    values: Vec<Box<dyn Any + Send + Sync>>,
+    /// The objects, once there are some. Before the context, which it writes to.
+    pub(crate) heap: Option<Box<Heap>>,
+    pub(crate) heap_config: HeapConfig,
+    pub(crate) values: HostValues,
+    pub(crate) handles: Handles,
+    /// What has been found out of the interpreter's frames.
+    pub(crate) frame_maps: FrameMaps,
     growth_hook: Option<GrowthHook>,
     /// What a limit or a host function reported during the current execution.
     pub(crate) failure: Option<HostFailure>,
@@ -202,7 +220,11 @@ impl Store {
             interrupts: Arc::as_ptr(&interrupts),
             fuel: 0,
             funcs: funcs.as_ptr(),
-            lines: core::ptr::null(),
+            types: core::ptr::null(),
+            heap: HeapContext::new(),
+            type_count: 0,
+            place: Place::NONE,
+            outer_places: core::ptr::null(),
             stack_top: null_mut(),
             store: null_mut(),
             owner: null_mut(),
@@ -228,7 +250,11 @@ impl Store {
             is_reached: AtomicBool::new(false),
             funcs,
             hosts: Vec::new(),
-            values: Vec::new(),
+            heap: None,
+            heap_config: config.heap,
+            values: HostValues::default(),
+            handles: Handles::default(),
+            frame_maps: FrameMaps::new(),
             growth_hook: None,
             failure: None,
             invalid: None,
@@ -413,7 +439,8 @@ impl Store {
     /// Lets tiers know of all types that there are.
     pub(crate) fn renew_types(&mut self) {
         // SAFETY: as in `fuel`.
-        unsafe { (*self.context()).lines = self.types.lines() };
+        let context = unsafe { &mut *self.context() };
+        (context.types, context.type_count) = self.types.records();
     }
 
     fn push_func(&mut self, record: FuncRecord) -> u32 {
@@ -423,17 +450,8 @@ impl Store {
         self.funcs.len() as u32 - 1
     }
 
-    /// Keeps a host value; returns a reference to it.
-    pub fn create_value(&mut self, value: Box<dyn Any + Send + Sync>) -> u32 {
-        self.values.push(value);
-        self.values.len() as u32
-    }
-
-    /// The host value of a reference; `None` for null and for what is not of this store.
-    #[must_use]
-    pub fn value(&self, reference: u32) -> Option<&(dyn Any + Send + Sync)> {
-        let index = (reference as usize).checked_sub(1)?;
-        self.values.get(index).map(|value| &**value)
+    pub(crate) fn growth_hook(&self) -> Option<GrowthHook> {
+        self.growth_hook
     }
 
     /// How many instances, memories and tables there are.
@@ -762,7 +780,6 @@ impl Store {
             return Failure::Host(failure, frames);
         }
         if exception != 0 {
-            self.keep_exception(exception);
             return Failure::Exception(exception, frames);
         }
         let invalid = self.invalid.take();

@@ -6,6 +6,7 @@
 //! are in a table by type, which only ever grows; a table that has become too small stays, since a store
 //! that has no newer types may go on with it.
 
+use crate::gc::Layout;
 use crate::sync::Mutex;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -20,14 +21,18 @@ use dunlin_module::layout::LINE_PLACES_MIN;
 /// Fills the places of a line that are not used: no type's number.
 const NO_TYPE: u32 = u32::MAX;
 
-/// A type's line, as tiers see it.
+/// What tiers know of a type.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct LineRecord {
+pub struct TypeRecord {
     /// The numbers, with no type's behind them up to [`LINE_PLACES_MIN`].
     pub line: *const u32,
     /// How many types they are.
     pub len: usize,
+    /// The layout of a structure or array; null for a function.
+    pub layout: *const Layout,
+    /// The layout of the exceptions that a function without results says; null for others.
+    pub exception: *const Layout,
 }
 
 /// Numbers types, so that tiers compare integers.
@@ -41,14 +46,15 @@ struct Inner {
     canon: Canon,
     /// By the types' places: those of functions.
     funcs: Vec<Option<Arc<FuncType>>>,
-    /// The memory of the lines.
+    /// The memory of the lines and layouts.
     lines: Vec<Box<[u32]>>,
-    /// The table of the lines, and those that became too small.
-    records: Vec<LineRecord>,
-    retired: Vec<Vec<LineRecord>>,
+    layouts: Vec<Box<Layout>>,
+    /// The table of the types, and those that became too small.
+    records: Vec<TypeRecord>,
+    retired: Vec<Vec<TypeRecord>>,
 }
 
-// SAFETY: the pointers lead to the lines' memory, which is never written again and lives as long as they.
+// SAFETY: the pointers lead to lines and layouts, which are never written again and live as long as they.
 unsafe impl Send for Inner {}
 
 impl Inner {
@@ -65,7 +71,19 @@ impl Inner {
             let len = defined.line.len();
             let padding = core::iter::repeat_n(NO_TYPE, LINE_PLACES_MIN.saturating_sub(len));
             let line: Box<[u32]> = defined.line.iter().copied().chain(padding).collect();
-            self.records.push(LineRecord { line: line.as_ptr(), len });
+            let mut keep = |layout: Option<Layout>| match layout {
+                Some(layout) => {
+                    let layout = Box::new(layout);
+                    let at: *const Layout = &raw const *layout;
+                    self.layouts.push(layout);
+                    at
+                }
+                None => core::ptr::null(),
+            };
+            let layout = keep(Layout::of(&defined.ty, canon::is_func));
+            let tag = defined.ty.composite.as_func().filter(|ty| ty.results().is_empty());
+            let exception = keep(tag.map(|ty| Layout::of_exception(ty, canon::is_func)));
+            self.records.push(TypeRecord { line: line.as_ptr(), len, layout, exception });
             self.lines.push(line);
             self.funcs.push(defined.ty.composite.as_func().cloned().map(Arc::new));
         }
@@ -110,11 +128,21 @@ impl TypeRegistry {
         self.0.lock().canon.get(number).ty.clone()
     }
 
-    /// The table of the lines by the types' places. It has the types that there are now, and lives as long
-    /// as the registry.
+    /// The table of the types by their places, and how many there are now. It lives as long as the registry.
     #[must_use]
-    pub fn lines(&self) -> *const LineRecord {
-        self.0.lock().records.as_ptr()
+    pub fn records(&self) -> (*const TypeRecord, usize) {
+        let records = &self.0.lock().records;
+        (records.as_ptr(), records.len())
+    }
+
+    /// The layout of a structure or array; null for a function. It lives as long as the registry.
+    ///
+    /// # Panics
+    ///
+    /// If the number is not of this registry.
+    #[must_use]
+    pub fn layout(&self, number: u32) -> *const Layout {
+        self.0.lock().records[canon::index_of(number)].layout
     }
 
     /// Whether the defined type `sub` is `sup` or below it.

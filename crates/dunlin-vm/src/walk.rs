@@ -51,7 +51,7 @@ impl Store {
             let Some((func, offset)) = code.locate((ip as usize).wrapping_sub(1)) else { break };
             let offset = code.module().operator_start(func, offset);
             frames.push(Frame { instance, func, offset });
-            let locals = locals(&code.entries()[func as usize]);
+            let locals = locals_of(&code.entries()[func as usize]);
             // SAFETY: the frame record of a live activation stands behind its locals.
             let record = unsafe { fp.add(locals) };
             let word = |index: usize| {
@@ -83,7 +83,7 @@ impl Store {
         fp: *mut u64,
         cx: *mut VmContext,
     ) -> bool {
-        let Some((tag, _)) = self.exception(exception) else { return false };
+        let Some(tag) = self.exception_tag(exception) else { return false };
         let (mut ip, mut fp, mut cx) = (ip, fp, cx);
         loop {
             // SAFETY: contexts of live activations are alive.
@@ -95,7 +95,7 @@ impl Store {
             let start = code.module().body_range(func).map_or(0, |range| range.start);
             let at = offset - start;
             let entry = &code.entries()[func as usize];
-            let locals = locals(entry);
+            let locals = locals_of(entry);
             // SAFETY: the module's tags are those of its instances; validated: the clause's is one.
             let is_caught = |index: u32| unsafe { *of.tags.add(index as usize) } == tag;
             let found = code.handlers(func).and_then(|handlers| {
@@ -139,9 +139,8 @@ impl Store {
             // SAFETY: validated: the frame has slots for what the clause's label takes.
             unsafe { to.sp.write(value) };
         };
-        if clause.tag.is_some()
-            && let Some((_, payload)) = self.exception(exception)
-        {
+        let payload = self.catch_exception(exception);
+        if clause.tag.is_some() {
             payload.iter().for_each(|slot| push(*slot));
         }
         if clause.gives_reference {
@@ -151,13 +150,13 @@ impl Store {
             // SAFETY: the frame has the slot, behind its locals.
             unsafe { to.fp.add(slot as usize).write(exception.into()) };
         }
-        self.exception_caught(exception, clause.gives_reference || clause.kept_in.is_some());
         // SAFETY: the context lives as long as the store.
         unsafe { (*self.context()).landing = to };
     }
 }
 
-fn locals(entry: &FuncEntry) -> usize {
+/// Slots of a prepared function's locals.
+pub(crate) fn locals_of(entry: &FuncEntry) -> usize {
     let params = entry.params.load(Ordering::Relaxed);
     (params + entry.zeros.load(Ordering::Relaxed)) as usize
 }

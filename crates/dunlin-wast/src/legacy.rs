@@ -119,7 +119,10 @@ mod tests {
             ),
             ("(try (do (try (do) (delegate 0))))", "try  try   delegate 0    end "),
             (r#"(try (do)) "(try (do\")" "#, r#"try   end  "(try (do\")" "#),
-            ("(; (; (try (do ;) ) ;) (try (do)) ;; (try", "(; (; (try (do ;) ) ;) try   end  ;; (try"),
+            (
+                "(; (; (try (do ;) ) ;) (try (do)) ;; (try",
+                "(; (; (try (do ;) ) ;) try   end  ;; (try",
+            ),
             ("(try_table (catch 0 0)) (try (do))", "(try_table (catch 0 0)) try   end "),
         ] {
             assert_eq!(unfolded(text), expected, "{text}");

@@ -26,8 +26,27 @@ pub(crate) fn value_matches(
         (WastRetCore::F32(want), Val::F32(got)) => f32_matches(want, *got),
         (WastRetCore::F64(want), Val::F64(got)) => f64_matches(want, *got),
         (WastRetCore::V128(want), Val::V128(got)) => v128_matches(want, got.to_bits()),
-        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None)) => {
-            true
+        (
+            WastRetCore::RefNull(None),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None),
+        ) => true,
+        (WastRetCore::RefNull(Some(heap)), Val::AnyRef(None)) => !is_func(heap) && !is_extern(heap),
+        (WastRetCore::RefHost(want), Val::AnyRef(Some(got))) => {
+            let got = got.externalize(store).map_err(|error| error.to_string())?;
+            host_number(store, &got) == Some(*want)
+        }
+        (WastRetCore::RefAny, Val::AnyRef(got)) => got.is_some(),
+        (WastRetCore::RefEq, Val::AnyRef(Some(got))) => {
+            got.kind(store).is_ok_and(|kind| kind != dunlin::HeapType::Any)
+        }
+        (WastRetCore::RefI31, Val::AnyRef(Some(got))) => {
+            got.kind(store).is_ok_and(|kind| kind == dunlin::HeapType::I31)
+        }
+        (WastRetCore::RefStruct, Val::AnyRef(Some(got))) => {
+            got.kind(store).is_ok_and(|kind| kind == dunlin::HeapType::Struct)
+        }
+        (WastRetCore::RefArray, Val::AnyRef(Some(got))) => {
+            got.kind(store).is_ok_and(|kind| kind == dunlin::HeapType::Array)
         }
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => is_func(heap),
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => is_extern(heap),
@@ -48,21 +67,13 @@ pub(crate) fn value_matches(
             }
             false
         }
-        (unsupported, _) if needs_gc(unsupported) => {
-            return Err("references of the GC proposal are not supported".into());
-        }
         _ => false,
     })
 }
 
 /// The number that a script gave to this host reference, if it is one of the script's.
 fn host_number(store: &impl AsContext, reference: &ExternRef) -> Option<u32> {
-    reference.data(store).ok()?.downcast_ref::<u32>().copied()
-}
-
-fn needs_gc(expected: &WastRetCore<'_>) -> bool {
-    use WastRetCore::{RefAny, RefArray, RefEq, RefHost, RefI31, RefI31Shared, RefStruct};
-    matches!(expected, RefHost(_) | RefAny | RefEq | RefArray | RefStruct | RefI31 | RefI31Shared)
+    reference.data(store).ok()??.downcast_ref::<u32>().copied()
 }
 
 fn is_func(heap: &HeapType<'_>) -> bool {
@@ -141,6 +152,11 @@ pub(crate) fn show_value(store: &impl AsContext, value: &Val) -> String {
         Val::FuncRef(Some(_)) => "(ref.func)".into(),
         Val::ExnRef(None) => "(ref.null exn)".into(),
         Val::ExnRef(Some(_)) => "(ref.exn)".into(),
+        Val::AnyRef(None) => "(ref.null any)".into(),
+        Val::AnyRef(Some(reference)) => match reference.kind(store) {
+            Ok(kind) => format!("(ref.{kind})"),
+            Err(error) => format!("({error})"),
+        },
         Val::ExternRef(None) => "(ref.null extern)".into(),
         Val::ExternRef(Some(reference)) => match host_number(store, reference) {
             Some(number) => format!("(ref.extern {number})"),

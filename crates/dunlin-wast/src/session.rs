@@ -204,15 +204,22 @@ impl Session {
             WastArgCore::RefNull(HeapType::Abstract { shared: false, ty }) => match ty {
                 AbstractHeapType::Func => Val::FuncRef(None),
                 AbstractHeapType::Extern => Val::ExternRef(None),
+                AbstractHeapType::NoFunc => Val::FuncRef(None),
+                AbstractHeapType::NoExtern => Val::ExternRef(None),
                 AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
-                _ => return Err("null references of later proposals are not supported".into()),
+                _ => Val::AnyRef(None),
             },
+            WastArgCore::RefHost(number) => {
+                let made = ExternRef::new(&mut self.store, *number);
+                let made = made.and_then(|made| made.internalize(&self.store));
+                Val::AnyRef(Some(made.map_err(|error| show_error(&error))?))
+            }
             WastArgCore::RefExtern(number) => {
                 let reference = ExternRef::new(&mut self.store, *number);
                 Val::ExternRef(Some(reference.map_err(|error| show_error(&error))?))
             }
-            WastArgCore::RefNull(_) | WastArgCore::RefHost(_) => {
-                return Err("references of the GC proposal are not supported".into());
+            WastArgCore::RefNull(_) => {
+                return Err("null references of defined types are not supported".into());
             }
         })
     }

@@ -53,11 +53,6 @@ impl<'a, T: 'static> Caller<'a, T> {
         Self { store: StoreContextMut(store), instance }
     }
 
-    #[inline]
-    pub(crate) fn store_id(&self) -> u64 {
-        self.store.0.id
-    }
-
     /// The store, as conversions see it.
     #[inline]
     pub(crate) fn home(&self) -> Home<'_> {
@@ -85,6 +80,11 @@ impl<'a, T: 'static> Caller<'a, T> {
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         let item = self.store.0.vm.export(self.instance?, name)?;
         Some(Extern::new(self.store.0.id, item))
+    }
+
+    /// Collects the store's garbage, as [`Store::gc`](crate::Store::gc) does.
+    pub fn gc(&mut self) {
+        self.store.0.vm.collect(dunlin_vm::gc::Request::Major);
     }
 
     /// The store's engine.

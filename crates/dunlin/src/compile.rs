@@ -112,8 +112,14 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let config =
-            dunlin_vm::StoreConfig { stack_bytes, poll_page: false, metered: false, resources };
+        let heap = engine.config().heap;
+        let config = dunlin_vm::StoreConfig {
+            stack_bytes,
+            poll_page: false,
+            metered: false,
+            heap,
+            resources,
+        };
         Store::new(engine.types().clone(), config)
     }
 
@@ -224,7 +230,8 @@ mod native {
             let poll_page = reads_page(engine.config()) && !matches!(self.native, Native::Never);
             let resources = engine.resources().clone();
             let metered = engine.config().fuel;
-            let config = StoreConfig { stack_bytes, poll_page, metered, resources };
+            let heap = engine.config().heap;
+            let config = StoreConfig { stack_bytes, poll_page, metered, heap, resources };
             let mut store = Store::new(engine.types().clone(), config);
             store.set_interpret(dunlin_interp::interpret(engine.metering()));
             store

@@ -5,6 +5,7 @@ use crate::pooling::PoolingConfig;
 use crate::{artifact::ArtifactKey, cache::Cache, profile::Profile};
 use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
 use dunlin_module::Features;
+use dunlin_vm::gc::HeapConfig;
 
 /// When function bodies are validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -90,6 +91,7 @@ pub enum MemoryStrategy {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) fuel: bool,
+    pub(crate) heap: HeapConfig,
     pub(crate) epochs: bool,
     pub(crate) validate: ValidateMode,
     pub(crate) stack_bytes: usize,
@@ -149,6 +151,7 @@ impl Config {
     pub fn new() -> Self {
         Self {
             fuel: false,
+            heap: HeapConfig::default(),
             epochs: false,
             validate: ValidateMode::default(),
             stack_bytes: VALUE_STACK_BYTES_DEFAULT,
@@ -176,6 +179,21 @@ impl Config {
     /// [`Store::set_fuel`](crate::Store::set_fuel) gives it some.
     pub fn consume_fuel(&mut self, enable: bool) -> &mut Self {
         self.fuel = enable;
+        self
+    }
+
+    /// Whether stores collect garbage at every allocation of an object, move all that can be moved, and
+    /// write over what is free: slow, and finds whatever holds a reference that a collection does not know
+    /// of.
+    pub fn gc_zeal(&mut self, enable: bool) -> &mut Self {
+        self.heap.zeal = enable;
+        self
+    }
+
+    /// Bytes that the heap of a store's objects never exceeds, beside what the store's limiter says; 4 GiB
+    /// unless set, and never more. It is made when the first object is.
+    pub fn heap_max(&mut self, bytes: u32) -> &mut Self {
+        self.heap.bytes_max = bytes;
         self
     }
 

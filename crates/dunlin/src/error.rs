@@ -4,7 +4,7 @@
 //! failed, and a bug of ours; what an embedder did wrong (a link, a limit, a misuse) has kinds of its own.
 
 use crate::backtrace::Backtrace;
-use crate::exception::ExnRef;
+use crate::refs::ExnRef;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::any::Any;

@@ -367,11 +367,11 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     fn call_in<T>(&self, inner: &mut StoreInner<T>, params: P, slots: &mut [u64]) -> Result<R> {
         let slots = &mut slots[..if P::SLOTS > R::SLOTS { P::SLOTS } else { R::SLOTS }];
         inner.check(self.func.store, "the function")?;
-        if !params.is_of(inner.id) {
+        if !params.is_of(inner.home()) {
             return Err(Error::other_store("a reference among the arguments"));
         }
-        params.write(slots);
+        params.write(inner.home(), slots);
         inner.call(self.func.index, slots)?;
-        Ok(R::read(slots, inner.id))
+        Ok(R::read(slots, inner.home()))
     }
 }

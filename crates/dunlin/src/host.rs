@@ -19,6 +19,7 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::store::StoreInner;
+use crate::val::Home;
 use alloc::boxed::Box;
 use dunlin_core::FuncType;
 use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
@@ -34,19 +35,22 @@ pub(crate) fn host_fn<T: 'static>(
         // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
         // reference to it until this function returns (points 1 to 3 of the head).
         let store = unsafe { &mut *owner };
+        let scope = store.vm.handle_count();
         let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
-        // SAFETY: as above; the function has returned.
-        result.map_err(|failure| thrown(failure, unsafe { (*owner).id }))
+        // The function has returned, so that the store may be used again; its handles are still there.
+        let result = result.map_err(|failure| thrown(failure, store.home()));
+        store.vm.end_scope(scope);
+        result
     })
 }
 
-/// A failure of a host function of the store with this number: it throws if it is one of the store's exceptions.
+/// A failure of a host function of the store at home: it throws if it is one of the store's exceptions.
 #[cold]
-fn thrown(failure: HostFailure, store: u64) -> HostFailure {
-    let error = failure.downcast_ref::<Error>();
-    match error.and_then(Error::exception).filter(|exception| exception.store == store) {
-        Some(exception) => Box::new(Thrown(exception.index)),
-        None => failure,
+fn thrown(failure: HostFailure, home: Home<'_>) -> HostFailure {
+    let exception = failure.downcast_ref::<Error>().and_then(Error::exception);
+    match exception.map(|exception| exception.reference(home)) {
+        Some(Ok(reference)) => Box::new(Thrown(reference)),
+        _ => failure,
     }
 }
 
@@ -72,6 +76,7 @@ pub(crate) fn growth_hook<T: 'static>(
             Growth::Table { current, desired, max } => {
                 limiter.table_growing(size(current), size(desired), max.map(size))
             }
+            Growth::Heap { current, desired } => limiter.heap_growing(size(current), size(desired)),
         }
     })
 }

@@ -105,6 +105,7 @@ mod module;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
+mod refs;
 mod store;
 mod table;
 mod tag;
@@ -124,9 +125,9 @@ pub use caller::Caller;
 pub use config::CompileProgress;
 pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use dunlin_vm::gc::HeapStats;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
-pub use exception::ExnRef;
 pub use external::{Export, Extern};
 pub use func::{Func, TypedFunc};
 pub use global::Global;
@@ -138,10 +139,11 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
+pub use refs::{AnyRef, ExnRef, ExternRef};
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use tag::Tag;
-pub use val::{ExternRef, Val};
+pub use val::Val;
 pub use wasm_ty::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
 pub use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};

@@ -36,6 +36,17 @@ pub trait ResourceLimiter {
         maximum: Option<usize>,
     ) -> Result<bool>;
 
+    /// Whether the heap of the store's objects may grow from `current` to `desired` bytes. Objects are
+    /// collected before the heap grows for them; where it may not, guests trap for want of memory.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the guest.
+    fn heap_growing(&mut self, current: usize, desired: usize) -> Result<bool> {
+        let _ = (current, desired);
+        Ok(true)
+    }
+
     /// How many instances the store may have.
     fn instances(&self) -> usize {
         STORE_OBJECTS_DEFAULT_MAX
@@ -72,6 +83,7 @@ pub trait ResourceLimiter {
 pub struct StoreLimits {
     memory_size: Option<usize>,
     table_elements: Option<usize>,
+    heap_size: Option<usize>,
     instances: usize,
     tables: usize,
     memories: usize,
@@ -84,6 +96,7 @@ impl Default for StoreLimits {
         Self {
             memory_size: None,
             table_elements: None,
+            heap_size: None,
             instances: STORE_OBJECTS_DEFAULT_MAX,
             tables: STORE_OBJECTS_DEFAULT_MAX,
             memories: STORE_OBJECTS_DEFAULT_MAX,
@@ -119,6 +132,10 @@ impl ResourceLimiter for StoreLimits {
         self.verdict("table", "elements", desired, self.table_elements)
     }
 
+    fn heap_growing(&mut self, _: usize, desired: usize) -> Result<bool> {
+        self.verdict("heap", "bytes", desired, self.heap_size)
+    }
+
     fn instances(&self) -> usize {
         self.instances
     }
@@ -141,6 +158,13 @@ impl StoreLimitsBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Bytes that the heap of objects may have.
+    #[must_use]
+    pub fn heap_size(mut self, bytes: usize) -> Self {
+        self.0.heap_size = Some(bytes);
+        self
     }
 
     /// Bytes that each memory may have.

@@ -2,10 +2,10 @@
 
 use crate::backtrace::{Backtrace, BacktraceFrame};
 use crate::engine::{Engine, EpochDeadline};
-use crate::exception::ExnRef;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::refs::ExnRef;
 use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::format;
@@ -15,6 +15,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_vm::context::Interrupts;
+use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
 
 static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
@@ -116,6 +117,42 @@ impl<T: 'static> Store<T> {
     /// The embedder's data, to change.
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.inner.data
+    }
+
+    /// Runs `run`, at whose end all [`ExternRef`](crate::ExternRef)s and [`AnyRef`](crate::AnyRef)s end that
+    /// were made meanwhile, so that they keep nothing alive any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{AnyRef, Engine, Store};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let five = store.scope(|store| {
+    ///     let five = AnyRef::from_i31(&mut *store, 5);
+    ///     assert_eq!(five.i31(&*store).unwrap(), Some(5));
+    ///     five
+    /// });
+    /// assert!(five.i31(&store).is_err());
+    /// ```
+    pub fn scope<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
+        let count = self.inner.vm.handle_count();
+        let result = run(self);
+        self.inner.vm.end_scope(count);
+        result
+    }
+
+    /// Collects the store's garbage: all objects and host values that nothing refers to.
+    ///
+    /// The store does so by itself when it needs memory.
+    pub fn gc(&mut self) {
+        self.inner.vm.collect(Request::Major);
+    }
+
+    /// What the heap of the store's objects has done so far.
+    #[must_use]
+    pub fn heap_stats(&self) -> HeapStats {
+        self.inner.vm.heap_stats()
     }
 
     /// Ends the store and gives the data back.
@@ -335,8 +372,11 @@ impl<T: 'static> StoreInner<T> {
     fn error_of(&mut self, failure: Failure) -> Error {
         let (mut error, frames) = match failure {
             Failure::Host(failure, frames) => (host::error_of(failure), frames),
-            Failure::Exception(index, frames) => {
-                (Error::thrown(ExnRef { store: self.id, index }), frames)
+            Failure::Exception(exception, frames) => {
+                let exception = ExnRef::from_reference(self.home(), exception);
+                let error =
+                    exception.map_or_else(|| Error::bug("an exception is null"), Error::thrown);
+                (error, frames)
             }
             Failure::Bug(what, frames) => (Error::shown_bug(what), frames),
             Failure::Trap(trap) => {

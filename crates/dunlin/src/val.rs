@@ -1,12 +1,9 @@
 //! Values whose type is known at run time, and references to the host's own values.
 
-use crate::context::{AsContextMut, StoreContext};
 use crate::error::{Error, Result};
-use crate::exception::ExnRef;
 use crate::func::Func;
-use alloc::boxed::Box;
-use core::any::Any;
-use core::fmt;
+use crate::refs::{AnyRef, ExnRef, ExternRef};
+use dunlin_core::canon::is_func;
 use dunlin_core::{HeapType, RefType, V128, ValType};
 use dunlin_vm::context::GlobalCell;
 
@@ -37,6 +34,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// A structure, an array, a small integer or an internalised value of the host; or null.
+    AnyRef(Option<AnyRef>),
     /// An exception, or null.
     ExnRef(Option<ExnRef>),
 }
@@ -60,9 +59,11 @@ impl Val {
     #[must_use]
     pub const fn null(heap: HeapType) -> Self {
         match heap {
+            HeapType::Func | HeapType::NoFunc => Self::FuncRef(None),
+            HeapType::Concrete(number) if is_func(number) => Self::FuncRef(None),
             HeapType::Extern | HeapType::NoExtern => Self::ExternRef(None),
             HeapType::Exn | HeapType::NoExn => Self::ExnRef(None),
-            _ => Self::FuncRef(None),
+            _ => Self::AnyRef(None),
         }
     }
 
@@ -77,6 +78,7 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
+            Self::AnyRef(_) => ValType::Ref(RefType::ANYREF),
             Self::ExnRef(_) => ValType::Ref(RefType::EXNREF),
         }
     }
@@ -144,6 +146,15 @@ impl Val {
         }
     }
 
+    /// The reference, if this is an `anyref`; the inner `None` is null.
+    #[must_use]
+    pub const fn any_ref(&self) -> Option<Option<AnyRef>> {
+        match self {
+            Self::AnyRef(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The reference, if this is an `exnref`; the inner `None` is null.
     #[must_use]
     pub const fn exn_ref(&self) -> Option<Option<ExnRef>> {
@@ -155,11 +166,12 @@ impl Val {
 
     /// Whether this is a null reference.
     const fn is_null(&self) -> bool {
-        matches!(self, Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None))
+        use Val as V;
+        matches!(self, V::FuncRef(None) | V::ExternRef(None) | V::AnyRef(None) | V::ExnRef(None))
     }
 
-    /// Whether this value, which is of the store at home, is one of type `ty`.
-    fn matches(&self, home: Home<'_>, ty: ValType) -> bool {
+    /// Whether this value, which is of the store at home and there `reference`, is one of type `ty`.
+    fn matches(&self, home: Home<'_>, reference: u32, ty: ValType) -> bool {
         let ValType::Ref(wanted) = ty else { return self.ty() == ty };
         let heap = match self {
             Self::FuncRef(None) => HeapType::NoFunc,
@@ -167,6 +179,8 @@ impl Val {
             Self::FuncRef(Some(func)) => HeapType::Concrete(home.vm.func_type_id(func.index)),
             Self::ExternRef(None) => HeapType::NoExtern,
             Self::ExternRef(Some(_)) => HeapType::Extern,
+            Self::AnyRef(None) => HeapType::None,
+            Self::AnyRef(Some(_)) => home.vm.heap_type_of(reference),
             Self::ExnRef(None) => HeapType::NoExn,
             Self::ExnRef(Some(_)) => HeapType::Exn,
             _ => return false,
@@ -177,31 +191,28 @@ impl Val {
     /// This value as the store at home keeps it, if it is of type `ty`: the first slot, and the second
     /// of a vector.
     pub(crate) fn to_cell(self, home: Home<'_>, ty: ValType, what: &str) -> Result<GlobalCell> {
-        match self {
+        let cell = match self {
+            Self::I32(value) => [u64::from(value.cast_unsigned()), 0],
+            Self::I64(value) => [value.cast_unsigned(), 0],
+            Self::F32(bits) => [bits.into(), 0],
+            Self::F64(bits) => [bits, 0],
+            Self::V128(value) => value.halves().into(),
+            Self::FuncRef(None)
+            | Self::ExternRef(None)
+            | Self::AnyRef(None)
+            | Self::ExnRef(None) => [0; 2],
             Self::FuncRef(Some(func)) if func.store != home.id => {
                 return Err(Error::other_store("the function"));
             }
-            Self::ExternRef(Some(value)) if value.store != home.id => {
-                return Err(Error::other_store("the host value"));
-            }
-            Self::ExnRef(Some(exception)) if exception.store != home.id => {
-                return Err(Error::other_store("the exception"));
-            }
-            _ => {}
-        }
-        if !self.matches(home, ty) {
-            return Err(self.mismatch(home, ty, what));
-        }
-        match self {
-            Self::I32(value) => Ok([u64::from(value.cast_unsigned()), 0]),
-            Self::I64(value) => Ok([value.cast_unsigned(), 0]),
-            Self::F32(bits) => Ok([bits.into(), 0]),
-            Self::F64(bits) => Ok([bits, 0]),
-            Self::V128(value) => Ok(value.halves().into()),
-            Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None) => Ok([0; 2]),
-            Self::FuncRef(Some(func)) => Ok([func.index.into(), 0]),
-            Self::ExternRef(Some(value)) => Ok([value.index.into(), 0]),
-            Self::ExnRef(Some(exception)) => Ok([exception.index.into(), 0]),
+            Self::FuncRef(Some(func)) => [func.index.into(), 0],
+            Self::ExternRef(Some(value)) => [value.reference(home)?.into(), 0],
+            Self::AnyRef(Some(value)) => [value.reference(home)?.into(), 0],
+            Self::ExnRef(Some(value)) => [value.reference(home)?.into(), 0],
+        };
+        if self.matches(home, cell[0] as u32, ty) {
+            Ok(cell)
+        } else {
+            Err(self.mismatch(home, ty, what))
         }
     }
 
@@ -222,20 +233,19 @@ impl Val {
     /// The value of type `ty` that the store at home keeps like this.
     #[inline]
     pub(crate) fn from_cell(home: Home<'_>, ty: ValType, cell: GlobalCell) -> Self {
-        let (store, low) = (home.id, cell[0]);
+        let low = cell[0];
         match ty {
             ValType::I32 => Self::I32((low as u32).cast_signed()),
             ValType::I64 => Self::I64(low.cast_signed()),
             ValType::F32 => Self::F32(low as u32),
             ValType::F64 => Self::F64(low),
             ValType::V128 => Self::V128(V128::from_halves(low, cell[1])),
-            ValType::Ref(RefType { heap: HeapType::Extern | HeapType::NoExtern, .. }) => {
-                Self::ExternRef(ExternRef::from_reference(store, low as u32))
-            }
-            ValType::Ref(RefType { heap: HeapType::Exn | HeapType::NoExn, .. }) => {
-                Self::ExnRef(ExnRef::from_reference(store, low as u32))
-            }
-            ValType::Ref(_) => Self::FuncRef(Func::from_reference(store, low as u32)),
+            ValType::Ref(RefType { heap, .. }) => match Self::null(heap) {
+                Self::ExternRef(_) => Self::ExternRef(ExternRef::from_reference(home, low as u32)),
+                Self::AnyRef(_) => Self::AnyRef(AnyRef::from_reference(home, low as u32)),
+                Self::ExnRef(_) => Self::ExnRef(ExnRef::from_reference(home, low as u32)),
+                _ => Self::FuncRef(Func::from_reference(home.id, low as u32)),
+            },
         }
     }
 
@@ -283,7 +293,9 @@ impl Val {
 
 /// The store that keeps values, as conversions see it.
 #[derive(Clone, Copy)]
-pub(crate) struct Home<'a> {
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
+pub struct Home<'a> {
     /// The store's number.
     pub(crate) id: u64,
     /// Its part of the VM.
@@ -312,68 +324,8 @@ from! {
     Option<Func>, value => Self::FuncRef(value);
     ExternRef, value => Self::ExternRef(Some(value));
     Option<ExternRef>, value => Self::ExternRef(value);
+    AnyRef, value => Self::AnyRef(Some(value));
+    Option<AnyRef>, value => Self::AnyRef(value);
     ExnRef, value => Self::ExnRef(Some(value));
     Option<ExnRef>, value => Self::ExnRef(value);
-}
-
-/// A reference to a value of the host, which guests pass around and cannot look into.
-///
-/// # Examples
-///
-/// ```
-/// use dunlin::{Engine, ExternRef, Store};
-///
-/// let mut store = Store::new(&Engine::default(), ());
-/// let reference = ExternRef::new(&mut store, String::from("hello"))?;
-/// let value = reference.data(&store)?;
-/// assert_eq!(value.downcast_ref::<String>().unwrap(), "hello");
-/// # Ok::<(), dunlin::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExternRef {
-    pub(crate) store: u64,
-    pub(crate) index: u32,
-}
-
-impl ExternRef {
-    /// Keeps `value` in the store, for as long as the store lives.
-    ///
-    /// # Errors
-    ///
-    /// If the store has as many values as references can number, 2^32 - 1.
-    pub fn new(
-        mut store: impl AsContextMut,
-        value: impl Any + Send + Sync + 'static,
-    ) -> Result<Self> {
-        let inner = store.as_context_mut().0;
-        let index = inner.vm.create_value(Box::new(value));
-        if index == 0 {
-            return Err(Error::resource("the store has too many host values"));
-        }
-        Ok(Self { store: inner.id, index })
-    }
-
-    /// The value.
-    ///
-    /// # Errors
-    ///
-    /// If it is one of another store.
-    pub fn data<'a, T: 'static>(
-        &self,
-        store: impl Into<StoreContext<'a, T>>,
-    ) -> Result<&'a (dyn Any + Send + Sync)> {
-        let inner = store.into().0;
-        inner.check(self.store, "the host value")?;
-        inner.vm.value(self.index).ok_or_else(|| Error::bug("a host value is gone"))
-    }
-
-    pub(crate) fn from_reference(store: u64, index: u32) -> Option<Self> {
-        (index != 0).then_some(Self { store, index })
-    }
-}
-
-impl fmt::Debug for ExternRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExternRef({}:{})", self.store, self.index)
-    }
 }

@@ -7,8 +7,9 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::func::{Func, HostFunc};
 use crate::host;
-use crate::val::ExternRef;
-use dunlin_core::{FuncType, V128, ValType};
+use crate::refs::{AnyRef, ExternRef};
+use crate::val::Home;
+use dunlin_core::{FuncType, RefType, V128, ValType};
 
 /// Slots that the longest typed list needs: 17 vectors.
 pub(crate) const TYPED_SLOTS_MAX: usize = 34;
@@ -21,25 +22,25 @@ mod sealed {
 use sealed::Sealed;
 
 /// A Rust type that is a value type of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`,
-/// [`V128`], `Option<Func>`, `Option<ExternRef>`.
+/// [`V128`], `Option<Func>`, `Option<ExternRef>`, `Option<AnyRef>`.
 pub trait WasmTy: Sealed + Copy + Send + 'static {
     /// The value type.
     const TYPE: ValType;
     #[doc(hidden)]
     const SLOTS: usize = if matches!(Self::TYPE, ValType::V128) { 2 } else { 1 };
 
-    /// Whether the store of this number may have the value.
+    /// Whether the store at home may have the value.
     #[doc(hidden)]
     #[inline]
-    fn is_of(self, _store: u64) -> bool {
+    fn is_of(self, _home: Home<'_>) -> bool {
         true
     }
 
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64]);
+    fn write(self, home: Home<'_>, slots: &mut [u64]);
 
     #[doc(hidden)]
-    fn read(slots: &[u64], store: u64) -> Self;
+    fn read(slots: &[u64], home: Home<'_>) -> Self;
 }
 
 macro_rules! numbers {
@@ -50,13 +51,13 @@ macro_rules! numbers {
             const TYPE: ValType = ValType::$valtype;
 
             #[inline]
-            fn write(self, slots: &mut [u64]) {
+            fn write(self, _home: Home<'_>, slots: &mut [u64]) {
                 let $value = self;
                 slots[0] = $write;
             }
 
             #[inline]
-            fn read(slots: &[u64], _store: u64) -> Self {
+            fn read(slots: &[u64], _home: Home<'_>) -> Self {
                 let $slot = slots[0];
                 $read
             }
@@ -79,44 +80,66 @@ impl WasmTy for V128 {
     const TYPE: ValType = ValType::V128;
 
     #[inline]
-    fn write(self, slots: &mut [u64]) {
+    fn write(self, _home: Home<'_>, slots: &mut [u64]) {
         (slots[0], slots[1]) = self.halves();
     }
 
     #[inline]
-    fn read(slots: &[u64], _store: u64) -> Self {
+    fn read(slots: &[u64], _home: Home<'_>) -> Self {
         Self::from_halves(slots[0], slots[1])
     }
 }
 
-macro_rules! references {
-    ($($ty:ident = $valtype:ident;)*) => {$(
+impl Sealed for Option<Func> {}
+
+impl WasmTy for Option<Func> {
+    const TYPE: ValType = ValType::FUNCREF;
+
+    #[inline]
+    fn is_of(self, home: Home<'_>) -> bool {
+        self.is_none_or(|reference| reference.store == home.id)
+    }
+
+    #[inline]
+    fn write(self, _home: Home<'_>, slots: &mut [u64]) {
+        slots[0] = self.map_or(0, |reference| reference.index.into());
+    }
+
+    #[inline]
+    fn read(slots: &[u64], home: Home<'_>) -> Self {
+        Func::from_reference(home.id, slots[0] as u32)
+    }
+}
+
+macro_rules! handles {
+    ($($ty:ident = $valtype:expr;)*) => {$(
         impl Sealed for Option<$ty> {}
 
         impl WasmTy for Option<$ty> {
-            const TYPE: ValType = ValType::$valtype;
+            const TYPE: ValType = $valtype;
 
             #[inline]
-            fn is_of(self, store: u64) -> bool {
-                self.is_none_or(|reference| reference.store == store)
+            fn is_of(self, home: Home<'_>) -> bool {
+                self.is_none_or(|reference| reference.reference(home).is_ok())
             }
 
             #[inline]
-            fn write(self, slots: &mut [u64]) {
-                slots[0] = self.map_or(0, |reference| reference.index.into());
+            fn write(self, home: Home<'_>, slots: &mut [u64]) {
+                let found = self.and_then(|reference| reference.reference(home).ok());
+                slots[0] = found.unwrap_or(0).into();
             }
 
             #[inline]
-            fn read(slots: &[u64], store: u64) -> Self {
-                $ty::from_reference(store, slots[0] as u32)
+            fn read(slots: &[u64], home: Home<'_>) -> Self {
+                $ty::from_reference(home, slots[0] as u32)
             }
         }
     )*};
 }
 
-references! {
-    Func = FUNCREF;
-    ExternRef = EXTERNREF;
+handles! {
+    ExternRef = ValType::EXTERNREF;
+    AnyRef = ValType::Ref(RefType::ANYREF);
 }
 
 /// A list of values in Rust's types: one [`WasmTy`], or a tuple of up to 17. Parameters of a
@@ -127,11 +150,11 @@ pub trait WasmParams: Sealed + Send {
     #[doc(hidden)]
     const SLOTS: usize;
     #[doc(hidden)]
-    fn is_of(&self, store: u64) -> bool;
+    fn is_of(&self, home: Home<'_>) -> bool;
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64]);
+    fn write(self, home: Home<'_>, slots: &mut [u64]);
     #[doc(hidden)]
-    fn read(slots: &[u64], store: u64) -> Self;
+    fn read(slots: &[u64], home: Home<'_>) -> Self;
 }
 
 /// Results of a [`TypedFunc`](crate::TypedFunc): the same lists as [`WasmParams`].
@@ -144,18 +167,18 @@ impl<A: WasmTy> WasmParams for A {
     const SLOTS: usize = <A as WasmTy>::SLOTS;
 
     #[inline]
-    fn is_of(&self, store: u64) -> bool {
-        WasmTy::is_of(*self, store)
+    fn is_of(&self, home: Home<'_>) -> bool {
+        WasmTy::is_of(*self, home)
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64]) {
-        WasmTy::write(self, slots);
+    fn write(self, home: Home<'_>, slots: &mut [u64]) {
+        WasmTy::write(self, home, slots);
     }
 
     #[inline]
-    fn read(slots: &[u64], store: u64) -> Self {
-        <A as WasmTy>::read(slots, store)
+    fn read(slots: &[u64], home: Home<'_>) -> Self {
+        <A as WasmTy>::read(slots, home)
     }
 }
 
@@ -204,14 +227,13 @@ fn host_func<T: 'static, A: WasmParams, R: WasmRet>(
 ) -> HostFunc {
     let ty =
         FuncType::new(A::TYPES.iter().copied(), <R::List as WasmParams>::TYPES.iter().copied());
-    let code = host::host_fn::<T>(&ty, move |caller, slots| {
-        let store = caller.store_id();
-        let params = A::read(slots, store);
-        let results = func(caller, params).into_result()?;
-        if !results.is_of(store) {
+    let code = host::host_fn::<T>(&ty, move |mut caller, slots| {
+        let params = A::read(slots, caller.home());
+        let results = func(caller.reborrow(), params).into_result()?;
+        if !results.is_of(caller.home()) {
             return Err(Error::other_store("a reference that a host function returned"));
         }
-        results.write(slots);
+        results.write(caller.home(), slots);
         Ok(())
     });
     HostFunc { ty, code }
@@ -232,29 +254,29 @@ macro_rules! lists {
             const SLOTS: usize = 0 $(+ <$ty as WasmTy>::SLOTS)*;
 
             #[inline]
-            fn is_of(&self, store: u64) -> bool {
+            fn is_of(&self, home: Home<'_>) -> bool {
                 let ($($ty,)*) = self;
-                true $(&& WasmTy::is_of(*$ty, store))*
+                true $(&& WasmTy::is_of(*$ty, home))*
             }
 
             #[inline]
-            fn write(self, slots: &mut [u64]) {
+            fn write(self, home: Home<'_>, slots: &mut [u64]) {
                 // One check of the length serves all that follow.
                 let slots = &mut slots[..Self::SLOTS];
                 let ($($ty,)*) = self;
                 let mut at = 0;
                 $(
-                    WasmTy::write($ty, &mut slots[at..]);
+                    WasmTy::write($ty, home, &mut slots[at..]);
                     at += <$ty as WasmTy>::SLOTS;
                 )*
             }
 
             #[inline]
-            fn read(slots: &[u64], store: u64) -> Self {
+            fn read(slots: &[u64], home: Home<'_>) -> Self {
                 let slots = &slots[..Self::SLOTS];
                 let mut at = 0;
                 $(
-                    let $ty = <$ty as WasmTy>::read(&slots[at..], store);
+                    let $ty = <$ty as WasmTy>::read(&slots[at..], home);
                     at += <$ty as WasmTy>::SLOTS;
                 )*
                 ($($ty,)*)

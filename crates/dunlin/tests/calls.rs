@@ -137,7 +137,7 @@ fn references_make_the_round_trip() {
     let mut linker = Linker::new(&any_engine());
     let note = |mut caller: Caller<'_, Vec<String>>, value: Option<ExternRef>| -> Result<_> {
         let text = match value {
-            Some(value) => value.data(&caller)?.downcast_ref::<String>().unwrap().clone(),
+            Some(value) => value.data(&caller)?.unwrap().downcast_ref::<String>().unwrap().clone(),
             None => "null".into(),
         };
         caller.data_mut().push(text);
@@ -148,11 +148,13 @@ fn references_make_the_round_trip() {
 
     let value = ExternRef::new(&mut store, String::from("hello")).unwrap();
     let pass = func::<Option<ExternRef>, Option<ExternRef>>(&mut store, instance, "pass");
-    assert_eq!(pass.call(&mut store, Some(value)).unwrap(), Some(value));
+    let passed = pass.call(&mut store, Some(value)).unwrap().unwrap();
+    assert!(passed.ref_eq(&store, &value).unwrap());
     let last = instance.get_global(&mut store, "last").unwrap();
-    assert_eq!(last.get(&store).unwrap().extern_ref(), Some(Some(value)));
-    assert_eq!(pass.call(&mut store, None).unwrap(), None);
-    assert_eq!(last.get(&store).unwrap().extern_ref(), Some(None));
+    let kept = last.get(&store).unwrap().extern_ref().unwrap().unwrap();
+    assert!(kept.ref_eq(&store, &value).unwrap());
+    assert!(pass.call(&mut store, None).unwrap().is_none());
+    assert!(last.get(&store).unwrap().extern_ref().unwrap().is_none());
     assert_eq!(store.data(), &["hello", "null"]);
 
     let get = func::<(), Option<Func>>(&mut store, instance, "get");

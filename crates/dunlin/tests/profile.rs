@@ -214,7 +214,10 @@ fn every_function_is_told_wherever_its_code_came_from() {
     assert_eq!(fs::read_dir(folder.join("cache")).expect("a cache").count(), 1);
     let second = Module::new(&engine, &bytes).expect("a module from the cache");
     let pieces = check(&folder, "cached::", bytes.len());
-    assert_eq!(names(&pieces, "cached::"), ["f", "wasm-enter-type[0]"].repeat(2));
+    assert_eq!(
+        names(&pieces, "cached::"),
+        ["f", "wasm-enter-type[0]", "wasm-leave-type[0]"].repeat(2)
+    );
     drop((first, second));
 
     let mode = |path: &str| fs::metadata(path).expect("a file").mode() & 0o777;

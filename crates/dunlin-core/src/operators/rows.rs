@@ -52,6 +52,7 @@ macro_rules! for_each_plain_operator {
             0xD0 RefNull "ref.null" heap_type;
             0xD1 RefIsNull "ref.is_null" none;
             0xD2 RefFunc "ref.func" func;
+            0xD3 RefEq "ref.eq" none;
             0xD4 RefAsNonNull "ref.as_non_null" none traps;
             0xD5 BrOnNull "br_on_null" label;
             0xD6 BrOnNonNull "br_on_non_null" label;
@@ -76,6 +77,48 @@ macro_rules! for_each_bulk_operator {
             0x0F TableGrow "table.grow" table;
             0x10 TableSize "table.size" table;
             0x11 TableFill "table.fill" table traps;
+        }
+    };
+}
+
+/// Calls a macro with the rows of the operators on structures, arrays and what refers to them, behind the
+/// prefix byte 0xFB: `code Name "text" immediates notes…;`.
+#[macro_export]
+macro_rules! for_each_gc_operator {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
+            $($($extra)*)?
+            0x00 StructNew "struct.new" type traps;
+            0x01 StructNewDefault "struct.new_default" type traps;
+            0x02 StructGet "struct.get" type_field traps;
+            0x03 StructGetS "struct.get_s" type_field traps;
+            0x04 StructGetU "struct.get_u" type_field traps;
+            0x05 StructSet "struct.set" type_field traps;
+            0x06 ArrayNew "array.new" type traps;
+            0x07 ArrayNewDefault "array.new_default" type traps;
+            0x08 ArrayNewFixed "array.new_fixed" type_count traps;
+            0x09 ArrayNewData "array.new_data" type_data traps;
+            0x0A ArrayNewElem "array.new_elem" type_element traps;
+            0x0B ArrayGet "array.get" type traps;
+            0x0C ArrayGetS "array.get_s" type traps;
+            0x0D ArrayGetU "array.get_u" type traps;
+            0x0E ArraySet "array.set" type traps;
+            0x0F ArrayLen "array.len" none traps;
+            0x10 ArrayFill "array.fill" type traps;
+            0x11 ArrayCopy "array.copy" type_type traps;
+            0x12 ArrayInitData "array.init_data" type_data traps;
+            0x13 ArrayInitElem "array.init_elem" type_element traps;
+            0x14 RefTestNonNull "ref.test" non_null;
+            0x15 RefTestNullable "ref.test" nullable;
+            0x16 RefCastNonNull "ref.cast" non_null traps;
+            0x17 RefCastNullable "ref.cast" nullable traps;
+            0x18 BrOnCast "br_on_cast" label_cast;
+            0x19 BrOnCastFail "br_on_cast_fail" label_cast;
+            0x1A AnyConvertExtern "any.convert_extern" none;
+            0x1B ExternConvertAny "extern.convert_any" none;
+            0x1C RefI31 "ref.i31" none;
+            0x1D I31GetS "i31.get_s" none traps;
+            0x1E I31GetU "i31.get_u" none traps;
         }
     };
 }

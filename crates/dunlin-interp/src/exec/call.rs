@@ -296,6 +296,7 @@ fn call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
 fn call_host(r: &mut Regs, target: FuncRecord) -> Result<(), Stop> {
     let (params, results) = (target.params as usize, target.results as usize);
     let (slots, top) = r.host_slots(params, results);
+    r.note_place();
     // SAFETY: the instance is running; the slots are the call's operands.
     unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) }?;
     r.after_host(params, results);
@@ -309,6 +310,7 @@ fn tail_call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
         let (params, results) = (target.params as usize, target.results as usize);
         let back = r.move_arguments(locals, params);
         let (slots, top) = r.host_slots_at_locals(params, results);
+        r.note_place_of(back);
         // SAFETY: the instance is running; the slots are the call's arguments.
         let called = unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) };
         match called {

@@ -9,6 +9,7 @@ use super::locals::*;
 use super::memory::*;
 use super::native::*;
 use super::numeric::*;
+use super::objects::*;
 use super::regs::Regs;
 use super::simd::*;
 use super::{Handler, Mode, Op, Step, handler};
@@ -68,6 +69,8 @@ macro_rules! fused {
 impl<M: Mode> Table<M> {
     /// By the first byte of an operator.
     pub(crate) const ONE: &'static [Handler<M>; 256] = &Self::one();
+    /// By the number behind the prefix 0xFB.
+    const FB: &'static [Handler<M>; 256] = &Self::fb();
     /// By the number behind the prefix 0xFC.
     const FC: &'static [Handler<M>; 256] = &Self::fc();
     /// By the number behind the prefix 0xFD.
@@ -80,6 +83,7 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_load_operator!(access, table M);
         dunlin_core::for_each_store_operator!(access, table M);
         dunlin_core::for_each_fused_operator!(fused, table M);
+        table[0xFB] = handler::<PrefixFb, M>();
         table[0xFC] = handler::<PrefixFc, M>();
         table[0xFD] = handler::<PrefixFd, M>();
         table[pseudo::LOCAL_GET as usize] = handler::<SlotGet, M>();
@@ -95,6 +99,12 @@ impl<M: Mode> Table<M> {
         table[pseudo::GLOBAL_SET_V128 as usize] = handler::<GlobalSetV128, M>();
         table[pseudo::NATIVE as usize] = handler::<CallNative, M>();
         table[pseudo::EXIT as usize] = handler::<Leave, M>();
+        table
+    }
+
+    const fn fb() -> [Handler<M>; 256] {
+        let mut table = [handler::<Unknown, M>(); 256];
+        dunlin_core::for_each_gc_operator!(plain, table M);
         table
     }
 
@@ -127,6 +137,30 @@ impl Op for Unknown {
     fn run<M: Mode>(r: Regs) -> Step<M> {
         debug_assert!(false, "bug: an operator without handler");
         r.raise(TrapCode::Unreachable)
+    }
+}
+
+/// Operators behind the prefix 0xFB.
+struct PrefixFb;
+
+impl Op for PrefixFb {
+    #[inline(always)]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        match r.small() {
+            Some(code) => Step::Go(Table::<M>::FB[usize::from(code as u8)], r),
+            None => Step::Go(handler::<PrefixFbSlow, M>(), r),
+        }
+    }
+}
+
+/// The number behind 0xFB in an overlong encoding.
+struct PrefixFbSlow;
+
+impl Op for PrefixFbSlow {
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let code = r.leb_u32();
+        Step::Go(Table::<M>::FB[usize::from(code as u8)], r)
     }
 }
 

@@ -19,6 +19,7 @@ mod locals;
 mod memory;
 mod native;
 mod numeric;
+mod objects;
 mod regs;
 mod simd;
 
@@ -41,6 +42,7 @@ use dunlin_module::side::pseudo;
 use dunlin_vm::context::StoreContext;
 use dunlin_vm::crossing::Target;
 use dunlin_vm::ops::{self, Stop};
+use dunlin_vm::roots::OuterPlace;
 use dunlin_vm::{Failure, Store, Trap};
 use regs::Regs;
 
@@ -229,7 +231,14 @@ unsafe fn run_guest<M: Mode>(
     unsafe { core::ptr::copy_nonoverlapping(arguments, fp, params) };
     // SAFETY: as above; the function is prepared.
     let regs = unsafe { Regs::from_host(entry, target.cx, fp, &raw const EXIT_CODE[0]) };
-    if backend::run::<M>(regs) == Exit::Failed {
+    // SAFETY: the store is entered, and its context alive; so for both below.
+    let outer = unsafe { OuterPlace::of((*target.cx).store) };
+    // SAFETY: as above; the place stays where it is until the activation has ended.
+    unsafe { outer.begin((*target.cx).store) };
+    let exit = backend::run::<M>(regs);
+    // SAFETY: as above.
+    unsafe { outer.end((*target.cx).store) };
+    if exit == Exit::Failed {
         // The handler that failed has noted why; `code` is what it noted.
         // SAFETY: the contexts are alive.
         return Err(unsafe { Stop::noted((*target.cx).store) });

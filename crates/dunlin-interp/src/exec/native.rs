@@ -19,6 +19,7 @@ impl Op for CallNative {
         let slots = r.locals();
         // The frame record is needed again after a call in tail position.
         let top = r.end_of_frame().max(slots.wrapping_add(results));
+        r.note_place_of(back);
         // SAFETY: the operator stands in an entry of a function of this instance, which is running; the
         // slots and what follows them are the call's.
         match unsafe { crossing::call_native(r.cx(), r.native_entry(), slots, top) } {

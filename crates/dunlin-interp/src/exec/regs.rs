@@ -17,13 +17,16 @@
 use super::exception::Search;
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
-use dunlin_core::{TrapCode, V128};
+use dunlin_core::{HeapType, TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
 use dunlin_vm::context::{
     FuncEntry, FuncRecord, Landing, MemoryDef, StoreContext, TableDef, VmContext,
 };
 use dunlin_vm::crossing::NativeEntry;
+use dunlin_vm::gc::CARD_SHIFT;
+use dunlin_vm::object_ops;
 use dunlin_vm::ops::{self, Stop};
+use dunlin_vm::roots;
 use dunlin_vm::walk::record;
 
 /// The registers. See the module's head.
@@ -864,6 +867,92 @@ impl Regs {
         (self.fp, self.fp.wrapping_add(params.max(results)))
     }
 
+    /// Notes where the interpreter is left, for whoever looks for references in its frames. The operands
+    /// are in memory.
+    #[inline(always)]
+    pub(crate) fn note_place(&self) {
+        // SAFETY: the store's context is alive.
+        let context = unsafe { &mut *self.store() };
+        context.place = roots::Place { ip: self.ip, fp: self.fp, cx: self.cx };
+    }
+
+    /// Notes that the interpreter is left in the frame that an activation which is over returns to.
+    #[inline]
+    pub(crate) fn note_place_of(&self, back: Back) {
+        // SAFETY: the store's context is alive.
+        let context = unsafe { &mut *self.store() };
+        context.place = if back.fp.is_null() {
+            roots::Place::NONE
+        } else {
+            roots::Place { ip: back.ip, fp: back.fp, cx: back.cx }
+        };
+    }
+
+    /// The slots of the topmost `count` operands, all of which are in memory.
+    #[inline]
+    pub(crate) fn spilled(&mut self, count: usize) -> *mut u64 {
+        self.spill();
+        self.sp.wrapping_add(1).wrapping_sub(count)
+    }
+
+    /// Drops the topmost `count` slots, which are in memory, and pushes a value.
+    #[inline]
+    pub(crate) fn replace_spilled(&mut self, count: usize, value: u64) {
+        self.sp = self.sp.wrapping_add(1).wrapping_sub(count);
+        self.top = value;
+    }
+
+    /// The address of a place in an object of the store's heap.
+    #[inline(always)]
+    pub(crate) fn object(&self, reference: u32, offset: u32) -> *mut u8 {
+        // SAFETY: the store's context is alive.
+        let base = unsafe { (*self.store()).heap.base };
+        base.wrapping_add(reference as usize).wrapping_add(offset as usize)
+    }
+
+    /// Marks the card of a place in an object, to which a reference has been written.
+    #[inline(always)]
+    pub(crate) fn mark_card(&self, reference: u32, offset: u32) {
+        let card = (reference as usize + offset as usize) >> CARD_SHIFT;
+        // SAFETY: the store's context is alive; the place is one of the heap, whose cards are open.
+        unsafe { (*self.store()).heap.cards.add(card).write(1) };
+    }
+
+    /// Whether a reference that is not null is one of the heap type that an immediate spells.
+    #[inline]
+    pub(crate) fn is_of(&self, reference: u32, ty: HeapType) -> bool {
+        let ty = match ty {
+            HeapType::Concrete(index) => HeapType::Concrete(self.type_id(index)),
+            ty => ty,
+        };
+        // SAFETY: validated: the reference is one of the type's hierarchy.
+        unsafe { object_ops::is_of(self.store(), reference, ty) }
+    }
+
+    /// Takes a heap type.
+    #[inline]
+    pub(crate) fn heap_type(&mut self) -> HeapType {
+        let first = self.peek(0);
+        if !(0x40..0x80).contains(&first) {
+            return HeapType::Concrete(self.leb_u32());
+        }
+        self.skip(1);
+        match first {
+            0x70 => HeapType::Func,
+            0x73 => HeapType::NoFunc,
+            0x6F => HeapType::Extern,
+            0x72 => HeapType::NoExtern,
+            0x6D => HeapType::Eq,
+            0x6C => HeapType::I31,
+            0x6B => HeapType::Struct,
+            0x6A => HeapType::Array,
+            0x71 => HeapType::None,
+            0x69 => HeapType::Exn,
+            0x74 => HeapType::NoExn,
+            _ => HeapType::Any,
+        }
+    }
+
     /// Drops a call's arguments and takes its results, which lie where the arguments began.
     #[inline]
     pub(crate) fn after_host(&mut self, params: usize, results: usize) {
@@ -887,11 +976,13 @@ impl Regs {
     #[inline]
     pub(crate) fn new_exception(&mut self, tag: u32, slots: usize) -> Result<u32, Stop> {
         self.spill();
+        self.note_place();
+        // SAFETY: validated: the tag exists; the instance is running, and its place is noted.
+        let made = unsafe { ops::new_exception(self.cx, tag) }?;
         let payload = self.sp.wrapping_add(1).wrapping_sub(slots);
         // SAFETY: validated: the operands are as many, and nobody writes them meanwhile.
-        let payload = unsafe { core::slice::from_raw_parts(payload, slots) };
-        // SAFETY: validated: the tag exists; the instance is running.
-        unsafe { ops::new_exception(self.cx, tag, payload) }
+        unsafe { ops::fill_exception(self.cx, made, payload, slots) };
+        Ok(made)
     }
 
     /// The registers where the VM has found that something catches.

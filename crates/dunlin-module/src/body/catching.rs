@@ -139,8 +139,7 @@ impl Body<'_> {
         self.live = label.live;
         let (height, caught) = (label.base, label.caught);
         if let Some(Caught { region, clause: last }) = caught {
-            let (at, word) =
-                (behind_blocks(self.bytes, after as usize), self.builder.next());
+            let (at, word) = (behind_blocks(self.bytes, after as usize), self.builder.next());
             let (gives_reference, kept_in) = (false, None);
             let clause = Clause { tag, gives_reference, kept_in, height, at, word, next: NONE };
             let clause = self.add_clause(region, last, clause);

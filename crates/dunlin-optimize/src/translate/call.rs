@@ -16,7 +16,7 @@ use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, SigRef, Value, 
 use dunlin_core::{TrapCode, canon};
 use dunlin_module::STATIC_ELEMENT_BYTES;
 use dunlin_module::layout::{
-    LINE_PLACES_MIN, func_record, import_call, line_record, store_context, vm_context,
+    LINE_PLACES_MIN, func_record, import_call, store_context, type_record, vm_context,
 };
 
 /// What a call needs.
@@ -154,17 +154,17 @@ impl Translator<'_, '_> {
         self.env.b.switch_to_block(cold);
         self.env.b.seal_block(cold);
         let store = self.env.context_pointer(vm_context::STORE);
-        let records = self.env.field(types::I64, store, store_context::LINES);
+        let records = self.env.field(types::I64, store, store_context::TYPES);
         let place = self.env.b.ins().band_imm_u(found, !i64::from(canon::KIND_MASK) as u32 as i64);
         let place = self.env.b.ins().uextend(types::I64, place);
-        let offset = self.env.b.ins().imul_imm_s(place, line_record::BYTES as i64);
+        let offset = self.env.b.ins().imul_imm_s(place, type_record::BYTES as i64);
         let record = self.env.b.ins().iadd(records, offset);
-        let line = self.env.field(types::I64, record, line_record::LINE);
+        let line = self.env.field(types::I64, record, type_record::LINE);
         let depth = self.type_depth(ty);
         let at_place = if depth < LINE_PLACES_MIN {
             self.env.field(types::I32, line, depth * 4)
         } else {
-            let len = self.env.field(types::I64, record, line_record::LEN);
+            let len = self.env.field(types::I64, record, type_record::LEN);
             let depth = self.env.b.ins().iconst(types::I64, depth as i64);
             let is_short = self.env.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, len, depth);
             let zero = self.env.b.ins().iconst(types::I64, 0);

@@ -167,7 +167,12 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on behind a block.
-    pub(super) fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
+    pub(super) fn close(
+        &mut self,
+        end: cranelift_codegen::ir::Block,
+        reached: bool,
+        height: usize,
+    ) {
         self.env.b.seal_block(end);
         self.live = reached;
         if reached {

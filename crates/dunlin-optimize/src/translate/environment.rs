@@ -201,9 +201,9 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::RefFunc => (&[I32], Some(I32)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
         B::Unwind => (&[], None),
-        B::NewException => (&[I32, I64, I32], Some(I32)),
-        B::ExceptionTag => (&[I32], Some(I32)),
-        B::CatchException => (&[I32, I32], Some(I64)),
+        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
+        B::FillException => (&[I32, I64, I32], Some(I32)),
+        B::CatchException => (&[I32], Some(I64)),
         B::ThrowException => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);

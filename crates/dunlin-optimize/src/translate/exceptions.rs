@@ -82,7 +82,12 @@ impl Translator<'_, '_> {
     }
 
     /// Calls, and goes on in a block of its own if what the function throws is looked at here.
-    pub(super) fn call_code(&mut self, signature: SigRef, code: Value, args: &[Value]) -> Vec<Value> {
+    pub(super) fn call_code(
+        &mut self,
+        signature: SigRef,
+        code: Value,
+        args: &[Value],
+    ) -> Vec<Value> {
         let Some(pad) = self.pad() else {
             let call = self.env.b.ins().call_indirect(signature, code, args);
             return self.env.b.inst_results(call).to_vec();
@@ -136,14 +141,18 @@ impl Translator<'_, '_> {
         let params = self.module.tag_type(tag).params().len();
         let slots = self.module.tag_type(tag).param_slots();
         let payload = self.stack.split_off(self.stack.len() - params);
-        let place = self.payload_place(slots);
-        store_slots(&mut self.env.b, &payload, place);
-        let numbers = [tag, slots].map(|number| i64::from(number));
-        let [index, count] = numbers.map(|number| self.env.b.ins().iconst(types::I32, number));
-        let made = self.env.builtin_value(Builtin::NewException, &[index, place, count]);
-        let failed =
-            self.env.b.ins().icmp_imm_s(IntCC::Equal, made, i64::from(REF_FAILED.cast_signed()));
+        let index = self.env.b.ins().iconst(types::I32, i64::from(tag));
+        let made = self.env.builtin_value(Builtin::NewException, &[index]);
+        let failed = i64::from(REF_FAILED.cast_signed());
+        let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, made, failed);
         self.env.unwind_if(failed);
+        if slots > 0 {
+            // References lie where they are from now on: nothing is allocated before they are in the exception.
+            let place = self.payload_place(slots);
+            store_slots(&mut self.env.b, &payload, place);
+            let count = self.env.b.ins().iconst(types::I32, i64::from(slots));
+            self.env.builtin_status(Builtin::FillException, &[made, place, count]);
+        }
         let exception = self.env.b.ins().uextend(types::I64, made);
         let tag = self.tag(tag);
         self.throw(Thrown { exception, tag });
@@ -224,9 +233,9 @@ impl Translator<'_, '_> {
                 Catch::All { label } | Catch::AllRef { label } => (None, label),
             };
             let next = tag.map(|tag| self.compare_tag(thrown, tag));
-            let is_kept = matches!(catch, Catch::OneRef { .. } | Catch::AllRef { .. });
-            let (mut values, reference) = self.caught(thrown, tag, is_kept);
-            values.extend(is_kept.then_some(reference));
+            let gives_reference = matches!(catch, Catch::OneRef { .. } | Catch::AllRef { .. });
+            let (mut values, reference) = self.caught(thrown, tag);
+            values.extend(gives_reference.then_some(reference));
             let (block, _) = self.target(label);
             self.env.b.ins().jump(block, &super::frames::block_args(&values));
             let Some(next) = next else { return };
@@ -251,10 +260,9 @@ impl Translator<'_, '_> {
     }
 
     /// Takes what a caught exception carries; a reference to it is in the second part.
-    fn caught(&mut self, thrown: Thrown, tag: Option<u32>, is_kept: bool) -> (Vec<Value>, Value) {
+    fn caught(&mut self, thrown: Thrown, tag: Option<u32>) -> (Vec<Value>, Value) {
         let exception = self.env.b.ins().ireduce(types::I32, thrown.exception);
-        let keep = self.env.b.ins().iconst(types::I32, i64::from(is_kept));
-        let place = self.env.builtin_value(Builtin::CatchException, &[exception, keep]);
+        let place = self.env.builtin_value(Builtin::CatchException, &[exception]);
         let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, place, 0);
         self.env.unwind_if(failed);
         let values = match tag {
@@ -299,7 +307,7 @@ impl Translator<'_, '_> {
             *clauses = match self.begin_clause(*clauses) {
                 Some(thrown) => {
                     let next = tag.map(|tag| self.compare_tag(thrown, tag));
-                    let (values, _) = self.caught(thrown, tag, self.survey.rethrows);
+                    let (values, _) = self.caught(thrown, tag);
                     self.stack.extend(values);
                     self.live = true;
                     Clauses::Caught(thrown, next)

@@ -12,8 +12,6 @@ pub(super) struct Survey {
     pub(super) loops: bool,
     /// It grows a memory.
     pub(super) grows: bool,
-    /// It throws again what it has caught, without a reference.
-    pub(super) rethrows: bool,
 }
 
 impl Survey {
@@ -28,7 +26,6 @@ impl Survey {
         while !reader.eof() {
             match reader.read()? {
                 Operator::Loop { .. } => found.loops = true,
-                Operator::Rethrow { .. } => found.rethrows = true,
                 Operator::MemoryGrow { .. } => found.grows = true,
                 Operator::Call { .. }
                 | Operator::CallIndirect { .. }

@@ -34,6 +34,7 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::NewException => new_exception as *const (),
         Builtin::ExceptionTag => exception_tag as *const (),
         Builtin::CatchException => catch_exception as *const (),
+        Builtin::FillException => fill_exception as *const (),
         Builtin::ThrowException => isa::throw as *const (),
     };
     address as usize
@@ -151,6 +152,10 @@ status! {
         ops::table_copy(cx, (to, dst), (from, src), len);
     table_init = TableInit(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
         ops::table_init(cx, table, element, dst, src, len);
+    fill_exception = FillException(cx, exception: u32, payload: *const u64, slots: u32) => {
+        ops::fill_exception(cx, exception, payload, slots as usize);
+        Ok(())
+    };
     data_drop = DataDrop(cx, data: u32) => {
         ops::data_drop(cx, data);
         Ok(())
@@ -206,17 +211,10 @@ unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
 }
 
-unsafe extern "C" fn new_exception(
-    cx: *mut VmContext,
-    tag: u32,
-    payload: *const u64,
-    slots: u32,
-) -> u32 {
+unsafe extern "C" fn new_exception(cx: *mut VmContext, tag: u32) -> u32 {
     let run = || {
-        // SAFETY: compiled code has written the slots.
-        let payload = unsafe { core::slice::from_raw_parts(payload, slots as usize) };
         // SAFETY: see the head.
-        match unsafe { ops::new_exception(cx, tag, payload) } {
+        match unsafe { ops::new_exception(cx, tag) } {
             Ok(exception) => exception,
             Err(stop) => {
                 // SAFETY: see the head.
@@ -232,18 +230,14 @@ unsafe extern "C" fn new_exception(
 unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
     // SAFETY: see the head.
     let store = unsafe { &*(*(*cx).store).store };
-    store.exception(exception).map_or(REF_FAILED, |(tag, _)| tag)
+    store.exception_tag(exception).unwrap_or(REF_FAILED)
 }
 
-unsafe extern "C" fn catch_exception(
-    cx: *mut VmContext,
-    exception: u32,
-    keep: u32,
-) -> *const u64 {
+unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *const u64 {
     let run = || {
         // SAFETY: see the head.
         let store = unsafe { &mut *(*(*cx).store).store };
-        store.take_exception(exception, keep != 0)
+        store.catch_exception(exception).as_ptr()
     };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }

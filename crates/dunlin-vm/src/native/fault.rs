@@ -215,7 +215,7 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
         };
         let exception = core::mem::take(&mut context.exception);
         // SAFETY: the store is entered, and nobody else uses it.
-        let tag = unsafe { &*context.store }.exception(exception).map_or(0, |(tag, _)| tag);
+        let tag = unsafe { &*context.store }.exception_tag(exception).unwrap_or(0);
         let (exception, tag) = (exception.into(), tag.into());
         native.resume = Resume { pc: handler, sp, fp, exception, tag };
         return true;

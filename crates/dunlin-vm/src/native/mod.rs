@@ -27,6 +27,7 @@ mod jitdump;
 mod leave;
 mod map;
 mod profile;
+mod roots;
 
 #[cfg(debug_assertions)]
 #[doc(hidden)]

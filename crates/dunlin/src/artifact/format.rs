@@ -90,9 +90,13 @@ pub(crate) fn write(
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&hash);
     let here = u32::from(matches!(holds, Holds::Module(_)));
-    let tables =
-        [image.units.len(), image.relocations.len(), image.traps.len(), image.source.len(),
-         image.handlers.len()];
+    let tables = [
+        image.units.len(),
+        image.relocations.len(),
+        image.traps.len(),
+        image.source.len(),
+        image.handlers.len(),
+    ];
     let lengths = [image.code.len()].into_iter().chain(tables);
     for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
         out.extend_from_slice(&number.to_le_bytes());

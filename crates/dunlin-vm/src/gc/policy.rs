@@ -1,0 +1,267 @@
+//! When the heap is collected, and when it grows.
+//!
+//! 1. The nursery is full, or there is no room for a large object: a minor collection.
+//! 2. What became old since the last major collection is more than three quarters of what lived then,
+//!    and 8 MiB: a major collection.
+//! 3. There is no room for the next nursery, for what its survivors may need, and for the large object
+//!    that was asked for: the heap grows, if the store's limits allow it; else the nursery gets shorter;
+//!    else a major collection, and one that evacuates what it can; else the memory is exhausted.
+
+use super::ground::Ground;
+use super::heap::{Heap, spare_blocks};
+use super::stats::Clock;
+use super::tuning::{
+    EXHAUSTED_PART, GROWTH_MIN, GROWTH_PART, MAJOR_GROWTH_MIN, MAJOR_GROWTH_PER_CENT, NURSERY_MIN,
+    YOUNG_LARGE_BYTES,
+};
+use super::{BLOCK_BYTES, GRANULE, Layouts, PAGE_BYTES, Request, Roots};
+
+/// With zeal, every so many-th collection is a major one.
+const ZEAL_MAJOR: u64 = 8;
+
+/// Judges whether the heap may grow: from so many bytes, to so many.
+type Allow<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
+
+impl Heap {
+    /// Collects what the request says, and makes room for the allocation that was refused before.
+    ///
+    /// `externs` is told of every value of the host that is alive, maybe more than once, in a major
+    /// collection; whether it was one, the statistics say. `allow` is asked before the heap grows, with
+    /// its size in bytes and the one desired; when it refuses, less may be desired, or nothing.
+    pub fn collect(
+        &mut self,
+        request: Request,
+        layouts: &(impl Layouts + ?Sized),
+        roots: &mut dyn Roots,
+        externs: &mut dyn FnMut(u32),
+        allow: &mut dyn FnMut(u64, u64) -> bool,
+    ) {
+        let clock = Clock::start();
+        let large = core::mem::take(&mut self.wanted).next_multiple_of(PAGE_BYTES);
+        self.collect_for(request, large, layouts, roots, externs, allow);
+        self.has_credit = true;
+        clock.stop(&mut self.stats);
+    }
+
+    fn collect_for(
+        &mut self,
+        request: Request,
+        large: u32,
+        layouts: &(impl Layouts + ?Sized),
+        roots: &mut dyn Roots,
+        externs: &mut dyn FnMut(u32),
+        allow: Allow<'_>,
+    ) {
+        let is_open = self.ground.extent() > 0;
+        if request == Request::Auto && (!is_open || large > 0) && self.grow_only(large, allow) {
+            return;
+        }
+        if is_open {
+            self.minor(layouts, roots);
+        }
+        let mut majors = 0;
+        if self.is_major_due(request) {
+            self.major(layouts, roots, externs, false);
+            majors = 1;
+            self.give_back();
+        }
+        if !is_open && request != Request::Auto {
+            return;
+        }
+        while !self.provide(large, allow) {
+            if majors == 2 || (majors == 1 && self.is_exhausted()) {
+                // No nursery: every allocation is refused.
+                self.release_nursery();
+                return;
+            }
+            majors += 1;
+            self.major(layouts, roots, externs, majors == 2);
+        }
+    }
+
+    /// Opens the heap, or grows it for a large object without collecting anything, where that is cheaper.
+    fn grow_only(&mut self, large: u32, allow: Allow<'_>) -> bool {
+        if self.ground.extent() == 0 {
+            let Some(ground) = Ground::new(self.config.reserve) else { return true };
+            self.ground = ground;
+            self.provide(large, allow);
+            return true;
+        }
+        let young = self.large.young_bytes() + u64::from(large);
+        if self.config.zeal
+            || young > YOUNG_LARGE_BYTES.max(self.live / 4)
+            || self.grown + young > self.growth_max()
+        {
+            return false;
+        }
+        let spare = spare_blocks(self.nursery.bytes);
+        let (next, end) = (self.next(), self.nursery.cleared);
+        for _ in 0..2 {
+            if self.has_room(large, spare) {
+                return true;
+            }
+            if !self.grow(u64::from(large) + u64::from(spare) * u64::from(BLOCK_BYTES), allow) {
+                return false;
+            }
+            // The base may have changed.
+            self.offer(next, end);
+        }
+        self.has_room(large, spare)
+    }
+
+    /// Whether a large object would leave so many free blocks.
+    fn has_room(&mut self, large: u32, spare: u32) -> bool {
+        let count = large / PAGE_BYTES;
+        if count == 0 {
+            return self.pages.free_blocks() >= spare;
+        }
+        let Some(page) = self.pages.take_pages(count) else { return false };
+        let has_room = self.pages.free_blocks() >= spare;
+        self.pages.give(page, count);
+        has_room
+    }
+
+    fn is_major_due(&self, request: Request) -> bool {
+        match request {
+            Request::Major => true,
+            Request::Minor => false,
+            Request::Auto => {
+                let is_zealous =
+                    self.config.zeal && self.stats.minor_collections.is_multiple_of(ZEAL_MAJOR);
+                is_zealous || self.grown > self.growth_max()
+            }
+        }
+    }
+
+    /// Bytes that may become old before a major collection.
+    fn growth_max(&self) -> u64 {
+        MAJOR_GROWTH_MIN.max(self.live * MAJOR_GROWTH_PER_CENT / 100)
+    }
+
+    /// Whether so little is free after a major collection, and the heap may not grow, that going on would
+    /// be collecting for ever.
+    fn is_exhausted(&self) -> bool {
+        let free = u64::from(self.pages.free_pages() + self.nursery.bytes / PAGE_BYTES)
+            * u64::from(PAGE_BYTES)
+            + self.old.free_line_bytes();
+        free < u64::from(self.ground.extent() / EXHAUSTED_PART)
+    }
+
+    /// Makes room for the next nursery and a large object of so many bytes, 0 for none. The nursery is
+    /// empty. Says whether that could be had.
+    fn provide(&mut self, large: u32, allow: Allow<'_>) -> bool {
+        let mut bytes = self.nursery.wanted();
+        loop {
+            if self.settle(bytes, large) || self.settle_grown(bytes, large, allow) {
+                return true;
+            }
+            if bytes == NURSERY_MIN {
+                return false;
+            }
+            bytes = (bytes / 2 / PAGE_BYTES * PAGE_BYTES).max(NURSERY_MIN);
+        }
+    }
+
+    /// Grows until there is room for both, if it may.
+    fn settle_grown(&mut self, bytes: u32, large: u32, allow: Allow<'_>) -> bool {
+        let spare = u64::from(spare_blocks(bytes)) * u64::from(BLOCK_BYTES);
+        let needed = u64::from(large) + u64::from(bytes) + spare;
+        // The second time is for a heap whose free pages are scattered.
+        for _ in 0..2 {
+            if !self.grow(needed, allow) {
+                return false;
+            }
+            if self.settle(bytes, large) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes a nursery of so many bytes, if there is one together with room for what its survivors may
+    /// need and for a large object; otherwise there is none.
+    fn settle(&mut self, bytes: u32, large: u32) -> bool {
+        if self.nursery.bytes != bytes {
+            self.release_nursery();
+            let entries = (bytes / GRANULE) as usize;
+            if self.stack.try_reserve_exact(entries).is_err() {
+                return false;
+            }
+            let Some(page) = self.pages.take_pages(bytes / PAGE_BYTES) else { return false };
+            self.nursery.start = page * PAGE_BYTES;
+            self.nursery.bytes = bytes;
+            self.nursery.from = self.nursery.start;
+            self.nursery.cleared = self.nursery.start;
+        }
+        self.offer(self.nursery.from, self.nursery.from);
+        let has_room = self.has_room(large, spare_blocks(bytes));
+        if !has_room {
+            self.release_nursery();
+        }
+        has_room
+    }
+
+    /// Gives the nursery's pages back; it is empty.
+    fn release_nursery(&mut self) {
+        debug_assert!(self.nursery_used() == 0);
+        if self.nursery.bytes > 0 {
+            self.pages.give(self.nursery.start / PAGE_BYTES, self.nursery.bytes / PAGE_BYTES);
+        }
+        (self.nursery.start, self.nursery.bytes) = (0, 0);
+        (self.nursery.from, self.nursery.cleared) = (0, 0);
+        self.offer(0, 0);
+    }
+
+    /// Grows so that `needed` bytes may be free; says whether it could.
+    fn grow(&mut self, needed: u64, allow: Allow<'_>) -> bool {
+        let extent = u64::from(self.ground.extent());
+        let free = u64::from(self.pages.free_pages()) * u64::from(PAGE_BYTES);
+        // If there is enough of it, it is in the wrong places.
+        let missing = if needed > free { needed - free } else { needed };
+        let max = u64::from(self.config.bytes_max);
+        let block = u64::from(BLOCK_BYTES);
+        let least = (extent + missing).next_multiple_of(block);
+        if least > max {
+            return false;
+        }
+        let more =
+            u64::from(GROWTH_MIN).max(extent / u64::from(GROWTH_PART)).next_multiple_of(block);
+        let desired = least.max(extent + more).min(max);
+        if allow(extent, desired) && self.grow_to(desired as u32) {
+            return true;
+        }
+        least < desired && allow(extent, least) && self.grow_to(least as u32)
+    }
+
+    fn grow_to(&mut self, extent: u32) -> bool {
+        let blocks = extent / BLOCK_BYTES;
+        let could = self.pages.reserve(blocks)
+            && self.old.grow(blocks)
+            && self.large.grow(blocks)
+            && self.ground.grow(extent);
+        if could {
+            self.pages.grow(blocks);
+        }
+        could
+    }
+
+    /// After a major collection: gives back to the machine what is free beyond what the heap may grow by
+    /// until the next one.
+    fn give_back(&mut self) {
+        let mut kept = self.growth_max() + u64::from(self.nursery.max());
+        let free = u64::from(self.pages.free_blocks()) * u64::from(BLOCK_BYTES);
+        if free < 2 * kept {
+            return;
+        }
+        for (start, end) in self.pages.free_runs() {
+            for block in start..end {
+                if kept >= u64::from(BLOCK_BYTES) {
+                    kept -= u64::from(BLOCK_BYTES);
+                    continue;
+                }
+                self.ground.discard(block * BLOCK_BYTES, end * BLOCK_BYTES);
+                break;
+            }
+        }
+    }
+}
