@@ -12,11 +12,12 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{
-    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+    binemit::Reloc,
 };
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
     BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
@@ -191,7 +192,16 @@ impl<'m> FunctionWorker<'m> {
             source.push((range.start, of(range.loc)));
             source.push((range.end, u32::MAX));
         }
+        let handlers = buffer.call_sites().filter_map(|site| {
+            let handler = site.exception_handlers.iter().find_map(|handler| match handler {
+                FinalizedMachExceptionHandler::Default(offset) => Some(*offset),
+                _ => None,
+            })?;
+            let frame_bytes = site.frame_offset?;
+            Some(CallHandler { returns_to: site.ret_addr, handler, frame_bytes })
+        });
         Ok(CompiledFunction {
+            handlers: handlers.collect(),
             code: buffer.data().to_vec(),
             alignment: buffer.alignment,
             relocations: relocations.collect::<Result<_, _>>()?,

@@ -89,6 +89,10 @@ pub struct StoreContext {
     pub relaxed: Relaxed,
     /// What ended the latest execution.
     pub exit: ExitState,
+    /// A reference to the exception that travels; null where none does.
+    pub exception: u32,
+    /// Where the interpreter goes on that has just caught an exception.
+    pub landing: Landing,
     /// The innermost entry into compiled code, and where it was left.
     pub native: NativeState,
 }
@@ -106,6 +110,8 @@ pub struct NativeState {
     pub left_pc: usize,
     /// How many places there are.
     pub place_count: usize,
+    /// Where it goes on then.
+    pub resume: Resume,
     /// Whether compiled code counts fuel, in a register of its own.
     pub is_metered: bool,
     /// The function that compiled code has ended in a call of, for whoever entered it.
@@ -123,6 +129,7 @@ impl Default for NativeState {
             left_pc: 0,
             places,
             place_count: 0,
+            resume: Resume::default(),
             is_metered: false,
             tail_call: None,
             tail_arguments: Vec::new(),
@@ -154,6 +161,44 @@ pub struct ExitState {
     pub fp: *mut u64,
     /// The instance at the trap.
     pub cx: *mut VmContext,
+}
+
+/// A place of the interpreter's: its registers but for the top of the operand stack.
+#[derive(Clone, Copy)]
+pub struct Landing {
+    /// The next operator.
+    pub ip: *const u8,
+    /// The slot of the top of the operand stack.
+    pub sp: *mut u64,
+    /// The locals.
+    pub fp: *mut u64,
+    /// The side table's next word.
+    pub stp: *const u64,
+    /// The instance.
+    pub cx: *mut VmContext,
+}
+
+impl Default for Landing {
+    fn default() -> Self {
+        let (ip, stp) = (core::ptr::null(), core::ptr::null());
+        Self { ip, sp: null_mut(), fp: null_mut(), stp, cx: null_mut() }
+    }
+}
+
+/// Where compiled code goes on that is left early, as the stubs of the machine read it.
+#[repr(C)]
+#[derive(Default)]
+pub struct Resume {
+    /// The next instruction.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer.
+    pub fp: usize,
+    /// A reference to the exception that is caught there.
+    pub exception: u64,
+    /// Its tag.
+    pub tag: u64,
 }
 
 impl MemoryDef {

@@ -12,6 +12,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
 use wast::{Wast, WastDirective, WastThread};
 
+use crate::legacy;
 use crate::report::{Failure, Report};
 use crate::session::Session;
 
@@ -120,8 +121,9 @@ impl Runner {
     #[must_use]
     pub fn run_text(&self, name: impl Into<String>, text: &str) -> Report {
         let mut report = Report { name: name.into(), ..Report::default() };
-        if let Err(error) = self.run_into(text, &mut report) {
-            report.failures.push(failure(text, error.span(), error.message()));
+        let text = legacy::unfolded(text);
+        if let Err(error) = self.run_into(&text, &mut report) {
+            report.failures.push(failure(&text, error.span(), error.message()));
         }
         report
     }
@@ -279,7 +281,8 @@ mod tests {
                 "expected the module to be rejected",
             ),
             (r#"(assert_unlinkable (module) "unknown")"#, "expected the module not to link"),
-            (r#"(assert_exception (invoke "one"))"#, "exceptions are not supported"),
+            (r#"(assert_exception (invoke "one"))"#, "but it returned"),
+            (r#"(assert_exception (invoke "trap"))"#, "expected an exception, got trap"),
             (r#"(module (import "no" "no" (func)))"#, "link: "),
         ] {
             let failures = failures(directive);

@@ -213,6 +213,10 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::MemoryWait => (&[I32, I32, I64, I64, I64], Some(I64)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
         B::Unwind => (&[], None),
+        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
+        B::FillException => (&[I32, I64, I32], Some(I32)),
+        B::CatchException => (&[I32], Some(I64)),
+        B::ThrowException => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

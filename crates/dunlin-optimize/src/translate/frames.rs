@@ -1,10 +1,11 @@
 //! The blocks that are open, and how they end.
 
+use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type, parsed_type};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
-use wasmparser::BlockType;
+use wasmparser::{BlockType, Catch};
 
 /// An open block of the body.
 pub(super) struct Frame {
@@ -18,12 +19,20 @@ pub(super) struct Frame {
     pub(super) hint: Option<bool>,
     /// Whether something leads to its end that is not rarely executed.
     pub(super) ends_warm: bool,
+    /// Where exceptions go that are thrown inside, if not out of the function.
+    pub(super) pad: Option<usize>,
 }
 
 impl Frame {
     /// A frame that nobody says anything of.
-    pub(super) fn new(kind: Kind, height: usize, results: usize, cold: bool) -> Self {
-        Self { kind, height, results, cold, hint: None, ends_warm: false }
+    pub(super) fn new(
+        kind: Kind,
+        height: usize,
+        results: usize,
+        cold: bool,
+        pad: Option<usize>,
+    ) -> Self {
+        Self { kind, height, results, cold, hint: None, ends_warm: false, pad }
     }
 }
 
@@ -37,6 +46,10 @@ pub(super) enum Kind {
     Loop { start: Block, params: usize, rotation: Rotation },
     /// `if`, before its `else`: where the condition is zero, and with which parameters.
     If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
+    /// `try_table`, and where its exceptions go.
+    TryTable { end: Block, reached: bool, pad: usize, catches: Vec<Catch> },
+    /// An early `try`, or one of its clauses.
+    Try { end: Block, reached: bool, clauses: Clauses },
 }
 
 /// Values as arguments of a branch.
@@ -50,7 +63,7 @@ impl Translator<'_, '_> {
         let results: Vec<Type> = self.func_type.results().iter().copied().map(clif_type).collect();
         let end = self.block_with(&results);
         let kind = Kind::Block { end, reached: false };
-        self.frames.push(Frame::new(kind, 0, results.len(), false));
+        self.frames.push(Frame::new(kind, 0, results.len(), false, None));
     }
 
     /// What a hint says of the condition of the operator at hand.
@@ -97,7 +110,10 @@ impl Translator<'_, '_> {
         frame.ends_warm |= !self.cold;
         match &mut frame.kind {
             Kind::Loop { start, params, .. } => (*start, *params),
-            Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
+            Kind::Block { end, reached }
+            | Kind::If { end, reached, .. }
+            | Kind::TryTable { end, reached, .. }
+            | Kind::Try { end, reached, .. } => {
                 *reached = true;
                 (*end, frame.results)
             }

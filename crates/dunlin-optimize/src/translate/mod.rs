@@ -16,6 +16,7 @@ mod call;
 mod control;
 mod convert;
 mod environment;
+mod exceptions;
 mod frames;
 mod locals;
 mod numeric;
@@ -33,6 +34,7 @@ use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use dunlin_core::{FuncType, ValType};
 use dunlin_module::{BranchHint, CompileError, Module, StaticTables};
+use exceptions::Pad;
 use frames::Frame;
 use std::collections::{HashMap, HashSet};
 use survey::Survey;
@@ -66,6 +68,10 @@ struct Translator<'a, 'm> {
     poll_sites: u32,
     /// Cost of operators that has not been charged yet.
     charge: i64,
+    /// Where exceptions of blocks go.
+    pads: Vec<Pad>,
+    /// Where the function puts what its exceptions carry.
+    payload_slot: Option<ir::StackSlot>,
     /// Blocks that are sealed where a loop around them ends.
     sealed_late: HashSet<ir::Block>,
     /// Blocks that have been opened.
@@ -131,6 +137,8 @@ pub(crate) fn function(
         signatures: HashMap::new(),
         poll_sites: 0,
         charge: 0,
+        pads: Vec::new(),
+        payload_slot: None,
         sealed_late: HashSet::new(),
         blocks: 0,
         branches: 0,

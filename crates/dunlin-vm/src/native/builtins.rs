@@ -33,6 +33,11 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::MemoryNotify => memory_notify as *const (),
         Builtin::MemoryWait => memory_wait as *const (),
         Builtin::Unwind => isa::unwind as *const (),
+        Builtin::NewException => new_exception as *const (),
+        Builtin::ExceptionTag => exception_tag as *const (),
+        Builtin::CatchException => catch_exception as *const (),
+        Builtin::FillException => fill_exception as *const (),
+        Builtin::ThrowException => isa::throw as *const (),
     };
     address as usize
 }
@@ -149,6 +154,10 @@ status! {
         ops::table_copy(cx, (to, dst), (from, src), len);
     table_init = TableInit(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
         ops::table_init(cx, table, element, dst, src, len);
+    fill_exception = FillException(cx, exception: u32, payload: *const u64, slots: u32) => {
+        ops::fill_exception(cx, exception, payload, slots as usize);
+        Ok(())
+    };
     data_drop = DataDrop(cx, data: u32) => {
         ops::data_drop(cx, data);
         Ok(())
@@ -236,4 +245,36 @@ unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     let run = || unsafe { ops::ref_func(cx, func) };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
+}
+
+unsafe extern "C" fn new_exception(cx: *mut VmContext, tag: u32) -> u32 {
+    let run = || {
+        // SAFETY: see the head.
+        match unsafe { ops::new_exception(cx, tag) } {
+            Ok(exception) => exception,
+            Err(stop) => {
+                // SAFETY: see the head.
+                unsafe { note(cx, stop) };
+                REF_FAILED
+            }
+        }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::NewException, REF_FAILED, run) }
+}
+
+unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
+    // SAFETY: see the head.
+    let store = unsafe { &*(*(*cx).store).store };
+    store.exception_tag(exception).unwrap_or(REF_FAILED)
+}
+
+unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *const u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let store = unsafe { &mut *(*(*cx).store).store };
+        store.catch_exception(exception).as_ptr()
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }
