@@ -25,7 +25,7 @@ fn an_unused_heap_has_no_memory() {
 
 #[test]
 fn a_list_fills_most_of_what_the_store_allows() {
-    let limit: u64 = if cfg!(miri) { 160 << 10 } else { 8 << 20 };
+    let limit: u64 = if cfg!(miri) { 128 << 10 } else { 8 << 20 };
     for config in configs() {
         if config.zeal {
             continue;
@@ -35,7 +35,7 @@ fn a_list_fills_most_of_what_the_store_allows() {
         let cells = fill(&mut world);
         let stats = world.heap.stats();
         assert!(stats.heap_bytes <= limit);
-        let least = if limit > 1 << 20 { limit * 9 / 10 } else { limit / 4 };
+        let least = if limit > 1 << 20 { limit * 9 / 10 } else { limit / 8 };
         assert!(cells * 16 >= least, "{cells} cells: {stats:?}");
         // What was made is still there, and goes.
         let mut at = world.roots[0];
@@ -52,7 +52,7 @@ fn a_list_fills_most_of_what_the_store_allows() {
 #[test]
 fn exhaustion_does_not_collect_for_ever() {
     let mut world = World::new(HeapConfig::default());
-    world.limit = if cfg!(miri) { 160 << 10 } else { 16 << 20 };
+    world.limit = if cfg!(miri) { 128 << 10 } else { 16 << 20 };
     fill(&mut world);
     let stats = world.heap.stats();
     assert!(stats.major_collections < 40, "{stats:?}");
@@ -60,7 +60,7 @@ fn exhaustion_does_not_collect_for_ever() {
 
 #[test]
 fn the_configuration_bounds_the_heap() {
-    let bytes_max = if cfg!(miri) { 160 << 10 } else { 1 << 20 };
+    let bytes_max = if cfg!(miri) { 128 << 10 } else { 1 << 20 };
     let mut world = World::new(HeapConfig { bytes_max, ..HeapConfig::default() });
     fill(&mut world);
     assert_eq!(world.heap.stats().heap_bytes, u64::from(bytes_max));

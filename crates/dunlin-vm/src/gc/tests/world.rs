@@ -158,9 +158,14 @@ impl Drop for World {
 pub(super) fn configs() -> Vec<HeapConfig> {
     let plain = HeapConfig::default();
     let short = HeapConfig { nursery_bytes_max: 16 << 10, ..plain };
+    let unreserved = HeapConfig { reserve: false, ..plain };
+    if cfg!(miri) {
+        // Nothing can be reserved.
+        return vec![unreserved, HeapConfig { zeal: true, ..short }];
+    }
     vec![
         plain,
-        HeapConfig { reserve: false, ..plain },
+        unreserved,
         short,
         HeapConfig { zeal: true, ..plain },
         HeapConfig { zeal: true, reserve: false, ..short },
