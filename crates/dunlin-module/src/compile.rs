@@ -101,6 +101,23 @@ builtins! {
     CallRef = 12;
     /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
     Unwind = 13;
+    /// `(cx, ty: u32) -> u32`: a structure of zeros, or [`NO_OBJECT`]. This one and the next three may
+    /// collect: references that live on are in the frame's map.
+    NewStruct = 14;
+    /// `(cx, ty: u32, len: u32) -> u32`: an array of zeros, or [`NO_OBJECT`].
+    NewArray = 15;
+    /// `(cx, ty: u32, data: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
+    ArrayNewData = 16;
+    /// `(cx, ty: u32, element: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
+    ArrayNewElem = 17;
+    /// `(cx, ty: u32, array: u32, index: u32, low: u64, high: u64, len: u32) -> status`
+    ArrayFill = 18;
+    /// `(cx, ty: u32, to: u32, to_index: u32, from: u32, from_index: u32, len: u32) -> status`
+    ArrayCopy = 19;
+    /// `(cx, ty: u32, data: u32, array: u32, index: u32, src: u32, len: u32) -> status`
+    ArrayInitData = 20;
+    /// `(cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32) -> status`
+    ArrayInitElem = 21;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
@@ -108,6 +125,9 @@ pub const GROW_FAILED: u64 = u64::MAX - 1;
 
 /// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.
 pub const REF_FAILED: u32 = u32::MAX;
+
+/// What builtins that make objects return where the guest must end.
+pub const NO_OBJECT: u32 = 0;
 
 /// A place in the code where the absolute address of a builtin belongs, 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +154,9 @@ pub struct CompiledFunction {
     /// Offsets from which on code is of the operator at an offset of the module, ascending. Code before
     /// the first, and of offset `u32::MAX`, is of none.
     pub source: Vec<(u32, u32)>,
+    /// Where references stand while a call has not returned yet that may collect: the offset behind the
+    /// call, ascending, and how many bytes below the frame pointer each of them is.
+    pub maps: Vec<(u32, Box<[u32]>)>,
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

@@ -24,6 +24,8 @@ pub(super) struct Region {
     units: Box<[(u32, u32, Unit)]>,
     traps: Box<[(u32, TrapCode)]>,
     source: Box<[(u32, u32)]>,
+    maps: Box<[(u32, u32)]>,
+    map_words: Box<[u32]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -65,6 +67,17 @@ impl Region {
         (offset < end).then_some(unit)
     }
 
+    /// Where references stand in the frame of code that is to be returned to at `pc`: bytes below its frame
+    /// pointer.
+    pub(super) fn references(&self, pc: usize) -> &[u32] {
+        let found = self.offset(pc).and_then(|offset| {
+            self.maps.binary_search_by_key(&offset, |(behind, _)| *behind).ok()
+        });
+        let Some(found) = found else { return &[] };
+        let end = self.maps.get(found + 1).map_or(self.map_words.len(), |(_, start)| *start as usize);
+        &self.map_words[self.maps[found].1 as usize..end]
+    }
+
     /// What stands at `pc`.
     fn place(&self, pc: usize) -> Option<Place> {
         let unit = self.unit(pc)?;
@@ -104,6 +117,8 @@ impl NativeCode {
             units: image.units.into(),
             traps: image.traps.into(),
             source: image.source.into(),
+            maps: image.maps.into(),
+            map_words: image.map_words.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -124,6 +139,8 @@ impl NativeCode {
             relocations: region.relocations.to_vec(),
             traps: region.traps.to_vec(),
             source: region.source.to_vec(),
+            maps: region.maps.to_vec(),
+            map_words: region.map_words.to_vec(),
         }
     }
 

@@ -9,13 +9,15 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source
+//! lengths            u32 each: code, units, relocations, traps, source, maps, words of maps
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
 //! relocations        u32 offset, u32 builtin, i64 addend
 //! traps              u32 offset, u32 trap code
 //! source             u32 offset, u32 offset in the module
+//! maps               u32 offset behind a call, u32 where its words begin
+//! words of maps      u32 bytes below the frame pointer
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
 //! ```
@@ -35,7 +37,7 @@ use dunlin_module::{Builtin, Unit};
 use dunlin_vm::native::CodeImage;
 
 /// The number of this format. Whoever changes what is written changes it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Bytes of an artifact at least: its fixed beginning, and its end.
 const END_BYTES: usize = 2 * HASH_BYTES;
@@ -89,8 +91,14 @@ pub(crate) fn write(
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&hash);
     let here = u32::from(matches!(holds, Holds::Module(_)));
-    let tables =
-        [image.units.len(), image.relocations.len(), image.traps.len(), image.source.len()];
+    let tables = [
+        image.units.len(),
+        image.relocations.len(),
+        image.traps.len(),
+        image.source.len(),
+        image.maps.len(),
+        image.map_words.len(),
+    ];
     let lengths = [image.code.len()].into_iter().chain(tables);
     for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
         out.extend_from_slice(&number.to_le_bytes());
@@ -132,6 +140,12 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
     for (offset, source) in &image.source {
         row([*offset, *source]);
     }
+    for (behind, start) in &image.maps {
+        row([*behind, *start]);
+    }
+    for word in &image.map_words {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
 }
 
 /// Why an artifact is refused.
@@ -168,11 +182,11 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 5];
+        let mut lengths = [0; 7];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source] = lengths;
+        let [code, units, relocations, traps, source, maps, map_words] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -184,6 +198,8 @@ impl<'a> Artifact<'a> {
             relocations: from.rows(relocations, relocation)?,
             traps: from.rows(traps, trap)?,
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
+            maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
+            map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
             [] => Ok(Self { module, module_len, module_hash, image }),
@@ -340,6 +356,8 @@ mod tests {
             relocations: vec![relocation],
             traps: vec![(3, TrapCode::Unreachable), (69, TrapCode::OutOfFuel)],
             source: vec![(0, u32::MAX), (2, 30), (20, u32::MAX), (70, u32::MAX)],
+            maps: vec![(9, 0), (12, 2), (40, 2)],
+            map_words: vec![16, 8, 4],
         }
     }
 
