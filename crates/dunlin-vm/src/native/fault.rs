@@ -3,7 +3,7 @@
 //! A fault is a trap if the thread is inside compiled code, the instruction is in the code map with a
 //! trap code, and what happened is what such an instruction does: an access that is out of bounds
 //! touches what lies behind a guarded memory of the store, or address zero and a small offset where it is
-//! masked; a poll touches the store's page, a division divides, and all else is an instruction that is
+//! masked; one through a null reference touches the first page of the store's heap; a poll touches the store's page, a division divides, and all else is an instruction that is
 //! there to fault. Everything else is not ours: a wild address in
 //! compiled code is a defect, and must not look like a guest's mistake. What runs here runs inside a
 //! signal handler: it reads, writes memory that is there, and waits for nobody.
@@ -14,7 +14,7 @@ use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
 use dunlin_module::Unit;
-use dunlin_module::layout::{NULL_BYTES, POLL_PAGE_BYTES};
+use dunlin_module::layout::{HEAP_NULL_BYTES, NULL_BYTES, POLL_PAGE_BYTES};
 use std::thread_local;
 
 thread_local! {
@@ -127,6 +127,15 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
             let store = unsafe { &*context.store };
             address < NULL_BYTES
                 || store.memories.iter().any(|memory| memory.is_guarded_at(address))
+        }
+        // Where the heap's offset 0 is, nothing is mapped; nor at address 0, where it is if there is no heap
+        // yet, and where masked elements are.
+        TrapCode::NullStructureReference
+        | TrapCode::NullArrayReference
+        | TrapCode::ArrayOutOfBounds
+        | TrapCode::CastFailure => {
+            let base = context.heap.base as usize;
+            address < NULL_BYTES || address.wrapping_sub(base) < HEAP_NULL_BYTES
         }
         TrapCode::Interrupted => {
             // SAFETY: the record lives as long as the store.
