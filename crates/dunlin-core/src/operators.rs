@@ -50,7 +50,8 @@
 //! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
 //!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `type_type`,
 //!   `type_field`, `type_count`, `type_data`, `type_element` (likewise), `val_types`, `heap_type`,
-//!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`, `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
+//!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`,
+//!   `tag`, `catches` (a block type, then clauses), `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
 //!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
 //!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`, `reserved` (a zero byte). Rows with
 //!   `bytes` have a memory argument (alignment and offset), before their lane index if they have one.
@@ -218,6 +219,8 @@ enum Shape {
     LabelCast,
     Local,
     Global,
+    Tag,
+    Catches,
     Table,
     Memory,
     Data,
@@ -264,6 +267,8 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"heap_type", _) => Shape::HeapType,
         (b"local", _) => Shape::Local,
         (b"global", _) => Shape::Global,
+        (b"tag", _) => Shape::Tag,
+        (b"catches", _) => Shape::Catches,
         (b"table", _) => Shape::Table,
         (b"memory", _) => Shape::Memory,
         (b"data", _) => Shape::Data,
@@ -375,6 +380,8 @@ impl Operator {
             Shape::HeapType => &[I::HeapType],
             Shape::Local => &[I::Local],
             Shape::Global => &[I::Global],
+            Shape::Tag => &[I::Tag],
+            Shape::Catches => &[I::BlockType, I::Catches],
             Shape::Table => &[I::Table],
             Shape::Memory => &[I::Memory],
             Shape::Data => &[I::Data],
@@ -404,7 +411,8 @@ impl Operator {
     }
 
     /// Units of fuel that executing the operator uses: 0 for those that only give structure
-    /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`), otherwise 1.
+    /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`, and those that begin and end
+    /// blocks which catch), otherwise 1.
     #[must_use]
     pub const fn fuel_cost(self) -> u32 {
         self.row().fuel_cost as u32
@@ -436,6 +444,10 @@ pub enum Immediate {
     Local,
     /// A global's index.
     Global,
+    /// A tag's index.
+    Tag,
+    /// Clauses of a `try_table`: a number of them, and then each one's kind, tag (if it has one) and label.
+    Catches,
     /// A structure's field.
     Field,
     /// A number of operands.

@@ -23,6 +23,7 @@ mod const_expr;
 mod error;
 pub mod features;
 mod fuse;
+mod handlers;
 mod hints;
 mod index;
 pub mod layout;
@@ -39,6 +40,7 @@ pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worke
 pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};
+pub use handlers::{Clause, Handlers};
 pub use hints::{BranchHint, BranchHints};
 pub use listing::{Listing, SideWord, Step};
 pub use module::{
@@ -48,3 +50,4 @@ pub use module::{
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};
 pub use text::OperatorText;
+pub use types::{heap_type, val_type};

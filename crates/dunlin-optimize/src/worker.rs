@@ -9,14 +9,17 @@ use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
 use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
+use cranelift_codegen::ir::{
+    ExternalName, Function, SourceLoc, TrapCode as ClifTrap, UserStackMap,
+};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{
-    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+    binemit::Reloc,
 };
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
     BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
@@ -191,12 +194,22 @@ impl<'m> FunctionWorker<'m> {
             source.push((range.start, of(range.loc)));
             source.push((range.end, u32::MAX));
         }
+        let handlers = buffer.call_sites().filter_map(|site| {
+            let handler = site.exception_handlers.iter().find_map(|handler| match handler {
+                FinalizedMachExceptionHandler::Default(offset) => Some(*offset),
+                _ => None,
+            })?;
+            let frame_bytes = site.frame_offset?;
+            Some(CallHandler { returns_to: site.ret_addr, handler, frame_bytes })
+        });
         Ok(CompiledFunction {
+            handlers: handlers.collect(),
             code: buffer.data().to_vec(),
             alignment: buffer.alignment,
             relocations: relocations.collect::<Result<_, _>>()?,
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
+            maps: buffer.user_stack_maps().iter().map(frame_map).collect(),
         })
     }
 }
@@ -235,6 +248,12 @@ impl FunctionWorker<'_> {
         }
         Ok(self.context.func.display().to_string())
     }
+}
+
+/// Where references are while a call has not returned: bytes below the frame pointer, from which the frame
+/// reaches `span` bytes down to the stack pointer.
+fn frame_map((behind, span, map): &(u32, u32, UserStackMap)) -> (u32, Box<[u32]>) {
+    (*behind, map.entries().map(|(_, above)| span - above).collect())
 }
 
 /// Our word for a relocation; only builtins' addresses are ever asked for.

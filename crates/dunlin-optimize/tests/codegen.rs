@@ -161,7 +161,8 @@ fn commented(text: &str) -> String {
 fn listing(compiled: &CompiledFunction) -> String {
     let mut text = String::new();
     let mut of = u32::MAX;
-    for line in disassemble(&compiled.code) {
+    let handlers: Vec<u32> = compiled.handlers.iter().map(|of| of.handler).collect();
+    for line in disassemble(&compiled.code, &handlers) {
         let range = line.offset..line.offset + line.len;
         let mut notes = Vec::new();
         let after = compiled.source.partition_point(|(at, _)| *at <= line.offset);
@@ -174,6 +175,8 @@ fn listing(compiled: &CompiledFunction) -> String {
         notes.extend(traps.map(|(_, code)| format!("traps: {code}")));
         let builtins = compiled.relocations.iter().filter(|at| range.contains(&at.offset));
         notes.extend(builtins.map(|at| format!("{:?}", at.builtin)));
+        let after = compiled.handlers.iter().find(|of| of.returns_to == range.end);
+        notes.extend(after.map(|of| format!("throws to {:x}", of.handler)));
         let what = match line.kind {
             LineKind::Instruction => line.text,
             LineKind::Table => format!("table of {}", line.text),
@@ -197,5 +200,7 @@ fn check_tables(unit: Unit, compiled: &CompiledFunction) {
     assert!(compiled.source.is_sorted_by_key(|(at, _)| *at), "{unit:?}");
     assert!(compiled.traps.iter().all(|(at, _)| *at < len), "{unit:?}");
     assert!(compiled.source.iter().all(|(at, _)| *at <= len), "{unit:?}");
+    assert!(compiled.handlers.is_sorted_by(|a, b| a.returns_to < b.returns_to), "{unit:?}");
+    assert!(compiled.handlers.iter().all(|of| of.handler.max(of.returns_to) < len), "{unit:?}");
     assert!(compiled.relocations.iter().all(|at| at.offset + 8 <= len), "{unit:?}");
 }

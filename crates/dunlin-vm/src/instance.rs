@@ -181,6 +181,10 @@ impl Instance {
         imported.unwrap_or_else(|| self.first.table + index - imports)
     }
 
+    pub(crate) fn tag(&self, index: u32) -> u32 {
+        self.block.tag(index)
+    }
+
     fn global(&self, index: u32) -> u32 {
         let imports = self.block.imported().2;
         let imported = self.import(ImportedKind::Global, index);

@@ -27,6 +27,7 @@ mod blueprint;
 pub mod code;
 pub mod context;
 pub mod crossing;
+mod exception;
 pub mod gc;
 mod host;
 mod image;
@@ -55,6 +56,7 @@ pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
+pub use exception::Thrown;
 pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]

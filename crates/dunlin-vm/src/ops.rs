@@ -16,6 +16,23 @@ pub enum Stop {
     Trap(TrapCode),
     /// The host failed, or the engine did; the store has noted how.
     Host,
+    /// An exception travels; the store's context says which.
+    Exception,
+}
+
+impl Stop {
+    /// Why an execution has ended that has noted what it could of it, and the trap's code otherwise.
+    ///
+    /// # Safety
+    ///
+    /// `context` is that of a store that is entered, in which an execution has just ended early.
+    #[inline]
+    #[must_use]
+    pub unsafe fn noted(context: *mut StoreContext) -> Self {
+        // SAFETY: the caller's promise.
+        let context = unsafe { &*context };
+        if context.exception == 0 { Self::Trap(context.exit.code) } else { Self::Exception }
+    }
 }
 
 impl From<TrapCode> for Stop {
@@ -249,6 +266,13 @@ running! {
         store.func_ref(instance, func)
     }
 
+    /// `throw`: a reference to a new exception with this tag of the module's, which carries zeros. It may
+    /// collect: the activations that wait have noted their places.
+    fn new_exception(store, instance, tag: u32) -> Result<u32, Stop> {
+        let tag = store.instances[instance as usize].tag(tag);
+        Ok(store.new_exception(tag)?)
+    }
+
     /// Prepares a function of the instance's module for its first call.
     fn prepare(store, instance, func: u32) -> Result<(), Stop> {
         let code = store.instances[instance as usize].code().clone();
@@ -274,6 +298,40 @@ pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool
     depth < line.len && unsafe { *line.line.add(depth) } == sup
 }
 
+/// Writes what a new exception carries.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, `exception` a reference of its store's, and there are as many slots
+/// from `payload` on.
+pub unsafe fn fill_exception(
+    cx: *mut VmContext,
+    exception: u32,
+    payload: *const u64,
+    slots: usize,
+) {
+    // SAFETY: the caller's promise; so for the line below.
+    let payload = unsafe { core::slice::from_raw_parts(payload, slots) };
+    // SAFETY: as above.
+    unsafe { store(cx) }.fill_exception(exception, payload);
+}
+
+/// Looks for who catches an exception, from a place of the interpreter's outwards, among the activations up to the
+/// one that was entered from elsewhere. Says whether there is somebody: then the context says where to go on,
+/// and the operands are there.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, and `ip` and `fp` describe where it is, as for
+/// [`Store::backtrace`]; `exception` is a reference of the store's, or null.
+#[must_use]
+pub unsafe fn catch(cx: *mut VmContext, exception: u32, ip: *const u8, fp: *mut u64) -> bool {
+    // SAFETY: the caller's promise; so for the line below.
+    let store = unsafe { store(cx) };
+    // SAFETY: as above.
+    unsafe { store.catch(exception, ip, fp, cx) }
+}
+
 /// Calls a host function.
 ///
 /// # Safety
@@ -284,7 +342,7 @@ pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool
 ///
 /// # Errors
 ///
-/// [`Stop::Host`] if the function fails; the store has noted how.
+/// [`Stop::Host`] if the function fails; the store has noted how. [`Stop::Exception`] if it throws.
 #[inline]
 pub unsafe fn call_host(
     cx: *mut VmContext,

@@ -7,10 +7,11 @@ use crate::ModuleCode;
 use crate::block::ImportedKind;
 use crate::blueprint::FuncStart;
 use crate::context::{
-    ExitState, FuncRecord, GlobalCell, Interrupts, MemoryDef, NativeState, StoreContext, TableDef,
-    VmContext,
+    ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext,
+    TableDef, VmContext,
 };
 use crate::crossing::Interpret;
+use crate::exception::Exceptions;
 use crate::gc::{Heap, HeapConfig, HeapContext};
 use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
@@ -147,6 +148,8 @@ pub enum Failure {
     Trap(Box<Trap>),
     /// A host function or limit failed, below these frames.
     Host(HostFailure, Vec<Frame>),
+    /// A guest, or a host function, threw this exception, below these frames, and no guest has caught it.
+    Exception(u32, Vec<Frame>),
     /// The engine failed, below these frames: what it said. The store runs no guest any more.
     Bug(String, Vec<Frame>),
 }
@@ -166,6 +169,7 @@ pub struct Store {
     pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
     /// The numbers of the tags' function types.
     tags: Vec<u32>,
+    pub(crate) exceptions: Exceptions,
     /// After what has cells in the instances' blocks, so that it is dropped after it.
     pub(crate) instances: Vec<Instance>,
     /// Whether anybody has asked for a function, without which no guest runs.
@@ -233,6 +237,8 @@ impl Store {
             depth: 0,
             relaxed: config.relaxed,
             exit: ExitState::default(),
+            exception: 0,
+            landing: Landing::default(),
             native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
         Self {
@@ -247,6 +253,7 @@ impl Store {
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            exceptions: Exceptions::default(),
             instances: Vec::new(),
             is_reached: AtomicBool::new(false),
             funcs,
@@ -868,17 +875,29 @@ impl Store {
         }
     }
 
+    /// Forgets the frames that an exception has left, which has been caught.
+    pub(crate) fn forget_frames(&mut self) {
+        self.frames.clear();
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.context()).native.place_count = 0 };
+    }
+
     /// The failure of the execution that just ended, with the frames that have been added.
     #[cold]
     #[must_use]
     pub fn failure_of_exit(&mut self) -> Failure {
         self.note_frames();
         let frames = core::mem::take(&mut self.frames);
+        // SAFETY: as in `fuel`.
+        let exception = unsafe { core::mem::take(&mut (*self.context()).exception) };
         if let Some(bug) = self.bug() {
             return Failure::Bug(bug.into(), frames);
         }
         if let Some(failure) = self.failure.take() {
             return Failure::Host(failure, frames);
+        }
+        if exception != 0 {
+            return Failure::Exception(exception, frames);
         }
         let invalid = self.invalid.take();
         // SAFETY: as in `fuel`.

@@ -12,6 +12,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
 use wast::{Wast, WastDirective, WastThread};
 
+use crate::legacy;
 use crate::report::{Failure, Report};
 use crate::session::Session;
 
@@ -50,6 +51,8 @@ pub struct Config {
     /// needs the optimising tier.
     #[cfg(feature = "optimize")]
     pub artifacts: bool,
+    /// Whether every allocation of an object collects.
+    pub gc_zeal: bool,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
             config.pooling(pooling);
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        config.gc_zeal(self.gc_zeal);
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
         config.relaxed_simd_deterministic(self.relaxed_deterministic);
         if let Some(compiled) = self.mixed {
@@ -120,8 +124,9 @@ impl Runner {
     #[must_use]
     pub fn run_text(&self, name: impl Into<String>, text: &str) -> Report {
         let mut report = Report { name: name.into(), ..Report::default() };
-        if let Err(error) = self.run_into(text, &mut report) {
-            report.failures.push(failure(text, error.span(), error.message()));
+        let text = legacy::unfolded(text);
+        if let Err(error) = self.run_into(&text, &mut report) {
+            report.failures.push(failure(&text, error.span(), error.message()));
         }
         report
     }
@@ -279,7 +284,8 @@ mod tests {
                 "expected the module to be rejected",
             ),
             (r#"(assert_unlinkable (module) "unknown")"#, "expected the module not to link"),
-            (r#"(assert_exception (invoke "one"))"#, "exceptions are not supported"),
+            (r#"(assert_exception (invoke "one"))"#, "but it returned"),
+            (r#"(assert_exception (invoke "trap"))"#, "expected an exception, got trap"),
             (r#"(module (import "no" "no" (func)))"#, "link: "),
         ] {
             let failures = failures(directive);

@@ -75,7 +75,7 @@ impl Session {
             | D::AssertInvalidCustom { module, message, .. } => {
                 self.assert_custom_rejected(module, message)
             }
-            D::AssertException { .. } => Err("exceptions are not supported".into()),
+            D::AssertException { exec, .. } => self.assert_exception(exec),
             D::AssertSuspension { .. } => Err("stack switching is not supported".into()),
             // The runner has them.
             D::Thread(_) | D::Wait { .. } => Err("threads are not supported here".into()),
@@ -242,9 +242,7 @@ impl Session {
                 AbstractHeapType::Extern => Val::ExternRef(None),
                 AbstractHeapType::NoFunc => Val::FuncRef(None),
                 AbstractHeapType::NoExtern => Val::ExternRef(None),
-                AbstractHeapType::Exn | AbstractHeapType::NoExn => {
-                    return Err("references to exceptions are not supported".into());
-                }
+                AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
                 _ => Val::AnyRef(None),
             },
             WastArgCore::RefHost(number) => {
@@ -312,6 +310,14 @@ impl Session {
             Ok(())
         } else {
             Err(format!("expected trap `{message}`, got {}", show_error(&error)))
+        }
+    }
+
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Outcome {
+        let error = self.expect_error(exec, "an exception")?;
+        match error.kind() {
+            ErrorKind::Exception => Ok(()),
+            _ => Err(format!("expected an exception, got {}", show_error(&error))),
         }
     }
 

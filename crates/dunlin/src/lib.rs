@@ -91,6 +91,7 @@ mod context;
 mod counter;
 mod engine;
 mod error;
+mod exception;
 mod external;
 mod func;
 mod global;
@@ -140,7 +141,7 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
-pub use refs::{AnyRef, ExternRef};
+pub use refs::{AnyRef, ExnRef, ExternRef};
 pub use shared::SharedMemory;
 #[cfg(feature = "std")]
 pub use shared::WaitResult;

@@ -4,6 +4,7 @@ use super::atomic::*;
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
+use super::exception::*;
 use super::fused::*;
 use super::locals::*;
 use super::memory::*;

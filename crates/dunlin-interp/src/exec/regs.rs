@@ -16,12 +16,15 @@
 //!
 //! Long because all that is unsafe about handlers stands in one place.
 
+use super::exception::Search;
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{HeapType, TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
-use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
+use dunlin_vm::context::{
+    FuncEntry, FuncRecord, Landing, MemoryDef, StoreContext, TableDef, VmContext,
+};
 use dunlin_vm::crossing::NativeEntry;
 use dunlin_vm::gc::CARD_SHIFT;
 use dunlin_vm::object_ops;
@@ -510,7 +513,7 @@ impl Regs {
 
     /// Whether the stack is exhausted, or something wants the guest to stop.
     #[inline(always)]
-    fn is_beyond_limit(&self) -> bool {
+    pub(crate) fn is_beyond_limit(&self) -> bool {
         // SAFETY: the context, its store's context and the store's interrupts are alive.
         let limit = unsafe { (*(*(*self.cx).store).interrupts).limit() };
         self.sp as usize >= limit
@@ -979,6 +982,41 @@ impl Regs {
         self.reload();
     }
 
+    // Exceptions.
+
+    /// The next operator.
+    #[inline]
+    pub(crate) fn ip(&self) -> *const u8 {
+        self.ip
+    }
+
+    /// Makes an exception of the `slots` operands on top; a reference to it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for it.
+    #[inline]
+    pub(crate) fn new_exception(&mut self, tag: u32, slots: usize) -> Result<u32, Stop> {
+        self.spill();
+        self.note_place();
+        // SAFETY: validated: the tag exists; the instance is running, and its place is noted.
+        let made = unsafe { ops::new_exception(self.cx, tag) }?;
+        let payload = self.sp.wrapping_add(1).wrapping_sub(slots);
+        // SAFETY: validated: the operands are as many, and nobody writes them meanwhile.
+        unsafe { ops::fill_exception(self.cx, made, payload, slots) };
+        Ok(made)
+    }
+
+    /// The registers where the VM has found that something catches.
+    #[inline]
+    pub(crate) fn landed(self) -> Self {
+        // SAFETY: the store's context is alive, and has just been given the place.
+        let Landing { ip, sp, fp, stp, cx } = unsafe { (*self.store()).landing };
+        let mut landed = Self { ip, sp, fp, stp, cx, top: 0 };
+        landed.reload();
+        landed
+    }
+
     // Endings.
 
     /// Spills the top where the host reads the results.
@@ -997,14 +1035,29 @@ impl Regs {
 
     /// Ends the execution for a reason of the VM's.
     #[cold]
-    pub(crate) fn stop<M: Mode>(self, stop: Stop) -> Step<M> {
+    pub(crate) fn stop<M: Mode>(mut self, stop: Stop) -> Step<M> {
         // Where the host failed, the store knows why; the code is of no meaning then.
         let code = match stop {
             Stop::Trap(code) => code,
             Stop::Host => TrapCode::Unreachable,
+            Stop::Exception => {
+                // SAFETY: the store's context is alive.
+                let exception = unsafe { core::mem::take(&mut (*self.store()).exception) };
+                self.top = exception.into();
+                return Step::Go(handler::<Search, M>(), self);
+            }
         };
         self.note(code);
         Step::Exit(Exit::Failed)
+    }
+
+    /// Notes that an exception leaves this activation of the interpreter.
+    #[inline]
+    pub(crate) fn note_exception(&self, exception: u32) {
+        // Its code is of no meaning.
+        self.note(TrapCode::Unreachable);
+        // SAFETY: the store's context is alive.
+        unsafe { (*self.store()).exception = exception };
     }
 
     #[inline]

@@ -84,18 +84,24 @@ impl Translator<'_, '_> {
         self.begin(then);
     }
 
-    fn open(&mut self, kind: Kind, params: usize, results: usize) {
+    /// Counts a block that is opened, or that a call ends.
+    pub(super) fn count_block(&mut self) {
         self.blocks += 1;
         if self.blocks > limits::BLOCKS_MAX {
             self.refuse("the function has too many blocks for this tier");
         } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
+    }
+
+    pub(super) fn open(&mut self, kind: Kind, params: usize, results: usize) {
+        self.count_block();
         self.no_first_test();
         // What cannot be reached takes nothing: operands that lie there are of blocks around it.
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
-        self.frames.push(Frame::new(kind, height, results, self.cold));
+        let pad = self.frames.last().and_then(|outer| outer.pad);
+        self.frames.push(Frame::new(kind, height, results, self.cold, pad));
     }
 
     pub(super) fn visit_else(&mut self) {
@@ -136,6 +142,23 @@ impl Translator<'_, '_> {
                 self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
+            Kind::TryTable { end, mut reached, pad, catches } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                self.catch(pad, &catches);
+                self.close(end, reached, height);
+            }
+            Kind::Try { end, mut reached, clauses } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                let outer = self.frames.last().and_then(|outer| outer.pad);
+                self.end_clauses(clauses, outer);
+                self.close(end, reached, height);
+            }
             Kind::If { otherwise, params, end, .. } => {
                 if self.live {
                     self.jump_with_top(end, results);
@@ -155,7 +178,12 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on behind a block.
-    fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
+    pub(super) fn close(
+        &mut self,
+        end: cranelift_codegen::ir::Block,
+        reached: bool,
+        height: usize,
+    ) {
         self.env.b.seal_block(end);
         self.live = reached;
         if reached {
@@ -175,11 +203,11 @@ impl Translator<'_, '_> {
         self.end_of_path();
     }
 
-    fn refuse(&mut self, why: &str) {
+    pub(super) fn refuse(&mut self, why: &str) {
         self.failed = Some(CompileError::new(why));
     }
 
-    fn count_branch(&mut self) {
+    pub(super) fn count_branch(&mut self) {
         self.branches += 1;
         if self.branches > limits::BRANCHES_MAX {
             self.refuse("the function has too many branches for this tier");
@@ -272,8 +300,11 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    pub(super) fn visit_typed_select(&mut self, _ty: wasmparser::ValType) {
+    pub(super) fn visit_typed_select(&mut self, ty: wasmparser::ValType) {
         self.visit_select();
+        let value = self.pop();
+        let Some(ty) = self.parsed_type(ty) else { return };
+        self.push_of(value, ty);
     }
 
     pub(super) fn visit_drop(&mut self) {
@@ -332,7 +363,7 @@ impl Translator<'_, '_> {
         self.charge_value(charge);
     }
 
-    fn charge_value(&mut self, charge: Value) {
+    pub(super) fn charge_value(&mut self, charge: Value) {
         fuel::charge(&mut self.env.b, charge);
     }
 

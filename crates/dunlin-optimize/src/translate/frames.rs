@@ -1,10 +1,11 @@
 //! The blocks that are open, and how they end.
 
+use super::exceptions::Clauses;
 use super::rotate::Rotation;
-use super::{Translator, clif_type, parsed_type};
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
+use super::{Translator, clif_type};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 use dunlin_core::ValType;
-use wasmparser::BlockType;
+use wasmparser::{BlockType, Catch};
 
 /// An open block of the body.
 pub(super) struct Frame {
@@ -18,12 +19,20 @@ pub(super) struct Frame {
     pub(super) hint: Option<bool>,
     /// Whether something leads to its end that is not rarely executed.
     pub(super) ends_warm: bool,
+    /// Where exceptions go that are thrown inside, if not out of the function.
+    pub(super) pad: Option<usize>,
 }
 
 impl Frame {
     /// A frame that nobody says anything of.
-    pub(super) fn new(kind: Kind, height: usize, results: usize, cold: bool) -> Self {
-        Self { kind, height, results, cold, hint: None, ends_warm: false }
+    pub(super) fn new(
+        kind: Kind,
+        height: usize,
+        results: usize,
+        cold: bool,
+        pad: Option<usize>,
+    ) -> Self {
+        Self { kind, height, results, cold, hint: None, ends_warm: false, pad }
     }
 }
 
@@ -37,6 +46,10 @@ pub(super) enum Kind {
     Loop { start: Block, params: usize, rotation: Rotation },
     /// `if`, before its `else`: where the condition is zero, and with which parameters.
     If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
+    /// `try_table`, and where its exceptions go.
+    TryTable { end: Block, reached: bool, pad: usize, catches: Vec<Catch> },
+    /// An early `try`, or one of its clauses.
+    Try { end: Block, reached: bool, clauses: Clauses },
 }
 
 /// Values as arguments of a branch.
@@ -47,10 +60,10 @@ pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
 impl Translator<'_, '_> {
     /// The frame of the whole body.
     pub(super) fn open_body(&mut self) {
-        let results: Vec<Type> = self.func_type.results().iter().copied().map(clif_type).collect();
-        let end = self.block_with(&results);
+        let results = self.func_type.results();
+        let end = self.block_with(results);
         let kind = Kind::Block { end, reached: false };
-        self.frames.push(Frame::new(kind, 0, results.len(), false));
+        self.frames.push(Frame::new(kind, 0, results.len(), false, None));
     }
 
     /// What a hint says of the condition of the operator at hand.
@@ -69,23 +82,23 @@ impl Translator<'_, '_> {
     }
 
     /// Types of a block's parameters and results.
-    pub(super) fn block_types(&self, ty: BlockType) -> (Vec<Type>, Vec<Type>) {
+    pub(super) fn block_types(&mut self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![parsed_type(ty)]),
+            BlockType::Type(ty) => (Vec::new(), self.parsed_type(ty).into_iter().collect()),
             BlockType::FuncType(index) => {
                 let ty = self.module.func_type_at(index);
-                let list = |types: &[ValType]| types.iter().copied().map(clif_type).collect();
-                (list(ty.params()), list(ty.results()))
+                (ty.params().to_vec(), ty.results().to_vec())
             }
         }
     }
 
     /// A block with parameters of these types.
-    pub(super) fn block_with(&mut self, types: &[Type]) -> Block {
+    pub(super) fn block_with(&mut self, types: &[ValType]) -> Block {
         let block = self.env.b.create_block();
         for ty in types {
-            self.env.b.append_block_param(block, *ty);
+            let value = self.env.b.append_block_param(block, clif_type(*ty));
+            self.note(value, *ty);
         }
         block
     }
@@ -97,7 +110,10 @@ impl Translator<'_, '_> {
         frame.ends_warm |= !self.cold;
         match &mut frame.kind {
             Kind::Loop { start, params, .. } => (*start, *params),
-            Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
+            Kind::Block { end, reached }
+            | Kind::If { end, reached, .. }
+            | Kind::TryTable { end, reached, .. }
+            | Kind::Try { end, reached, .. } => {
                 *reached = true;
                 (*end, frame.results)
             }

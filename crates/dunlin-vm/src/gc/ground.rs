@@ -14,6 +14,7 @@
 use super::{BLOCK_BYTES, CARD_SHIFT};
 use crate::sys::{CAN_RESERVE, Pages, Region};
 use core::ptr::null_mut;
+use dunlin_module::layout::HEAP_NULL_BYTES;
 
 /// The bytes that references can name.
 const HEAP_BYTES: u64 = 1 << 32;
@@ -89,7 +90,8 @@ impl Ground {
         match &mut self.place {
             Place::None => return false,
             Place::Reserved(region) => {
-                if !region.open(from..to) {
+                // What null leads to stays closed: compiled code notices null by the fault.
+                if !region.open(from.max(HEAP_NULL_BYTES)..to) {
                     return false;
                 }
             }

@@ -5,11 +5,17 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{CompiledFunction, Module, Unit};
 
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
 const UNIT_ALIGNMENT: usize = 16;
+
+/// Bytes of a reference.
+const WORD_BYTES: u32 = 4;
+
+/// Bytes of a frame of compiled code at most: none is larger than the stack, which is limited.
+const FRAME_BYTES_MAX: u32 = 1 << 28;
 
 /// Bytes of an address that is filled in.
 pub(super) const ADDRESS_BYTES: usize = 8;
@@ -27,6 +33,13 @@ pub struct CodeImage<'a> {
     pub traps: Vec<(u32, TrapCode)>,
     /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none.
     pub source: Vec<(u32, u32)>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
+    /// Addresses that calls return to, ascending, and where in `map_words` it begins which words of the
+    /// frame are references meanwhile.
+    pub maps: Vec<(u32, u32)>,
+    /// How many bytes below the frame pointer references are.
+    pub map_words: Vec<u32>,
 }
 
 impl CodeImage<'_> {
@@ -51,6 +64,15 @@ impl CodeImage<'_> {
             let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
             image.source.extend([(start, u32::MAX)].into_iter().chain(source));
             image.source.push((end, u32::MAX));
+            image.handlers.extend(compiled.handlers.iter().map(|of| CallHandler {
+                returns_to: start + of.returns_to,
+                handler: start + of.handler,
+                ..*of
+            }));
+            for (behind, words) in &compiled.maps {
+                image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
+                image.map_words.extend_from_slice(words);
+            }
         }
         Some(image)
     }
@@ -80,6 +102,29 @@ impl CodeImage<'_> {
             || self.source.last().is_some_and(|(at, _)| !in_code(*at, 0))
         {
             return Err("a table of sources that does not ascend within the code");
+        }
+        if !self.handlers.is_sorted_by(|a, b| a.returns_to < b.returns_to)
+            || !self.handlers.iter().all(|of| in_code(of.returns_to.max(of.handler), 1))
+        {
+            return Err("a table of handlers that does not ascend within the code");
+        }
+        self.check_maps()
+    }
+
+    /// Maps ascend within the code, and name words of a frame. Which ones is believed, as the code is.
+    fn check_maps(&self) -> Result<(), &'static str> {
+        let (len, words) = (self.code.len(), self.map_words.len());
+        let is_inside = |(behind, start): &(u32, u32)| {
+            *behind as usize <= len && *start as usize <= words
+        };
+        if !self.maps.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
+            || !self.maps.iter().all(is_inside)
+        {
+            return Err("a table of maps that does not ascend within the code");
+        }
+        let is_word = |below: &u32| below.is_multiple_of(WORD_BYTES) && *below <= FRAME_BYTES_MAX;
+        if !self.map_words.iter().all(is_word) {
+            return Err("a map of words that no frame has");
         }
         Ok(())
     }

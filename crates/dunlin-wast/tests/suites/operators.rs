@@ -189,6 +189,7 @@ pub(crate) fn script() -> String {
         let _ = writeln!(body, "i32.const 8 {value}{store} i32.const 8 {value}{store} offset=400");
     }
     body.push_str(&lanes(&constant));
+    body.push_str(&atomics(&constant));
     format!(
         r#"(module (func (export "f")))
 (register "other")
@@ -198,7 +199,7 @@ pub(crate) fn script() -> String {
   (import "host" "swap" (func $swap (param v128 i32 v128) (result v128 i32 v128)))
   (import "host" "call" (func $call (param funcref)))
   (import "other" "f" (func $other))
-  (memory $a 1) (memory $b i64 1)
+  (memory $a 1) (memory $b i64 1) (memory $c 1 1 shared)
   (table 3 3 funcref)
   (elem (i32.const 1) func $host $other)
   (elem $elem func $nothing) (elem $gone func $nothing)
@@ -218,6 +219,30 @@ pub(crate) fn script() -> String {
 (assert_return (invoke "run" (i32.const {TURNS})) (i32.const 0))
 "#
     )
+}
+
+/// The atomic operators, on a shared memory and on one that is not.
+fn atomics(constant: &dyn Fn(&str) -> String) -> String {
+    let mut body = String::from(
+        "atomic.fence i32.const 16 i32.const 1 memory.atomic.notify $c drop \
+         i32.const 16 i32.const 1 i64.const 0 memory.atomic.wait32 $c drop \
+         i32.const 16 i64.const 0 i64.const 0 memory.atomic.wait64 $c drop\n",
+    );
+    for (ty, widths) in [("i32", &["", "8", "16"][..]), ("i64", &["", "8", "16", "32"])] {
+        let value = constant(ty);
+        for (width, memory) in widths.iter().flat_map(|width| [(width, ""), (width, "$c")]) {
+            let sign = if width.is_empty() { "" } else { "_u" };
+            let _ = writeln!(body, "i32.const 8 {ty}.atomic.load{width}{sign} {memory} drop");
+            let _ = writeln!(body, "i32.const 8 {value}{ty}.atomic.store{width} {memory}");
+            for op in ["add", "sub", "and", "or", "xor", "xchg"] {
+                let operator = format!("{ty}.atomic.rmw{width}.{op}{sign}");
+                let _ = writeln!(body, "i32.const 8 {value}{operator} {memory} drop");
+            }
+            let operator = format!("{ty}.atomic.rmw{width}.cmpxchg{sign}");
+            let _ = writeln!(body, "i32.const 8 {value}{value}{operator} {memory} drop");
+        }
+    }
+    body
 }
 
 /// The operators on one lane.
