@@ -20,7 +20,8 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::MEMORY64);
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::THREADS);
 
 /// White space before the text format's first parenthesis that is skipped in search of it.
 const TEXT_BLANK_BYTES_MAX: usize = 4096;
@@ -212,6 +213,7 @@ mod tests {
             "multi-memory" => WasmFeatures::MULTI_MEMORY,
             "tail-call" => WasmFeatures::TAIL_CALL,
             "memory64" => WasmFeatures::MEMORY64,
+            "threads" => WasmFeatures::THREADS,
             other => panic!("`{other}` is new: downloads must accept it too"),
         };
         let base = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
