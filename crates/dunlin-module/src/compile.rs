@@ -102,21 +102,28 @@ builtins! {
     /// `(cx)`: leaves compiled code for its innermost entry, or for what catches the exception that travels. Does
     /// not return.
     Unwind = 13;
+    /// `(cx, memory: u32, address: u64, count: u32) -> u64`: the result of `memory.atomic.notify`, or
+    /// [`GROW_FAILED`].
+    MemoryNotify = 14;
+    /// `(cx, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64) -> u64`: the result of
+    /// `memory.atomic.wait32` or, for 8 bytes, `wait64`, or [`GROW_FAILED`].
+    MemoryWait = 15;
     /// `(cx, tag: u32) -> u32`: a reference to a new exception with this tag of the module's, or [`REF_FAILED`].
-    NewException = 14;
+    NewException = 16;
+    /// `(cx, exception: u32, payload: *const u64, slots: u32) -> status`: writes what a new exception carries.
+    FillException = 17;
     /// `(cx, exception: u32) -> u32`: the tag of an exception, as the store's index. Cannot fail.
-    ExceptionTag = 15;
+    ExceptionTag = 18;
     /// `(cx, exception: u32) -> *const u64`: an exception has been caught; where what it carries can be read until
     /// compiled code calls something again. Null where the engine failed.
-    CatchException = 16;
+    CatchException = 19;
     /// `(cx, exception: u32)`: throws an exception to whatever catches it outside of the calling function. Does
     /// not return.
-    ThrowException = 17;
-    /// `(cx, exception: u32, payload: *const u64, slots: u32) -> status`: writes what a new exception carries.
-    FillException = 18;
+    ThrowException = 20;
 }
 
-/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
+/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed, and the builtins of
+/// waits where the guest must end.
 pub const GROW_FAILED: u64 = u64::MAX - 1;
 
 /// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.

@@ -24,6 +24,7 @@ mod error;
 pub mod features;
 mod fuse;
 mod handlers;
+mod hints;
 mod index;
 pub mod layout;
 mod listing;
@@ -40,6 +41,7 @@ pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};
 pub use handlers::{Clause, Handlers};
+pub use hints::{BranchHint, BranchHints};
 pub use listing::{Listing, SideWord, Step};
 pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,

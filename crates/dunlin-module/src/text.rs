@@ -148,6 +148,10 @@ fn spell(
                 format!(" {:#034x}", u128::from_le_bytes(number))
             }
             Immediate::MemoryArgument => memory_argument(operator, bytes)?,
+            Immediate::Reserved => {
+                bytes.read_u8()?;
+                String::new()
+            }
             Immediate::Lane => format!(" {}", bytes.read_u8()?),
         };
         text.push_str(&spelled);
@@ -340,6 +344,20 @@ mod tests {
                 "data.drop 0",
                 "elem.drop 0",
                 "table.copy 0 1",
+                "end",
+            ],
+        );
+    }
+
+    #[test]
+    fn atomic_operators_are_spelled() {
+        check(
+            "atomic.fence i32.atomic.load i64.atomic.rmw8.add_u offset=3 memory.atomic.wait64 1",
+            &[
+                "atomic.fence",
+                "i32.atomic.load",
+                "i64.atomic.rmw8.add_u offset=3",
+                "memory.atomic.wait64 1",
                 "end",
             ],
         );

@@ -20,9 +20,10 @@ use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
-    Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit,
-    Worker,
+    BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
+    StaticTables, Unit, Worker,
 };
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// Compiles units of one module.
@@ -31,6 +32,8 @@ pub(crate) struct FunctionWorker<'m> {
     settings: &'m Settings,
     module: &'m Module,
     tables: &'m StaticTables,
+    /// Read when the first function is built.
+    hints: OnceCell<BranchHints>,
     context: Context,
     allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
@@ -71,7 +74,8 @@ impl<'m> FunctionWorker<'m> {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
         let allocator = regalloc2::Ctx::default();
         let stubs = HashMap::new();
-        Self { isa, settings, module, tables, context, allocator, builder, stubs }
+        let hints = OnceCell::new();
+        Self { isa, settings, module, tables, hints, context, allocator, builder, stubs }
     }
 
     /// What the latest unit was made of, as it was when instructions were chosen.
@@ -92,7 +96,8 @@ impl<'m> FunctionWorker<'m> {
     fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let source = translate::Source { module: self.module, tables: self.tables, index };
+        let hints = self.hints.get_or_init(|| self.module.branch_hints()).of(index);
+        let source = translate::Source { module: self.module, tables: self.tables, index, hints };
         let config = self.isa.frontend_config();
         if let Err(error) = translate::function(&source, self.settings, config, func, builder) {
             // A half-built function must not leak into the next one.

@@ -6,12 +6,14 @@
 //! * `explicit`, `guarded`: how accesses of memories stay in bounds;
 //! * `off`, `flag`, `page`: how guests are interrupted;
 //! * `fuel`: operators are charged;
+//! * `deterministic`, `fast`, `fused`: which results relaxed operators have;
 //! * `v2`, `v3`: the level of x86-64, whatever the machine has that the test runs on;
 //! * `enter`, `leave`: the ways into and out of compiled code are shown too.
 //!
 //! `DUNLIN_BLESS=1` rewrites what is expected: `DUNLIN_BLESS=1 cargo test -p dunlin-optimize --test
 //! codegen`. Machine code is compared where the test runs on x86-64, and CLIF everywhere.
 
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::{CompiledFunction, Compiler, Features, Module, Scratch, StaticTables, Unit};
 use dunlin_optimize::{Bounds, LineKind, Optimizer, Polls, Settings, disassemble};
 use std::fmt::Write as _;
@@ -98,6 +100,9 @@ impl Header {
                 "off" => header.settings.polls = Polls::Off,
                 "flag" => header.settings.polls = Polls::Flag,
                 "page" => header.settings.polls = Polls::DeadLoad,
+                "deterministic" => header.settings.relaxed = Relaxed::Deterministic,
+                "fast" => header.settings.relaxed = Relaxed::Fast,
+                "fused" => header.settings.relaxed = Relaxed::Fused,
                 "fuel" => header.settings.fuel = true,
                 "v2" => {}
                 "v3" => header.extensions.extend(V3),

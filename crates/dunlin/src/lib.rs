@@ -102,10 +102,12 @@ mod linker;
 pub mod listing;
 mod memory;
 mod module;
+mod objects;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
 mod refs;
+mod shared;
 mod store;
 mod table;
 mod tag;
@@ -140,6 +142,9 @@ pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
 pub use refs::{AnyRef, ExnRef, ExternRef};
+pub use shared::SharedMemory;
+#[cfg(feature = "std")]
+pub use shared::WaitResult;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use tag::Tag;

@@ -325,3 +325,18 @@ macro_rules! for_each_saturating_operator {
         }
     };
 }
+
+/// Calls a macro with the rows of the operators that have two results, behind the prefix byte 0xFC:
+/// `code Name "text" function (types) -> type twice;`.
+#[macro_export]
+macro_rules! for_each_wide_operator {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
+            $($($extra)*)?
+            0x13 I64Add128 "i64.add128" i64_add128 (i64, i64, i64, i64) -> i64 twice;
+            0x14 I64Sub128 "i64.sub128" i64_sub128 (i64, i64, i64, i64) -> i64 twice;
+            0x15 I64MulWideS "i64.mul_wide_s" i64_mul_wide_s (i64, i64) -> i64 twice;
+            0x16 I64MulWideU "i64.mul_wide_u" i64_mul_wide_u (i64, i64) -> i64 twice;
+        }
+    };
+}

@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code, reason = "the interpreter's registers are raw pointers; see `regs`")]
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;

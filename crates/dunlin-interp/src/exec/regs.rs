@@ -13,10 +13,13 @@
 //! exist, the side table's word is the operator's. Only `exec/` can call them, and each handler uses
 //! them as its operator's rule says. That is the whole argument of the `SAFETY` comments below which
 //! say *validated*.
+//!
+//! Long because all that is unsafe about handlers stands in one place.
 
 use super::exception::Search;
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{HeapType, TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
 use dunlin_vm::context::{
@@ -83,6 +86,12 @@ pub(crate) struct LongLeb {
 pub(crate) struct Place(*mut u8);
 
 impl Place {
+    /// Where it is, for accesses that the bounds were checked for.
+    #[inline(always)]
+    pub(crate) fn pointer(self) -> *mut u8 {
+        self.0
+    }
+
     /// Reads `N` bytes, as many as the place was checked for.
     #[inline(always)]
     pub(crate) fn read<const N: usize>(self) -> [u8; N] {
@@ -560,9 +569,8 @@ impl Regs {
         offset: u64,
         width: usize,
     ) -> Option<Place> {
-        let def = self.memory(memory);
         // SAFETY: definitions live as long as the store.
-        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        let MemoryDef { base, len, .. } = unsafe { MemoryDef::read(self.memory(memory)) };
         address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
     }
 
@@ -576,7 +584,14 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn memory_len(&self, index: u32) -> u64 {
         // SAFETY: definitions live as long as the store.
-        unsafe { (*self.memory(index)).len as u64 }
+        unsafe { MemoryDef::read(self.memory(index)) }.len as u64
+    }
+
+    /// Pages of a memory.
+    pub(crate) fn memory_pages(&self, index: u32) -> u64 {
+        // SAFETY: definitions live as long as the store.
+        let def = unsafe { *self.memory(index) };
+        def.len as u64 >> def.page_size_log2
     }
 
     #[inline(always)]
@@ -604,6 +619,13 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn cx(&self) -> *mut VmContext {
         self.cx
+    }
+
+    /// What the store's engine has chosen for relaxed operators.
+    #[inline(always)]
+    pub(crate) fn relaxed(&self) -> Relaxed {
+        // SAFETY: the store's context is alive, and nobody changes this.
+        unsafe { (*self.store()).relaxed }
     }
 
     #[inline(always)]

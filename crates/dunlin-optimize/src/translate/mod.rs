@@ -10,6 +10,7 @@
 //! shapes cast, which costs nothing in the end.
 
 mod access;
+mod atomic;
 mod bulk;
 mod call;
 mod control;
@@ -24,6 +25,7 @@ mod simd;
 mod survey;
 mod table;
 mod visitor;
+mod wide;
 
 use crate::limits;
 use crate::settings::Settings;
@@ -31,7 +33,7 @@ use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use dunlin_core::{FuncType, ValType};
-use dunlin_module::{CompileError, Module, StaticTables};
+use dunlin_module::{BranchHint, CompileError, Module, StaticTables};
 use exceptions::Pad;
 use frames::Frame;
 use std::collections::{HashMap, HashSet};
@@ -52,6 +54,9 @@ struct Translator<'a, 'm> {
     /// Where the operator at hand stands in the module.
     operator: u64,
     survey: Survey,
+    hints: &'m [BranchHint],
+    /// Whether what is translated is rarely executed, as hints say.
+    cold: bool,
     /// Operands.
     stack: Vec<Value>,
     frames: Vec<Frame>,
@@ -83,6 +88,8 @@ pub(crate) struct Source<'m> {
     pub(crate) tables: &'m StaticTables,
     /// The function, imports first.
     pub(crate) index: u32,
+    /// Hints at its branches.
+    pub(crate) hints: &'m [BranchHint],
 }
 
 /// Translates a function's body.
@@ -97,7 +104,7 @@ pub(crate) fn function(
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) -> Result<(), CompileError> {
-    let Source { module, tables, index } = *source;
+    let Source { module, tables, index, hints } = *source;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
@@ -121,6 +128,8 @@ pub(crate) fn function(
         body_start: body.range().start,
         operator: 0,
         survey: Survey::of(&body)?,
+        hints,
+        cold: false,
         stack: Vec::new(),
         frames: Vec::new(),
         locals: Vec::new(),

@@ -35,7 +35,10 @@ macro_rules! pass {
     (@exceptions $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@legacy_exceptions Rethrow $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@legacy_exceptions $op:ident $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@threads $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@wide_arithmetic $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $self:ident $visit:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
         $self.0.unsupported(stringify!($visit));

@@ -30,6 +30,8 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::RefFunc => ref_func as *const (),
         Builtin::CallFunc => isa::call_func as *const (),
         Builtin::CallRef => isa::call_ref as *const (),
+        Builtin::MemoryNotify => memory_notify as *const (),
+        Builtin::MemoryWait => memory_wait as *const (),
         Builtin::Unwind => isa::unwind as *const (),
         Builtin::NewException => new_exception as *const (),
         Builtin::ExceptionTag => exception_tag as *const (),
@@ -166,7 +168,7 @@ status! {
     };
 }
 
-/// The result of a growth, or what says that the host failed.
+/// The result of a growth or wait, or what says that the guest must end.
 ///
 /// # Safety
 ///
@@ -191,6 +193,40 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, memory: u32, delta: u64) ->
     };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::MemoryGrow, GROW_FAILED, run) }
+}
+
+unsafe extern "C" fn memory_notify(
+    cx: *mut VmContext,
+    memory: u32,
+    address: u64,
+    count: u32,
+) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::memory_notify(cx, memory, address, count) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::MemoryNotify, GROW_FAILED, run) }
+}
+
+unsafe extern "C" fn memory_wait(
+    cx: *mut VmContext,
+    memory: u32,
+    bytes: u32,
+    address: u64,
+    expected: u64,
+    timeout: i64,
+) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::memory_wait(cx, memory, bytes, address, expected, timeout) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::MemoryWait, GROW_FAILED, run) }
 }
 
 unsafe extern "C" fn table_grow(cx: *mut VmContext, table: u32, delta: u64, init: u32) -> u64 {
