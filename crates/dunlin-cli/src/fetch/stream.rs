@@ -223,6 +223,8 @@ mod tests {
             "memory64" => WasmFeatures::MEMORY64,
             "function-references" => WasmFeatures::FUNCTION_REFERENCES,
             "gc" => WasmFeatures::GC,
+            "exceptions" => WasmFeatures::EXCEPTIONS,
+            "legacy-exceptions" => WasmFeatures::LEGACY_EXCEPTIONS,
             "relaxed-simd" => WasmFeatures::RELAXED_SIMD,
             "wide-arithmetic" => WasmFeatures::WIDE_ARITHMETIC,
             "custom-page-sizes" => WasmFeatures::CUSTOM_PAGE_SIZES,
