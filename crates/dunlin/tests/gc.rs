@@ -309,7 +309,10 @@ fn artifacts_know_where_references_are() {
                 (call $of (local.get $a))))"#
     );
     let mut config = Config::new();
-    config.tier(Tier::Optimize).gc_zeal(true).artifact_key(ArtifactKey::from_secret(b"a secret of this test"));
+    config
+        .tier(Tier::Optimize)
+        .gc_zeal(true)
+        .artifact_key(ArtifactKey::from_secret(b"a secret of this test"));
     let engine = Engine::new(&config).expect("a tier of this machine");
     let made = Module::new(&engine, &text).expect("a valid module").serialize().expect("code");
     let module = Module::deserialize(&engine, &made).expect("ours");

@@ -70,11 +70,12 @@ impl Region {
     /// Where references stand in the frame of code that is to be returned to at `pc`: bytes below its frame
     /// pointer.
     pub(super) fn references(&self, pc: usize) -> &[u32] {
-        let found = self.offset(pc).and_then(|offset| {
-            self.maps.binary_search_by_key(&offset, |(behind, _)| *behind).ok()
-        });
+        let found = self
+            .offset(pc)
+            .and_then(|offset| self.maps.binary_search_by_key(&offset, |(behind, _)| *behind).ok());
         let Some(found) = found else { return &[] };
-        let end = self.maps.get(found + 1).map_or(self.map_words.len(), |(_, start)| *start as usize);
+        let end =
+            self.maps.get(found + 1).map_or(self.map_words.len(), |(_, start)| *start as usize);
         &self.map_words[self.maps[found].1 as usize..end]
     }
 

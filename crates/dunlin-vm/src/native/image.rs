@@ -102,9 +102,8 @@ impl CodeImage<'_> {
     /// Maps ascend within the code, and name words of a frame. Which ones is believed, as the code is.
     fn check_maps(&self) -> Result<(), &'static str> {
         let (len, words) = (self.code.len(), self.map_words.len());
-        let is_inside = |(behind, start): &(u32, u32)| {
-            *behind as usize <= len && *start as usize <= words
-        };
+        let is_inside =
+            |(behind, start): &(u32, u32)| *behind as usize <= len && *start as usize <= words;
         if !self.maps.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
             || !self.maps.iter().all(is_inside)
         {

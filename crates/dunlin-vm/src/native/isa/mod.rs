@@ -4,14 +4,14 @@
 mod x64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x64::{
-    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry, land,
-    left_before_entry, new_array, new_struct, unwind,
+    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,
+    land, left_before_entry, new_array, new_struct, unwind,
 };
 
 #[cfg(not(target_arch = "x86_64"))]
 mod none;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use none::{
-    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry, land,
-    left_before_entry, new_array, new_struct, unwind,
+    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,
+    land, left_before_entry, new_array, new_struct, unwind,
 };

@@ -6,8 +6,8 @@
 //! if the call had returned. Below them is where compiled code had been left when it was entered again.
 
 use crate::context::{StoreContext, VmContext};
-use crate::native::{fault, leave};
 use crate::native::builtins;
+use crate::native::{fault, leave};
 use core::arch::naked_asm;
 use dunlin_module::layout::{store_context, vm_context};
 
