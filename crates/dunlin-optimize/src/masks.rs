@@ -92,7 +92,8 @@ impl<'f> Check<'f> {
             Opcode::SelectSpectreGuard => Taint::None,
             _ if opcode.is_call() => Taint::Full,
             _ if opcode.can_load() => {
-                let from_guest = [Region::Memory as u32, Region::Global as u32];
+                let from_guest =
+                    [Region::Memory as u32, Region::Shared as u32, Region::Global as u32];
                 match self.region(inst) {
                     Some(region) if from_guest.contains(&region) => Taint::Full,
                     _ => Taint::None,
@@ -130,6 +131,8 @@ impl<'f> Check<'f> {
             InstructionData::Store { args, .. } | InstructionData::StoreNoOffset { args, .. } => {
                 Some(args[1])
             }
+            InstructionData::AtomicRmw { args, .. } => Some(args[0]),
+            InstructionData::AtomicCas { args, .. } => Some(args[0]),
             _ => None,
         }
     }
@@ -152,7 +155,8 @@ impl<'f> Check<'f> {
                     );
                     continue;
                 };
-                let is_memory = self.region(inst) == Some(Region::Memory as u32);
+                let memories = [Region::Memory as u32, Region::Shared as u32];
+                let is_memory = self.region(inst).is_some_and(|it| memories.contains(&it));
                 match self.taint(address) {
                     Taint::Short if is_memory && bounds != Bounds::Explicit => short += 1,
                     Taint::None => masked += usize::from(self.is_masked(address)),
@@ -236,6 +240,17 @@ fn accesses() -> Vec<String> {
         accesses.push(format!("(drop (v128.load{bits}_lane @ 1 # {vector}))"));
         accesses.push(format!("(v128.store{bits}_lane @ 1 # {vector})"));
     }
+    for (ty, widths) in [("i32", &["", "8", "16"][..]), ("i64", &["", "8", "16", "32"])] {
+        for width in widths {
+            let (u, one) = (if width.is_empty() { "" } else { "_u" }, format!("({ty}.const 1)"));
+            accesses.push(format!("(drop ({ty}.atomic.load{width}{u} @ #))"));
+            accesses.push(format!("({ty}.atomic.store{width} @ # {one})"));
+            for op in ["add", "and", "xchg"] {
+                accesses.push(format!("(drop ({ty}.atomic.rmw{width}.{op}{u} @ # {one}))"));
+            }
+            accesses.push(format!("(drop ({ty}.atomic.rmw{width}.cmpxchg{u} @ # {one} {one}))"));
+        }
+    }
     accesses
 }
 
@@ -267,6 +282,7 @@ fn accesses_of_memories_are_masked_or_stay_in_what_is_reserved() {
         ("", "", sum),
         ("", "", "(block (result i32) (global.set 0 (local.get $a)) (global.get 0))"),
         ("(memory 1)", "1", sum),
+        ("(memory 1 2 shared)", "1", sum),
         ("(memory i64 1)", "1", wide),
     ] {
         for offset in [0, 24, 70_000, 0x7fff_ffff] {

@@ -19,10 +19,18 @@ fn two_thousand_imported_globals() {
         let _ = write!(text, "(import \"GOT.mem\" \"g{number}\" (global {ty}))");
     }
     // Own globals that begin with imported ones; then one function reads every global and writes those it may.
-    let _ = write!(text, "(global $first i32 (global.get 0)) (global $last i32 (global.get {}))", GLOBALS - 2);
+    let _ = write!(
+        text,
+        "(global $first i32 (global.get 0)) (global $last i32 (global.get {}))",
+        GLOBALS - 2
+    );
     text.push_str("(func (export \"sum\") (result i64) (local $sum i64)");
     for number in 0..GLOBALS {
-        let read = if number % 2 == 0 { "i64.extend_i32_u (global.get" } else { "i64.add (i64.const 0) (global.get" };
+        let read = if number % 2 == 0 {
+            "i64.extend_i32_u (global.get"
+        } else {
+            "i64.add (i64.const 0) (global.get"
+        };
         let _ = write!(text, "(local.set $sum (i64.add (local.get $sum) ({read} {number}))))");
         if number % 2 == 1 {
             let _ = write!(text, "(global.set {number} (i64.const {number}))");

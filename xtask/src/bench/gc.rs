@@ -187,7 +187,8 @@ fn table(kernels: &[&Kernel], plan: &Plan, times: &[Times]) -> String {
         let _ = write!(text, " {} ms | |", engine.name());
     }
     let _ = write!(text, "\n|---|---|{}\n", "--:|--:|".repeat(plan.engines.len()));
-    let ratio_text = |ratio: Option<f64>| ratio.map_or("–".into(), |ratio| format!("{ratio:.2}×"));
+    let ratio_text =
+        |ratio: Option<f64>| ratio.map_or("–".into(), |ratio| format!("{ratio:.2}×"));
     for (kernel, times) in kernels.iter().zip(times) {
         let _ = write!(text, "| {} | {} |", kernel.name, kernel.about);
         for (column, taken) in times.iter().enumerate() {
@@ -240,7 +241,10 @@ mod tests {
         let plan = Plan { filters: Vec::new(), engines, rounds: 2 };
         let times = [vec![vec![0.3, 0.2], vec![0.1]], vec![Vec::new(), vec![0.4]]];
         let text = table(&[&KERNELS[0], &KERNELS[1]], &plan, &times);
-        assert!(text.contains("| trees | small allocations | 200.0 | 2.00× | 100.0 | 1.00× |"), "{text}");
+        assert!(
+            text.contains("| trees | small allocations | 200.0 | 2.00× | 100.0 | 1.00× |"),
+            "{text}"
+        );
         assert!(text.contains("| failed | – | 400.0 | 1.00× |"), "{text}");
         assert!(text.ends_with("| geometric mean | | | 2.00× | | 1.00× |\n"), "{text}");
     }

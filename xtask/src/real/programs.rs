@@ -1,8 +1,8 @@
 //! The programs that other people wrote or compiled, one row each, and how their modules are made.
 //!
-//! Every one needs WASI 0.1; `kotlin` needs garbage collection and exceptions, `numpy` exceptions and
-//! SIMD, the others Wasm 2.0 without SIMD. What they print is known exactly: the expected text stands
-//! beside their sources, under `xtask/real/NAME`.
+//! Every one needs WASI 0.1; `threads` needs threads, `kotlin` garbage collection and exceptions, `numpy`
+//! exceptions and SIMD, the others Wasm 2.0 without SIMD. What they print is known exactly: the expected text
+//! stands beside their sources, under `xtask/real/NAME`.
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub struct Program {
     pub library: Option<(fn() -> Result<PathBuf, Error>, &'static str)>,
     /// Whether it imports functions of hosts other than WASI.
     pub unknown_imports_trap: bool,
+    /// Whether it starts threads.
+    pub threads: bool,
     /// In order; they share the folder that the guest knows as `/data`.
     pub runs: &'static [Run],
 }
@@ -56,7 +58,21 @@ pub const PROGRAMS: &[Program] = &[
         module: rust,
         library: None,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("harbour", &["/data"])],
+    },
+    Program {
+        name: "threads",
+        about: "Rust with threads: scopes, locks, channels, barriers, parking, files, `rayon`; two early ends",
+        module: threads,
+        library: None,
+        unknown_imports_trap: false,
+        threads: true,
+        runs: &[
+            run("fleet", &["/data"]),
+            Run { exit: 7, ..run("exit", &["exit"]) },
+            Run { exit: 134, ..run("trap", &["trap"]) },
+        ],
     },
     Program {
         name: "sqlite",
@@ -64,6 +80,7 @@ pub const PROGRAMS: &[Program] = &[
         module: sqlite,
         library: None,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[
             // The script's last statement violates a key, so the shell says so and exits with 1.
             Run { input: Some("script.sql"), exit: 1, ..run("memory", &[":memory:"]) },
@@ -77,6 +94,7 @@ pub const PROGRAMS: &[Program] = &[
         module: python,
         library: None,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("report", &["/script/main.py", "/data"])],
     },
     Program {
@@ -85,6 +103,7 @@ pub const PROGRAMS: &[Program] = &[
         module: go,
         library: None,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("flock", &["/data"])],
     },
     Program {
@@ -93,6 +112,7 @@ pub const PROGRAMS: &[Program] = &[
         module: ruby_command,
         library: None,
         unknown_imports_trap: true,
+        threads: false,
         runs: &[Run {
             environment: &[("SCRIPT", "/script/main.rb"), ("FOLDER", "/data")],
             ..run("shore", &[])
@@ -104,6 +124,7 @@ pub const PROGRAMS: &[Program] = &[
         module: kotlin,
         library: None,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("aviary", &[])],
     },
     Program {
@@ -112,11 +133,9 @@ pub const PROGRAMS: &[Program] = &[
         module: numpy::module,
         library: Some((numpy::library, "/usr/local/lib")),
         unknown_imports_trap: true,
+        threads: false,
         // Without any variable it fails before it starts.
-        runs: &[Run {
-            environment: &[("TMPDIR", "/data")],
-            ..run("arrays", &["/script/main.py"])
-        }],
+        runs: &[Run { environment: &[("TMPDIR", "/data")], ..run("arrays", &["/script/main.py"]) }],
     },
 ];
 
@@ -179,13 +198,22 @@ pub fn go() -> Result<PathBuf, Error> {
 }
 
 fn rust() -> Result<PathBuf, Error> {
-    packages::rust_target()?;
-    let (source, output) = (sources().join("rust"), folder().join("rust"));
+    rust_with("rust", "wasm32-wasip1", "harbour.wasm")
+}
+
+fn threads() -> Result<PathBuf, Error> {
+    rust_with("threads", "wasm32-wasip1-threads", "flotilla.wasm")
+}
+
+/// A program of ours, compiled for one of the targets of WASI.
+fn rust_with(name: &str, target: &str, module: &str) -> Result<PathBuf, Error> {
+    packages::rust_target(target)?;
+    let (source, output) = (sources().join(name), folder().join(name));
     let mut command =
-        steps::cargo(&["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip1"]);
+        steps::cargo(&["build", "--quiet", "--locked", "--release", "--target", target]);
     command.env("CARGO_TARGET_DIR", &output).env_remove("RUSTFLAGS").current_dir(source);
     steps::run("compile Rust", &mut command)?;
-    Ok(output.join("wasm32-wasip1").join("release").join("harbour.wasm"))
+    Ok(output.join(target).join("release").join(module))
 }
 
 /// CPython, compiled to WASI by others.

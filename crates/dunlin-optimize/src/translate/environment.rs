@@ -31,6 +31,9 @@ pub(crate) enum Region {
     Vm = 4,
     /// The poll page.
     Poll = 5,
+    /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
+    /// know that alone, keep away.
+    Shared = 6,
 }
 
 /// The signature of compiled code for a function type.
@@ -48,7 +51,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) b: FunctionBuilder<'a>,
     /// The running instance's context.
     pub(crate) cx: Value,
-    regions: [Option<AliasRegion>; 6],
+    regions: [Option<AliasRegion>; 7],
     builtins: [Option<FuncRef>; Builtin::ALL.len()],
 }
 
@@ -61,7 +64,7 @@ impl<'a> Environment<'a> {
 
     /// The environment of a function that has the context elsewhere.
     pub(crate) fn with_context(b: FunctionBuilder<'a>, cx: Value) -> Self {
-        Self { b, cx, regions: [None; 6], builtins: [None; Builtin::ALL.len()] }
+        Self { b, cx, regions: [None; 7], builtins: [None; Builtin::ALL.len()] }
     }
 
     /// Flags of an access of this region that cannot fault.
@@ -86,6 +89,13 @@ impl<'a> Environment<'a> {
     pub(crate) fn field(&mut self, ty: Type, base: Value, offset: usize) -> Value {
         let flags = self.flags(Region::Vm).with_aligned();
         self.b.ins().load(ty, flags, base, offset as i32)
+    }
+
+    /// Reads a field of the VM's structures that other threads change.
+    pub(crate) fn shared_field(&mut self, base: Value, offset: usize) -> Value {
+        let flags = self.flags(Region::Vm).with_aligned();
+        let address = self.b.ins().iadd_imm_s(base, offset as i64);
+        self.b.ins().atomic_load(types::I64, flags, address)
     }
 
     /// Reads a pointer of the context that never changes.
@@ -199,8 +209,14 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::TableGrow => (&[I32, I64, I32], Some(I64)),
         B::TableFill => (&[I32, I64, I32, I64], Some(I32)),
         B::RefFunc => (&[I32], Some(I32)),
+        B::MemoryNotify => (&[I32, I64, I32], Some(I64)),
+        B::MemoryWait => (&[I32, I32, I64, I64, I64], Some(I64)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
         B::Unwind => (&[], None),
+        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
+        B::FillException => (&[I32, I64, I32], Some(I32)),
+        B::CatchException => (&[I32], Some(I64)),
+        B::ThrowException => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

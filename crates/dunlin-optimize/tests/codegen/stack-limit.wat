@@ -75,6 +75,35 @@
 ;;       return
 ;;   }
 
+;; CLIF of LeaveRef(0):
+;;   function u0:0(i64 vmctx, i32, f64, i32) -> i32 tail {
+;;       ss0 = explicit_slot 16, align = 16
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32, i64) -> i32 system_v
+;;       sig1 = (i64) system_v
+;;       fn0 = u0:12 sig0
+;;       fn1 = u0:13 sig1
+;;       stack_limit = gv2
+;;
+;;   block0(v0: i64, v1: i32, v2: f64, v3: i32):
+;;       v4 = stack_addr.i64 ss0
+;;       v5 = uextend.i64 v1
+;;       store notrap v5, v4
+;;       store notrap v2, v4+8
+;;       v6 = call fn0(v0, v3, v4)
+;;       brif v6, block1, block2
+;;
+;;   block1 cold:
+;;       call fn1(v0)
+;;       trap user1
+;;
+;;   block2:
+;;       v7 = load.i32 notrap v4
+;;       return v7
+;;   }
+
 ;; x86-64 of LeaveFunc(0):
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
@@ -166,3 +195,36 @@
 ;;     2e: mov rsp, rbp
 ;;     31: pop rbp
 ;;     32: ret
+
+;; x86-64 of LeaveRef(0):
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x30
+;;     10: cmp r10, rsp
+;;     13: ja 0x72
+;;     19: sub rsp, 0x20
+;;     1d: mov [rsp+0x10], r12
+;;     22: mov rcx, rdx
+;;     25: mov r12, rdi
+;;     28: mov r10d, esi
+;;     2b: lea rdx, [rsp]
+;;     2f: mov [rsp], r10
+;;     33: movsd [rsp+0x8], xmm0
+;;     39: mov rax, 0x0                           ; CallRef
+;;     43: mov rsi, rcx
+;;     46: call rax
+;;     48: test eax, eax
+;;     4a: jne 0x61
+;;     50: mov eax, [rsp]
+;;     53: mov r12, [rsp+0x10]
+;;     58: add rsp, 0x20
+;;     5c: mov rsp, rbp
+;;     5f: pop rbp
+;;     60: ret
+;;     61: mov rax, 0x0                           ; Unwind
+;;     6b: mov rdi, r12
+;;     6e: call rax
+;;     70: ud2                                    ; traps: unreachable
+;;     72: ud2                                    ; traps: call stack exhausted

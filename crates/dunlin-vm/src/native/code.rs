@@ -6,7 +6,7 @@ use crate::sys::native::CodeMemory;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{Module, Unit};
 
 /// The native code of a module. Dropping it removes the code.
@@ -24,6 +24,7 @@ pub(super) struct Region {
     units: Box<[(u32, u32, Unit)]>,
     traps: Box<[(u32, TrapCode)]>,
     source: Box<[(u32, u32)]>,
+    handlers: Box<[CallHandler]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -65,6 +66,15 @@ impl Region {
         (offset < end).then_some(unit)
     }
 
+    /// The handler behind the call that returns to `pc`: its address, and how far the stack pointer is below
+    /// the frame pointer there.
+    pub(super) fn handler(&self, pc: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(pc)?;
+        let found = self.handlers.binary_search_by_key(&offset, |of| of.returns_to).ok()?;
+        let of = self.handlers[found];
+        Some((self.memory.base() + of.handler as usize, of.frame_bytes as usize))
+    }
+
     /// What stands at `pc`.
     fn place(&self, pc: usize) -> Option<Place> {
         let unit = self.unit(pc)?;
@@ -104,6 +114,7 @@ impl NativeCode {
             units: image.units.into(),
             traps: image.traps.into(),
             source: image.source.into(),
+            handlers: image.handlers.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -124,6 +135,7 @@ impl NativeCode {
             relocations: region.relocations.to_vec(),
             traps: region.traps.to_vec(),
             source: region.source.to_vec(),
+            handlers: region.handlers.to_vec(),
         }
     }
 

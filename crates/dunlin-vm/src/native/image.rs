@@ -5,7 +5,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{CompiledFunction, Module, Unit};
 
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
@@ -27,6 +27,8 @@ pub struct CodeImage<'a> {
     pub traps: Vec<(u32, TrapCode)>,
     /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none.
     pub source: Vec<(u32, u32)>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
 }
 
 impl CodeImage<'_> {
@@ -51,6 +53,11 @@ impl CodeImage<'_> {
             let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
             image.source.extend([(start, u32::MAX)].into_iter().chain(source));
             image.source.push((end, u32::MAX));
+            image.handlers.extend(compiled.handlers.iter().map(|of| CallHandler {
+                returns_to: start + of.returns_to,
+                handler: start + of.handler,
+                ..*of
+            }));
         }
         Some(image)
     }
@@ -80,6 +87,11 @@ impl CodeImage<'_> {
             || self.source.last().is_some_and(|(at, _)| !in_code(*at, 0))
         {
             return Err("a table of sources that does not ascend within the code");
+        }
+        if !self.handlers.is_sorted_by(|a, b| a.returns_to < b.returns_to)
+            || !self.handlers.iter().all(|of| in_code(of.returns_to.max(of.handler), 1))
+        {
+            return Err("a table of handlers that does not ascend within the code");
         }
         Ok(())
     }

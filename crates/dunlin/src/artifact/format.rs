@@ -9,13 +9,14 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source
+//! lengths            u32 each: code, units, relocations, traps, source, handlers
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
 //! relocations        u32 offset, u32 builtin, i64 addend
 //! traps              u32 offset, u32 trap code
 //! source             u32 offset, u32 offset in the module
+//! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
 //! ```
@@ -30,12 +31,12 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{Builtin, Unit};
 use dunlin_vm::native::CodeImage;
 
 /// The number of this format. Whoever changes what is written changes it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Bytes of an artifact at least: its fixed beginning, and its end.
 const END_BYTES: usize = 2 * HASH_BYTES;
@@ -89,8 +90,13 @@ pub(crate) fn write(
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&hash);
     let here = u32::from(matches!(holds, Holds::Module(_)));
-    let tables =
-        [image.units.len(), image.relocations.len(), image.traps.len(), image.source.len()];
+    let tables = [
+        image.units.len(),
+        image.relocations.len(),
+        image.traps.len(),
+        image.source.len(),
+        image.handlers.len(),
+    ];
     let lengths = [image.code.len()].into_iter().chain(tables);
     for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
         out.extend_from_slice(&number.to_le_bytes());
@@ -132,6 +138,10 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
     for (offset, source) in &image.source {
         row([*offset, *source]);
     }
+    for of in &image.handlers {
+        row([of.returns_to, of.handler]);
+        row([of.frame_bytes, 0]);
+    }
 }
 
 /// Why an artifact is refused.
@@ -168,11 +178,11 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 5];
+        let mut lengths = [0; 6];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source] = lengths;
+        let [code, units, relocations, traps, source, handlers] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -184,6 +194,7 @@ impl<'a> Artifact<'a> {
             relocations: from.rows(relocations, relocation)?,
             traps: from.rows(traps, trap)?,
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
+            handlers: from.rows(handlers, handler)?,
         };
         match from.rest {
             [] => Ok(Self { module, module_len, module_hash, image }),
@@ -243,6 +254,10 @@ fn relocation([offset, builtin, low, high]: [u32; 4]) -> Option<Relocation> {
     let builtin = *Builtin::ALL.get(builtin as usize)?;
     let addend = (u64::from(high) << 32 | u64::from(low)) as i64;
     Some(Relocation { offset, builtin, addend })
+}
+
+fn handler([returns_to, handler, frame_bytes, zero]: [u32; 4]) -> Option<CallHandler> {
+    (zero == 0).then_some(CallHandler { returns_to, handler, frame_bytes })
 }
 
 fn trap([offset, code]: [u32; 2]) -> Option<(u32, TrapCode)> {
@@ -340,6 +355,7 @@ mod tests {
             relocations: vec![relocation],
             traps: vec![(3, TrapCode::Unreachable), (69, TrapCode::OutOfFuel)],
             source: vec![(0, u32::MAX), (2, 30), (20, u32::MAX), (70, u32::MAX)],
+            handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) unsafe extern "C" fn land() {}
 /// See the stub of a machine that has one.
 pub(crate) unsafe extern "C" fn unwind(_cx: *mut VmContext) {}
 
+/// See the stub of a machine that has one.
+pub(crate) unsafe extern "C" fn throw(_cx: *mut VmContext, _exception: u32) {}
+
 /// See the function of a machine that has one.
 pub(crate) unsafe fn is_called_by_entry(_fp: usize, _entry_sp: usize) -> bool {
     false
