@@ -75,8 +75,9 @@ impl Translator<'_, '_> {
         if !is_reached {
             return None;
         }
-        self.env.b.set_cold_block(block);
-        self.env.b.switch_to_block(block);
+        // Exceptions are exceptional, and so is what follows until somebody goes back to where it comes from.
+        self.cold = true;
+        self.begin(block);
         let params = self.env.b.block_params(block);
         Some(Thrown { exception: params[0], tag: params[1] })
     }
@@ -97,7 +98,7 @@ impl Translator<'_, '_> {
         let next = self.block_with(results);
         self.count_block();
         self.try_call(signature, code, args, next, pad);
-        self.env.b.switch_to_block(next);
+        self.begin(next);
         self.env.b.seal_block(next);
         self.env.b.block_params(next).to_vec()
     }
@@ -239,7 +240,7 @@ impl Translator<'_, '_> {
             let (block, _) = self.target(label);
             self.env.b.ins().jump(block, &super::frames::block_args(&values));
             let Some(next) = next else { return };
-            self.env.b.switch_to_block(next);
+            self.begin(next);
         }
         let pad = self.pad();
         self.throw_to(pad, thrown);
@@ -302,6 +303,7 @@ impl Translator<'_, '_> {
             if self.live {
                 self.jump_with_top(*end, frame.results);
                 *reached = true;
+                frame.ends_warm |= !self.cold;
             }
             self.count_branch();
             self.stack.truncate(frame.height);
@@ -345,8 +347,9 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn visit_delegate(&mut self, depth: u32) {
-        let Frame { kind, height, results, .. } =
-            self.frames.pop().expect("a validated body's frame");
+        let frame = self.frames.pop().expect("a validated body's frame");
+        let Frame { kind, height, results, ends_warm, .. } = frame;
+        let ends_warm = ends_warm || self.live && !self.cold;
         let Kind::Try { end, mut reached, clauses } = kind else {
             return self.stack.truncate(height);
         };
@@ -356,6 +359,7 @@ impl Translator<'_, '_> {
         }
         let outer = self.frames[self.frames.len() - 1 - depth as usize].pad;
         self.end_clauses(clauses, outer);
+        self.cold = !ends_warm;
         self.close(end, reached, height);
     }
 

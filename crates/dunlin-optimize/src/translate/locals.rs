@@ -47,7 +47,10 @@ impl Translator<'_, '_> {
     }
 
     /// The value as a slot or cell holds it: 32-bit ones zero-extended.
-    pub(super) fn slot_value(&mut self, value: cranelift_codegen::ir::Value) -> cranelift_codegen::ir::Value {
+    pub(super) fn slot_value(
+        &mut self,
+        value: cranelift_codegen::ir::Value,
+    ) -> cranelift_codegen::ir::Value {
         crate::stubs::slot_value(&mut self.env.b, value)
     }
 

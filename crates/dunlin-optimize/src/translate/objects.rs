@@ -292,7 +292,8 @@ impl Translator<'_, '_> {
     fn bits_of(&mut self, value: Value) -> [Value; 2] {
         let ty = self.env.b.func.dfg.value_type(value);
         if ty == types::I8X16 {
-            let flags = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
+            let flags =
+                MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
             let lanes = self.env.b.ins().bitcast(types::I64X2, flags, value);
             return [0, 1].map(|lane| self.env.b.ins().extractlane(lanes, lane));
         }

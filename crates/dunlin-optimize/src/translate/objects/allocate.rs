@@ -186,7 +186,8 @@ impl Translator<'_, '_> {
         let element = self.element_type(ty);
         let shift = element.storage.bytes().trailing_zeros();
         let bytes = (object::ELEMENTS as u32).saturating_add(count.saturating_mul(1 << shift));
-        let bytes = bytes.saturating_add(object::GRANULE as u32 - 1) & !(object::GRANULE as u32 - 1);
+        let bytes =
+            bytes.saturating_add(object::GRANULE as u32 - 1) & !(object::GRANULE as u32 - 1);
         let len = self.number(count);
         let made = self.new_object(ty, Size::Bytes(bytes), Some(len));
         let values = self.stack.split_off(self.stack.len() - count as usize);

@@ -212,8 +212,7 @@ impl Translator<'_, '_> {
         let heap = self.heap_type(to.heap_type());
         let reference = self.top(1)[0];
         let is = self.is_of(reference, RefType { nullable: to.is_nullable(), heap });
-        let condition =
-            if outcome { is } else { self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0) };
+        let condition = if outcome { is } else { self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0) };
         self.push(condition);
         self.visit_br_if(depth);
     }

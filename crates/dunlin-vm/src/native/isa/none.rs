@@ -56,4 +56,6 @@ pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
     0
 }
 
-pub(crate) use crate::native::builtins::{array_new_data, array_new_elem, new_array, new_struct};
+pub(crate) use crate::native::builtins::{
+    array_new_data, array_new_elem, new_array, new_exception, new_struct,
+};
