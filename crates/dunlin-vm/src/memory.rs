@@ -18,6 +18,7 @@ use core::ptr::null_mut;
 use dunlin_core::MemoryType;
 use dunlin_core::limits::{
     GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES, MEMORY32_PAGES_MAX, PAGE_BYTES,
+    SHARED_MEMORY64_BYTES_MAX,
 };
 
 /// Bytes of an access at most.
@@ -266,7 +267,11 @@ impl Memory {
 }
 
 pub(crate) fn pages_max(ty: MemoryType) -> u64 {
-    let engine = if ty.memory64 { MEMORY_BYTES_MAX / PAGE_BYTES } else { MEMORY32_PAGES_MAX };
+    let engine = match (ty.memory64, ty.shared) {
+        (false, _) => MEMORY32_PAGES_MAX,
+        (true, false) => MEMORY_BYTES_MAX / PAGE_BYTES,
+        (true, true) => SHARED_MEMORY64_BYTES_MAX / PAGE_BYTES,
+    };
     ty.max.map_or(engine, |max| max.min(engine))
 }
 
