@@ -351,8 +351,7 @@ fn atomic_accesses_of_memory() {
 
 #[test]
 fn every_operator_with_a_function_has_a_line() {
-    let tables =
-        [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, WIDE, RELAXED, MEMORY, ATOMIC];
+    let tables = [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, WIDE, RELAXED, MEMORY, ATOMIC];
     let tested: Vec<&str> = tables.into_iter().flat_map(check).collect();
     macro_rules! texts {
         ($($code:literal $name:ident $text:literal
