@@ -173,7 +173,7 @@ impl Guest {
                 command
             }
             Language::Rust => {
-                packages::rust_target()?;
+                packages::rust_target("wasm32-wasip1")?;
                 let mut arguments = vec!["--edition=2024", "--target=wasm32-wasip1", "-Dwarnings"];
                 for option in
                     ["opt-level=z", "lto=fat", "panic=abort", "strip=symbols", "codegen-units=1"]

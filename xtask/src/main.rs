@@ -17,6 +17,7 @@ mod guests;
 mod machine_code;
 mod miri;
 mod real;
+mod sanitize;
 mod spec;
 mod steps;
 mod test;
@@ -58,6 +59,12 @@ const COMMANDS: &[Command] = &[
     row("fuzz", "[--modules N]", "compare N generated modules with a second engine", fuzz::run),
     row("machine-code", "", "prove that no hot handler pushes or calls", machine_code::run),
     row("miri", "[ARGS…]", "the engine's tests under Miri, on a nightly toolchain", miri::run),
+    row(
+        "sanitize",
+        "[ARGS…]",
+        "tests of what threads share, under a thread sanitizer",
+        sanitize::run,
+    ),
     row("dist", "", "the program to hand out, linked statically", dist::run),
     row("ci", "", "what a change must pass before it lands", ci::run),
 ];

@@ -9,6 +9,7 @@
 use crate::error::Error;
 use crate::steps::{capture, program, run as step};
 use crate::test::tally;
+use std::process::Command;
 
 /// A package and the test programs of it that run.
 type Row = (&'static str, &'static [&'static str]);
@@ -16,6 +17,10 @@ type Row = (&'static str, &'static [&'static str]);
 /// The tests that run: the interpreter through its own door in half a minute, then through the API in
 /// some minutes.
 const ROWS: &[Row] = &[("dunlin-interp", &["calls"]), ("dunlin", &["calls", "linker"])];
+
+/// Unit tests that run besides: a package, and a part of their names. The objects' heap is unsafe code from
+/// end to end.
+const UNITS: &[(&str, &str)] = &[("dunlin-vm", "gc::")];
 
 /// Tests that are left out, by a part of their names: they fill a stack of eight megabytes.
 const SKIPPED: &[&str] = &["endless_"];
@@ -45,7 +50,12 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if !installed() {
         step("install Miri", &mut program("rustup", INSTALL))?;
     }
-    execute(ROWS, arguments)
+    execute(ROWS, arguments)?;
+    for (package, part) in UNITS {
+        let mut command = miri();
+        tally("miri", command.args(["--package", package, "--lib", "--", part]).args(arguments))?;
+    }
+    Ok(())
 }
 
 /// The step of `cargo xtask ci`: the first row, where Miri is installed.
@@ -66,13 +76,19 @@ fn installed() -> bool {
         .is_ok()
 }
 
-fn execute(rows: &[Row], arguments: &[String]) -> Result<(), Error> {
+/// `cargo miri test`, of nothing yet.
+fn miri() -> Command {
     let mut command = program("rustup", &["run", "nightly", "cargo", "miri", "test"]);
     command.args(["--no-fail-fast", "--target-dir", "target/miri"]).env("MIRIFLAGS", FLAGS);
     // The toolchain that built this program, and what its build was told, are not Miri's.
     for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"] {
         command.env_remove(name);
     }
+    command
+}
+
+fn execute(rows: &[Row], arguments: &[String]) -> Result<(), Error> {
+    let mut command = miri();
     for (package, tests) in rows {
         command.args(["--package", package]);
         for test in *tests {

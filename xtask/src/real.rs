@@ -135,6 +135,7 @@ fn check_run(
         folders: &folders,
         environment: run.environment,
         unknown_imports_trap: program.unknown_imports_trap,
+        threads: program.threads,
         invoke: None,
     };
     let case = Case {

@@ -7,6 +7,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dunlin::{Feature, Features};
+
 use crate::args::{Command, Flag, Words};
 use crate::commands::VERBS;
 use crate::values;
@@ -48,6 +50,16 @@ pub(crate) enum Tier {
     Optimize,
 }
 
+/// What relaxed vector operators give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RelaxedSimd {
+    /// What the machine is fastest with.
+    #[default]
+    Fast,
+    /// What all machines give.
+    Deterministic,
+}
+
 /// For whom compiled code is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -66,7 +78,11 @@ pub(crate) struct RunOptions {
     pub(crate) max_memory: Option<usize>,
     pub(crate) max_stack: Option<usize>,
     pub(crate) max_download: u64,
+    pub(crate) threads: bool,
+    pub(crate) max_threads: usize,
     pub(crate) tier: Tier,
+    pub(crate) features: Features,
+    pub(crate) relaxed_simd: RelaxedSimd,
     pub(crate) validate: Validate,
     pub(crate) unknown_imports: UnknownImports,
     pub(crate) preload: Vec<(String, PathBuf)>,
@@ -87,7 +103,11 @@ impl Default for RunOptions {
             max_memory: None,
             max_stack: None,
             max_download: DOWNLOAD_BYTES_MAX,
+            threads: false,
+            max_threads: dunlin_wasi::THREADS_DEFAULT_MAX,
             tier: Tier::default(),
+            features: Features::default(),
+            relaxed_simd: RelaxedSimd::default(),
             validate: Validate::default(),
             unknown_imports: UnknownImports::default(),
             preload: Vec::new(),
@@ -172,11 +192,46 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             },
         },
         Flag {
+            name: "threads",
+            value: None,
+            example: "",
+            help: "Let the guest start threads of its own (wasi-threads)",
+            set: |o, _| {
+                o.threads = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "max-threads",
+            value: Some("N"),
+            example: "16",
+            help: "Threads at a time besides the first (default 256)",
+            set: |o, value| {
+                let most = whole(text(value)?)?;
+                o.max_threads = usize::try_from(most).unwrap_or(usize::MAX);
+                Ok(())
+            },
+        },
+        Flag {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
             help: "How to execute: interp, optimize, auto (default: the first, then the other)",
             set: |o, value| tier(&mut o.tier, value),
+        },
+        Flag {
+            name: "features",
+            value: Some("NAMES"),
+            example: "simd,-relaxed-simd",
+            help: "What modules may use besides the default, or with - not: NAME,-NAME",
+            set: |o, value| features(&mut o.features, value),
+        },
+        Flag {
+            name: "relaxed-simd",
+            value: Some("HOW"),
+            example: "deterministic",
+            help: "Results of relaxed operators: fast (default), deterministic (on all machines)",
+            set: |o, value| relaxed_simd(&mut o.relaxed_simd, value),
         },
         Flag {
             name: "validate",
@@ -253,6 +308,8 @@ pub(crate) const RUN: Command<RunOptions> = Command {
 pub(crate) struct CompileOptions {
     pub(crate) output: Option<PathBuf>,
     pub(crate) fuel: bool,
+    pub(crate) features: Features,
+    pub(crate) relaxed_simd: RelaxedSimd,
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -285,6 +342,20 @@ pub(crate) const COMPILE: Command<CompileOptions> = Command {
             },
         },
         Flag {
+            name: "features",
+            value: Some("NAMES"),
+            example: "simd,-relaxed-simd",
+            help: "What modules may use besides the default, or with - not: NAME,-NAME",
+            set: |o, value| features(&mut o.features, value),
+        },
+        Flag {
+            name: "relaxed-simd",
+            value: Some("HOW"),
+            example: "deterministic",
+            help: "Results of relaxed operators: fast (default), deterministic (on all machines)",
+            set: |o, value| relaxed_simd(&mut o.relaxed_simd, value),
+        },
+        Flag {
             name: "key",
             value: Some("FILE"),
             example: "key",
@@ -310,20 +381,28 @@ pub(crate) const CACHE: Command<CacheOptions> = Command {
     flags: &[],
 };
 
-/// The options of `dunlin validate`: none yet.
+/// The options of `dunlin validate`.
 #[derive(Debug, Default)]
-pub(crate) struct ValidateOptions;
+pub(crate) struct ValidateOptions {
+    pub(crate) features: Features,
+}
 
 /// `dunlin validate`.
 pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
     name: "validate",
-    usage: "FILE…",
+    usage: "[OPTIONS] FILE…",
     about: "Check that modules are valid, every function of them, and print each one's verdict.",
     notes: "FILE is .wasm or .wat, told apart by content; `-` is standard input.\n\
             exit codes: 0 all are valid; 1 one is not, or cannot be read",
     words: Words::Many,
     short: &[],
-    flags: &[],
+    flags: &[Flag {
+        name: "features",
+        value: Some("NAMES"),
+        example: "simd,-relaxed-simd",
+        help: "What modules may use besides the default, or with - not: NAME,-NAME",
+        set: |o, value| features(&mut o.features, value),
+    }],
 };
 
 /// As whose code a function is shown.
@@ -395,6 +474,7 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
 #[derive(Debug, Default)]
 pub(crate) struct WastOptions {
     pub(crate) tier: Tier,
+    pub(crate) relaxed_simd: RelaxedSimd,
     pub(crate) artifacts: bool,
     pub(crate) fuel: Option<u64>,
 }
@@ -414,6 +494,13 @@ pub(crate) const WAST: Command<WastOptions> = Command {
             example: "interp",
             help: "How to execute: auto (default), interp, optimize",
             set: |o, value| tier(&mut o.tier, value),
+        },
+        Flag {
+            name: "relaxed-simd",
+            value: Some("HOW"),
+            example: "deterministic",
+            help: "Results of relaxed operators: fast (default), deterministic (on all machines)",
+            set: |o, value| relaxed_simd(&mut o.relaxed_simd, value),
         },
         Flag {
             name: "artifacts",
@@ -471,6 +558,28 @@ fn stack(text: &str) -> Result<usize, String> {
 fn tier(place: &mut Tier, value: &OsStr) -> Set {
     let tiers = [("auto", Tier::Auto), ("interp", Tier::Interp), ("optimize", Tier::Optimize)];
     *place = one_of(value, &tiers)?;
+    Ok(())
+}
+
+fn relaxed_simd(place: &mut RelaxedSimd, value: &OsStr) -> Set {
+    let names = [("fast", RelaxedSimd::Fast), ("deterministic", RelaxedSimd::Deterministic)];
+    *place = one_of(value, &names)?;
+    Ok(())
+}
+
+/// Names of features to turn on, or off where `-` stands before them.
+fn features(set: &mut Features, value: &OsStr) -> Set {
+    for word in text(value)?.split(',') {
+        let (name, enabled) = match word.strip_prefix('-') {
+            Some(name) => (name, false),
+            None => (word, true),
+        };
+        let Some(feature) = Feature::from_name(name) else {
+            let known: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();
+            return Err(format!("`{name}` is none of {}", known.join(", ")));
+        };
+        set.set(feature, enabled);
+    }
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl Report {
     #[cold]
     pub(crate) fn engine(what: impl Into<String>, error: &dunlin::Error) -> Self {
         let exit = match error.kind() {
-            dunlin::ErrorKind::Trap => Exit::Trap,
+            dunlin::ErrorKind::Trap | dunlin::ErrorKind::Exception => Exit::Trap,
             dunlin::ErrorKind::Bug => Exit::Bug,
             dunlin::ErrorKind::Usage => Exit::Usage,
             _ => Exit::Failure,

@@ -111,10 +111,13 @@ pub(crate) fn show_value(value: &Val) -> String {
         Val::F32(bits) => show_float(f32::from_bits(*bits)),
         Val::F64(bits) => show_float(f64::from_bits(*bits)),
         Val::V128(vector) => format!("0x{:032x}", vector.to_bits()),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => "null".to_owned(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+            "null".to_owned()
+        }
         Val::AnyRef(Some(_)) => "anyref".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
+        Val::ExnRef(Some(_)) => "exnref".to_owned(),
     }
 }
 

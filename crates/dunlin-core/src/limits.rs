@@ -1,6 +1,7 @@
 //! Bounds: every one with its reason and its source.
 
-/// Bytes of a page of linear memory (specification, 4.2.8 "Memory Instances").
+/// Bytes of a page of linear memory (specification, 4.2.8 "Memory Instances"), unless its type says
+/// otherwise.
 pub const PAGE_BYTES: u64 = 65_536;
 
 /// Pages that a memory with 32-bit addresses can have: 4 GiB.

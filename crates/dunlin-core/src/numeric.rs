@@ -17,13 +17,17 @@ macro_rules! pure {
 }
 
 mod access;
+mod atomic;
 mod convert;
 mod float;
 mod int;
 mod simd;
+mod wide;
 
 pub use access::*;
+pub use atomic::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;
 pub use simd::*;
+pub use wide::*;

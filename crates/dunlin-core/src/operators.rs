@@ -11,6 +11,8 @@
 //! | [`for_each_numeric_operator`](crate::for_each_numeric_operator) | none | `0x6A I32Add "i32.add" i32_add (i32, i32) -> i32;`, and with ` traps` before the `;` for a function that returns `Result<_, TrapCode>` |
 //! | [`for_each_saturating_operator`](crate::for_each_saturating_operator) | 0xFC | as above, never `traps` |
 //! | [`for_each_simd_operator`](crate::for_each_simd_operator) | 0xFD | as above, never `traps` |
+//! | [`for_each_relaxed_operator`](crate::for_each_relaxed_operator) | 0xFD | `0x100 I8x16RelaxedSwizzle "i8x16.relaxed_swizzle" i8x16_relaxed_swizzle (v128, v128) -> v128 relaxed;` |
+//! | [`for_each_wide_operator`](crate::for_each_wide_operator) | 0xFC | `0x13 I64Add128 "i64.add128" i64_add128 (i64, i64, i64, i64) -> i64 twice;` |
 //! | [`for_each_simd_lane_operator`](crate::for_each_simd_lane_operator) | 0xFD | `0x17 I8x16ReplaceLane "i8x16.replace_lane" i8x16_replace_lane (v128, i32) -> v128 lanes 16;` |
 //! | [`for_each_simd_shuffle_operator`](crate::for_each_simd_shuffle_operator) | 0xFD | `0x0D I8x16Shuffle "i8x16.shuffle" i8x16_shuffle (v128, v128) -> v128 shuffle;` |
 //! | [`for_each_load_operator`](crate::for_each_load_operator) | none | `0x2C I32Load8S "i32.load8_s" i32_load8_s (u8) -> i32 bytes 1;` |
@@ -23,6 +25,12 @@
 //! | [`for_each_bulk_operator`](crate::for_each_bulk_operator) | 0xFC | as above, never `free` |
 //! | [`for_each_gc_operator`](crate::for_each_gc_operator) | 0xFB | as above |
 //! | [`for_each_simd_plain_operator`](crate::for_each_simd_plain_operator) | 0xFD | as above, without notes |
+//! | [`for_each_atomic_plain_operator`](crate::for_each_atomic_plain_operator) | 0xFE | as above, without notes |
+//! | [`for_each_wait_operator`](crate::for_each_wait_operator) | 0xFE | `0x00 MemoryAtomicNotify "memory.atomic.notify" none bytes 4;` |
+//! | [`for_each_atomic_load_operator`](crate::for_each_atomic_load_operator) | 0xFE | `0x10 I32AtomicLoad "i32.atomic.load" i32_load (u32) -> i32 bytes 4;` |
+//! | [`for_each_atomic_store_operator`](crate::for_each_atomic_store_operator) | 0xFE | `0x17 I32AtomicStore "i32.atomic.store" i32_store (i32) -> u32 bytes 4;` |
+//! | [`for_each_atomic_rmw_operator`](crate::for_each_atomic_rmw_operator) | 0xFE | `0x1E I32AtomicRmwAdd "i32.atomic.rmw.add" i32_rmw_add (u32, i32) -> u32 bytes 4;` |
+//! | [`for_each_atomic_cmpxchg_operator`](crate::for_each_atomic_cmpxchg_operator) | 0xFE | `0x48 I32AtomicRmwCmpxchg "i32.atomic.rmw.cmpxchg" i32_rmw_cmpxchg (u32, i32, i32) -> u32 bytes 4;` |
 //!
 //! The tokens of a row:
 //!
@@ -31,21 +39,27 @@
 //! * The function is in [`numeric`](crate::numeric). Its arguments are the operands in the order they
 //!   were pushed (for a lane load the raw bits come first, in place of the address), and then the
 //!   immediate if there is one: a lane index `u8` where the row says `lanes`, `[u8; 16]` where it
-//!   says `shuffle`.
+//!   says `shuffle`. Where the row says `relaxed`, the last argument is the
+//!   [`Relaxed`](crate::numeric::Relaxed) that the engine has chosen.
+//! * `twice`: the operator has two results of the row's type, and the function returns a pair of them,
+//!   the first of which is pushed first.
 //! * Types are written `i32`, `i64`, `f32`, `f64` and `v128`, the last being
 //!   [`V128`](crate::V128); raw bits of a memory access `u8` to `u128`. A load's raw bits are its
-//!   `bytes`, read as a little-endian integer of that width; a store's result is written so.
+//!   `bytes`, read as a little-endian integer of that width; a store's result is written so. What an operator
+//!   that reads, modifies and writes makes of its raw bits takes their place; they are its result, zero-extended.
 //! * The immediates of a row without function are a word: `none`, `block_type`, `label`,
 //!   `label_table`, `func`, `type`, `type_table` (a type index, then a table index), `type_type`,
 //!   `type_field`, `type_count`, `type_data`, `type_element` (likewise), `val_types`, `heap_type`,
-//!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`, `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
+//!   `non_null`, `nullable` (a heap type), `label_cast` (flags, a label, two heap types), `local`, `global`,
+//!   `tag`, `catches` (a block type, then clauses), `table`, `memory`, `data`, `element`, `data_memory` (a data index, then a
 //!   memory index), `element_table`, `memory_memory` and `table_table` (destination, then source),
-//!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`. Rows with `bytes` have a
-//!   memory argument (alignment and offset), before their lane index if they have one.
+//!   `const_i32`, `const_i64`, `const_f32`, `const_f64`, `const_v128`, `reserved` (a zero byte). Rows with
+//!   `bytes` have a memory argument (alignment and offset), before their lane index if they have one.
 //! * `traps`: the operator itself may trap for a reason that the specification names. Rows with
 //!   `bytes` trap as well. Calls run out of stack, which is not counted here.
 //! * `free`: executing the operator uses no fuel.
 
+mod atomic_rows;
 mod fused_rows;
 mod rows;
 mod simd_rows;
@@ -55,6 +69,7 @@ const NO_PREFIX: Option<u8> = None;
 const PREFIX_FB: Option<u8> = Some(0xFB);
 const PREFIX_FC: Option<u8> = Some(0xFC);
 const PREFIX_FD: Option<u8> = Some(0xFD);
+const PREFIX_FE: Option<u8> = Some(0xFE);
 
 /// Joins the rows of every macro, each group behind its prefix, and gives them to `derive_operators`.
 /// The state is: the groups so far, the prefix of the rows that follow, the macros still to call.
@@ -204,6 +219,8 @@ enum Shape {
     LabelCast,
     Local,
     Global,
+    Tag,
+    Catches,
     Table,
     Memory,
     Data,
@@ -217,6 +234,7 @@ enum Shape {
     ConstF32,
     ConstF64,
     ConstV128,
+    Reserved,
     Access,
     AccessLane,
     Lane,
@@ -249,6 +267,8 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"heap_type", _) => Shape::HeapType,
         (b"local", _) => Shape::Local,
         (b"global", _) => Shape::Global,
+        (b"tag", _) => Shape::Tag,
+        (b"catches", _) => Shape::Catches,
         (b"table", _) => Shape::Table,
         (b"memory", _) => Shape::Memory,
         (b"data", _) => Shape::Data,
@@ -262,6 +282,7 @@ const fn shape(word: &str, notes: [bool; 3]) -> Shape {
         (b"const_f32", _) => Shape::ConstF32,
         (b"const_f64", _) => Shape::ConstF64,
         (b"const_v128", _) => Shape::ConstV128,
+        (b"reserved", _) => Shape::Reserved,
         _ => Shape::None,
     }
 }
@@ -271,7 +292,7 @@ struct Row {
     shape: Shape,
     access_bytes: u8,
     prefix: Option<u8>,
-    code: u8,
+    code: u16,
     traps: bool,
     fuel_cost: u8,
 }
@@ -283,6 +304,7 @@ crate::for_each_plain_operator! { join_rows,
         NO_PREFIX for_each_numeric_operator
         PREFIX_FC for_each_saturating_operator
         PREFIX_FC for_each_bulk_operator
+        PREFIX_FC for_each_wide_operator
         PREFIX_FB for_each_gc_operator
         PREFIX_FD for_each_simd_plain_operator
         PREFIX_FD for_each_simd_load_operator
@@ -292,6 +314,13 @@ crate::for_each_plain_operator! { join_rows,
         PREFIX_FD for_each_simd_lane_operator
         PREFIX_FD for_each_simd_shuffle_operator
         PREFIX_FD for_each_simd_operator
+        PREFIX_FD for_each_relaxed_operator
+        PREFIX_FE for_each_atomic_plain_operator
+        PREFIX_FE for_each_wait_operator
+        PREFIX_FE for_each_atomic_load_operator
+        PREFIX_FE for_each_atomic_store_operator
+        PREFIX_FE for_each_atomic_rmw_operator
+        PREFIX_FE for_each_atomic_cmpxchg_operator
     ]
 }
 
@@ -351,6 +380,8 @@ impl Operator {
             Shape::HeapType => &[I::HeapType],
             Shape::Local => &[I::Local],
             Shape::Global => &[I::Global],
+            Shape::Tag => &[I::Tag],
+            Shape::Catches => &[I::BlockType, I::Catches],
             Shape::Table => &[I::Table],
             Shape::Memory => &[I::Memory],
             Shape::Data => &[I::Data],
@@ -364,6 +395,7 @@ impl Operator {
             Shape::ConstF32 => &[I::ConstF32],
             Shape::ConstF64 => &[I::ConstF64],
             Shape::ConstV128 => &[I::ConstV128],
+            Shape::Reserved => &[I::Reserved],
             Shape::Access => &[I::MemoryArgument],
             Shape::AccessLane => &[I::MemoryArgument, I::Lane],
             Shape::Lane => &[I::Lane],
@@ -379,7 +411,8 @@ impl Operator {
     }
 
     /// Units of fuel that executing the operator uses: 0 for those that only give structure
-    /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`), otherwise 1.
+    /// (`nop`, `block`, `loop`, `else`, `end`, `drop`, `unreachable`, `return`, and those that begin and end
+    /// blocks which catch), otherwise 1.
     #[must_use]
     pub const fn fuel_cost(self) -> u32 {
         self.row().fuel_cost as u32
@@ -411,6 +444,10 @@ pub enum Immediate {
     Local,
     /// A global's index.
     Global,
+    /// A tag's index.
+    Tag,
+    /// Clauses of a `try_table`: a number of them, and then each one's kind, tag (if it has one) and label.
+    Catches,
     /// A structure's field.
     Field,
     /// A number of operands.
@@ -441,6 +478,8 @@ pub enum Immediate {
     Lane,
     /// The 16 bytes of a shuffle.
     Shuffle,
+    /// A byte that is zero.
+    Reserved,
 }
 
 impl core::fmt::Display for Operator {

@@ -70,6 +70,10 @@ trap_codes! {
     CastFailure = 21, "cast failure";
     /// The store's heap has no room for an object, and may not grow.
     OutOfHeap = 22, "all memory for objects is in use";
+    /// The address of an atomic access is not a multiple of its width.
+    UnalignedAtomic = 23, "unaligned atomic";
+    /// `memory.atomic.wait` on a memory that is not shared.
+    ExpectedSharedMemory = 24, "expected shared memory";
 }
 
 impl TrapCode {

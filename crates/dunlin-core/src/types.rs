@@ -1,5 +1,6 @@
 //! Types of WebAssembly, as the specification's section 2.3 names them.
 
+use crate::limits::{MEMORY_BYTES_MAX, MEMORY32_PAGES_MAX, PAGE_BYTES};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -502,7 +503,7 @@ impl TableType {
     }
 }
 
-/// The type of a memory: limits in pages of 64 KiB, and address type.
+/// The type of a memory: limits in pages, the size of those, and address type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
     /// Its size when created, in pages.
@@ -511,17 +512,63 @@ pub struct MemoryType {
     pub max: Option<u64>,
     /// Whether its addresses are `i64` (the memory64 proposal).
     pub memory64: bool,
+    /// The binary logarithm of a page's bytes: 16, or 0 (the custom-page-sizes proposal).
+    pub page_size_log2: u8,
+    /// Whether several threads may have it (the threads proposal). It has a maximum then.
+    pub shared: bool,
 }
 
 impl MemoryType {
-    /// A memory with 32-bit addresses.
+    /// A memory with 32-bit addresses, and pages of 64 KiB.
     #[must_use]
     pub const fn new(min: u32, max: Option<u32>) -> Self {
         let max = match max {
             Some(max) => Some(max as u64),
             None => None,
         };
-        Self { min: min as u64, max, memory64: false }
+        let page_size_log2 = PAGE_BYTES.trailing_zeros() as u8;
+        Self { min: min as u64, max, memory64: false, page_size_log2, shared: false }
+    }
+
+    /// A memory with 32-bit addresses that several threads may have.
+    #[must_use]
+    pub const fn shared(min: u32, max: u32) -> Self {
+        Self { shared: true, ..Self::new(min, Some(max)) }
+    }
+
+    /// Whether its pages are of 64 KiB, as all were before the custom-page-sizes proposal.
+    #[must_use]
+    pub const fn has_plain_pages(self) -> bool {
+        self.page_size_log2 as u32 == PAGE_BYTES.trailing_zeros()
+    }
+
+    /// Bytes of so many pages, if there can be as many.
+    #[must_use]
+    pub const fn bytes_of(self, pages: u64) -> Option<u64> {
+        match 1_u64.checked_shl(self.page_size_log2 as u32) {
+            Some(page) => pages.checked_mul(page),
+            None => None,
+        }
+    }
+
+    /// Pages of so many bytes. A page of 2^64 bytes or more is never whole.
+    #[must_use]
+    pub const fn pages_of(self, bytes: u64) -> u64 {
+        match bytes.checked_shr(self.page_size_log2 as u32) {
+            Some(pages) => pages,
+            None => 0,
+        }
+    }
+
+    /// Pages that a memory of this type may have by its address type, whatever its maximum: the end of
+    /// one of single bytes has an address still.
+    #[must_use]
+    pub const fn pages_max(self) -> u64 {
+        match (self.memory64, self.has_plain_pages()) {
+            (false, true) => MEMORY32_PAGES_MAX,
+            (false, false) => self.pages_of(u32::MAX as u64),
+            (true, _) => self.pages_of(MEMORY_BYTES_MAX),
+        }
     }
 
     /// The type of its addresses.
@@ -595,7 +642,12 @@ impl fmt::Display for ExternType {
             }
             Self::Memory(ty) => {
                 f.write_str("memory ")?;
-                limits(f, ty.memory64, ty.min, ty.max)
+                limits(f, ty.memory64, ty.min, ty.max)?;
+                match ty.bytes_of(1) {
+                    Some(bytes) if !ty.has_plain_pages() => write!(f, " (pagesize {bytes})")?,
+                    _ => {}
+                }
+                if ty.shared { f.write_str(" shared") } else { Ok(()) }
             }
             Self::Global(ty) if ty.is_mutable() => write!(f, "global (mut {})", ty.content),
             Self::Global(ty) => write!(f, "global {}", ty.content),

@@ -4,9 +4,10 @@
 //! hexadecimal. Floats are decimal, `inf`, `nan` (the canonical one), `nan:PAYLOAD`, each with an
 //! optional sign; `#BITS` gives any value's bits. Vectors are `SHAPE(lane,lane,…)`, and fewer lanes
 //! than the shape has are repeated. Loads take raw bits in place of the address, operators with an
-//! immediate take it last. An outcome is a value, with `nan:canonical` (either sign) and
+//! immediate take it last, and relaxed ones what has been chosen for them. An outcome is a value, or two, with `nan:canonical` (either sign) and
 //! `nan:arithmetic` (any quiet NaN) as the specification's tests have them, or `trap:` and a text.
 
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{TrapCode, V128, numeric};
 
 /// A type that operands and outcomes have.
@@ -147,6 +148,16 @@ impl Word for [u8; 16] {
     }
 }
 
+/// What an engine has chosen for relaxed operators, which stands as an immediate.
+fn parse_relaxed(token: &str) -> Relaxed {
+    match token {
+        "deterministic" => Relaxed::Deterministic,
+        "fast" => Relaxed::Fast,
+        "fused" => Relaxed::Fused,
+        _ => panic!("`{token}` is no choice"),
+    }
+}
+
 /// What applying an operator gave, compared with a token: nothing if it agrees, otherwise a message.
 trait Outcome {
     fn difference(self, expected: &str) -> Option<String>;
@@ -156,6 +167,14 @@ impl<T: Word> Outcome for T {
     fn difference(self, expected: &str) -> Option<String> {
         let agrees = !expected.starts_with("trap:") && self.matches(expected);
         (!agrees).then(|| self.show())
+    }
+}
+
+impl Outcome for (i64, i64) {
+    fn difference(self, expected: &str) -> Option<String> {
+        let (low, high) = expected.split_once(' ').expect("two results");
+        let differences = [self.0.difference(low), self.1.difference(high.trim())];
+        differences.iter().any(Option::is_some).then(|| format!("{:#x} {:#x}", self.0, self.1))
     }
 }
 
@@ -210,6 +229,9 @@ macro_rules! apply {
     ($next:ident $function:ident ($($param:ident)*) shuffle) => {
         numeric::$function($(<rust_type!($param)>::parse($next()),)* Word::parse($next()))
     };
+    ($next:ident $function:ident ($($param:ident)*) relaxed) => {
+        numeric::$function($(<rust_type!($param)>::parse($next()),)* parse_relaxed($next()))
+    };
     ($next:ident $function:ident ($($param:ident)*) $($note:ident)?) => {
         numeric::$function($(<rust_type!($param)>::parse($next())),*)
     };
@@ -233,6 +255,8 @@ macro_rules! appliers {
 appliers! {
     numeric_operator for_each_numeric_operator;
     saturating_operator for_each_saturating_operator;
+    wide_operator for_each_wide_operator;
+    relaxed_operator for_each_relaxed_operator;
     load_operator for_each_load_operator;
     store_operator for_each_store_operator;
     simd_operator for_each_simd_operator;
@@ -271,6 +295,8 @@ const FLOAT: &str = include_str!("tables/float.txt");
 const CONVERSION: &str = include_str!("tables/conversion.txt");
 const VECTOR: &str = include_str!("tables/vector.txt");
 const VECTOR_FLOAT: &str = include_str!("tables/vector_float.txt");
+const WIDE: &str = include_str!("tables/wide.txt");
+const RELAXED: &str = include_str!("tables/relaxed.txt");
 const MEMORY: &str = include_str!("tables/memory.txt");
 
 #[test]
@@ -299,13 +325,23 @@ fn vectors_of_floats() {
 }
 
 #[test]
+fn integers_of_two_halves() {
+    check(WIDE);
+}
+
+#[test]
+fn relaxed_vectors() {
+    check(RELAXED);
+}
+
+#[test]
 fn accesses_of_memory() {
     check(MEMORY);
 }
 
 #[test]
 fn every_operator_with_a_function_has_a_line() {
-    let tables = [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, MEMORY];
+    let tables = [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, WIDE, RELAXED, MEMORY];
     let tested: Vec<&str> = tables.into_iter().flat_map(check).collect();
     macro_rules! texts {
         ($($code:literal $name:ident $text:literal

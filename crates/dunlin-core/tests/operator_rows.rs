@@ -21,6 +21,9 @@ macro_rules! immediate_type {
     (shuffle) => {
         [u8; 16]
     };
+    (relaxed) => {
+        dunlin_core::numeric::Relaxed
+    };
 }
 
 /// Each function has the type that its row says: this compiles, or a row is wrong.
@@ -52,6 +55,14 @@ macro_rules! check_immediate_types {
     )*};
 }
 
+/// As `check_types`, for rows with two results.
+macro_rules! check_types_twice {
+    ($($code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident twice;)*) => {$(
+        const _: fn($($param),*) -> ($result, $result) = dunlin_core::numeric::$function;
+    )*};
+}
+
 /// As `check_types`, for rows that access a memory for one lane.
 macro_rules! check_lane_access_types {
     ($($code:literal $name:ident $text:literal
@@ -68,10 +79,16 @@ dunlin_core::for_each_load_operator!(check_access_types);
 dunlin_core::for_each_store_operator!(check_access_types);
 dunlin_core::for_each_simd_load_operator!(check_access_types);
 dunlin_core::for_each_simd_store_operator!(check_access_types);
+dunlin_core::for_each_atomic_load_operator!(check_access_types);
+dunlin_core::for_each_atomic_store_operator!(check_access_types);
+dunlin_core::for_each_atomic_rmw_operator!(check_access_types);
+dunlin_core::for_each_atomic_cmpxchg_operator!(check_access_types);
 dunlin_core::for_each_simd_lane_operator!(check_immediate_types);
 dunlin_core::for_each_simd_lane_load_operator!(check_lane_access_types);
 dunlin_core::for_each_simd_lane_store_operator!(check_lane_access_types);
 dunlin_core::for_each_simd_shuffle_operator!(check_immediate_types);
+dunlin_core::for_each_relaxed_operator!(check_immediate_types);
+dunlin_core::for_each_wide_operator!(check_types_twice);
 
 /// What a test wants to know of a row: its operator, and how its types and immediates look.
 struct Row {
@@ -112,6 +129,15 @@ const SIMD_LANE_STORE: &[Row] = dunlin_core::for_each_simd_lane_store_operator!(
 const SIMD_LANE: &[Row] = dunlin_core::for_each_simd_lane_operator!(rows);
 const SIMD_SHUFFLE: &[Row] = dunlin_core::for_each_simd_shuffle_operator!(rows);
 const SIMD: &[Row] = dunlin_core::for_each_simd_operator!(rows);
+const RELAXED: &[Row] = dunlin_core::for_each_relaxed_operator!(rows);
+const WIDE: &[Row] = dunlin_core::for_each_wide_operator!(rows);
+
+const ATOMIC_PLAIN: &[Row] = dunlin_core::for_each_atomic_plain_operator!(rows);
+const WAIT: &[Row] = dunlin_core::for_each_wait_operator!(rows);
+const ATOMIC_LOAD: &[Row] = dunlin_core::for_each_atomic_load_operator!(rows);
+const ATOMIC_STORE: &[Row] = dunlin_core::for_each_atomic_store_operator!(rows);
+const ATOMIC_RMW: &[Row] = dunlin_core::for_each_atomic_rmw_operator!(rows);
+const ATOMIC_CMPXCHG: &[Row] = dunlin_core::for_each_atomic_cmpxchg_operator!(rows);
 
 const GROUPS: &[&[Row]] = &[
     PLAIN,
@@ -129,6 +155,14 @@ const GROUPS: &[&[Row]] = &[
     SIMD_LANE,
     SIMD_SHUFFLE,
     SIMD,
+    RELAXED,
+    WIDE,
+    ATOMIC_PLAIN,
+    WAIT,
+    ATOMIC_LOAD,
+    ATOMIC_STORE,
+    ATOMIC_RMW,
+    ATOMIC_CMPXCHG,
 ];
 
 #[test]
@@ -142,8 +176,8 @@ fn codes_are_unique_and_lead_back() {
     assert_eq!(Operator::from_code(None, 0xFF), None);
     assert_eq!(Operator::from_code(Some(0xFC), 18), None);
     assert_eq!(Operator::from_code(Some(0xFD), 0x9A), None);
-    assert_eq!(Operator::from_code(Some(0xFD), 0x100), None);
-    assert_eq!(Operator::from_code(Some(0xFE), 0x00), None);
+    assert_eq!(Operator::from_code(Some(0xFD), 0x114), None);
+    assert_eq!(Operator::from_code(Some(0xFE), 0x4F), None);
 }
 
 #[test]
@@ -169,6 +203,9 @@ fn every_operator_of_the_proposals_is_there() {
     assert_eq!(count(Some(0xFC), 0..=7), 8, "saturating conversions");
     assert_eq!(count(Some(0xFC), 8..=17), 10, "bulk memory and tables");
     assert_eq!(count(Some(0xFD), 0..=0xFF), 236, "fixed-width SIMD");
+    assert_eq!(count(Some(0xFD), 0x100..=0x1FF), 20, "relaxed SIMD");
+    assert_eq!(count(Some(0xFC), 18..=0xFF), 4, "wide arithmetic");
+    assert_eq!(count(Some(0xFE), 0..=0x4E), 67, "threads");
     assert_eq!(count(None, 0x12..=0x13), 2, "tail calls");
     assert_eq!(count(Some(0xFB), 0..=0xFF), 31, "garbage collection");
     assert_eq!(count(None, 0x14..=0x15), 2, "calls by reference");
@@ -239,7 +276,7 @@ fn assemble(operator: Operator, immediates: &str) -> Vec<u8> {
 /// The immediates in the text format for the word that a row without a function has.
 fn immediates_text(word: &str) -> &'static str {
     match word {
-        "none" | "memory" | "memory_memory" | "table" | "table_table" => "",
+        "none" | "reserved" | "memory" | "memory_memory" | "table" | "table_table" => "",
         "label" => "0",
         "block_type" => "end",
         "label_table" => "0 0",
@@ -308,7 +345,12 @@ fn applying_module(row: &Row) -> String {
     let stores = row.results.iter().any(|result| is_raw(result));
     let address = if loads || stores { "i32" } else { "" };
     let params: Vec<&str> = row.params.iter().copied().filter(|param| !is_raw(param)).collect();
-    let results: Vec<&str> = row.results.iter().copied().filter(|result| !is_raw(result)).collect();
+    let mut results: Vec<&str> =
+        row.results.iter().copied().filter(|result| !is_raw(result)).collect();
+    if let (true, true, [.., operand]) = (loads, stores, row.params) {
+        // What reads, modifies and writes returns what it has read, as its operands' type.
+        results.push(operand);
+    }
     let gets: String = (0..params.len() + usize::from(loads || stores))
         .map(|local| format!("local.get {local} "))
         .collect();
@@ -316,7 +358,7 @@ fn applying_module(row: &Row) -> String {
         "(module (memory 1)
            (func (param {address} {}) (result {}) {gets} {} {}))",
         params.join(" "),
-        results.join(" "),
+        if row.notes == ["twice"] { [results[0]; 2].join(" ") } else { results.join(" ") },
         row.operator,
         function_immediates_text(row),
     )

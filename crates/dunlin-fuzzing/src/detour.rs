@@ -5,16 +5,55 @@
 //! result would have been, even if `x` is a local: `select(9, 6, x == 0)` is 9 for `x = 5`. Two
 //! operators that undo each other keep the comparison and the `select` apart; the module means the same.
 //!
+//! Its relaxed operators are those of the deterministic profile but for two: it adds before it rounds, and
+//! sums of products of bytes wrap where they should saturate. It gets the operators that those stand for.
+//!
+//! Nor does it know compact imports: it gets them one by one.
+//!
 //! Dunlin always runs the module as it was generated. The test below fails when the peer is mended.
 
+use crate::scratch::Params;
 use wasm_encoder::reencode::{Error, Reencode};
-use wasm_encoder::{CodeSection, Function, Instruction, Module};
-use wasmparser::{FunctionBody, Operator};
+use wasm_encoder::{CodeSection, ImportSection, Instruction, Module, ValType};
+use wasmparser::{FunctionBody, ImportSectionReader, Operator};
 
 /// Any number that the peer's constant folding has no rule for.
 const NUMBER: i32 = 0x5bd1;
 
-struct Detour;
+struct Detour(Params);
+
+impl Detour {
+    /// The operators that a relaxed one stands for, with three locals to spare; `None` for others.
+    fn relaxed(operator: &Operator<'_>, first: u32) -> Option<Vec<Instruction<'static>>> {
+        use Instruction as I;
+        let (left, right, addend) = (first, first + 1, first + 2);
+        let sum = |product: &[I<'static>], add: I<'static>| {
+            let mut all = vec![I::LocalSet(addend)];
+            all.extend(product.iter().cloned().chain([I::LocalGet(addend), add]));
+            all
+        };
+        // Bytes at even places of a lane, then those at odd ones: saturation is of the sum alone.
+        let even =
+            |local| [I::LocalGet(local), I::I32Const(8), I::I16x8Shl, I::I32Const(8), I::I16x8ShrS];
+        let odd = |local| [I::LocalGet(local), I::I32Const(8), I::I16x8ShrS];
+        let mut dot = vec![I::LocalSet(right), I::LocalSet(left)];
+        dot.extend(even(left).into_iter().chain(even(right)).chain([I::I16x8Mul]));
+        dot.extend(odd(left).into_iter().chain(odd(right)).chain([I::I16x8Mul]));
+        dot.push(I::I16x8AddSatS);
+        Some(match operator {
+            Operator::F32x4RelaxedMadd => sum(&[I::F32x4Mul], I::F32x4Add),
+            Operator::F64x2RelaxedMadd => sum(&[I::F64x2Mul], I::F64x2Add),
+            Operator::F32x4RelaxedNmadd => sum(&[I::F32x4Mul, I::F32x4Neg], I::F32x4Add),
+            Operator::F64x2RelaxedNmadd => sum(&[I::F64x2Mul, I::F64x2Neg], I::F64x2Add),
+            Operator::I16x8RelaxedDotI8x16I7x16S => dot,
+            Operator::I32x4RelaxedDotI8x16I7x16AddS => {
+                dot.push(I::I32x4ExtAddPairwiseI16x8S);
+                sum(&dot, I::I32x4Add)
+            }
+            _ => return None,
+        })
+    }
+}
 
 impl Reencode for Detour {
     type Error = std::convert::Infallible;
@@ -24,7 +63,9 @@ impl Reencode for Detour {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Result<(), Error> {
-        let mut function: Function = self.new_function_with_parsed_locals(&body)?;
+        let mut params = std::mem::replace(&mut self.0, Params::none());
+        let (mut function, first) = params.function(self, &body, 3, ValType::V128)?;
+        self.0 = params;
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let operator = operators.read()?;
@@ -34,9 +75,27 @@ impl Reencode for Detour {
                     function.instruction(&Instruction::I32Xor);
                 }
             }
-            function.instruction(&self.instruction(operator)?);
+            match Self::relaxed(&operator, first) {
+                Some(instructions) => instructions.iter().for_each(|instruction| {
+                    function.instruction(instruction);
+                }),
+                None => {
+                    function.instruction(&self.instruction(operator)?);
+                }
+            }
         }
         code.function(&function);
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: ImportSectionReader<'_>,
+    ) -> Result<(), Error> {
+        for import in section.into_imports() {
+            self.parse_import(imports, import?)?;
+        }
         Ok(())
     }
 }
@@ -49,7 +108,8 @@ impl Reencode for Detour {
 pub fn around(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut module = Module::new();
     let parser = wasmparser::Parser::new(0);
-    Detour.parse_core_module(&mut module, parser, bytes).map_err(|error| error.to_string())?;
+    let mut detour = Detour(Params::of(bytes)?);
+    detour.parse_core_module(&mut module, parser, bytes).map_err(|error| error.to_string())?;
     Ok(module.finish())
 }
 

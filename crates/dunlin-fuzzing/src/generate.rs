@@ -3,6 +3,7 @@
 //! Features are drawn per seed ("swarm testing", by Groce and others): a module that may use everything
 //! rarely uses much of anything.
 
+use crate::canonical::canonical;
 use crate::random::Random;
 use crate::subject::{Metering, Plan};
 use arbitrary::Unstructured;
@@ -58,7 +59,14 @@ pub fn from_entropy(seed: u64, entropy: &[u8]) -> Option<Generated> {
     if plan.metering == Metering::Module {
         module.ensure_termination(MODULE_FUEL).ok()?;
     }
-    Some(Generated { bytes: module.to_bytes(), plan })
+    let bytes = module.to_bytes();
+    let bytes = if newest(seed) { canonical(&bytes).ok()? } else { bytes };
+    Some(Generated { bytes, plan })
+}
+
+/// Whether the module of a seed may use relaxed SIMD, wide arithmetic, small pages and compact imports.
+fn newest(seed: u64) -> bool {
+    Random::of(seed, 8).once_in(3)
 }
 
 /// What the module of a seed may contain.
@@ -87,13 +95,15 @@ fn config(seed: u64) -> Config {
         max_table_elements: [10, 100, 5_000, 1_000_000][random.below(4) as usize],
         disallow_traps: random.once_in(2),
         memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
+        // What is newest is drawn apart, so that other seeds stay what they were.
+        relaxed_simd_enabled: newest(seed),
+        wide_arithmetic_enabled: newest(seed),
+        custom_page_sizes_enabled: newest(seed),
+        compact_imports_enabled: newest(seed),
         // Later work, for both engines.
         gc_enabled: false,
         exceptions_enabled: false,
         threads_enabled: false,
-        relaxed_simd_enabled: false,
-        wide_arithmetic_enabled: false,
-        compact_imports_enabled: false,
         ..Config::default()
     };
     memories(&mut config, &mut random);

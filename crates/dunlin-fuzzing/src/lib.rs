@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod canonical;
 pub mod detour;
 pub mod generate;
 pub mod judge;
@@ -25,6 +26,7 @@ pub mod mutate;
 pub mod ours;
 pub mod peer;
 pub mod random;
+mod scratch;
 pub mod shrink;
 pub mod subject;
 pub mod value;

@@ -83,6 +83,8 @@ impl<T: Tiered> Subject for Ours<T> {
     fn compile(bytes: &[u8], plan: &Plan) -> Result<Module, String> {
         let mut config = Config::new();
         config.consume_fuel(plan.metering == Metering::Fuel).max_stack_bytes(STACK_BYTES);
+        // As the second engine does.
+        config.relaxed_simd_deterministic(true);
         T::set_up(&mut config, plan);
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         Module::new(&engine, bytes).map_err(|error| error.to_string())

@@ -54,7 +54,9 @@ impl Subject for Peer {
         config
             .consume_fuel(plan.metering == Metering::Fuel)
             .compilation_mode(CompilationMode::Eager)
-            .wasm_relaxed_simd(false)
+            .wasm_relaxed_simd(true)
+            .wasm_wide_arithmetic(true)
+            .wasm_custom_page_sizes(true)
             .set_max_recursion_depth(RECURSION_MAX)
             .set_max_stack_height(STACK_BYTES);
         let bytes = detour::around(bytes).unwrap_or_else(|_| bytes.to_vec());

@@ -8,8 +8,11 @@
 //! up, the pass starts again in *wide* mode, which tracks where `v128` operands lie and patches a copy
 //! of the body where an opcode does not say how many slots it moves (see [`crate::side::pseudo`]).
 
+mod catching;
+
 use crate::builder::{Builder, Label, Site, Target};
 use crate::fuse::fuse;
+use crate::handlers::{Handlers, NONE};
 use crate::side::{FRAME_RECORD_SLOTS, Prepared, is_short_block_type, pseudo};
 use crate::{Invalid, Module};
 use alloc::boxed::Box;
@@ -66,12 +69,12 @@ impl Module {
     /// Which slots of an activation hold references that the store's collector follows, while the operator
     /// that holds the byte at `offset` of a valid function is executed: counted from the first local, in
     /// ascending order. Its operands are among them unless it is a call, whose arguments belong to whom it
-    /// calls.
+    /// calls. `locals` are the slots of all locals, as [`Prepared::locals`] says.
     ///
     /// # Errors
     ///
     /// If the function is not valid.
-    pub fn ref_map(&self, func: u32, offset: usize) -> Result<Vec<u32>, Invalid> {
+    pub fn ref_map(&self, func: u32, offset: usize, locals: u32) -> Result<Vec<u32>, Invalid> {
         let at = self.operator_start(func, offset) as u64;
         let mut scratch = Scratch::default();
         let mut wide = self.has_v128_types;
@@ -79,7 +82,7 @@ impl Module {
             let validator = self.validator(func, &mut scratch)?;
             let mut body = Body::new(self, validator, func, wide);
             body.patched = None;
-            if let Some(map) = body.ref_map(at)? {
+            if let Some(map) = body.ref_map(at, locals)? {
                 return Ok(map);
             }
             wide = true;
@@ -135,6 +138,11 @@ struct Body<'m> {
     /// First slot of each local. Wide mode only.
     local_slots: Vec<u32>,
     patched: Option<Box<[u8]>>,
+    handlers: Handlers,
+    /// Words that are the slots of all locals.
+    tail_words: Vec<u32>,
+    /// Slots that keep what a `try` has caught, behind the locals.
+    kept_slots: u32,
     /// Behind the latest sequence of operators that was fused, from the body's start.
     fused_end: usize,
 }
@@ -165,6 +173,9 @@ impl<'m> Body<'m> {
             v128s: Vec::new(),
             local_slots: Vec::new(),
             patched: module.fuses.then(|| module.bytes()[range].into()),
+            handlers: Handlers::default(),
+            tail_words: Vec::new(),
+            kept_slots: 0,
             fused_end: 0,
         }
     }
@@ -176,7 +187,7 @@ impl<'m> Body<'m> {
         self.locals(&mut reader)?;
         let at = (reader.original_position() - self.start) as usize;
         self.code_offset = self.start as u32 + behind_blocks(self.bytes, at);
-        self.labels.push(Label::new(0, self.ty().result_slots(), true));
+        self.open(Label::new(0, self.ty().result_slots(), true));
         while !reader.eof() {
             if self.needs_wide {
                 return Ok(Done::NeedsWide);
@@ -199,11 +210,11 @@ impl<'m> Body<'m> {
 
     /// See [`Module::ref_map`]; `at` is where the operator begins. `None` if the function has vectors and
     /// is not read as one that has.
-    fn ref_map(&mut self, at: u64) -> Result<Option<Vec<u32>>, Invalid> {
+    fn ref_map(&mut self, at: u64, record: u32) -> Result<Option<Vec<u32>>, Invalid> {
         let mut reader = BinaryReader::new(self.bytes, self.start);
         reader.set_features(self.module.features);
         self.locals(&mut reader)?;
-        self.labels.push(Label::new(0, self.ty().result_slots(), true));
+        self.open(Label::new(0, self.ty().result_slots(), true));
         while reader.original_position() < at && !reader.eof() && !self.needs_wide {
             self.offset = reader.original_position();
             reader.visit_operator(self)??;
@@ -227,7 +238,8 @@ impl<'m> Body<'m> {
                 map.push(self.local_slots.get(local as usize).copied().unwrap_or(local));
             }
         }
-        let record = self.local_slots.last().copied().filter(|_| self.wide).unwrap_or(locals);
+        // What is kept for a `rethrow` is a reference, or null.
+        map.extend(self.locals_len()..record);
         let height = self.validator.operand_stack_height();
         for value in 0..height.saturating_sub(taken as u32) {
             let depth = (height - 1 - value) as usize;
@@ -278,12 +290,12 @@ impl<'m> Body<'m> {
     }
 
     fn finish(self, scratch: &mut Scratch) -> Prepared {
-        let locals = match self.local_slots.last() {
-            Some(slots) if self.wide => *slots,
-            _ => self.validator.len_locals(),
-        };
+        let locals = self.locals_len() + self.kept_slots;
         let (params, results) = (self.ty().param_slots(), self.ty().result_slots());
-        let (words, relocations) = self.builder.finish();
+        let (mut words, relocations) = self.builder.finish();
+        for index in self.tail_words {
+            words[index as usize] = locals.into();
+        }
         scratch.0 = self.validator.into_allocations();
         Prepared {
             code_offset: self.code_offset,
@@ -294,6 +306,15 @@ impl<'m> Body<'m> {
             results,
             frame: locals + FRAME_RECORD_SLOTS + self.slots_max,
             patched: self.patched,
+            handlers: self.handlers,
+        }
+    }
+
+    /// Slots of the locals.
+    fn locals_len(&self) -> u32 {
+        match self.local_slots.last() {
+            Some(slots) if self.wide => *slots,
+            _ => self.validator.len_locals(),
         }
     }
 
@@ -374,6 +395,13 @@ impl<'m> Body<'m> {
         }
     }
 
+    /// Opens a block.
+    fn open(&mut self, mut label: Label) {
+        let outer = self.labels.last().map_or((NONE, 0), |outer| (outer.region, outer.tries));
+        (label.region, label.tries) = outer;
+        self.labels.push(label);
+    }
+
     fn after_block(&mut self, ty: BlockType, is_loop: bool) -> wasmparser::Result<()> {
         let arity = self.block_arity(ty);
         let base = self.slots(self.height.saturating_sub(arity.params));
@@ -381,7 +409,7 @@ impl<'m> Body<'m> {
         let mut label = Label::new(base, kept, self.live);
         // `at` is 0 until the operator's immediates have been read; no loop's body starts there.
         label.start = is_loop.then(|| Target { at: 0, word: self.builder.next() });
-        self.labels.push(label);
+        self.open(label);
         self.after(arity.params)
     }
 
@@ -394,7 +422,7 @@ impl<'m> Body<'m> {
             let site = Site { at: self.after_opcode(), height: self.slots(below) };
             label.otherwise = Some(self.builder.if_word(site));
         }
-        self.labels.push(label);
+        self.open(label);
         self.after(arity.params)
     }
 
@@ -419,17 +447,24 @@ impl<'m> Body<'m> {
     }
 
     fn after_end(&mut self) -> wasmparser::Result<()> {
-        let Some(mut label) = self.labels.pop() else { return Ok(()) };
-        let after = self.after_opcode();
+        self.end_region(self.after_opcode() - 1);
+        let Some(label) = self.labels.pop() else { return Ok(()) };
+        self.close(label, self.after_opcode())
+    }
+
+    /// Goes on behind a block, at `after`.
+    fn close(&mut self, mut label: Label, after: u32) -> wasmparser::Result<()> {
         if self.labels.is_empty() {
             let target = Target { at: after - 1, word: self.builder.next() };
             self.builder.settle_all(&mut label, target);
+            self.settle_clauses(label.catching, target);
             self.builder.end(after, label.arity);
             return Ok(());
         }
         let at = behind_blocks(self.bytes, after as usize);
         let target = Target { at, word: self.builder.next() };
         self.builder.settle_all(&mut label, target);
+        self.settle_clauses(label.catching, target);
         if let Some(index) = label.otherwise {
             self.builder.otherwise(index, target);
         }
@@ -519,11 +554,8 @@ impl<'m> Body<'m> {
 
     fn after_return_call(&mut self) -> wasmparser::Result<()> {
         if self.live {
-            let locals = match self.local_slots.last() {
-                Some(slots) if self.wide => *slots,
-                _ => self.validator.len_locals(),
-            };
-            self.builder.plain(locals);
+            self.tail_words.push(self.builder.next());
+            self.builder.plain(0);
         }
         self.after_dead_end()
     }
@@ -678,6 +710,30 @@ macro_rules! after {
     };
     ($s:ident BrOnNonNull $ann:tt $depth:ident) => {
         $s.after_br_on($depth, 0)
+    };
+    ($s:ident TryTable $ann:tt $table:ident) => {
+        $s.after_try_table(&$table)
+    };
+    ($s:ident Throw $ann:tt $tag:ident) => {
+        $s.after_throw($tag)
+    };
+    ($s:ident ThrowRef $ann:tt) => {
+        $s.after_dead_end()
+    };
+    ($s:ident Try $ann:tt $ty:ident) => {
+        $s.after_try($ty)
+    };
+    ($s:ident Catch $ann:tt $tag:ident) => {
+        $s.after_catch(Some($tag))
+    };
+    ($s:ident CatchAll $ann:tt) => {
+        $s.after_catch(None)
+    };
+    ($s:ident Rethrow $ann:tt $depth:ident) => {
+        $s.after_rethrow($depth)
+    };
+    ($s:ident Delegate $ann:tt $depth:ident) => {
+        $s.after_delegate($depth)
     };
     ($s:ident BrOnCast $ann:tt $depth:ident $from:ident $to:ident) => {
         $s.after_br_on_cast($depth)

@@ -25,11 +25,43 @@ pub(crate) struct Label {
     pub(crate) otherwise: Option<u32>,
     waiting: u32,
     wide: Option<(u32, u32)>,
+    /// The innermost region of handlers inside.
+    pub(crate) region: u32,
+    /// Whether that is its own.
+    pub(crate) owns_region: bool,
+    /// Clauses that catch to here, once it is known where that is.
+    pub(crate) catching: u32,
+    /// What a `try` has caught so far.
+    pub(crate) caught: Option<Caught>,
+    /// How many `try` there are from here outwards.
+    pub(crate) tries: u32,
+}
+
+/// What is known of a `try` that can be reached.
+#[derive(Clone, Copy)]
+pub(crate) struct Caught {
+    /// Its region.
+    pub(crate) region: u32,
+    /// The latest clause.
+    pub(crate) clause: u32,
 }
 
 impl Label {
     pub(crate) fn new(base: u32, arity: u32, live: bool) -> Self {
-        Self { start: None, base, arity, live, otherwise: None, waiting: NONE, wide: None }
+        Self {
+            start: None,
+            base,
+            arity,
+            live,
+            otherwise: None,
+            waiting: NONE,
+            wide: None,
+            region: NONE,
+            owns_region: false,
+            catching: NONE,
+            caught: None,
+            tries: 0,
+        }
     }
 }
 

@@ -99,28 +99,48 @@ builtins! {
     CallFunc = 11;
     /// `(cx, reference: u32, slots: *mut u64) -> status`: calls a function outside compiled code.
     CallRef = 12;
-    /// `(cx)`: leaves compiled code for its innermost entry. Does not return.
+    /// `(cx)`: leaves compiled code for its innermost entry, or for what catches the exception that travels. Does
+    /// not return.
     Unwind = 13;
+    /// `(cx, memory: u32, address: u64, count: u32) -> u64`: the result of `memory.atomic.notify`, or
+    /// [`GROW_FAILED`].
+    MemoryNotify = 14;
+    /// `(cx, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64) -> u64`: the result of
+    /// `memory.atomic.wait32` or, for 8 bytes, `wait64`, or [`GROW_FAILED`].
+    MemoryWait = 15;
+    /// `(cx, tag: u32) -> u32`: a reference to a new exception with this tag of the module's, or [`REF_FAILED`].
+    NewException = 16;
+    /// `(cx, exception: u32) -> u32`: the tag of an exception, as the store's index. Cannot fail.
+    ExceptionTag = 17;
+    /// `(cx, exception: u32) -> *const u64`: an exception has been caught; where what it carries can be read until
+    /// compiled code calls something again. Null where the engine failed.
+    CatchException = 18;
+    /// `(cx, exception: u32)`: throws an exception to whatever catches it outside of the calling function. Does
+    /// not return.
+    ThrowException = 19;
+    /// `(cx, exception: u32, payload: *const u64, slots: u32) -> status`: writes what a new exception carries.
+    FillException = 20;
     /// `(cx, ty: u32) -> u32`: a structure of zeros, or [`NO_OBJECT`]. This one and the next three may
     /// collect: references that live on are in the frame's map.
-    NewStruct = 14;
+    NewStruct = 21;
     /// `(cx, ty: u32, len: u32) -> u32`: an array of zeros, or [`NO_OBJECT`].
-    NewArray = 15;
+    NewArray = 22;
     /// `(cx, ty: u32, data: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
-    ArrayNewData = 16;
+    ArrayNewData = 23;
     /// `(cx, ty: u32, element: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
-    ArrayNewElem = 17;
+    ArrayNewElem = 24;
     /// `(cx, ty: u32, array: u32, index: u32, low: u64, high: u64, len: u32) -> status`
-    ArrayFill = 18;
+    ArrayFill = 25;
     /// `(cx, ty: u32, to: u32, to_index: u32, from: u32, from_index: u32, len: u32) -> status`
-    ArrayCopy = 19;
+    ArrayCopy = 26;
     /// `(cx, ty: u32, data: u32, array: u32, index: u32, src: u32, len: u32) -> status`
-    ArrayInitData = 20;
+    ArrayInitData = 27;
     /// `(cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32) -> status`
-    ArrayInitElem = 21;
+    ArrayInitElem = 28;
 }
 
-/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed.
+/// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed, and the builtins of
+/// waits where the guest must end.
 pub const GROW_FAILED: u64 = u64::MAX - 1;
 
 /// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.
@@ -140,6 +160,18 @@ pub struct Relocation {
     pub addend: i64,
 }
 
+/// A call behind which an exception may be caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallHandler {
+    /// Offset that the call returns to.
+    pub returns_to: u32,
+    /// Offset of the code that looks at the exception: of a reference in the first register of results, whose
+    /// tag, the store's index, is in the second. All other registers are lost but for frame and stack pointer.
+    pub handler: u32,
+    /// How far the stack pointer is below the frame pointer there.
+    pub frame_bytes: u32,
+}
+
 /// Machine code of a unit, as plain data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompiledFunction {
@@ -157,6 +189,8 @@ pub struct CompiledFunction {
     /// Where references stand while a call has not returned yet that may collect: the offset behind the
     /// call, ascending, and how many bytes below the frame pointer each of them is.
     pub maps: Vec<(u32, Box<[u32]>)>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

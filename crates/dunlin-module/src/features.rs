@@ -62,6 +62,20 @@ features! {
     FunctionReferences = 11, "function-references", true, WasmFeatures::FUNCTION_REFERENCES;
     /// Structures, arrays, and references to them that a collector follows.
     Gc = 12, "gc", true, WasmFeatures::GC;
+    /// Tags, `throw`, `throw_ref` and `try_table`.
+    Exceptions = 13, "exceptions", true, WasmFeatures::EXCEPTIONS;
+    /// `try`, `catch`, `delegate` and `rethrow`, an early form that toolchains still emit.
+    LegacyExceptions = 14, "legacy-exceptions", true, WasmFeatures::LEGACY_EXCEPTIONS;
+    /// Vector operators whose results differ between machines, unless the configuration says otherwise.
+    RelaxedSimd = 16, "relaxed-simd", true, WasmFeatures::RELAXED_SIMD;
+    /// Addition, subtraction and multiplication of 128-bit integers.
+    WideArithmetic = 17, "wide-arithmetic", true, WasmFeatures::WIDE_ARITHMETIC;
+    /// Memories whose pages are single bytes.
+    CustomPageSizes = 18, "custom-page-sizes", true, WasmFeatures::CUSTOM_PAGE_SIZES;
+    /// Imports that share the name of their module.
+    CompactImports = 19, "compact-imports", true, WasmFeatures::COMPACT_IMPORTS;
+    /// Atomic operators, and memories that several threads share.
+    Threads = 20, "threads", true, WasmFeatures::THREADS;
 }
 
 impl Feature {

@@ -94,6 +94,7 @@ impl Module {
             data: Vec::new(),
             bodies: Vec::new(),
             name_section: None,
+            branch_hint_section: None,
             sections: Vec::new(),
             resources: None,
             has_v128_types: false,
@@ -256,10 +257,12 @@ impl Indexer<'_> {
             Payload::ElementSection(section) => self.elements(section),
             Payload::DataSection(section) => self.data(section),
             Payload::CustomSection(section) => {
+                let start = section.data_offset();
+                let span = Span::new(start..start + section.data().len() as u64);
                 if let KnownCustom::Name(_) = section.as_known() {
-                    let start = section.data_offset();
-                    let end = start + section.data().len() as u64;
-                    self.module.name_section = Some(Span::new(start..end));
+                    self.module.name_section = Some(span);
+                } else if section.name() == crate::hints::SECTION {
+                    self.module.branch_hint_section.get_or_insert(span);
                 }
                 Ok(())
             }

@@ -23,6 +23,8 @@ mod const_expr;
 mod error;
 pub mod features;
 mod fuse;
+mod handlers;
+mod hints;
 mod index;
 pub mod layout;
 mod listing;
@@ -38,6 +40,8 @@ pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worke
 pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};
+pub use handlers::{Clause, Handlers};
+pub use hints::{BranchHint, BranchHints};
 pub use listing::{Listing, SideWord, Step};
 pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,

@@ -109,11 +109,11 @@ impl Module {
 fn word(prepared: &Prepared, code: u8, index: usize, at: i64, start: usize) -> SideWord {
     let words = &prepared.words;
     let raw = words[index];
-    let is_branch = matches!(code, 0x04 | 0x05 | 0x0C..=0x0F);
+    let is_branch = matches!(code, 0x04 | 0x05 | 0x07 | 0x0C..=0x0F | 0x19);
     if !is_branch {
         // The last `end` owns its mark, and then the slots of the results.
         let is_end = code == 0x0B;
-        let is_local = matches!(code, 0x20..=0x22);
+        let is_local = matches!(code, 0x09 | 0x20..=0x22);
         return match raw & END_BIT {
             0 if is_local => SideWord::Slot(raw),
             0 => SideWord::Slots(raw),

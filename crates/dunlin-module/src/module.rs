@@ -226,6 +226,7 @@ pub struct Module {
     pub(crate) data: Vec<DataSegment>,
     pub(crate) bodies: Vec<Span>,
     pub(crate) name_section: Option<Span>,
+    pub(crate) branch_hint_section: Option<Span>,
     pub(crate) sections: Vec<(u8, Span)>,
     pub(crate) resources: Option<ValidatorResources>,
     pub(crate) has_v128_types: bool,
@@ -595,7 +596,7 @@ impl Module {
         })
     }
 
-    fn section_name(&self, id: u8, span: Span) -> &str {
+    pub(crate) fn section_name(&self, id: u8, span: Span) -> &str {
         const NAMES: [&str; 14] = [
             "custom",
             "type",

@@ -3,7 +3,7 @@
 //! A table is a sequence of 64-bit words. The interpreter keeps a pointer into it beside its
 //! instruction pointer; both advance together. Words, in program order of the operators that own them:
 //!
-//! * **branch** (`br`, `br_if`, each target of `br_table`, `if`, `else`, `return`): [`Branch`], packed as
+//! * **branch** (`br`, `br_if`, each target of `br_table`, `if`, `else`, `catch`, `return`): [`Branch`], packed as
 //!   `dip:i32 | dstp:i16 | pops:u8 | vals:7 bits | 0`. `dip` is relative to the byte after the opcode,
 //!   `dstp` to the word itself. `vals` slots on top are kept, the `pops` slots below them dropped.
 //!   A word with `vals` and `pops` both zero moves nothing, which is one comparison in the hot path.
@@ -14,6 +14,8 @@
 //!   that `end`, then the slots of the results. No other word has [`END_BIT`], so the handler of `end`
 //!   tells the last one from a block's by one comparison.
 //! * **tail call** (`return_call`, `return_call_indirect`): slots of the caller's locals.
+//! * **throw** (`throw`): slots of what the exception carries.
+//! * **kept exception** (`rethrow`): the slot of the locals that keeps what is thrown again.
 //! * **wide local** (`local.*` of a function with `v128` locals): the local's first slot.
 //!
 //! Words that hold an address are listed in [`Prepared::relocations`]; until they are relocated they
@@ -21,6 +23,7 @@
 //!
 //! The idea of a side table beside the original bytes is Ben Titzer's (Wizard, arXiv 2205.01183).
 
+use crate::handlers::Handlers;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -123,6 +126,8 @@ pub struct Prepared {
     /// A copy of the body with some opcodes replaced: where common sequences of operators begin, and in
     /// functions that handle `v128` values. See [`pseudo`]. It has the body's length and offsets.
     pub patched: Option<Box<[u8]>>,
+    /// What it catches.
+    pub handlers: Handlers,
 }
 
 /// Opcodes that exist only in patched copies of bodies; no valid module contains them.
@@ -154,7 +159,8 @@ pub mod pseudo {
     pub const GLOBAL_GET_V128: u8 = 0xE9;
     /// `global.set` of a `v128` global.
     pub const GLOBAL_SET_V128: u8 = 0xEA;
-    /// Enters a function's native code, in place of its body. An early form of exceptions had this code.
+    /// Enters a function's native code, in place of its body. No body has this opcode, `delegate`, where it is
+    /// executed: in the private copy, there is nothing in its place.
     pub const NATIVE: u8 = 0x18;
     /// Leaves the interpreter: the return address of a frame that the host called.
     pub const EXIT: u8 = 0xFF;

@@ -45,11 +45,11 @@ impl Module {
             let end = reader.original_position() as usize;
             let mut bytes = BinaryReader::new(&self.bytes()[offset..end], offset as u64);
             let operator = operator(&mut bytes)?;
-            let closes = matches!(operator, Some(Operator::Else | Operator::End));
-            let opens = matches!(
-                operator,
-                Some(Operator::Block | Operator::Loop | Operator::If | Operator::Else)
-            );
+            use Operator as O;
+            let between = matches!(operator, Some(O::Else | O::Catch | O::CatchAll));
+            let closes = between || matches!(operator, Some(O::End | O::Delegate));
+            let opens = between
+                || matches!(operator, Some(O::Block | O::Loop | O::If | O::Try | O::TryTable));
             depth -= usize::from(closes && depth > 0);
             let text = match operator {
                 Some(operator) => spell(operator, &mut bytes, &names)?,
@@ -111,6 +111,13 @@ fn spell(
             Immediate::Nullable => format!(" (ref null{})", heap_type(bytes.read_var_s33()?)),
             Immediate::Cast => cast(bytes)?,
             Immediate::HeapType => heap_type(bytes.read_var_s33()?),
+            Immediate::Catches => {
+                let mut clauses = String::new();
+                for _ in 0..bytes.read_var_u32()? {
+                    clauses.push_str(&catch(bytes)?);
+                }
+                clauses
+            }
             Immediate::Table | Immediate::Memory => {
                 let index = bytes.read_var_u32()?;
                 let is_one_of_two = operator.immediates() == [*immediate; 2];
@@ -123,6 +130,7 @@ fn spell(
             | Immediate::Data
             | Immediate::Element
             | Immediate::Local
+            | Immediate::Tag
             | Immediate::Global => format!(" {}", bytes.read_var_u32()?),
             Immediate::ConstI32 => format!(" {}", bytes.read_var_i32()?),
             Immediate::ConstI64 => format!(" {}", bytes.read_var_i64()?),
@@ -140,6 +148,10 @@ fn spell(
                 format!(" {:#034x}", u128::from_le_bytes(number))
             }
             Immediate::MemoryArgument => memory_argument(operator, bytes)?,
+            Immediate::Reserved => {
+                bytes.read_u8()?;
+                String::new()
+            }
             Immediate::Lane => format!(" {}", bytes.read_u8()?),
         };
         text.push_str(&spelled);
@@ -168,6 +180,16 @@ fn block_type(code: i64) -> String {
         other => return format!(" (result {}ref)", abstract_type(other)),
     };
     format!(" (result {name})")
+}
+
+/// A clause of a `try_table`.
+fn catch(bytes: &mut BinaryReader<'_>) -> wasmparser::Result<String> {
+    Ok(match bytes.read::<wasmparser::Catch>()? {
+        wasmparser::Catch::One { tag, label } => format!(" (catch {tag} {label})"),
+        wasmparser::Catch::OneRef { tag, label } => format!(" (catch_ref {tag} {label})"),
+        wasmparser::Catch::All { label } => format!(" (catch_all {label})"),
+        wasmparser::Catch::AllRef { label } => format!(" (catch_all_ref {label})"),
+    })
 }
 
 fn heap_type(code: i64) -> String {
@@ -322,6 +344,20 @@ mod tests {
                 "data.drop 0",
                 "elem.drop 0",
                 "table.copy 0 1",
+                "end",
+            ],
+        );
+    }
+
+    #[test]
+    fn atomic_operators_are_spelled() {
+        check(
+            "atomic.fence i32.atomic.load i64.atomic.rmw8.add_u offset=3 memory.atomic.wait64 1",
+            &[
+                "atomic.fence",
+                "i32.atomic.load",
+                "i64.atomic.rmw8.add_u offset=3",
+                "memory.atomic.wait64 1",
                 "end",
             ],
         );

@@ -1,6 +1,7 @@
 //! The validator's types in our words.
 
 use crate::Invalid;
+use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::{
     CompositeType, FieldType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType,
     StorageType, SubType, TableType, ValType,
@@ -67,7 +68,9 @@ pub(crate) fn table_type(ty: &wasmparser::TableType, offset: u64) -> Result<Tabl
 
 /// A memory type.
 pub(crate) fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { min: ty.initial, max: ty.maximum, memory64: ty.memory64 }
+    let page_size_log2 = ty.page_size_log2.map_or(PAGE_BYTES.trailing_zeros(), |log2| log2) as u8;
+    let wasmparser::MemoryType { memory64, shared, initial: min, maximum: max, .. } = *ty;
+    MemoryType { min, max, memory64, page_size_log2, shared }
 }
 
 /// A global type.

@@ -36,11 +36,18 @@ pub(crate) const BROUGHT_MAX: usize = 1 << 19;
 pub(crate) const LOOP_DEPTH_MAX: usize = 32;
 
 /// Loops of a function that get a second form, in which their accesses are not checked one by one: each adds
-/// up to as many instructions as it has.
+/// up to as many instructions as it has, or those of several turns if they are few.
 pub(crate) const STREAMED_LOOPS_MAX: usize = 128;
 
 /// Instructions of a loop that gets a second form. Larger ones gain little by it.
 pub(crate) const STREAMED_INSTRUCTIONS_MAX: usize = 256;
+
+/// Instructions of a loop's second form, if it makes several turns between its tests. Larger ones gain nothing by
+/// it: 64 are as fast as 32.
+pub(crate) const UNROLLED_INSTRUCTIONS_MAX: usize = 32;
+
+/// Loops of a function that make several turns before they jump back.
+pub(crate) const UNROLLED_LOOPS_MAX: usize = 128;
 
 /// Values that a loop which gets a second form passes on from turn to turn, or to what follows it: they are
 /// looked up one by one.

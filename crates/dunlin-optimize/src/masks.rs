@@ -96,6 +96,7 @@ impl<'f> Check<'f> {
             _ if opcode.can_load() => {
                 let from_guest = [
                     Region::Memory,
+                    Region::Shared,
                     Region::Global,
                     Region::Heap,
                     Region::Fixed,
@@ -141,6 +142,8 @@ impl<'f> Check<'f> {
             InstructionData::Store { args, .. } | InstructionData::StoreNoOffset { args, .. } => {
                 Some(args[1])
             }
+            InstructionData::AtomicRmw { args, .. } => Some(args[0]),
+            InstructionData::AtomicCas { args, .. } => Some(args[0]),
             _ => None,
         }
     }
@@ -164,9 +167,10 @@ impl<'f> Check<'f> {
                     continue;
                 };
                 let region = self.region(inst);
-                let is_memory = region == Some(Region::Memory as u32);
                 let of_heap = [Region::Heap, Region::Fixed, Region::Header, Region::Card];
                 let is_object = of_heap.into_iter().any(|of| region == Some(of as u32));
+                let memories = [Region::Memory as u32, Region::Shared as u32];
+                let is_memory = region.is_some_and(|it| memories.contains(&it));
                 match self.taint(address) {
                     Taint::Short if is_memory && bounds != Bounds::Explicit => short += 1,
                     Taint::Short if is_object => {}
@@ -251,6 +255,17 @@ fn accesses() -> Vec<String> {
         accesses.push(format!("(drop (v128.load{bits}_lane @ 1 # {vector}))"));
         accesses.push(format!("(v128.store{bits}_lane @ 1 # {vector})"));
     }
+    for (ty, widths) in [("i32", &["", "8", "16"][..]), ("i64", &["", "8", "16", "32"])] {
+        for width in widths {
+            let (u, one) = (if width.is_empty() { "" } else { "_u" }, format!("({ty}.const 1)"));
+            accesses.push(format!("(drop ({ty}.atomic.load{width}{u} @ #))"));
+            accesses.push(format!("({ty}.atomic.store{width} @ # {one})"));
+            for op in ["add", "and", "xchg"] {
+                accesses.push(format!("(drop ({ty}.atomic.rmw{width}.{op}{u} @ # {one}))"));
+            }
+            accesses.push(format!("(drop ({ty}.atomic.rmw{width}.cmpxchg{u} @ # {one} {one}))"));
+        }
+    }
     accesses
 }
 
@@ -282,6 +297,7 @@ fn accesses_of_memories_are_masked_or_stay_in_what_is_reserved() {
         ("", "", sum),
         ("", "", "(block (result i32) (global.set 0 (local.get $a)) (global.get 0))"),
         ("(memory 1)", "1", sum),
+        ("(memory 1 2 shared)", "1", sum),
         ("(memory i64 1)", "1", wide),
     ] {
         for offset in [0, 24, 70_000, 0x7fff_ffff] {

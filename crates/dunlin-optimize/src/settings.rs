@@ -2,6 +2,8 @@
 //!
 //! The VM that runs the code must agree; what only changes its speed is in `tuning.rs`.
 
+use dunlin_core::numeric::Relaxed;
+
 /// How accesses of memories stay in bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Bounds {
@@ -41,6 +43,8 @@ pub struct Settings {
     pub fuel: bool,
     /// Whether every NaN that an operator makes has the same bits.
     pub canonical_nans: bool,
+    /// Which results relaxed operators have. [`Relaxed::Fused`] needs a machine that fuses.
+    pub relaxed: Relaxed,
     /// Whether the code generator checks its own intermediate form: for tests, since it takes time.
     pub verify: bool,
 }

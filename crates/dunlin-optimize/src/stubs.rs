@@ -177,7 +177,11 @@ fn call_import(env: &mut Environment<'_>, index: u32, slots: Value) -> Value {
     env.b.inst_results(call)[0]
 }
 
-fn load_slots(b: &mut FunctionBuilder<'_>, types: &[ValType], slots: Value) -> Vec<Value> {
+pub(crate) fn load_slots(
+    b: &mut FunctionBuilder<'_>,
+    types: &[ValType],
+    slots: Value,
+) -> Vec<Value> {
     let mut at = 0;
     let mut load = |ty: &ValType| {
         let flags = MemFlagsData::new().with_notrap();
@@ -188,7 +192,7 @@ fn load_slots(b: &mut FunctionBuilder<'_>, types: &[ValType], slots: Value) -> V
     types.iter().map(&mut load).collect()
 }
 
-fn store_slots(b: &mut FunctionBuilder<'_>, values: &[Value], slots: Value) {
+pub(crate) fn store_slots(b: &mut FunctionBuilder<'_>, values: &[Value], slots: Value) {
     let mut at = 0;
     for value in values {
         let bytes = if b.func.dfg.value_type(*value) == types::I8X16 { 16 } else { 8 };

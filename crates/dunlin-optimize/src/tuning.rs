@@ -56,6 +56,19 @@ pub(crate) const STREAM_TURNS_MIN: i64 = 8;
 /// The same where the machine checks accesses.
 pub(crate) const STREAM_TURNS_MIN_GUARDED: i64 = 32;
 
+/// Whether the second form of a small loop makes several turns between its tests.
+pub(crate) const UNROLL: bool = true;
+
+/// So many, the first for which it is small enough: powers of two, not more than turns from which on there is a
+/// second form.
+pub(crate) const UNROLLED_TURNS: [i64; 2] = [4, 2];
+
+/// Whether small loops that have no second form make several turns before they jump back.
+pub(crate) const PLAIN_UNROLL: bool = true;
+
+/// So many, the first for which it is small enough.
+pub(crate) const PLAIN_UNROLLED_TURNS: [usize; 2] = [4, 2];
+
 /// Whether loops that test at their start test at their end too.
 pub(crate) const ROTATE_LOOPS: bool = true;
 

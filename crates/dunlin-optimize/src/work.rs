@@ -44,11 +44,16 @@ struct Label {
     arrivals: u64,
     /// Locals that are set inside: where branches to it meet, each may bring another value of each.
     set: Set,
+    /// Calls from which exceptions get to what it catches, if it does.
+    throws: u64,
+    /// The innermost label that catches, this one included.
+    catches: Option<usize>,
 }
 
 impl Label {
     fn new(carried: u64, left: u64) -> Self {
-        Self { carried, left, arrivals: 1, set: Set::default() }
+        let (set, catches) = (Set::default(), None);
+        Self { carried, left, arrivals: 1, set, throws: 0, catches }
     }
 }
 
@@ -132,16 +137,57 @@ impl Work {
                 let (params, results) = arity(module, *blockty)?;
                 self.blocks += 1;
                 self.values += params + results;
-                labels.push(Label::new(results, results));
+                open(labels, Label::new(results, results), false);
             }
+            Operator::TryTable { try_table } => {
+                let (params, results) = arity(module, try_table.ty)?;
+                self.blocks += 1;
+                self.values += params + results;
+                for catch in &try_table.catches {
+                    use wasmparser::Catch as C;
+                    let (C::One { label, .. }
+                    | C::OneRef { label, .. }
+                    | C::All { label }
+                    | C::AllRef { label }) = catch;
+                    self.branches += 1;
+                    self.values += carried(labels, *label)?;
+                }
+                open(labels, Label::new(results, results), true);
+            }
+            Operator::Try { blockty } => {
+                let (params, results) = arity(module, *blockty)?;
+                self.blocks += 1;
+                self.values += params + results;
+                open(labels, Label::new(results, results), true);
+            }
+            Operator::Catch { tag_index } => {
+                let tag = module.tags().get(*tag_index as usize).copied();
+                let tag = tag.ok_or_else(|| CompileError::new("a tag that there is not"))?;
+                self.branches += 1;
+                self.call(module, tag)?;
+                self.values += labels.last().map_or(0, |label| label.left);
+            }
+            Operator::CatchAll => {
+                self.branches += 1;
+                self.values += labels.last().map_or(0, |label| label.left);
+            }
+            Operator::Throw { tag_index } => {
+                let tag = module.tags().get(*tag_index as usize).copied();
+                self.call(
+                    module,
+                    tag.ok_or_else(|| CompileError::new("a tag that there is not"))?,
+                )?;
+                self.throws(labels);
+            }
+            Operator::ThrowRef | Operator::Rethrow { .. } => self.throws(labels),
             Operator::Loop { blockty } => {
                 let (params, results) = arity(module, *blockty)?;
                 self.blocks += 1;
                 self.values += params + results;
-                labels.push(Label::new(params, results));
+                open(labels, Label::new(params, results), false);
             }
             Operator::Else => self.values += labels.last().map_or(0, |label| label.left),
-            Operator::End => self.end(labels),
+            Operator::End | Operator::Delegate { .. } => self.end(labels),
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 if u64::from(*local_index) >= self.locals {
                     return Err(CompileError::new("a local that there is not"));
@@ -160,9 +206,15 @@ impl Work {
                     return Err(CompileError::new("a call of no function"));
                 }
                 self.call(module, module.func_type_index(*function_index))?;
+                self.throws(labels);
             }
             Operator::CallIndirect { type_index, .. }
-            | Operator::ReturnCallIndirect { type_index, .. } => self.call(module, *type_index)?,
+            | Operator::ReturnCallIndirect { type_index, .. }
+            | Operator::CallRef { type_index }
+            | Operator::ReturnCallRef { type_index } => {
+                self.call(module, *type_index)?;
+                self.throws(labels);
+            }
             _ => {}
         }
         Ok(())
@@ -173,11 +225,21 @@ impl Work {
         self.values += label.left;
         // Behind the function's end nobody looks at its locals.
         if let Some(outer) = labels.last_mut() {
-            let brought = label.arrivals * (label.set.len + label.carried);
+            let caught = label.throws * (label.set.len + 2);
+            let brought = label.arrivals * (label.set.len + label.carried) + caught;
             self.brought = self.brought.saturating_add(brought);
             let squared = brought.saturating_mul(brought);
             self.brought_squared = self.brought_squared.saturating_add(squared);
             outer.set.add_all(&label.set);
+        }
+    }
+
+    /// Counts something from which an exception may get to what catches it, at the end of a block of its own.
+    fn throws(&mut self, labels: &mut [Label]) {
+        let catches = labels.last().and_then(|label| label.catches);
+        if let Some(label) = catches.and_then(|index| labels.get_mut(index)) {
+            self.blocks += 1;
+            label.throws += 1;
         }
     }
 
@@ -230,6 +292,13 @@ impl Work {
         let sum = rest.into_iter().fold(bytes, u64::saturating_add);
         UNIT_UNITS.saturating_add(sum).saturating_add(brought_squared / 1_000)
     }
+}
+
+/// Opens a block, which may catch exceptions.
+fn open(labels: &mut Vec<Label>, mut label: Label, catches: bool) {
+    let outer = labels.last().and_then(|outer| outer.catches);
+    label.catches = if catches { Some(labels.len()) } else { outer };
+    labels.push(label);
 }
 
 /// Units that compiling anything takes.

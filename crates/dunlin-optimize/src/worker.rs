@@ -14,16 +14,18 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{
-    CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit::Reloc,
+    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+    binemit::Reloc,
 };
 use cranelift_frontend::FunctionBuilderContext;
 use dunlin_core::{FuncType, TrapCode};
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
-    Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit,
-    Worker,
+    BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
+    StaticTables, Unit, Worker,
 };
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// Compiles units of one module.
@@ -32,6 +34,8 @@ pub(crate) struct FunctionWorker<'m> {
     settings: &'m Settings,
     module: &'m Module,
     tables: &'m StaticTables,
+    /// Read when the first function is built.
+    hints: OnceCell<BranchHints>,
     context: Context,
     allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
@@ -72,7 +76,8 @@ impl<'m> FunctionWorker<'m> {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
         let allocator = regalloc2::Ctx::default();
         let stubs = HashMap::new();
-        Self { isa, settings, module, tables, context, allocator, builder, stubs }
+        let hints = OnceCell::new();
+        Self { isa, settings, module, tables, hints, context, allocator, builder, stubs }
     }
 
     /// What the latest unit was made of, as it was when instructions were chosen.
@@ -93,7 +98,8 @@ impl<'m> FunctionWorker<'m> {
     fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let source = translate::Source { module: self.module, tables: self.tables, index };
+        let hints = self.hints.get_or_init(|| self.module.branch_hints()).of(index);
+        let source = translate::Source { module: self.module, tables: self.tables, index, hints };
         let config = self.isa.frontend_config();
         if let Err(error) = translate::function(&source, self.settings, config, func, builder) {
             // A half-built function must not leak into the next one.
@@ -188,7 +194,16 @@ impl<'m> FunctionWorker<'m> {
             source.push((range.start, of(range.loc)));
             source.push((range.end, u32::MAX));
         }
+        let handlers = buffer.call_sites().filter_map(|site| {
+            let handler = site.exception_handlers.iter().find_map(|handler| match handler {
+                FinalizedMachExceptionHandler::Default(offset) => Some(*offset),
+                _ => None,
+            })?;
+            let frame_bytes = site.frame_offset?;
+            Some(CallHandler { returns_to: site.ret_addr, handler, frame_bytes })
+        });
         Ok(CompiledFunction {
+            handlers: handlers.collect(),
             code: buffer.data().to_vec(),
             alignment: buffer.alignment,
             relocations: relocations.collect::<Result<_, _>>()?,

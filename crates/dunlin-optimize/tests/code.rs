@@ -121,3 +121,42 @@ fn what_is_too_large_is_refused() {
         worker.compile(Unit::Func(1)).expect("a refusal leaves no trace");
     }
 }
+
+/// Instructions from the first call to the last one. Moves are not counted: what lives across a call is in memory
+/// where an exception may end it, and in a register otherwise.
+fn between_calls(compiled: &CompiledFunction) -> usize {
+    let handlers: Vec<u32> = compiled.handlers.iter().map(|of| of.handler).collect();
+    let lines = dunlin_optimize::disassemble(&compiled.code, &handlers);
+    let returns = lines.iter().position(|line| line.text == "ret").expect("it returns");
+    let calls = |line: &dunlin_optimize::Line| line.text.starts_with("call");
+    let first = lines.iter().position(calls).expect("it calls");
+    let last = lines[..returns].iter().rposition(calls).expect("it calls");
+    lines[first..last].iter().filter(|line| !line.text.starts_with("mov ")).count()
+}
+
+#[test]
+fn blocks_that_catch_cost_no_instruction() {
+    let compile = |body: &str| {
+        let text = format!("(module (tag $t) (func $f) (func {body}))");
+        compile(&Settings::default(), &text, Unit::Func(1))
+    };
+    let calls = "(call $f)".repeat(20);
+    let plain = compile(&calls);
+    assert!(plain.handlers.is_empty());
+    for body in [
+        format!("(try_table (catch $t 0) (catch_all 0) {calls})"),
+        format!(
+            "(block (block (try_table (catch $t 0) {}) ))",
+            "(try_table (catch $t 1) (call $f))".repeat(20)
+        ),
+        format!("try {calls} catch $t catch_all end"),
+        format!("try try {calls} delegate 0 catch_all end"),
+    ] {
+        let compiled = compile(&body);
+        assert_eq!(compiled.handlers.len(), 20, "{body}");
+        assert_eq!(between_calls(&compiled), between_calls(&plain), "{body}");
+    }
+    // What cannot throw has nothing at all.
+    let compiled = compile("(try_table (catch_all 0) (drop (i32.const 1)))");
+    assert_eq!(compiled.code, compile("(block (drop (i32.const 1)))").code);
+}

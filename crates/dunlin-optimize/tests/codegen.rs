@@ -6,12 +6,14 @@
 //! * `explicit`, `guarded`: how accesses of memories stay in bounds;
 //! * `off`, `flag`, `page`: how guests are interrupted;
 //! * `fuel`: operators are charged;
+//! * `deterministic`, `fast`, `fused`: which results relaxed operators have;
 //! * `v2`, `v3`: the level of x86-64, whatever the machine has that the test runs on;
 //! * `enter`, `leave`: the ways into and out of compiled code are shown too.
 //!
 //! `DUNLIN_BLESS=1` rewrites what is expected: `DUNLIN_BLESS=1 cargo test -p dunlin-optimize --test
 //! codegen`. Machine code is compared where the test runs on x86-64, and CLIF everywhere.
 
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::{CompiledFunction, Compiler, Features, Module, Scratch, StaticTables, Unit};
 use dunlin_optimize::{Bounds, LineKind, Optimizer, Polls, Settings, disassemble};
 use std::fmt::Write as _;
@@ -98,6 +100,9 @@ impl Header {
                 "off" => header.settings.polls = Polls::Off,
                 "flag" => header.settings.polls = Polls::Flag,
                 "page" => header.settings.polls = Polls::DeadLoad,
+                "deterministic" => header.settings.relaxed = Relaxed::Deterministic,
+                "fast" => header.settings.relaxed = Relaxed::Fast,
+                "fused" => header.settings.relaxed = Relaxed::Fused,
                 "fuel" => header.settings.fuel = true,
                 "v2" => {}
                 "v3" => header.extensions.extend(V3),
@@ -156,7 +161,8 @@ fn commented(text: &str) -> String {
 fn listing(compiled: &CompiledFunction) -> String {
     let mut text = String::new();
     let mut of = u32::MAX;
-    for line in disassemble(&compiled.code) {
+    let handlers: Vec<u32> = compiled.handlers.iter().map(|of| of.handler).collect();
+    for line in disassemble(&compiled.code, &handlers) {
         let range = line.offset..line.offset + line.len;
         let mut notes = Vec::new();
         let after = compiled.source.partition_point(|(at, _)| *at <= line.offset);
@@ -169,6 +175,8 @@ fn listing(compiled: &CompiledFunction) -> String {
         notes.extend(traps.map(|(_, code)| format!("traps: {code}")));
         let builtins = compiled.relocations.iter().filter(|at| range.contains(&at.offset));
         notes.extend(builtins.map(|at| format!("{:?}", at.builtin)));
+        let after = compiled.handlers.iter().find(|of| of.returns_to == range.end);
+        notes.extend(after.map(|of| format!("throws to {:x}", of.handler)));
         let what = match line.kind {
             LineKind::Instruction => line.text,
             LineKind::Table => format!("table of {}", line.text),
@@ -192,5 +200,7 @@ fn check_tables(unit: Unit, compiled: &CompiledFunction) {
     assert!(compiled.source.is_sorted_by_key(|(at, _)| *at), "{unit:?}");
     assert!(compiled.traps.iter().all(|(at, _)| *at < len), "{unit:?}");
     assert!(compiled.source.iter().all(|(at, _)| *at <= len), "{unit:?}");
+    assert!(compiled.handlers.is_sorted_by(|a, b| a.returns_to < b.returns_to), "{unit:?}");
+    assert!(compiled.handlers.iter().all(|of| of.handler.max(of.returns_to) < len), "{unit:?}");
     assert!(compiled.relocations.iter().all(|at| at.offset + 8 <= len), "{unit:?}");
 }

@@ -57,7 +57,7 @@ fn copy() -> String {
 #[test]
 fn copies_and_fills_become_bulk_operations() {
     for bounds in [Bounds::Explicit, GUARDED] {
-        for polls in [Polls::Off, Polls::DeadLoad] {
+        for polls in [Polls::Off, Polls::DeadLoad, Polls::Flag] {
             assert_eq!(calls(&compile(bounds, polls, &copy()), Builtin::MemoryCopy), 1);
             let fill = format!("(i32.store8 (local.get $d) (local.get $s)) {ADVANCE}");
             // What is written must stay.
@@ -98,14 +98,14 @@ fn what_does_more_than_copy_does_not_become_a_bulk_operation() {
         let compiled = compile(GUARDED, Polls::Off, &body);
         assert_eq!(calls(&compiled, Builtin::MemoryCopy), 0, "{row}");
     }
-    // Fuel is paid in each turn; looking at a flag takes blocks.
+    // Fuel is paid in each turn.
     let fuel = Settings { bounds: GUARDED, polls: Polls::Off, fuel: true, ..Settings::default() };
     assert_eq!(calls(&compile_with(fuel, &copy()), Builtin::MemoryCopy), 0);
 }
 
 #[test]
 fn the_second_form_of_a_loop_does_not_check() {
-    // A sum is not a bulk operation. The loop as it is may trap, and its second form cannot: dead or not,
+    // A sum is not a bulk operation, and neither is what pays. The loop as it is may trap, and its second form cannot: dead or not,
     // each of its reads would stand in the table.
     let sum = while_true(
         "(local.set $i (i32.add (local.get $i) (i32.load8_u (local.get $s))))
@@ -113,13 +113,55 @@ fn the_second_form_of_a_loop_does_not_check() {
         COUNT,
     );
     let sum = sum.replace("(local.get $d)", "(local.get $i)");
-    let compiled = compile(Bounds::Explicit, Polls::Off, &sum);
-    assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
     // Each index that is replaced is a conditional move.
     let moves =
         |code: &[u8]| code.windows(2).filter(|at| at[0] == 0x0f && at[1] & 0xf0 == 0x40).count();
-    // One for the loop as it is, one for the first address of the run.
-    assert_eq!(moves(&compiled.code), 2);
+    for (polls, fuel) in [(Polls::Off, false), (Polls::Flag, false), (Polls::Off, true)] {
+        let settings = Settings { bounds: Bounds::Explicit, polls, fuel, ..Settings::default() };
+        let compiled = compile_with(settings, &sum);
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 1 + 4);
+        // One for the loop as it is, one for the first address of the run.
+        assert_eq!(moves(&compiled.code), 2, "{polls:?}, fuel: {fuel}");
+    }
+}
+
+#[test]
+fn several_turns_between_tests_poll_once() {
+    let small = "(local.set $i (i32.add (local.get $i) (i32.load8_u (local.get $s))))
+         (local.set $s (i32.add (local.get $s) (i32.const 1)))";
+    let reads = |row: &str| {
+        let body = while_true(row, COUNT).replace("(local.get $d)", "(local.get $i)");
+        for polls in [Polls::DeadLoad, Polls::Flag] {
+            // The entry's, the loop's, its second form's.
+            assert_eq!(traps(&compile(GUARDED, polls, &body), TrapCode::Interrupted), 3);
+        }
+        traps(&compile(GUARDED, Polls::DeadLoad, &body), TrapCode::MemoryOutOfBounds)
+    };
+    assert_eq!(reads(small), 1 + 4);
+    // The larger the loop, the fewer.
+    let more = "(local.set $i (i32.rotl (i32.xor (local.get $i) (local.get $s)) (i32.const 7)))";
+    assert_eq!(reads(&format!("{small} {}", more.repeat(5))), 1 + 2);
+    assert_eq!(reads(&format!("{small} {}", more.repeat(9))), 1 + 1);
+}
+
+#[test]
+fn loops_whose_step_is_not_known_are_copied_with_their_tests() {
+    let fill = "(i32.store8 (local.get $d) (i32.const 0))
+        (local.set $d (i32.add (local.get $d) (local.get $s)))";
+    for polls in [Polls::DeadLoad, Polls::Flag] {
+        let compiled =
+            compile(GUARDED, polls, &while_true(fill, "(i32.lt_u (local.get $d) (local.get $n))"));
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 4);
+        assert_eq!(traps(&compiled, TrapCode::Interrupted), 2);
+        // What is in memory decides.
+        let compiled = compile(GUARDED, polls, &while_true(fill, "(i32.load (local.get $d))"));
+        assert_eq!(traps(&compiled, TrapCode::MemoryOutOfBounds), 2);
+    }
+    let fuel = Settings { bounds: GUARDED, polls: Polls::Off, fuel: true, ..Settings::default() };
+    let compiled =
+        compile_with(fuel, &while_true(fill, "(i32.lt_u (local.get $d) (local.get $n))"));
+    // Each of two turns pays, and the end.
+    assert_eq!(traps(&compiled, TrapCode::OutOfFuel), 2 + 1);
 }
 
 #[test]

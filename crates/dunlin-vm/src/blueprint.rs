@@ -17,7 +17,6 @@ use crate::resources::Resources;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use dunlin_core::limits::PAGE_BYTES;
 use dunlin_module::{ConstOp, ConstRange, DataMode, ElementItem, ElementMode, Invalid, Module};
 
 /// A function that the tables name: what its record in a store says.
@@ -260,9 +259,12 @@ fn images(module: &Module) -> Result<Option<Images>, Invalid> {
     }
     let mut images = Vec::with_capacity(segments.len());
     for (ty, segments) in module.defined_memories().iter().zip(&segments) {
-        let len = ty.min.checked_mul(PAGE_BYTES).and_then(|len| usize::try_from(len).ok());
+        let len = ty.bytes_of(ty.min).and_then(|len| usize::try_from(len).ok());
         let is_empty = segments.iter().all(|(at, bytes)| bytes.is_empty() && Some(*at) <= len);
-        let image = len.filter(|_| !is_empty).and_then(|len| MemoryImage::new(len, segments));
+        // Images are whole pages of the machine.
+        let image = len
+            .filter(|_| !is_empty && ty.has_plain_pages())
+            .and_then(|len| MemoryImage::new(len, segments));
         if image.is_none() && !is_empty {
             return Ok(None);
         }

@@ -21,7 +21,7 @@ use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
-use dunlin_module::{ExternIdx, Import, Invalid, Module, Prepared, Scratch};
+use dunlin_module::{ExternIdx, Handlers, Import, Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
 pub struct ModuleCode {
@@ -51,6 +51,8 @@ pub struct ModuleCode {
 struct Arena {
     scratch: Scratch,
     sides: Vec<Vec<u64>>,
+    /// What functions catch, those that catch anything.
+    handlers: BTreeMap<u32, Arc<Handlers>>,
     /// Patched bodies by address: the function, and the copy.
     patched: BTreeMap<usize, (u32, Vec<u8>)>,
     /// What the records of compiled functions lead to.
@@ -320,6 +322,11 @@ impl ModuleCode {
         (address - copy < body.len()).then(|| (*func, range.start + (address - copy)))
     }
 
+    /// What a prepared function catches, if it catches anything.
+    pub(crate) fn handlers(&self, func: u32) -> Option<Arc<Handlers>> {
+        self.arena.lock().handlers.get(&func).cloned()
+    }
+
     fn publish(&self, arena: &mut Arena, func: u32, prepared: Prepared) {
         let start = self.module.body_range(func).map_or(0, |range| range.start);
         let body: *const u8 = match prepared.patched {
@@ -344,6 +351,9 @@ impl ModuleCode {
         entry.frame.store(prepared.frame, Ordering::Relaxed);
         entry.results.store(prepared.results, Ordering::Relaxed);
         arena.sides.push(words);
+        if !prepared.handlers.is_empty() {
+            arena.handlers.insert(func, Arc::new(prepared.handlers));
+        }
         entry.ip.store(code.cast_mut(), Ordering::Release);
     }
 }

@@ -4,15 +4,18 @@ use crate::crossing::Target;
 use crate::gc::HeapContext;
 use crate::host::HostCode;
 use crate::object_types::ObjectType;
+use crate::resources::PollPages;
 use crate::roots::{OuterPlace, Place};
 use crate::store::Store;
 use crate::sys::PollPage;
 use crate::types::TypeRecord;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use dunlin_core::TrapCode;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use dunlin_core::numeric::Relaxed;
+use dunlin_core::{MemoryType, TrapCode};
 use dunlin_module::layout;
 
 /// What a tier sees of an instance: hot fields first. One per instance, at a fixed address.
@@ -84,8 +87,14 @@ pub struct StoreContext {
     pub owner: *mut (),
     /// How deep host and guest have called each other in turn.
     pub depth: u32,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What ended the latest execution.
     pub exit: ExitState,
+    /// A reference to the exception that travels; null where none does.
+    pub exception: u32,
+    /// Where the interpreter goes on that has just caught an exception.
+    pub landing: Landing,
 }
 
 /// What the ways into and out of compiled code leave for each other.
@@ -100,6 +109,8 @@ pub struct NativeState {
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
     /// How many places there are.
     pub place_count: usize,
+    /// Where it goes on then.
+    pub resume: Resume,
     /// Whether compiled code counts fuel, in a register of its own.
     pub is_metered: bool,
     /// The function that compiled code has ended in a call of, for whoever entered it.
@@ -116,6 +127,7 @@ impl Default for NativeState {
             left_fp: 0,
             places,
             place_count: 0,
+            resume: Resume::default(),
             is_metered: false,
             tail_call: None,
             tail_arguments: Vec::new(),
@@ -149,9 +161,66 @@ pub struct ExitState {
     pub cx: *mut VmContext,
 }
 
+/// A place of the interpreter's: its registers but for the top of the operand stack.
+#[derive(Clone, Copy)]
+pub struct Landing {
+    /// The next operator.
+    pub ip: *const u8,
+    /// The slot of the top of the operand stack.
+    pub sp: *mut u64,
+    /// The locals.
+    pub fp: *mut u64,
+    /// The side table's next word.
+    pub stp: *const u64,
+    /// The instance.
+    pub cx: *mut VmContext,
+}
+
+impl Default for Landing {
+    fn default() -> Self {
+        let (ip, stp) = (core::ptr::null(), core::ptr::null());
+        Self { ip, sp: null_mut(), fp: null_mut(), stp, cx: null_mut() }
+    }
+}
+
+/// Where compiled code goes on that is left early, as the stubs of the machine read it.
+#[repr(C)]
+#[derive(Default)]
+pub struct Resume {
+    /// The next instruction.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer.
+    pub fp: usize,
+    /// A reference to the exception that is caught there.
+    pub exception: u64,
+    /// Its tag.
+    pub tag: u64,
+}
+
 impl MemoryDef {
     /// A memory of no bytes.
-    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0 };
+    pub(crate) const EMPTY: Self = Self { base: null_mut(), len: 0, page_size_log2: 0 };
+
+    /// A memory of this type.
+    pub(crate) const fn new(base: *mut u8, len: usize, ty: MemoryType) -> Self {
+        Self { base, len, page_size_log2: ty.page_size_log2 }
+    }
+
+    /// Reads a definition that may be a shared memory's, whose length others change.
+    ///
+    /// # Safety
+    ///
+    /// The definition is alive.
+    #[inline(always)]
+    pub unsafe fn read(def: *mut Self) -> Self {
+        // SAFETY: the caller's promise. Bases and page sizes are written before a definition is shared.
+        let (base, page_size_log2) = unsafe { ((*def).base, (*def).page_size_log2) };
+        // SAFETY: the caller's promise. Who changes the length of what is shared does so atomically.
+        let len = unsafe { AtomicUsize::from_ptr(&raw mut (*def).len) };
+        Self { base, len: len.load(Ordering::Acquire), page_size_log2 }
+    }
 }
 
 impl TableDef {
@@ -176,6 +245,8 @@ pub struct MemoryDef {
     pub base: *mut u8,
     /// Length in bytes.
     pub len: usize,
+    /// The binary logarithm of a page's bytes.
+    pub page_size_log2: u8,
 }
 
 /// A table, as tiers see it: 32-bit references.
@@ -238,6 +309,13 @@ pub struct Interrupts {
     native_limit: AtomicUsize,
     stack_end: AtomicUsize,
     page: Option<PollPage>,
+    /// Whether the page has ever been closed.
+    is_used: AtomicBool,
+    /// Where the page goes when nobody needs it any more.
+    pages: Option<Arc<PollPages>>,
+    /// The thread that runs the guest, while that waits at an address of a shared memory.
+    #[cfg(feature = "std")]
+    sleeper: crate::sync::Mutex<Option<alloc::sync::Arc<crate::parking::Sleeper>>>,
 }
 
 impl Default for Interrupts {
@@ -246,14 +324,29 @@ impl Default for Interrupts {
     }
 }
 
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        let (Some(page), Some(pages)) = (self.page.take(), &self.pages) else { return };
+        if *self.is_used.get_mut() {
+            page.open();
+        }
+        pages.give_back(page);
+    }
+}
+
 impl Interrupts {
-    /// No request, and stacks without end: a value stack sets its own.
-    pub(crate) fn new(page: Option<PollPage>) -> Self {
+    /// No request, and stacks without end: a value stack sets its own. With a poll page if there are pages.
+    pub(crate) fn new(pages: Option<&Arc<PollPages>>) -> Self {
+        let page = pages.and_then(|pages| pages.take());
         Self {
             limit: AtomicUsize::new(usize::MAX),
             native_limit: AtomicUsize::new(0),
             stack_end: AtomicUsize::new(usize::MAX),
             page,
+            is_used: AtomicBool::new(false),
+            pages: pages.cloned(),
+            #[cfg(feature = "std")]
+            sleeper: crate::sync::Mutex::new(None),
         }
     }
 
@@ -271,12 +364,28 @@ impl Interrupts {
         before
     }
 
-    /// Asks the guest to stop at its next call or backward branch.
+    /// Asks the guest to stop at its next call or backward branch, or where it waits.
     pub fn interrupt(&self) {
         self.limit.store(0, Ordering::SeqCst);
         if let Some(page) = &self.page {
+            self.is_used.store(true, Ordering::SeqCst);
             page.close();
         }
+        #[cfg(feature = "std")]
+        if let Some(sleeper) = &*self.sleeper.lock() {
+            sleeper.call();
+        }
+    }
+
+    /// Whether the guest is asked to stop. The request stays.
+    pub fn is_requested(&self) -> bool {
+        self.limit.load(Ordering::SeqCst) == 0
+    }
+
+    /// Notes who waits, for requests to stop.
+    #[cfg(feature = "std")]
+    pub(crate) fn set_sleeper(&self, sleeper: Option<alloc::sync::Arc<crate::parking::Sleeper>>) {
+        *self.sleeper.lock() = sleeper;
     }
 
     /// The address that a stack pointer must stay below.

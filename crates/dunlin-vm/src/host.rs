@@ -4,12 +4,14 @@
 //! the closure's address. Whoever links an import to it keeps the pair, so that a call asks nobody.
 
 use crate::context::{StoreContext, VmContext};
+use crate::exception::Thrown;
 use crate::ops::Stop;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
 
-/// What a host function or a limit reports instead of a result; the embedder's, passed through.
+/// What a host function or a limit reports instead of a result; the embedder's, passed through. A host function
+/// throws by a [`Thrown`].
 pub type HostFailure = Box<dyn Any + Send>;
 
 /// A call from a guest to the host.
@@ -110,7 +112,12 @@ where
 #[inline(never)]
 unsafe fn note(context: *mut StoreContext, failure: HostFailure) {
     // SAFETY: the caller's promise.
-    unsafe { &mut *(*context).store }.note_failure(failure);
+    let store = unsafe { &mut *(*context).store };
+    match failure.downcast::<Thrown>() {
+        // SAFETY: as above.
+        Ok(thrown) => unsafe { (*context).exception = thrown.0 },
+        Err(failure) => store.note_failure(failure),
+    }
 }
 
 /// What stands for the code where no compiled code would call it.
@@ -128,7 +135,7 @@ pub(crate) unsafe extern "C" fn nobody(
 ///
 /// # Errors
 ///
-/// [`Stop::Host`] if the function fails; the store has noted how.
+/// [`Stop::Host`] if the function fails; the store has noted how. [`Stop::Exception`] if it throws.
 ///
 /// # Safety
 ///
@@ -149,5 +156,10 @@ pub(crate) unsafe fn call(
     let status = unsafe { code(data, context, cx, slots) };
     // SAFETY: as above.
     unsafe { (*context).stack_top = before };
-    if status == 0 { Ok(()) } else { Err(Stop::Host) }
+    match status {
+        0 => Ok(()),
+        // SAFETY: as above.
+        _ if unsafe { (*context).exception } != 0 => Err(Stop::Exception),
+        _ => Err(Stop::Host),
+    }
 }

@@ -181,6 +181,10 @@ impl Instance {
         imported.unwrap_or_else(|| self.first.table + index - imports)
     }
 
+    pub(crate) fn tag(&self, index: u32) -> u32 {
+        self.block.tag(index)
+    }
+
     fn global(&self, index: u32) -> u32 {
         let imports = self.block.imported().2;
         let imported = self.import(ImportedKind::Global, index);
@@ -394,7 +398,8 @@ impl Store {
             }
             (ImportKind::Memory(want), Extern::Memory(index)) => {
                 let have = self.memory_type(index);
-                want.memory64 == have.memory64
+                (want.memory64, want.shared) == (have.memory64, have.shared)
+                    && want.page_size_log2 == have.page_size_log2
                     && limits_match((want.min, want.max), (have.min, have.max))
             }
             (ImportKind::Global(want), Extern::Global(index)) => {
@@ -421,9 +426,9 @@ impl Store {
             // SAFETY: the block has a definition for each memory that the module defines, and the store
             // drops it after its memories.
             let def = unsafe { Owned::of_block(block.memory_defs().add(i), MemoryDef::EMPTY) };
-            let def_at = def.as_ptr();
             let made = self.create_memory_in(*ty, image, def);
-            made.map_err(InstantiateError::refused("memory"))?;
+            let made = made.map_err(InstantiateError::refused("memory"))?;
+            let def_at = self.memories[made as usize].def();
             // SAFETY: the block has a pointer for each memory.
             unsafe { *block.memories().add(first_memory as usize + i) = def_at };
         }
@@ -646,11 +651,7 @@ impl Store {
             let start = self.evaluate_offset(instance, offset, is64)?;
             let bytes = module.data_bytes(segment);
             let memory = self.instances[instance as usize].memory(memory);
-            let memory = self.memory_mut(memory);
-            let target = usize::try_from(start)
-                .ok()
-                .and_then(|start| memory.get_mut(start..start.checked_add(bytes.len())?));
-            target.ok_or(TrapCode::MemoryOutOfBounds)?.copy_from_slice(bytes);
+            self.memory_write(memory, start, bytes)?;
             self.instances[instance as usize].drop_data(i as u32);
         }
         Ok(())

@@ -27,6 +27,7 @@ mod blueprint;
 pub mod code;
 pub mod context;
 pub mod crossing;
+mod exception;
 pub mod gc;
 mod host;
 mod image;
@@ -39,9 +40,12 @@ pub mod object_types;
 mod objects;
 pub mod ops;
 mod owned;
+#[cfg(feature = "std")]
+mod parking;
 mod pool;
 mod resources;
 pub mod roots;
+mod shared;
 mod stack;
 mod store;
 pub mod sync;
@@ -52,8 +56,12 @@ pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
+pub use exception::Thrown;
 pub use host::{HostCall, HostCode, HostFailure, HostFn};
 pub use instance::{InstantiateError, LinkError};
+#[cfg(feature = "std")]
+pub use parking::Until;
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
+pub use shared::{SharedMemory, Waited};
 pub use store::{CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap};
 pub use walk::{BACKTRACE_FRAMES_MAX, Frame};

@@ -2,22 +2,21 @@
 //!
 //! A memory lies in one of three places: in a region of its own that may move when it grows (dense), in
 //! a reservation of its own that is opened as it grows (guarded), or in a slot of the engine's pool, of
-//! either strategy.
+//! either strategy. One that stores share lies where [`SharedMemory`] says.
 
 use crate::context::{MemoryDef, VmContext};
 use crate::image::MemoryImage;
 use crate::owned::Owned;
 use crate::pool::Slot;
 use crate::resources::{MemoryStrategy, Refusal, Resources};
+use crate::shared::SharedMemory;
 use crate::sys::{Pages, Region};
 use crate::tuning::IMAGE_COPIED_BYTES_MAX;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
 use dunlin_core::MemoryType;
-use dunlin_core::limits::{
-    GUARDED_MEMORY_BYTES, MEMORY_BYTES_MAX, MEMORY_GUARD_BYTES, MEMORY32_PAGES_MAX, PAGE_BYTES,
-};
+use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
 
 /// Bytes of an access at most.
 #[cfg(feature = "native")]
@@ -40,6 +39,8 @@ enum Place {
     Dense(Pages, Arc<Resources>),
     Guarded(Region),
     Slot(Slot),
+    /// With the definition there, too.
+    Shared(SharedMemory),
 }
 
 impl Place {
@@ -49,7 +50,13 @@ impl Place {
         image: Option<&Arc<MemoryImage>>,
         resources: &Arc<Resources>,
     ) -> Result<Self, Refusal> {
-        let guarded = !ty.memory64 && resources.strategy() == MemoryStrategy::Guarded;
+        if ty.shared {
+            return SharedMemory::with_image(ty, image.map(|image| &**image), resources)
+                .map(Self::Shared);
+        }
+        // What a guard protects ends with a page of the machine.
+        let may_guard = !ty.memory64 && ty.has_plain_pages();
+        let guarded = may_guard && resources.strategy() == MemoryStrategy::Guarded;
         // A guarded pool's slots are for what can be guarded; as many others there may be besides.
         if (guarded || resources.strategy() == MemoryStrategy::Dense)
             && let Some(slot) = Slot::take(resources, len, image)
@@ -82,6 +89,7 @@ impl Place {
             Self::Dense(pages, _) => pages.base(),
             Self::Guarded(region) => region.base(),
             Self::Slot(slot) => slot.base(),
+            Self::Shared(shared) => shared.base(),
         }
     }
 
@@ -90,6 +98,8 @@ impl Place {
             Self::Dense(pages, resources) => resources.may_grow_memory(to) && pages.grow(to),
             Self::Guarded(region) => region.open(from..to),
             Self::Slot(slot) => slot.grow(to),
+            // It has grown where all of its stores see it.
+            Self::Shared(_) => true,
         }
     }
 }
@@ -122,8 +132,23 @@ impl Memory {
         let len = byte_len(ty, ty.min).ok_or(Refusal::Machine)?;
         let place = Place::new(ty, len, image, resources)?;
         // SAFETY: the cell is the caller's, who gives it away.
-        unsafe { *def.as_ptr() = MemoryDef { base: place.base(), len } };
+        unsafe { *def.as_ptr() = MemoryDef::new(place.base(), len, ty) };
         Ok(Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false })
+    }
+
+    /// A memory that other stores may have too.
+    pub(crate) fn of_shared(shared: SharedMemory) -> Self {
+        let (ty, def) = (shared.ty(), Owned::new(MemoryDef::EMPTY));
+        let place = Place::Shared(shared);
+        Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false }
+    }
+
+    /// The memory that other stores may have too, if it is one.
+    pub(crate) fn shared(&self) -> Option<&SharedMemory> {
+        match &self.place {
+            Place::Shared(shared) => Some(shared),
+            _ => None,
+        }
     }
 
     /// Whether it is among the pool's memories that have no slot.
@@ -132,7 +157,10 @@ impl Memory {
     }
 
     pub(crate) fn def(&self) -> *mut MemoryDef {
-        self.def.as_ptr()
+        match &self.place {
+            Place::Shared(shared) => shared.def(),
+            _ => self.def.as_ptr(),
+        }
     }
 
     /// Its type, with the current size as the minimum.
@@ -142,12 +170,12 @@ impl Memory {
 
     /// Its size in pages.
     pub(crate) fn size(&self) -> u64 {
-        self.len() as u64 / PAGE_BYTES
+        self.ty.pages_of(self.len() as u64)
     }
 
     pub(crate) fn len(&self) -> usize {
-        // SAFETY: the definition lives as long as `self` and is written only by `grow`.
-        unsafe { (*self.def()).len }
+        // SAFETY: the definition lives as long as `self`.
+        unsafe { MemoryDef::read(self.def()) }.len
     }
 
     /// The size in pages that it may reach, by its type and this engine's bounds.
@@ -155,15 +183,21 @@ impl Memory {
         pages_max(self.ty)
     }
 
-    /// Its bytes.
+    /// Its bytes; none of a shared memory, which others may write to at any time.
     pub(crate) fn bytes(&self) -> &[u8] {
+        if self.shared().is_some() {
+            return &[];
+        }
         // SAFETY: the region holds at least `len` bytes; guests run only while the store is borrowed
         // exclusively, so nobody writes while this slice lives.
         unsafe { core::slice::from_raw_parts(self.place.base(), self.len()) }
     }
 
-    /// Its bytes, to write.
+    /// Its bytes, to write, as in [`bytes`](Self::bytes).
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.shared().is_some() {
+            return &mut [];
+        }
         self.is_lent = true;
         // SAFETY: as in `bytes`, and `self` is borrowed exclusively.
         unsafe { core::slice::from_raw_parts_mut(self.place.base(), self.len()) }
@@ -177,6 +211,7 @@ impl Memory {
             Place::Dense(..) => false,
             Place::Guarded(_) => true,
             Place::Slot(slot) => slot.is_guarded(),
+            Place::Shared(shared) => return shared.is_guarded_at(address),
         };
         let offset = address.wrapping_sub(self.place.base() as usize) as u64;
         let reserved = GUARDED_MEMORY_BYTES + MEMORY_GUARD_BYTES;
@@ -209,8 +244,10 @@ impl Memory {
         if !self.place.grow(before, len) {
             return false;
         }
-        // SAFETY: the definition lives as long as `self`; no guest runs while the store is borrowed.
-        unsafe { *self.def() = MemoryDef { base: self.place.base(), len } };
+        if self.shared().is_none() {
+            // SAFETY: the definition lives as long as `self`; no guest runs while the store is borrowed.
+            unsafe { *self.def() = MemoryDef::new(self.place.base(), len, self.ty) };
+        }
         if !self.user.is_null() {
             self.renew(self.user);
         }
@@ -228,14 +265,14 @@ impl Memory {
     }
 }
 
-fn pages_max(ty: MemoryType) -> u64 {
-    let engine = if ty.memory64 { MEMORY_BYTES_MAX / PAGE_BYTES } else { MEMORY32_PAGES_MAX };
+pub(crate) fn pages_max(ty: MemoryType) -> u64 {
+    let engine = ty.pages_max();
     ty.max.map_or(engine, |max| max.min(engine))
 }
 
-fn byte_len(ty: MemoryType, pages: u64) -> Option<usize> {
+pub(crate) fn byte_len(ty: MemoryType, pages: u64) -> Option<usize> {
     if pages > pages_max(ty) {
         return None;
     }
-    usize::try_from(pages.checked_mul(PAGE_BYTES)?).ok()
+    usize::try_from(ty.bytes_of(pages)?).ok()
 }

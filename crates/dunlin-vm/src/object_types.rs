@@ -86,7 +86,7 @@ unsafe impl Sync for ObjectType {}
 
 impl ObjectType {
     /// A type of the module with its number and layout.
-    fn new(module: &Module, ty: &SubType, number: u32, layout: *const Layout) -> Self {
+    fn new(module: &Module, ty: &SubType, number: u32, layout: Option<&Layout>) -> Self {
         let is_func = |ty: u32| module.types()[ty as usize].composite.as_func().is_some();
         let kind = |ty: StorageType| FieldKind::of(ty, is_func);
         let fields = match &ty.composite {
@@ -95,20 +95,20 @@ impl ObjectType {
                 [FieldPlace { offset: ARRAY_ELEMENTS, kind: kind(element.storage) }].into()
             }
             CompositeType::Struct(fields) => {
-                // SAFETY: a structure's layout, which lives as long as the types.
-                let offsets = unsafe { layout.as_ref() }.map_or(&[][..], Layout::fields);
+                let offsets = layout.map_or(&[][..], Layout::fields);
                 let fields = fields.iter().zip(offsets);
                 fields.map(|(ty, at)| FieldPlace { offset: *at, kind: kind(ty.storage) }).collect()
             }
         };
+        let layout = layout.map_or(core::ptr::null(), core::ptr::from_ref);
         Self { number, fields, layout }
     }
 
     /// All types of a module by index; none at all where they are all functions'.
-    pub(crate) fn all_of(
+    pub(crate) fn all_of<'a>(
         module: &Module,
         numbers: &[u32],
-        layout: impl Fn(u32) -> *const Layout,
+        layout: impl Fn(u32) -> Option<&'a Layout>,
     ) -> Box<[Self]> {
         if module.types().iter().all(|ty| ty.composite.as_func().is_some()) {
             return Box::default();

@@ -107,6 +107,8 @@ impl Store {
             instance.visit_elements(visit);
         }
         self.handles.visit(visit);
+        // SAFETY: the context lives as long as the store.
+        visit(unsafe { &raw mut (*self.context()).exception });
     }
 
     /// The objects' heap, which is made when it is first needed.

@@ -5,6 +5,7 @@
 
 use crate::context::{MemoryDef, StoreContext, VmContext};
 use crate::host::{self, HostFailure};
+use crate::shared::SharedMemory;
 use crate::store::Store;
 use dunlin_core::TrapCode;
 use dunlin_core::canon::index_of;
@@ -15,6 +16,23 @@ pub enum Stop {
     Trap(TrapCode),
     /// The host failed, or the engine did; the store has noted how.
     Host,
+    /// An exception travels; the store's context says which.
+    Exception,
+}
+
+impl Stop {
+    /// Why an execution has ended that has noted what it could of it, and the trap's code otherwise.
+    ///
+    /// # Safety
+    ///
+    /// `context` is that of a store that is entered, in which an execution has just ended early.
+    #[inline]
+    #[must_use]
+    pub unsafe fn noted(context: *mut StoreContext) -> Self {
+        // SAFETY: the caller's promise.
+        let context = unsafe { &*context };
+        if context.exception == 0 { Self::Trap(context.exit.code) } else { Self::Exception }
+    }
 }
 
 impl From<TrapCode> for Stop {
@@ -77,7 +95,7 @@ unsafe fn memory(cx: *mut VmContext, memory: u32) -> MemoryDef {
     // SAFETY: as above.
     let def = unsafe { *memories.add(memory as usize) };
     // SAFETY: as above.
-    unsafe { *def }
+    unsafe { MemoryDef::read(def) }
 }
 
 /// Where `len` bytes from `start` on lie in a memory.
@@ -106,7 +124,8 @@ pub unsafe fn memory_fill(
 ) -> Result<(), Stop> {
     // SAFETY: the caller's promise.
     let target = place(unsafe { self::memory(cx, memory) }, dst, len)?;
-    // SAFETY: the bytes are the memory's, and the guest that owns it waits.
+    // SAFETY: the bytes are the memory's, and the guest that owns it waits. Of a shared memory, others may
+    // access them meanwhile, which is a race of the guests' (see `shared`).
     unsafe { target.write_bytes(value, len as usize) };
     Ok(())
 }
@@ -131,7 +150,8 @@ pub unsafe fn memory_copy(
     let source = place(unsafe { memory(cx, from.0) }, from.1, len)?;
     // SAFETY: the caller's promise.
     let target = place(unsafe { memory(cx, to.0) }, to.1, len)?;
-    // SAFETY: the bytes are the memories', which may be one, and the guest that owns them waits.
+    // SAFETY: the bytes are the memories', which may be one, and the guest that owns them waits; for shared
+    // ones, as above.
     unsafe { target.copy_from(source, len as usize) };
     Ok(())
 }
@@ -145,6 +165,34 @@ running! {
         Ok(noted(store, grown)?.unwrap_or(minus_one(is64)))
     }
 
+    /// `memory.atomic.notify` at `address`, which may be beyond every memory.
+    fn memory_notify(store, instance, memory: u32, address: u64, count: u32) -> Result<u64, Stop> {
+        let memory = store.instances[instance as usize].memory(memory);
+        match store.shared_memory(memory) {
+            Some(shared) => Ok(u64::from(shared.notify(address, count)?)),
+            None => {
+                check_atomic(store.memory_len(memory), address, 4)?;
+                // Nobody can wait there.
+                Ok(0)
+            }
+        }
+    }
+
+    /// `memory.atomic.wait32`, or `wait64` if `bytes` is 8, at `address`, which may be beyond every memory:
+    /// 0 if it was woken, 1 if the value is another, 2 if the time is over.
+    fn memory_wait(
+        store, instance, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64
+    ) -> Result<u64, Stop> {
+        let memory = store.instances[instance as usize].memory(memory);
+        match store.shared_memory(memory) {
+            Some(shared) => wait(store, shared, bytes, address, expected, timeout),
+            None => {
+                check_atomic(store.memory_len(memory), address, bytes.into())?;
+                Err(TrapCode::ExpectedSharedMemory.into())
+            }
+        }
+    }
+
     /// `memory.init`.
     fn memory_init(
         store, instance, memory: u32, data: u32, dst: u64, src: u64, len: u64
@@ -153,8 +201,7 @@ running! {
         let (code, memory) = (of.code().clone(), of.memory(memory));
         let bytes = store.data_segment_of(&code, instance, data);
         let source = &bytes[range(bytes.len(), src, len)?];
-        range_mut(store.memory_mut(memory), dst, len)?.copy_from_slice(source);
-        Ok(())
+        Ok(store.memory_write(memory, dst, source)?)
     }
 
     /// `data.drop`.
@@ -219,6 +266,13 @@ running! {
         store.func_ref(instance, func)
     }
 
+    /// `throw`: a reference to a new exception with this tag of the module's, which carries zeros. It may
+    /// collect: the activations that wait have noted their places.
+    fn new_exception(store, instance, tag: u32) -> Result<u32, Stop> {
+        let tag = store.instances[instance as usize].tag(tag);
+        Ok(store.new_exception(tag)?)
+    }
+
     /// Prepares a function of the instance's module for its first call.
     fn prepare(store, instance, func: u32) -> Result<(), Stop> {
         let code = store.instances[instance as usize].code().clone();
@@ -244,6 +298,40 @@ pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool
     depth < line.len && unsafe { *line.line.add(depth) } == sup
 }
 
+/// Writes what a new exception carries.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, `exception` a reference of its store's, and there are as many slots
+/// from `payload` on.
+pub unsafe fn fill_exception(
+    cx: *mut VmContext,
+    exception: u32,
+    payload: *const u64,
+    slots: usize,
+) {
+    // SAFETY: the caller's promise; so for the line below.
+    let payload = unsafe { core::slice::from_raw_parts(payload, slots) };
+    // SAFETY: as above.
+    unsafe { store(cx) }.fill_exception(exception, payload);
+}
+
+/// Looks for who catches an exception, from a place of the interpreter's outwards, among the activations up to the
+/// one that was entered from elsewhere. Says whether there is somebody: then the context says where to go on,
+/// and the operands are there.
+///
+/// # Safety
+///
+/// `cx` is the context of a running instance, and `ip` and `fp` describe where it is, as for
+/// [`Store::backtrace`]; `exception` is a reference of the store's, or null.
+#[must_use]
+pub unsafe fn catch(cx: *mut VmContext, exception: u32, ip: *const u8, fp: *mut u64) -> bool {
+    // SAFETY: the caller's promise; so for the line below.
+    let store = unsafe { store(cx) };
+    // SAFETY: as above.
+    unsafe { store.catch(exception, ip, fp, cx) }
+}
+
 /// Calls a host function.
 ///
 /// # Safety
@@ -254,7 +342,7 @@ pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool
 ///
 /// # Errors
 ///
-/// [`Stop::Host`] if the function fails; the store has noted how.
+/// [`Stop::Host`] if the function fails; the store has noted how. [`Stop::Exception`] if it throws.
 #[inline]
 pub unsafe fn call_host(
     cx: *mut VmContext,
@@ -275,13 +363,51 @@ fn minus_one(is64: bool) -> u64 {
     if is64 { u64::MAX } else { u64::from(u32::MAX) }
 }
 
+/// Checks an atomic access of a memory that is not shared.
+fn check_atomic(len: usize, address: u64, bytes: u64) -> Result<(), TrapCode> {
+    if !address.is_multiple_of(bytes) {
+        return Err(TrapCode::UnalignedAtomic);
+    }
+    range(len, address, bytes).map(|_| ())
+}
+
+/// Waits in a shared memory.
+#[cfg(feature = "std")]
+fn wait(
+    store: &Store,
+    shared: &SharedMemory,
+    bytes: u32,
+    address: u64,
+    expected: u64,
+    timeout: i64,
+) -> Result<u64, Stop> {
+    use crate::parking::Until;
+    use crate::shared::Waited;
+    let interrupts = &**store.interrupts();
+    let until = Until { interrupts: Some(interrupts), ..Until::nanoseconds(timeout) };
+    let waited = match bytes {
+        4 => shared.wait32(address, expected as u32, &until)?,
+        _ => shared.wait64(address, expected, &until)?,
+    };
+    match waited {
+        Waited::Woken => Ok(0),
+        Waited::Mismatch => Ok(1),
+        Waited::TimedOut => Ok(2),
+        Waited::Interrupted => {
+            interrupts.take_request();
+            Err(TrapCode::Interrupted.into())
+        }
+    }
+}
+
+/// There are no shared memories without threads.
+#[cfg(not(feature = "std"))]
+fn wait(_: &Store, _: &SharedMemory, _: u32, _: u64, _: u64, _: i64) -> Result<u64, Stop> {
+    Err(TrapCode::ExpectedSharedMemory.into())
+}
+
 fn range(size: usize, start: u64, len: u64) -> Result<core::ops::Range<usize>, TrapCode> {
     let end = start.checked_add(len).filter(|end| *end <= size as u64);
     // Both are at most `size`, which is a `usize`.
     end.map(|end| start as usize..end as usize).ok_or(TrapCode::MemoryOutOfBounds)
-}
-
-fn range_mut(bytes: &mut [u8], start: u64, len: u64) -> Result<&mut [u8], TrapCode> {
-    let range = range(bytes.len(), start, len)?;
-    Ok(&mut bytes[range])
 }

@@ -230,6 +230,8 @@ impl Slots {
 
     /// Makes the first `len` bytes hold the image and zeros again; says whether it could.
     fn reset(&self, taken: &Taken, len: usize) -> bool {
+        // Memories may end anywhere; slots are whole pages, and what is behind a memory's end is zero.
+        let len = len.next_multiple_of(PAGE);
         let (region, start) = self.place(taken.index);
         let image = taken.contents.image.as_deref();
         let base = self.base(taken.index);

@@ -4,7 +4,8 @@
 use crate::pool::Slots;
 use crate::stack::ValueStack;
 use crate::sync::Mutex;
-use crate::sys::{self, Region};
+use crate::sys::{self, PollPage, Region};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -113,6 +114,29 @@ pub struct Resources {
     spare: Option<Slots>,
     stacks: Mutex<Vec<ValueStack>>,
     stacks_kept: usize,
+    poll_pages: Arc<PollPages>,
+}
+
+/// Poll pages to be used again: mapping one anew costs more than all else that a store does.
+#[derive(Default)]
+pub(crate) struct PollPages {
+    open: Mutex<Vec<PollPage>>,
+    kept: usize,
+}
+
+impl PollPages {
+    /// An open page; `None` where there are none.
+    pub(crate) fn take(&self) -> Option<PollPage> {
+        self.open.lock().pop().or_else(PollPage::new)
+    }
+
+    /// Keeps an open page for the next store, if there are not too many.
+    pub(crate) fn give_back(&self, page: PollPage) {
+        let mut open = self.open.lock();
+        if open.len() < self.kept {
+            open.push(page);
+        }
+    }
 }
 
 struct Pool {
@@ -152,6 +176,7 @@ impl Default for Resources {
             spare: None,
             stacks: Mutex::default(),
             stacks_kept: 0,
+            poll_pages: Arc::default(),
         }
     }
 }
@@ -181,7 +206,8 @@ impl Resources {
         let (strategy, stacks_kept) = (config.strategy, config.stacks_kept);
         // Without them each memory reserves address space of its own.
         let spare = if guarded && pool.is_none() { Slots::spare() } else { None };
-        Ok(Self { strategy, pool, spare, stacks: Mutex::default(), stacks_kept })
+        let poll_pages = Arc::new(PollPages { kept: stacks_kept, ..PollPages::default() });
+        Ok(Self { strategy, pool, spare, stacks: Mutex::default(), stacks_kept, poll_pages })
     }
 
     /// How memories with 32-bit addresses lie in address space.
@@ -254,6 +280,11 @@ impl Resources {
         pool.tables.subtract(tables);
     }
 
+    /// The poll pages.
+    pub(crate) fn poll_pages(&self) -> &Arc<PollPages> {
+        &self.poll_pages
+    }
+
     /// A value stack of `bytes` bytes: all zeros, used before or new.
     pub(crate) fn take_stack(&self, bytes: usize) -> Option<ValueStack> {
         let kept = self.stacks.lock().pop();
@@ -284,6 +315,8 @@ impl fmt::Debug for Resources {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(all(feature = "native", target_os = "linux", not(miri)))]
+    use crate::context::Interrupts;
 
     fn resources(stacks_kept: usize) -> Resources {
         let strategy = MemoryStrategy::Dense;
@@ -320,6 +353,24 @@ mod tests {
         assert_eq!(resources.stacks.lock().len(), 1);
         let other = resources.take_stack(1 << 17).expect("memory");
         assert!(other.holds(1 << 17) && !other.holds(1 << 16));
+    }
+
+    #[test]
+    #[cfg(all(feature = "native", target_os = "linux", not(miri)))]
+    fn a_poll_page_is_open_for_the_next_store_whoever_closed_it() {
+        let resources = resources(1);
+        let first = Interrupts::new(Some(resources.poll_pages()));
+        let page = first.poll_page();
+        first.interrupt();
+        drop(first);
+        let second = Interrupts::new(Some(resources.poll_pages()));
+        assert_eq!(second.poll_page(), page, "the one that was given back");
+        // SAFETY: the page is the second one's, and open; else the process ends here.
+        assert_eq!(unsafe { page.read_volatile() }, 0);
+        let other = Interrupts::new(Some(resources.poll_pages()));
+        assert_ne!(other.poll_page(), page, "one page a store");
+        drop((second, other));
+        assert_eq!(resources.poll_pages().open.lock().len(), 1, "as many as said");
     }
 
     #[test]

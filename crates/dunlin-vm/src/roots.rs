@@ -154,8 +154,9 @@ impl Store {
     fn frame_map(&self, instance: u32, ip: usize) -> FrameMap {
         let code = self.instance_code(instance);
         let (func, offset) = code.locate(ip).expect("frames are of functions of their instances");
-        let slots = code.module().ref_map(func, offset).expect("what runs has been validated");
-        FrameMap { slots: slots.into(), locals: locals_of(&code.entries()[func as usize]) }
+        let locals = locals_of(&code.entries()[func as usize]);
+        let slots = code.module().ref_map(func, offset, locals as u32);
+        FrameMap { slots: slots.expect("what runs has been validated").into(), locals }
     }
 }
 

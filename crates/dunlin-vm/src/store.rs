@@ -7,10 +7,11 @@ use crate::ModuleCode;
 use crate::block::ImportedKind;
 use crate::blueprint::FuncStart;
 use crate::context::{
-    ExitState, FuncRecord, GlobalCell, Interrupts, MemoryDef, NativeState, StoreContext, TableDef,
-    VmContext,
+    ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext,
+    TableDef, VmContext,
 };
 use crate::crossing::Interpret;
+use crate::exception::Exceptions;
 use crate::gc::{Heap, HeapConfig, HeapContext};
 use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
@@ -20,19 +21,21 @@ use crate::objects::HostValues;
 use crate::owned::Owned;
 use crate::resources::{Refusal, Resources};
 use crate::roots::{FrameMaps, Handles, Place};
+use crate::shared::SharedMemory;
 use crate::stack::ValueStack;
-use crate::sys::PollPage;
 use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::marker::PhantomPinned;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use dunlin_core::limits::{PAGE_BYTES, VALUE_STACK_BYTES_DEFAULT};
+use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{FuncType, GlobalType, MemoryType, TableType, TrapCode};
 use dunlin_module::Invalid;
 
@@ -99,6 +102,8 @@ pub struct StoreConfig {
     pub metered: bool,
     /// How the heap of objects is to be.
     pub heap: HeapConfig,
+    /// What the engine has chosen for relaxed operators.
+    pub relaxed: Relaxed,
     /// What it shares with other stores.
     pub resources: Arc<Resources>,
 }
@@ -107,8 +112,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         let resources = Arc::default();
         let stack_bytes = VALUE_STACK_BYTES_DEFAULT;
-        let heap = HeapConfig::default();
-        Self { stack_bytes, poll_page: false, metered: false, heap, resources }
+        let (heap, relaxed) = (HeapConfig::default(), Relaxed::default());
+        Self { stack_bytes, poll_page: false, metered: false, heap, relaxed, resources }
     }
 }
 
@@ -143,6 +148,8 @@ pub enum Failure {
     Trap(Box<Trap>),
     /// A host function or limit failed, below these frames.
     Host(HostFailure, Vec<Frame>),
+    /// A guest, or a host function, threw this exception, below these frames, and no guest has caught it.
+    Exception(u32, Vec<Frame>),
     /// The engine failed, below these frames: what it said. The store runs no guest any more.
     Bug(String, Vec<Frame>),
 }
@@ -156,10 +163,13 @@ pub struct Store {
     stack: Option<ValueStack>,
     pub(crate) stack_bytes: usize,
     pub(crate) memories: Vec<Memory>,
+    /// Which of these are shared memories, by their identity: each is there once.
+    shared: BTreeMap<usize, u32>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
     /// The numbers of the tags' function types.
     tags: Vec<u32>,
+    pub(crate) exceptions: Exceptions,
     /// After what has cells in the instances' blocks, so that it is dropped after it.
     pub(crate) instances: Vec<Instance>,
     /// Whether anybody has asked for a function, without which no guest runs.
@@ -200,8 +210,8 @@ impl Store {
     /// An empty store whose function types `types` numbers.
     #[must_use]
     pub fn new(types: Arc<TypeRegistry>, config: StoreConfig) -> Self {
-        let page = if config.poll_page { PollPage::new() } else { None };
-        let interrupts = Arc::new(Interrupts::new(page));
+        let pages = config.poll_page.then(|| config.resources.poll_pages());
+        let interrupts = Arc::new(Interrupts::new(pages));
         let null = FuncRecord {
             cx: null_mut(),
             entry: core::ptr::null(),
@@ -225,7 +235,10 @@ impl Store {
             store: null_mut(),
             owner: null_mut(),
             depth: 0,
+            relaxed: config.relaxed,
             exit: ExitState::default(),
+            exception: 0,
+            landing: Landing::default(),
             native: NativeState { is_metered: config.metered, ..NativeState::default() },
         });
         Self {
@@ -236,9 +249,11 @@ impl Store {
             stack: None,
             stack_bytes: config.stack_bytes,
             memories: Vec::new(),
+            shared: BTreeMap::new(),
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            exceptions: Exceptions::default(),
             instances: Vec::new(),
             is_reached: AtomicBool::new(false),
             funcs,
@@ -476,11 +491,55 @@ impl Store {
         image: Option<&Arc<MemoryImage>>,
         def: Owned<MemoryDef>,
     ) -> Result<u32, CreateError> {
-        let desired = ty.min.saturating_mul(PAGE_BYTES);
-        let max = ty.max.map(|max| max.saturating_mul(PAGE_BYTES));
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
+        let (desired, max) = (bytes_of(ty.min), ty.max.map(bytes_of));
         self.allow(Growth::Memory { current: 0, desired, max })?;
-        self.memories.push(Memory::new(ty, image, &self.resources, def)?);
-        Ok(self.memories.len() as u32 - 1)
+        let memory = Memory::new(ty, image, &self.resources, def)?;
+        Ok(self.push_memory(memory))
+    }
+
+    fn push_memory(&mut self, memory: Memory) -> u32 {
+        let index = self.memories.len() as u32;
+        if let Some(shared) = memory.shared() {
+            self.shared.insert(shared.id(), index);
+        }
+        self.memories.push(memory);
+        index
+    }
+
+    /// Whether this store has the memory already.
+    #[must_use]
+    pub fn has_shared_memory(&self, shared: &SharedMemory) -> bool {
+        self.shared.contains_key(&shared.id())
+    }
+
+    /// The memory's index in this store, which has it from now on if it did not before.
+    ///
+    /// # Errors
+    ///
+    /// If limits refuse, or it is one of another engine.
+    pub fn add_shared_memory(&mut self, shared: &SharedMemory) -> Result<u32, CreateError> {
+        if let Some(index) = self.shared.get(&shared.id()) {
+            return Ok(*index);
+        }
+        // Compiled code relies on how the engine's memories lie.
+        if !Arc::ptr_eq(shared.resources(), &self.resources) {
+            return Err(Refusal::Machine.into());
+        }
+        let ty = shared.ty();
+        let max = ty.max.map(|max| ty.bytes_of(max).unwrap_or(u64::MAX));
+        self.allow(Growth::Memory { current: 0, desired: shared.len() as u64, max })?;
+        Ok(self.push_memory(Memory::of_shared(shared.clone())))
+    }
+
+    /// The memory as other stores may have it, if it is shared.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such memory.
+    #[must_use]
+    pub fn shared_memory(&self, index: u32) -> Option<&SharedMemory> {
+        self.memories[index as usize].shared()
     }
 
     fn allow(&mut self, growth: Growth) -> Result<(), CreateError> {
@@ -501,13 +560,53 @@ impl Store {
         self.memories[index as usize].ty()
     }
 
-    /// The bytes of a memory.
+    /// Bytes of a memory.
+    #[must_use]
+    pub fn memory_len(&self, index: u32) -> usize {
+        self.memories[index as usize].len()
+    }
+
+    /// Copies bytes from `start` on out of a memory.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::MemoryOutOfBounds`]
+    pub fn memory_read(&self, index: u32, start: u64, buffer: &mut [u8]) -> Result<(), TrapCode> {
+        let memory = &self.memories[index as usize];
+        match memory.shared() {
+            Some(shared) => shared.read(start, buffer),
+            None => {
+                let range = range(memory.len(), start, buffer.len())?;
+                buffer.copy_from_slice(&memory.bytes()[range]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Copies bytes into a memory from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::MemoryOutOfBounds`]
+    pub fn memory_write(&mut self, index: u32, start: u64, buffer: &[u8]) -> Result<(), TrapCode> {
+        let memory = &mut self.memories[index as usize];
+        match memory.shared() {
+            Some(shared) => shared.write(start, buffer),
+            None => {
+                let range = range(memory.len(), start, buffer.len())?;
+                memory.bytes_mut()[range].copy_from_slice(buffer);
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes of a memory; none of a shared one, which others may write to at any time.
     #[must_use]
     pub fn memory(&self, index: u32) -> &[u8] {
         self.memories[index as usize].bytes()
     }
 
-    /// The bytes of a memory, to write.
+    /// The bytes of a memory, to write, as in [`memory`](Self::memory).
     pub fn memory_mut(&mut self, index: u32) -> &mut [u8] {
         self.memories[index as usize].bytes_mut()
     }
@@ -518,20 +617,44 @@ impl Store {
     ///
     /// What the embedder's limits report.
     pub fn memory_grow(&mut self, index: u32, delta: u64) -> Result<Option<u64>, HostFailure> {
+        loop {
+            let before = self.memories[index as usize].size();
+            if let Some(grown) = self.memory_grow_from(index, before, delta)? {
+                return Ok(grown.then_some(before));
+            }
+        }
+    }
+
+    /// As [`memory_grow`](Self::memory_grow), for a memory that has `size` pages; `None` if a shared one has
+    /// another size by then, which cannot go on forever.
+    fn memory_grow_from(
+        &mut self,
+        index: u32,
+        size: u64,
+        delta: u64,
+    ) -> Result<Option<bool>, HostFailure> {
         let memory = &self.memories[index as usize];
-        let (size, max) = (memory.size(), memory.pages_max());
+        let max = memory.pages_max();
         let Some(pages) = size.checked_add(delta).filter(|pages| *pages <= max) else {
-            return Ok(None);
+            return Ok(Some(false));
         };
+        let ty = memory.ty();
+        let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
         let growth = Growth::Memory {
-            current: size * PAGE_BYTES,
-            desired: pages * PAGE_BYTES,
-            max: memory.ty().max.map(|max| max.saturating_mul(PAGE_BYTES)),
+            current: bytes_of(size),
+            desired: bytes_of(pages),
+            max: ty.max.map(bytes_of),
         };
         if !self.allows(growth)? {
-            return Ok(None);
+            return Ok(Some(false));
         }
-        Ok(self.memories[index as usize].grow_to(pages).then_some(size))
+        let memory = &mut self.memories[index as usize];
+        match memory.shared().map(|shared| shared.grow(size, pages)) {
+            Some(None) => return Ok(None),
+            Some(Some(false)) => return Ok(Some(false)),
+            _ => {}
+        }
+        Ok(Some(memory.grow_to(pages)))
     }
 
     /// Adds a table filled with `init`.
@@ -566,6 +689,7 @@ impl Store {
         let counted = self.memories[memories..].iter().filter(|memory| memory.is_counted()).count();
         self.resources.subtract(0, counted, self.tables.len() - tables);
         self.memories.truncate(memories);
+        self.shared.retain(|_, index| (*index as usize) < memories);
         self.tables.truncate(tables);
         self.globals.truncate(globals);
     }
@@ -751,17 +875,29 @@ impl Store {
         }
     }
 
+    /// Forgets the frames that an exception has left, which has been caught.
+    pub(crate) fn forget_frames(&mut self) {
+        self.frames.clear();
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.context()).native.place_count = 0 };
+    }
+
     /// The failure of the execution that just ended, with the frames that have been added.
     #[cold]
     #[must_use]
     pub fn failure_of_exit(&mut self) -> Failure {
         self.note_frames();
         let frames = core::mem::take(&mut self.frames);
+        // SAFETY: as in `fuel`.
+        let exception = unsafe { core::mem::take(&mut (*self.context()).exception) };
         if let Some(bug) = self.bug() {
             return Failure::Bug(bug.into(), frames);
         }
         if let Some(failure) = self.failure.take() {
             return Failure::Host(failure, frames);
+        }
+        if exception != 0 {
+            return Failure::Exception(exception, frames);
         }
         let invalid = self.invalid.take();
         // SAFETY: as in `fuel`.
@@ -779,6 +915,12 @@ impl Store {
         self.is_reached.store(true, Ordering::Relaxed);
         self.instances[instance as usize].cx()
     }
+}
+
+fn range(size: usize, start: u64, len: usize) -> Result<core::ops::Range<usize>, TrapCode> {
+    let end = start.checked_add(len as u64).filter(|end| *end <= size as u64);
+    // Both are at most `size`, which is a `usize`.
+    end.map(|end| start as usize..end as usize).ok_or(TrapCode::MemoryOutOfBounds)
 }
 
 impl Drop for Store {

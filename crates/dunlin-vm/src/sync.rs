@@ -1,12 +1,14 @@
-//! A mutex for both worlds: the standard library's, or a spin lock where there is none.
+//! A mutex for both worlds: the standard library's, or a spin lock where there is none. Conditions to wait
+//! for there are in the first one alone.
 
 #[cfg(feature = "std")]
-pub use with_std::Mutex;
+pub use with_std::{Condvar, Mutex};
 #[cfg(not(feature = "std"))]
 pub use without_std::Mutex;
 
 #[cfg(feature = "std")]
 mod with_std {
+    use core::time::Duration;
     use std::sync::{MutexGuard, PoisonError};
 
     /// A mutex that does not care for poison: what it guards here is consistent after each statement.
@@ -22,6 +24,31 @@ mod with_std {
         /// Waits for the lock.
         pub fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// A condition that threads wait for while they hold a mutex.
+    #[derive(Debug, Default)]
+    pub struct Condvar(std::sync::Condvar);
+
+    impl Condvar {
+        /// Waits to be called, without the lock; also returns for no reason.
+        pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// As [`wait`](Self::wait), for so long at most.
+        pub fn wait_timeout<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            timeout: Duration,
+        ) -> MutexGuard<'a, T> {
+            self.0.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0
+        }
+
+        /// Calls one of those that wait.
+        pub fn notify_one(&self) {
+            self.0.notify_one();
         }
     }
 }

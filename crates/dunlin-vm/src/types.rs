@@ -135,14 +135,16 @@ impl TypeRegistry {
         (records.as_ptr(), records.len())
     }
 
-    /// The layout of a structure or array; null for a function. It lives as long as the registry.
+    /// The layout of a structure or array; `None` for a function.
     ///
     /// # Panics
     ///
     /// If the number is not of this registry.
     #[must_use]
-    pub fn layout(&self, number: u32) -> *const Layout {
-        self.0.lock().records[canon::index_of(number)].layout
+    pub fn layout(&self, number: u32) -> Option<&Layout> {
+        let layout = self.0.lock().records[canon::index_of(number)].layout;
+        // SAFETY: layouts are never written again, and live as long as the registry.
+        unsafe { layout.as_ref() }
     }
 
     /// Whether the defined type `sub` is `sup` or below it.

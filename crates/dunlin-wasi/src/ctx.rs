@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cap_std::fs::Dir;
 
@@ -95,6 +97,43 @@ impl fmt::Debug for Interrupt {
     }
 }
 
+/// What a call that would wait does instead, where several threads share the context: it gives up, and whoever
+/// made it waits without the context and makes it again.
+#[derive(Debug, Default)]
+pub(crate) struct Yields {
+    /// Whether calls do so.
+    pub(crate) is_on: bool,
+    /// How long the latest call wants to wait before it is made again; 0 if it does not.
+    wanted_ns: AtomicU64,
+    /// When the call was first made, on each clock that is asked: what it waits for counts from then.
+    pub(crate) began_ns: Option<(u64, u64)>,
+}
+
+impl Yields {
+    /// How long a slice of a wait is.
+    pub(crate) fn slice(&self, slice: Duration) -> Duration {
+        if self.is_on { Duration::ZERO } else { slice }
+    }
+
+    /// Takes how long the latest call wants to wait, if it does.
+    pub(crate) fn take_wanted(&mut self) -> Option<Duration> {
+        match std::mem::take(self.wanted_ns.get_mut()) {
+            0 => None,
+            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
+        }
+    }
+
+    /// Gives up if that is what to do, after a slice in which nothing has happened.
+    pub(crate) fn check(&self, slice: Duration) -> Result<(), Errno> {
+        if self.is_on {
+            let nanoseconds = u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX);
+            self.wanted_ns.store(nanoseconds.max(1), Ordering::Relaxed);
+            return Err(Errno::Again);
+        }
+        Ok(())
+    }
+}
+
 /// Everything one guest has been granted.
 ///
 /// # Examples
@@ -122,6 +161,7 @@ pub struct WasiCtx {
     pub(crate) random: Box<dyn RandomSource>,
     pub(crate) limits: Limits,
     pub(crate) interrupt: Interrupt,
+    pub(crate) yields: Yields,
 }
 
 impl WasiCtx {
@@ -338,6 +378,7 @@ impl WasiCtxBuilder {
             random: granted.random,
             limits: granted.limits,
             interrupt: granted.interrupt,
+            yields: Yields::default(),
         })
     }
 }

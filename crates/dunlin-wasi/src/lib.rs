@@ -15,6 +15,8 @@
 //!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
 //!    waited for.
 //!
+//! [`Threads`] runs programs of several threads, which share one [`SharedCtx`].
+//!
 //! What it does not know: HTTP, sockets (every `sock_*` says so), and the command line.
 #![forbid(unsafe_code)]
 
@@ -30,12 +32,14 @@ pub mod random;
 pub mod stdio;
 mod sys;
 mod table;
+mod threads;
 pub mod types;
 
 pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::ExitCode;
 pub use limits::Limits;
-pub use link::{add_imports_to_linker, add_to_linker};
+pub use link::{Lent, add_imports_to_linker, add_imports_to_linker_with, add_to_linker};
 pub use memory::GuestMemory;
 pub use stdio::{Input, InputPipe, Output, OutputPipe};
+pub use threads::{SharedCtx, THREADS_DEFAULT_MAX, Threads};

@@ -10,6 +10,7 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
 use crate::preview1;
+use crate::threads::SharedCtx;
 use crate::types::Abi;
 
 /// The module names that guests import from, and the revision of the ABI behind each.
@@ -48,7 +49,7 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
 ) -> dunlin::Result<()> {
-    define_wanted(linker, |_, _| true, get)
+    define_wanted(linker, |_, _| true, own(get))
 }
 
 /// Adds those WASI functions to a linker that `modules` import: what [`add_to_linker`] does, for a
@@ -60,6 +61,18 @@ pub fn add_imports_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     modules: &[&Module],
     get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+) -> dunlin::Result<()> {
+    add_imports_to_linker_with(linker, modules, own(get))
+}
+
+/// As [`add_imports_to_linker`], for contexts that may be shared by the threads of a program.
+///
+/// # Errors
+/// When a name is already defined.
+pub fn add_imports_to_linker_with<T: 'static>(
+    linker: &mut Linker<T>,
+    modules: &[&Module],
+    get: impl Fn(&mut T) -> Lent<'_> + Clone + Send + Sync + 'static,
 ) -> dunlin::Result<()> {
     let is_wasi = |name: &str| MODULES.iter().any(|(module, _)| *module == name);
     let imports: Vec<_> = modules
@@ -73,10 +86,39 @@ pub fn add_imports_to_linker<T: 'static>(
     define_wanted(linker, wanted, get)
 }
 
+/// A context in a store's data.
+#[derive(Debug)]
+pub enum Lent<'a> {
+    /// The store's own.
+    Own(&'a mut WasiCtx),
+    /// One that several threads share.
+    Shared(&'a SharedCtx),
+}
+
+impl Lent<'_> {
+    /// Makes a call, which is made again after a wait where the context is shared.
+    fn call(
+        self,
+        mut function: impl FnMut(&mut WasiCtx) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        match self {
+            Lent::Own(ctx) => function(ctx),
+            Lent::Shared(ctx) => ctx.call(function),
+        }
+    }
+}
+
+/// What finds a store's own context finds one that is lent.
+fn own<T: 'static>(
+    get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+) -> impl Fn(&mut T) -> Lent<'_> + Clone + Send + Sync + 'static {
+    move |data| Lent::Own(get(data))
+}
+
 fn define_wanted<T: 'static>(
     linker: &mut Linker<T>,
     wanted: impl Fn(&str, &str) -> bool,
-    get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+    get: impl Fn(&mut T) -> Lent<'_> + Clone + Send + Sync + 'static,
 ) -> dunlin::Result<()> {
     for (module, abi) in MODULES {
         define(linker, module, abi, |name| wanted(module, name), get.clone())?;
@@ -92,14 +134,19 @@ fn define_wanted<T: 'static>(
 /// Runs one function over the caller's memory and context and makes its answer a number.
 fn call<T>(
     caller: &mut Caller<'_, T>,
-    get: &impl Fn(&mut T) -> &mut WasiCtx,
-    function: impl FnOnce(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Errno>,
+    get: &impl Fn(&mut T) -> Lent<'_>,
+    function: impl Fn(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Errno>,
 ) -> dunlin::Result<i32> {
     let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
         return Err(dunlin::Error::msg("a module that calls WASI exports its memory as `memory`"));
     };
+    let shared = memory.shared(&*caller);
     let (bytes, data) = memory.data_and_store_mut(caller);
-    let answer = function(get(data), &mut GuestMemory::new(bytes));
+    // Copies of a shared memory do not outlive a try.
+    let answer = get(data).call(|ctx| match &shared {
+        Some(shared) => function(ctx, &mut GuestMemory::shared(shared.clone())),
+        None => function(ctx, &mut GuestMemory::new(bytes)),
+    });
     Ok(answer.map_or_else(|errno| i32::from(errno.code()), |()| 0))
 }
 
@@ -152,7 +199,7 @@ macro_rules! rows {
             module: &str,
             abi: Abi,
             wanted: impl Fn(&str) -> bool,
-            get: impl Fn(&mut T) -> &mut WasiCtx + Clone + Send + Sync + 'static,
+            get: impl Fn(&mut T) -> Lent<'_> + Clone + Send + Sync + 'static,
         ) -> dunlin::Result<()> {
             let _ = abi;
             $(if wanted(stringify!($name)) {

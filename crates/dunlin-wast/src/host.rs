@@ -12,7 +12,7 @@
 
 use dunlin::{
     Caller, Error, Extern, Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType,
-    Mutability, RefType, Result, Store, Table, TableType, Val, ValType,
+    Mutability, RefType, Result, SharedMemory, Store, Table, TableType, Val, ValType,
 };
 
 /// The text of the error that `host.fail` fails with.
@@ -28,6 +28,8 @@ pub(crate) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
     define_globals(linker, store)?;
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&mut *store, "spectest", "memory", Extern::Memory(memory))?;
+    let shared = SharedMemory::new(store.engine(), MemoryType::shared(1, 2))?;
+    linker.define_shared("spectest", "shared_memory", &shared)?;
     let narrow = TableType::new(RefType::FUNCREF, 10, Some(20));
     for (name, ty) in [("table", narrow), ("table64", TableType { table64: true, ..narrow })] {
         let table = Table::new(&mut *store, ty, Val::FuncRef(None))?;

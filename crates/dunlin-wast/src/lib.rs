@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 mod host;
+mod legacy;
 mod matching;
 mod report;
 mod runner;

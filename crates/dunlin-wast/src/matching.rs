@@ -28,7 +28,7 @@ pub(crate) fn value_matches(
         (WastRetCore::V128(want), Val::V128(got)) => v128_matches(want, got.to_bits()),
         (
             WastRetCore::RefNull(None),
-            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None),
         ) => true,
         (WastRetCore::RefNull(Some(heap)), Val::AnyRef(None)) => !is_func(heap) && !is_extern(heap),
         (WastRetCore::RefHost(want), Val::AnyRef(Some(got))) => {
@@ -50,6 +50,7 @@ pub(crate) fn value_matches(
         }
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => is_func(heap),
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => is_extern(heap),
+        (WastRetCore::RefNull(Some(heap)), Val::ExnRef(None)) => is_exn(heap),
         (WastRetCore::RefExtern(None), Val::ExternRef(got)) => got.is_some(),
         (WastRetCore::RefExtern(Some(want)), Val::ExternRef(Some(got))) => {
             host_number(store, got) == Some(*want)
@@ -83,6 +84,11 @@ fn is_func(heap: &HeapType<'_>) -> bool {
 fn is_extern(heap: &HeapType<'_>) -> bool {
     use AbstractHeapType::{Extern, NoExtern};
     matches!(heap, HeapType::Abstract { shared: false, ty: Extern | NoExtern })
+}
+
+fn is_exn(heap: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Exn, NoExn};
+    matches!(heap, HeapType::Abstract { shared: false, ty: Exn | NoExn })
 }
 
 const F32_SIGN: u32 = 1 << 31;
@@ -144,6 +150,8 @@ pub(crate) fn show_value(store: &impl AsContext, value: &Val) -> String {
         }
         Val::FuncRef(None) => "(ref.null func)".into(),
         Val::FuncRef(Some(_)) => "(ref.func)".into(),
+        Val::ExnRef(None) => "(ref.null exn)".into(),
+        Val::ExnRef(Some(_)) => "(ref.exn)".into(),
         Val::AnyRef(None) => "(ref.null any)".into(),
         Val::AnyRef(Some(reference)) => match reference.kind(store) {
             Ok(kind) => format!("(ref.{kind})"),

@@ -1,15 +1,18 @@
 //! The runner: one engine, and a fresh store for every script.
 
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread::{self, ScopedJoinHandle};
 
-use dunlin::{Engine, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
-use wast::Wast;
+use dunlin::{Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
+use wast::{Wast, WastDirective, WastThread};
 
+use crate::legacy;
 use crate::report::{Failure, Report};
 use crate::session::Session;
 
@@ -19,10 +22,14 @@ use crate::session::Session;
 pub struct Config {
     /// The tier that executes.
     pub tier: Tier,
+    /// Which features modules may use.
+    pub features: Features,
     /// When function bodies are validated.
     pub validate: ValidateMode,
     /// Whether every operator is executed by itself, also in sequences that have a handler.
     pub unfused: bool,
+    /// Whether relaxed operators have the results of the deterministic profile.
+    pub relaxed_deterministic: bool,
     /// Units of fuel that every directive begins with; `None` counts no fuel.
     pub fuel_units: Option<u64>,
     /// Whether epochs may interrupt; every directive begins with a deadline far away.
@@ -51,7 +58,7 @@ pub struct Config {
 impl Config {
     fn engine(&self) -> dunlin::Config {
         let mut config = dunlin::Config::new();
-        config.memory_strategy(self.memory_strategy);
+        config.memory_strategy(self.memory_strategy).features(self.features);
         config.interruption(self.interruption).verify_code(self.verify_code);
         if let Some(count) = self.pooled {
             let mut pooling = PoolingConfig::new();
@@ -62,6 +69,7 @@ impl Config {
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
         config.gc_zeal(self.gc_zeal);
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
+        config.relaxed_simd_deterministic(self.relaxed_deterministic);
         if let Some(compiled) = self.mixed {
             config.mix_tiers(compiled);
         }
@@ -116,8 +124,9 @@ impl Runner {
     #[must_use]
     pub fn run_text(&self, name: impl Into<String>, text: &str) -> Report {
         let mut report = Report { name: name.into(), ..Report::default() };
-        if let Err(error) = self.run_into(text, &mut report) {
-            report.failures.push(failure(text, error.span(), error.message()));
+        let text = legacy::unfolded(text);
+        if let Err(error) = self.run_into(&text, &mut report) {
+            report.failures.push(failure(&text, error.span(), error.message()));
         }
         report
     }
@@ -139,15 +148,62 @@ impl Runner {
                 return Ok(());
             }
         };
-        for directive in script.directives {
-            let span = directive.span();
-            match guarded(|| session.directive(directive)) {
+        run_all(
+            &mut session,
+            script.directives,
+            |span, outcome| match outcome {
                 Ok(()) => report.passed += 1,
                 Err(what) => report.failures.push(failure(text, span, what)),
-            }
-        }
+            },
+            text,
+        );
         Ok(())
     }
+}
+
+/// Runs directives one after the other, and the threads among them beside those that follow; `each` is told what
+/// each has come to.
+fn run_all(
+    session: &mut Session,
+    directives: Vec<WastDirective<'_>>,
+    mut each: impl FnMut(Span, Result<(), String>),
+    text: &str,
+) {
+    thread::scope(|scope| {
+        let mut threads = HashMap::new();
+        for directive in directives {
+            let span = directive.span();
+            let outcome = match directive {
+                WastDirective::Thread(thread) => {
+                    session.thread(thread.shared_module).map(|session| {
+                        let name = thread.name.name().to_owned();
+                        threads.insert(name, scope.spawn(|| in_thread(text, session, thread)));
+                    })
+                }
+                WastDirective::Wait { thread, .. } => wait_for(threads.remove(thread.name())),
+                directive => guarded(|| session.directive(directive)),
+            };
+            each(span, outcome);
+        }
+    });
+}
+
+/// Runs the directives of a thread; what fails first is what it comes to.
+fn in_thread(text: &str, mut session: Session, thread: WastThread<'_>) -> Result<(), String> {
+    let mut first = Ok(());
+    let note = |span, outcome: Result<(), String>| {
+        if let (Ok(()), Err(what)) = (&first, outcome) {
+            first = Err(failure(text, span, what).to_string());
+        }
+    };
+    run_all(&mut session, thread.directives, note, text);
+    first
+}
+
+/// What a thread that has been started has come to, once it has.
+fn wait_for(thread: Option<ScopedJoinHandle<'_, Result<(), String>>>) -> Result<(), String> {
+    let thread = thread.ok_or("no such thread runs")?;
+    thread.join().unwrap_or_else(|_| Err("bug: a thread panicked".into()))
 }
 
 /// Runs one directive, and turns a panic into a failure: a defect of the engine must not hide what
@@ -228,13 +284,41 @@ mod tests {
                 "expected the module to be rejected",
             ),
             (r#"(assert_unlinkable (module) "unknown")"#, "expected the module not to link"),
-            (r#"(assert_exception (invoke "one"))"#, "exceptions are not supported"),
+            (r#"(assert_exception (invoke "one"))"#, "but it returned"),
+            (r#"(assert_exception (invoke "trap"))"#, "expected an exception, got trap"),
             (r#"(module (import "no" "no" (func)))"#, "link: "),
         ] {
             let failures = failures(directive);
             assert_eq!(failures.len(), 1, "{directive}: {failures:?}");
             assert!(failures[0].contains(what), "{directive}: {failures:?}");
         }
+    }
+
+    #[test]
+    fn threads_of_a_script_share_memories() {
+        let script = |wanted: u32| {
+            format!(
+                r#"(module $memory (memory (export "m") 1 1 shared))
+                (thread $other (shared (module $memory))
+                    (register "lent" $memory)
+                    (module (memory (import "lent" "m") 1 1 shared)
+                        (func (export "wait") (result i32)
+                            (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))))
+                    (assert_return (invoke "wait") (i32.const {wanted})))
+                (register "lent" $memory)
+                (module (memory (import "lent" "m") 1 1 shared)
+                    (func (export "wake") (result i32)
+                        (loop (br_if 0 (i32.eqz (memory.atomic.notify (i32.const 0) (i32.const 9)))))
+                        (i32.const 1)))
+                (assert_return (invoke "wake") (i32.const 1))
+                (wait $other)
+                (wait $other)"#
+            )
+        };
+        assert_eq!(failures(&script(0)), ["no such thread runs"]);
+        let failures = failures(&script(1));
+        assert_eq!(failures.len(), 2, "{failures:?}");
+        assert!(failures[0].contains("result 0: expected"), "{failures:?}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use dunlin::{
-    Engine, Error, ErrorKind, ExternRef, Instance, Linker, Module, Store, TrapCode, V128, Val,
+    Engine, Error, ErrorKind, ExternRef, Instance, Linker, Module, SharedMemory, Store, TrapCode,
+    V128, Val,
 };
 use wast::core::{AbstractHeapType, HeapType, WastArgCore, WastRetCore};
 use wast::token::Id;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     /// The module that `module instance` without a name means.
     last_module: Option<Module>,
     modules: HashMap<String, Module>,
+    /// The shared memories that instances of another thread export, by the instances' names.
+    lent: HashMap<String, Vec<(String, SharedMemory)>>,
 }
 
 impl Session {
@@ -48,6 +51,7 @@ impl Session {
             instances: HashMap::new(),
             last_module: None,
             modules: HashMap::new(),
+            lent: HashMap::new(),
         })
     }
 
@@ -69,11 +73,12 @@ impl Session {
             D::AssertUnlinkable { module, message, .. } => self.assert_unlinkable(module, message),
             D::AssertMalformedCustom { module, message, .. }
             | D::AssertInvalidCustom { module, message, .. } => {
-                self.assert_rejected(module, message)
+                self.assert_custom_rejected(module, message)
             }
-            D::AssertException { .. } => Err("exceptions are not supported".into()),
+            D::AssertException { exec, .. } => self.assert_exception(exec),
             D::AssertSuspension { .. } => Err("stack switching is not supported".into()),
-            D::Thread(_) | D::Wait { .. } => Err("threads are not supported".into()),
+            // The runner has them.
+            D::Thread(_) | D::Wait { .. } => Err("threads are not supported here".into()),
         }
     }
 
@@ -168,7 +173,38 @@ impl Session {
         }
     }
 
+    /// A session for a thread of the script's, which may use the shared memories that an instance of this one
+    /// exports.
+    pub(crate) fn thread(&mut self, lends: Option<Id<'_>>) -> Outcome<Self> {
+        let session = Self::new(&self.engine, self.config.clone());
+        let mut session = session.map_err(|error| show_error(&error))?;
+        if let Some(id) = lends {
+            if let Some(lent) = self.lent.get(id.name()) {
+                session.lent.insert(id.name().to_owned(), lent.clone());
+                return Ok(session);
+            }
+            let instance = self.named(Some(id))?;
+            let exports = instance.exports(&mut self.store).filter_map(|export| {
+                let name = export.name().to_owned();
+                Some((name, export.into_extern().into_memory()?))
+            });
+            let memories: Vec<_> = exports.collect();
+            let shared = memories
+                .into_iter()
+                .filter_map(|(name, memory)| Some((name, memory.shared(&self.store)?)));
+            session.lent.insert(id.name().to_owned(), shared.collect());
+        }
+        Ok(session)
+    }
+
     fn register(&mut self, name: &str, module: Option<Id<'_>>) -> Outcome {
+        if let Some(lent) = module.and_then(|id| self.lent.get(id.name())) {
+            for (export, memory) in lent {
+                let defined = self.linker.define_shared(name, export, memory);
+                defined.map_err(|error| show_error(&error))?;
+            }
+            return Ok(());
+        }
         let instance = self.named(module)?;
         self.linker
             .instance(&mut self.store, name, instance)
@@ -206,9 +242,7 @@ impl Session {
                 AbstractHeapType::Extern => Val::ExternRef(None),
                 AbstractHeapType::NoFunc => Val::FuncRef(None),
                 AbstractHeapType::NoExtern => Val::ExternRef(None),
-                AbstractHeapType::Exn | AbstractHeapType::NoExn => {
-                    return Err("references to exceptions are not supported".into());
-                }
+                AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
                 _ => Val::AnyRef(None),
             },
             WastArgCore::RefHost(number) => {
@@ -279,6 +313,14 @@ impl Session {
         }
     }
 
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Outcome {
+        let error = self.expect_error(exec, "an exception")?;
+        match error.kind() {
+            ErrorKind::Exception => Ok(()),
+            _ => Err(format!("expected an exception, got {}", show_error(&error))),
+        }
+    }
+
     fn assert_exhaustion(&mut self, call: &WastInvoke<'_>, message: &str) -> Outcome {
         match self.invoke(call)? {
             Ok(_) => Err(format!("expected `{message}`, but it returned")),
@@ -324,6 +366,19 @@ impl Session {
         match validated {
             Ok(()) => Err(format!("expected the module to be rejected: {message}")),
             Err(error) if error.kind() == ErrorKind::Bug => Err(show_error(&error)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What custom sections say never makes a module invalid: whoever asks is told.
+    fn assert_custom_rejected(&mut self, mut module: QuoteWat<'_>, message: &str) -> Outcome {
+        refuse_component(&module)?;
+        let Ok(bytes) = module.encode() else {
+            return Ok(());
+        };
+        let module = Module::new(&self.engine, bytes).map_err(|error| show_error(&error))?;
+        match module.info().check_branch_hints() {
+            Ok(()) => Err(format!("expected a custom section to be rejected: {message}")),
             Err(_) => Ok(()),
         }
     }

@@ -112,12 +112,13 @@ impl Compiler {
     pub(crate) fn create_store(&self, engine: &Engine) -> Store {
         let stack_bytes = engine.config().stack_bytes;
         let resources = engine.resources().clone();
-        let heap = engine.config().heap;
+        let (heap, relaxed) = (engine.config().heap, engine.config().relaxed());
         let config = dunlin_vm::StoreConfig {
             stack_bytes,
             poll_page: false,
             metered: false,
             heap,
+            relaxed,
             resources,
         };
         Store::new(engine.types().clone(), config)
@@ -230,8 +231,8 @@ mod native {
             let poll_page = reads_page(engine.config()) && !matches!(self.native, Native::Never);
             let resources = engine.resources().clone();
             let metered = engine.config().fuel;
-            let heap = engine.config().heap;
-            let config = StoreConfig { stack_bytes, poll_page, metered, heap, resources };
+            let (heap, relaxed) = (engine.config().heap, engine.config().relaxed());
+            let config = StoreConfig { stack_bytes, poll_page, metered, heap, relaxed, resources };
             let mut store = Store::new(engine.types().clone(), config);
             store.set_interpret(dunlin_interp::interpret(engine.metering()));
             store
@@ -317,6 +318,7 @@ mod native {
                 },
                 fuel: config.fuel,
                 canonical_nans: false,
+                relaxed: config.relaxed(),
                 verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;

@@ -4,6 +4,7 @@ use crate::pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 use crate::{artifact::ArtifactKey, cache::Cache, profile::Profile};
 use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::Features;
 use dunlin_vm::gc::HeapConfig;
 
@@ -99,6 +100,7 @@ pub struct Config {
     pub(crate) interruption: Interruption,
     pub(crate) features: Features,
     pub(crate) fuses: bool,
+    pub(crate) relaxed_deterministic: bool,
     pub(crate) verify_code: bool,
     /// Which functions are compiled, by the bits of their indices, for tests.
     pub(crate) mixed: Option<u64>,
@@ -159,6 +161,7 @@ impl Config {
             interruption: Interruption::default(),
             features: Features::default(),
             fuses: cfg!(feature = "std"),
+            relaxed_deterministic: false,
             verify_code: false,
             mixed: None,
             compile_work_max: None,
@@ -271,6 +274,27 @@ impl Config {
     pub fn features(&mut self, features: Features) -> &mut Self {
         self.features = features;
         self
+    }
+
+    /// Whether relaxed vector operators, such as `f32x4.relaxed_madd`, have the results of the
+    /// specification's deterministic profile, which are the same on every machine. Otherwise they have the
+    /// results that take the fewest of this machine's instructions, whichever tier executes them: it adds
+    /// before it rounds where it can, for one.
+    ///
+    /// The default is no.
+    pub fn relaxed_simd_deterministic(&mut self, enable: bool) -> &mut Self {
+        self.relaxed_deterministic = enable;
+        self
+    }
+
+    /// The results that relaxed operators have.
+    pub(crate) fn relaxed(&self) -> Relaxed {
+        #[cfg(feature = "optimize")]
+        if !self.relaxed_deterministic {
+            return dunlin_optimize::fastest_relaxed();
+        }
+        // The interpreter is equally fast with all of them.
+        Relaxed::Deterministic
     }
 
     /// How memories lie in address space.

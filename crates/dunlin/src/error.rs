@@ -4,6 +4,7 @@
 //! failed, and a bug of ours; what an embedder did wrong (a link, a limit, a misuse) has kinds of its own.
 
 use crate::backtrace::Backtrace;
+use crate::refs::ExnRef;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::any::Any;
@@ -26,6 +27,8 @@ pub enum ErrorKind {
     Link,
     /// The guest trapped; [`Error::trap_code`] says why.
     Trap,
+    /// An exception was thrown, and no guest caught it; [`Error::exception`] has it.
+    Exception,
     /// A host function, or the world outside, failed; [`Error::downcast_ref`] finds its error.
     Host,
     /// A limit of the store, or the machine, refused memory, a table or an instance.
@@ -44,6 +47,7 @@ impl fmt::Display for ErrorKind {
             Self::Invalid => "invalid",
             Self::Link => "link",
             Self::Trap => "trap",
+            Self::Exception => "exception",
             Self::Host => "host",
             Self::Resource => "resource",
             Self::Artifact => "artifact",
@@ -89,6 +93,7 @@ enum Cause {
     Trap(TrapCode),
     /// A body that is not valid, found at its first call.
     LazilyInvalid(Invalid, String),
+    Exception(ExnRef),
     Host(HostError),
     Message(ErrorKind, String),
 }
@@ -179,6 +184,12 @@ impl Error {
         Self::new(Cause::LazilyInvalid(invalid, function))
     }
 
+    /// An exception.
+    #[cold]
+    pub(crate) fn thrown(exception: ExnRef) -> Self {
+        Self::new(Cause::Exception(exception))
+    }
+
     /// An object was used with a store that is not its own.
     #[cold]
     pub(crate) fn other_store(what: &str) -> Self {
@@ -197,6 +208,7 @@ impl Error {
         match &self.0.cause {
             Cause::Invalid(_) => ErrorKind::Invalid,
             Cause::Trap(_) | Cause::LazilyInvalid(..) => ErrorKind::Trap,
+            Cause::Exception(_) => ErrorKind::Exception,
             Cause::Host(_) => ErrorKind::Host,
             Cause::Message(kind, _) => *kind,
         }
@@ -208,6 +220,15 @@ impl Error {
         match &self.0.cause {
             Cause::Trap(code) => Some(*code),
             Cause::LazilyInvalid(..) => Some(TrapCode::InvalidFunction),
+            _ => None,
+        }
+    }
+
+    /// The exception that no guest has caught, or that the host throws, if this is one.
+    #[must_use]
+    pub fn exception(&self) -> Option<ExnRef> {
+        match &self.0.cause {
+            Cause::Exception(exception) => Some(*exception),
             _ => None,
         }
     }
@@ -298,6 +319,7 @@ impl fmt::Display for Error {
             Cause::LazilyInvalid(invalid, function) => {
                 write!(f, "{} of {function}: {invalid}", TrapCode::InvalidFunction.text())
             }
+            Cause::Exception(_) => f.write_str("uncaught exception"),
             Cause::Host(error) => error.fmt(f),
             Cause::Message(ErrorKind::Bug, message) => {
                 write!(f, "bug in dunlin, please report it: {message}")

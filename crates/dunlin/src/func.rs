@@ -118,7 +118,7 @@ fn call_values<T>(
     write_all(caller.home(), ty.results(), results, "result", slots)
 }
 
-fn read_all(home: Home<'_>, types: &[ValType], slots: &[u64], values: &mut [Val]) {
+pub(crate) fn read_all(home: Home<'_>, types: &[ValType], slots: &[u64], values: &mut [Val]) {
     let mut at = 0;
     for (ty, value) in types.iter().zip(values) {
         *value = Val::read(home, *ty, &slots[at..]);
@@ -126,7 +126,7 @@ fn read_all(home: Home<'_>, types: &[ValType], slots: &[u64], values: &mut [Val]
     }
 }
 
-fn write_all(
+pub(crate) fn write_all(
     home: Home<'_>,
     types: &[ValType],
     values: &[Val],

@@ -19,9 +19,10 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::store::StoreInner;
+use crate::val::Home;
 use alloc::boxed::Box;
 use dunlin_core::FuncType;
-use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn};
+use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
 
 /// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
@@ -36,9 +37,21 @@ pub(crate) fn host_fn<T: 'static>(
         let store = unsafe { &mut *owner };
         let scope = store.vm.handle_count();
         let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
+        // The function has returned, so that the store may be used again; its handles are still there.
+        let result = result.map_err(|failure| thrown(failure, store.home()));
         store.vm.end_scope(scope);
         result
     })
+}
+
+/// A failure of a host function of the store at home: it throws if it is one of the store's exceptions.
+#[cold]
+fn thrown(failure: HostFailure, home: Home<'_>) -> HostFailure {
+    let exception = failure.downcast_ref::<Error>().and_then(Error::exception);
+    match exception.map(|exception| exception.reference(home)) {
+        Some(Ok(reference)) => Box::new(Thrown(reference)),
+        _ => failure,
+    }
 }
 
 /// The VM's growth hook for stores of `T`: asks the store's limiter.

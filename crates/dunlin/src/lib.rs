@@ -91,6 +91,7 @@ mod context;
 mod counter;
 mod engine;
 mod error;
+mod exception;
 mod external;
 mod func;
 mod global;
@@ -101,10 +102,12 @@ mod linker;
 pub mod listing;
 mod memory;
 mod module;
+mod objects;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
 mod refs;
+mod shared;
 mod store;
 mod table;
 mod tag;
@@ -138,7 +141,10 @@ pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, Mod
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;
-pub use refs::{AnyRef, ExternRef};
+pub use refs::{AnyRef, ExnRef, ExternRef};
+pub use shared::SharedMemory;
+#[cfg(feature = "std")]
+pub use shared::WaitResult;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use tag::Tag;

@@ -1,16 +1,17 @@
 //! Finds imports by name.
 //!
-//! A linker holds definitions of two kinds: objects of one store, and host functions of none, which
-//! become functions of each store in which a module that imports them is instantiated.
+//! A linker holds definitions of two kinds: objects of one store, and host functions and shared memories of
+//! none, which become part of each store in which a module that imports them is instantiated.
 
 use crate::caller::Caller;
-use crate::context::{AsContext, AsContextMut};
+use crate::context::{AsContext, AsContextMut, StoreContextMut};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::external::Extern;
 use crate::func::{Func, HostFunc};
 use crate::instance::Instance;
 use crate::module::Module;
+use crate::shared::SharedMemory;
 use crate::store::StoreInner;
 use crate::val::Val;
 use crate::wasm_ty::IntoFunc;
@@ -84,6 +85,8 @@ enum Definition {
     /// An object of a store, and its type when it was defined.
     Extern(Extern, ExternType),
     Host(Arc<HostFunc>),
+    /// A memory of every store in which it is wanted.
+    Shared(SharedMemory),
 }
 
 impl Definition {
@@ -91,15 +94,17 @@ impl Definition {
         match self {
             Self::Extern(_, ty) => ty.clone(),
             Self::Host(func) => ExternType::Func(func.ty.clone()),
+            Self::Shared(memory) => ExternType::Memory(memory.ty()),
         }
     }
 
     /// The object in this store.
-    fn resolve<T>(&self, store: &mut StoreInner<T>) -> Extern {
-        match self {
+    fn resolve<T: 'static>(&self, store: &mut StoreInner<T>) -> Result<Extern> {
+        Ok(match self {
             Self::Extern(item, _) => *item,
             Self::Host(func) => func.add_to(store).into(),
-        }
+            Self::Shared(memory) => memory.in_store(StoreContextMut(store))?.into(),
+        })
     }
 }
 
@@ -165,6 +170,22 @@ impl<T: 'static> Linker<T> {
         self.check_engine(store.engine(), "the store")?;
         let ty = item.ty(store)?;
         self.insert(module, name, Definition::Extern(item, ty))
+    }
+
+    /// Defines a shared memory, which becomes one of each store in which a module that imports it is
+    /// instantiated.
+    ///
+    /// # Errors
+    ///
+    /// If the memory is one of another engine, or the names are defined already.
+    pub fn define_shared(
+        &mut self,
+        module: &str,
+        name: &str,
+        memory: &SharedMemory,
+    ) -> Result<&mut Self> {
+        self.check_engine(memory.engine(), "the shared memory")?;
+        self.insert(module, name, Definition::Shared(memory.clone()))
     }
 
     /// Defines a host function whose types are known at run time; see [`Func::new`].
@@ -383,7 +404,7 @@ impl<T: 'static> Linker<T> {
         {
             return None;
         }
-        Engine::same(&self.engine, &inner.engine).then(|| found.resolve(inner))
+        if Engine::same(&self.engine, &inner.engine) { found.resolve(inner).ok() } else { None }
     }
 
     /// What the exports of a module of this type mean by their names, and the definitions there are.
@@ -481,8 +502,8 @@ impl<T: 'static> InstancePre<T> {
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
         let inner = store.as_context_mut().0;
         self.check(inner)?;
-        let imports: Vec<Extern> =
-            self.imports.iter().map(|import| import.resolve(inner)).collect();
+        let imports = self.imports.iter().map(|import| import.resolve(inner));
+        let imports = imports.collect::<Result<Vec<Extern>>>()?;
         inner.instantiate(&self.module, &imports)
     }
 

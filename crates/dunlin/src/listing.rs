@@ -33,6 +33,8 @@ mod native {
         /// From where on code is of the operator at an offset of the module, ascending; `None` is of
         /// none.
         pub source: Vec<(u32, Option<u32>)>,
+        /// Where code begins that looks at what functions have thrown which this one called.
+        pub handlers: Vec<u32>,
     }
 
     impl FunctionCode {
@@ -46,6 +48,7 @@ mod native {
             let traps = image.traps.iter().filter(|(at, _)| is_here(at));
             let relocations = image.relocations.iter().filter(|at| is_here(&at.offset));
             let source = image.source.iter().filter(|(at, _)| is_here(at));
+            let handlers = image.handlers.iter().filter(|of| is_here(&of.handler));
             Some(Self {
                 bytes,
                 traps: traps.map(|(at, code)| (at - start, *code)).collect(),
@@ -53,6 +56,7 @@ mod native {
                     .map(|at| (at.offset - start, alloc::format!("{:?}", at.builtin)))
                     .collect(),
                 source: source.map(|(at, offset)| (at - start, operator(*offset))).collect(),
+                handlers: handlers.map(|of| of.handler - start).collect(),
             })
         }
 
@@ -63,6 +67,7 @@ mod native {
             Self {
                 builtins: builtins.collect(),
                 source: source.collect(),
+                handlers: compiled.handlers.iter().map(|of| of.handler).collect(),
                 bytes: compiled.code,
                 traps: compiled.traps,
             }

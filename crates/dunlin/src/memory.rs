@@ -3,12 +3,14 @@
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::error::{Error, Result};
 use crate::host;
+use crate::shared::SharedMemory;
 use core::fmt;
-use core::ops::Range;
-use dunlin_core::limits::PAGE_BYTES;
-use dunlin_core::{MemoryType, TrapCode};
+use dunlin_core::MemoryType;
 
 /// A linear memory of a store.
+///
+/// One that is shared ([`SharedMemory`](crate::SharedMemory)) cannot be borrowed, since others may write to it:
+/// slices of it are empty, and [`read`](Self::read) and [`write`](Self::write) copy.
 ///
 /// Used with another store, a memory has no bytes: slices of it are empty and its size is zero.
 /// Operations that return a `Result` say what is wrong.
@@ -46,9 +48,7 @@ impl Memory {
     /// If the type makes no sense, or the store's limits or the machine refuse.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Self> {
         let inner = store.as_context_mut().0;
-        if ty.max.is_some_and(|max| max < ty.min) {
-            return Err(Error::usage("a memory's maximum is at least its minimum"));
-        }
+        crate::shared::check_type(ty)?;
         inner.check_counts(0, 1, 0)?;
         let made = inner.enter().create_memory(ty);
         let index = made.map_err(|error| host::create_error("memory", ty.min, "pages", error))?;
@@ -66,14 +66,24 @@ impl Memory {
         Ok(inner.vm.memory_type(self.index))
     }
 
-    /// Its bytes.
+    /// The memory as other stores may have it, if it is shared.
+    #[must_use]
+    pub fn shared(&self, store: impl AsContext) -> Option<SharedMemory> {
+        let inner = store.as_context().0;
+        if self.store != inner.id {
+            return None;
+        }
+        inner.vm.shared_memory(self.index).map(|vm| SharedMemory::of(&inner.engine, vm))
+    }
+
+    /// Its bytes; none of a shared memory.
     #[must_use]
     pub fn data<'a, T: 'static>(&self, store: impl Into<StoreContext<'a, T>>) -> &'a [u8] {
         let inner = store.into().0;
         if self.store == inner.id { inner.vm.memory(self.index) } else { &[] }
     }
 
-    /// Its bytes, to change.
+    /// Its bytes, to change; none of a shared memory.
     #[must_use]
     pub fn data_mut<'a, T: 'static>(
         &self,
@@ -98,40 +108,37 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If they are not all within the memory ([`TrapCode::MemoryOutOfBounds`]), or it is one of another
+    /// If they are not all within the memory ([`TrapCode::MemoryOutOfBounds`](crate::TrapCode::MemoryOutOfBounds)), or it is one of another
     /// store.
     pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<()> {
         let inner = store.as_context().0;
         inner.check(self.store, "the memory")?;
-        let bytes = inner.vm.memory(self.index);
-        buffer.copy_from_slice(&bytes[range(bytes.len(), offset, buffer.len())?]);
-        Ok(())
+        Ok(inner.vm.memory_read(self.index, offset as u64, buffer)?)
     }
 
     /// Copies bytes into the memory from `offset` on.
     ///
     /// # Errors
     ///
-    /// If they do not all fit ([`TrapCode::MemoryOutOfBounds`]), or it is one of another store.
+    /// If they do not all fit ([`TrapCode::MemoryOutOfBounds`](crate::TrapCode::MemoryOutOfBounds)), or it is one of another store.
     pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<()> {
         let inner = store.as_context_mut().0;
         inner.check(self.store, "the memory")?;
-        let bytes = inner.vm.memory_mut(self.index);
-        let range = range(bytes.len(), offset, buffer.len())?;
-        bytes[range].copy_from_slice(buffer);
-        Ok(())
+        Ok(inner.vm.memory_write(self.index, offset as u64, buffer)?)
     }
 
-    /// Its size in pages of 64 KiB.
+    /// Its size in pages, which are of 64 KiB unless its type says otherwise; 0 for a memory of another
+    /// store.
     #[must_use]
     pub fn size(&self, store: impl AsContext) -> u64 {
-        self.data_size(store) as u64 / PAGE_BYTES
+        self.ty(store).map_or(0, |ty| ty.min)
     }
 
     /// Its size in bytes.
     #[must_use]
     pub fn data_size(&self, store: impl AsContext) -> usize {
-        self.data(&store).len()
+        let inner = store.as_context().0;
+        if self.store == inner.id { inner.vm.memory_len(self.index) } else { 0 }
     }
 
     /// Grows it by `delta` pages; returns its size before, in pages.
@@ -147,13 +154,8 @@ impl Memory {
     }
 }
 
-fn range(size: usize, start: usize, len: usize) -> Result<Range<usize>> {
-    let end = start.checked_add(len).filter(|end| *end <= size);
-    Ok(start..end.ok_or(TrapCode::MemoryOutOfBounds)?)
-}
-
 #[cold]
-fn refused(pages: u64) -> Error {
+pub(crate) fn refused(pages: u64) -> Error {
     Error::resource(format_args!(
         "cannot grow a memory by {pages} pages: its type, the store's limits or the machine refuse"
     ))

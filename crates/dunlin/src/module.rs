@@ -454,6 +454,17 @@ impl<'m> ModuleInfo<'m> {
         self.module.features_used().map_or_else(|_| Vec::new(), |used| used.iter().collect())
     }
 
+    /// Checks the custom section `metadata.code.branch_hint`, which says which way branches are likely to go.
+    /// What is wrong with it changes nothing: hints that make no sense are ignored.
+    ///
+    /// # Errors
+    ///
+    /// If a hint is at no `if` or `br_if`, hints are out of order, or the section is malformed, stands behind
+    /// the code, or is there twice.
+    pub fn check_branch_hints(&self) -> Result<()> {
+        self.module.check_branch_hints().map_err(Error::invalid)
+    }
+
     /// Bytes of its binary.
     #[must_use]
     pub fn bytes_len(&self) -> usize {

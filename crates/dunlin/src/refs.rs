@@ -90,6 +90,45 @@ handles! {
     /// # Ok::<(), dunlin::Error>(())
     /// ```
     AnyRef "the reference";
+    /// A reference to an exception: a tag, and values that it carries.
+    ///
+    /// A host function throws by failing with one, and a guest's exception that no guest has caught is an error
+    /// that has one ([`Error::exception`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, ErrorKind, ExnRef, Func, FuncType, Instance, Module, Store, Tag, Val, ValType};
+    ///
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"(module
+    ///     (import "host" "oops" (tag $oops (param i32)))
+    ///     (import "host" "try" (func $try))
+    ///     (func (export "catch") (result i32)
+    ///         (block $caught (result i32)
+    ///             (try_table (catch $oops $caught) (call $try))
+    ///             (i32.const 0)))
+    ///     (func (export "throw") (throw $oops (i32.const 5))))"#)?;
+    ///
+    /// let mut store = Store::new(&engine, ());
+    /// let oops = Tag::new(&mut store, FuncType::new([ValType::I32], []))?;
+    /// let throws = Func::wrap(&mut store, move |mut caller: dunlin::Caller<'_, ()>| -> dunlin::Result<()> {
+    ///     Err(ExnRef::new(&mut caller, oops, &[Val::I32(42)])?.into())
+    /// });
+    /// let instance = Instance::new(&mut store, &module, &[oops.into(), throws.into()])?;
+    ///
+    /// let catch = instance.get_typed_func::<(), i32>(&mut store, "catch")?;
+    /// assert_eq!(catch.call(&mut store, ())?, 42);
+    ///
+    /// let throw = instance.get_typed_func::<(), ()>(&mut store, "throw")?;
+    /// let error = throw.call(&mut store, ()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Exception);
+    /// let exception = error.exception().unwrap();
+    /// assert_eq!(exception.tag(&store)?, oops);
+    /// assert_eq!(exception.payload(&store)?[0].i32(), Some(5));
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    ExnRef "the exception";
 }
 
 impl ExternRef {

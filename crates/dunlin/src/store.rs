@@ -5,6 +5,7 @@ use crate::engine::{Engine, EpochDeadline};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::refs::ExnRef;
 use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::format;
@@ -371,6 +372,12 @@ impl<T: 'static> StoreInner<T> {
     fn error_of(&mut self, failure: Failure) -> Error {
         let (mut error, frames) = match failure {
             Failure::Host(failure, frames) => (host::error_of(failure), frames),
+            Failure::Exception(exception, frames) => {
+                let exception = ExnRef::from_reference(self.home(), exception);
+                let error =
+                    exception.map_or_else(|| Error::bug("an exception is null"), Error::thrown);
+                (error, frames)
+            }
             Failure::Bug(what, frames) => (Error::shown_bug(what), frames),
             Failure::Trap(trap) => {
                 if trap.code == TrapCode::Interrupted {

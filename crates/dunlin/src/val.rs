@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::func::Func;
-use crate::refs::{AnyRef, ExternRef};
+use crate::refs::{AnyRef, ExnRef, ExternRef};
 use dunlin_core::canon::is_func;
 use dunlin_core::{HeapType, RefType, V128, ValType};
 use dunlin_vm::context::GlobalCell;
@@ -36,6 +36,8 @@ pub enum Val {
     ExternRef(Option<ExternRef>),
     /// A structure, an array, a small integer or an internalised value of the host; or null.
     AnyRef(Option<AnyRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -60,6 +62,7 @@ impl Val {
             HeapType::Func | HeapType::NoFunc => Self::FuncRef(None),
             HeapType::Concrete(number) if is_func(number) => Self::FuncRef(None),
             HeapType::Extern | HeapType::NoExtern => Self::ExternRef(None),
+            HeapType::Exn | HeapType::NoExn => Self::ExnRef(None),
             _ => Self::AnyRef(None),
         }
     }
@@ -76,6 +79,7 @@ impl Val {
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
             Self::AnyRef(_) => ValType::Ref(RefType::ANYREF),
+            Self::ExnRef(_) => ValType::Ref(RefType::EXNREF),
         }
     }
 
@@ -151,9 +155,19 @@ impl Val {
         }
     }
 
+    /// The reference, if this is an `exnref`; the inner `None` is null.
+    #[must_use]
+    pub const fn exn_ref(&self) -> Option<Option<ExnRef>> {
+        match self {
+            Self::ExnRef(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// Whether this is a null reference.
     const fn is_null(&self) -> bool {
-        matches!(self, Self::FuncRef(None) | Self::ExternRef(None) | Self::AnyRef(None))
+        use Val as V;
+        matches!(self, V::FuncRef(None) | V::ExternRef(None) | V::AnyRef(None) | V::ExnRef(None))
     }
 
     /// Whether this value, which is of the store at home and there `reference`, is one of type `ty`.
@@ -167,6 +181,8 @@ impl Val {
             Self::ExternRef(Some(_)) => HeapType::Extern,
             Self::AnyRef(None) => HeapType::None,
             Self::AnyRef(Some(_)) => home.vm.heap_type_of(reference),
+            Self::ExnRef(None) => HeapType::NoExn,
+            Self::ExnRef(Some(_)) => HeapType::Exn,
             _ => return false,
         };
         home.vm.types().ref_matches(RefType { nullable: self.is_null(), heap }, wanted)
@@ -181,13 +197,17 @@ impl Val {
             Self::F32(bits) => [bits.into(), 0],
             Self::F64(bits) => [bits, 0],
             Self::V128(value) => value.halves().into(),
-            Self::FuncRef(None) | Self::ExternRef(None) | Self::AnyRef(None) => [0; 2],
+            Self::FuncRef(None)
+            | Self::ExternRef(None)
+            | Self::AnyRef(None)
+            | Self::ExnRef(None) => [0; 2],
             Self::FuncRef(Some(func)) if func.store != home.id => {
                 return Err(Error::other_store("the function"));
             }
             Self::FuncRef(Some(func)) => [func.index.into(), 0],
             Self::ExternRef(Some(value)) => [value.reference(home)?.into(), 0],
             Self::AnyRef(Some(value)) => [value.reference(home)?.into(), 0],
+            Self::ExnRef(Some(value)) => [value.reference(home)?.into(), 0],
         };
         if self.matches(home, cell[0] as u32, ty) {
             Ok(cell)
@@ -223,6 +243,7 @@ impl Val {
             ValType::Ref(RefType { heap, .. }) => match Self::null(heap) {
                 Self::ExternRef(_) => Self::ExternRef(ExternRef::from_reference(home, low as u32)),
                 Self::AnyRef(_) => Self::AnyRef(AnyRef::from_reference(home, low as u32)),
+                Self::ExnRef(_) => Self::ExnRef(ExnRef::from_reference(home, low as u32)),
                 _ => Self::FuncRef(Func::from_reference(home.id, low as u32)),
             },
         }
@@ -305,4 +326,6 @@ from! {
     Option<ExternRef>, value => Self::ExternRef(value);
     AnyRef, value => Self::AnyRef(Some(value));
     Option<AnyRef>, value => Self::AnyRef(value);
+    ExnRef, value => Self::ExnRef(Some(value));
+    Option<ExnRef>, value => Self::ExnRef(value);
 }

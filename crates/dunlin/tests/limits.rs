@@ -118,7 +118,7 @@ fn counts_of_objects_are_limited() {
 #[test]
 fn enormous_types_are_refused() {
     let mut store = Store::new(&any_engine(), ());
-    let memory = MemoryType { min: u64::MAX, max: None, memory64: true };
+    let memory = MemoryType { min: u64::MAX, memory64: true, ..MemoryType::new(0, None) };
     refused(Memory::new(&mut store, memory), ErrorKind::Resource, "cannot create a memory");
     let table = TableType { min: u64::MAX, max: None, element: RefType::FUNCREF, table64: true };
     let made = Table::new(&mut store, table, Val::FuncRef(None));

@@ -384,3 +384,59 @@ fn a_memory_that_is_all_image_grows() {
         }
     }
 }
+
+/// Memories whose pages are bytes are dense, whatever the strategy, exact to the byte, and leave nothing to the
+/// next one in their place.
+#[test]
+fn small_pages_are_had_with_every_strategy() -> Result<()> {
+    let text = r#"(module
+        (memory (export "memory") 5 9000 (pagesize 1)) (data (i32.const 3) "ab")
+        (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))
+        (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    for (name, engine) in engines() {
+        let module = Module::new(&engine, text)?;
+        for _ in 0..4 {
+            let mut guest = Guest::new(&module)?;
+            let memory = guest.memory();
+            assert_eq!(memory.data(&guest.store), b"\0\0\0ab", "{name}");
+            assert_eq!(
+                (memory.size(&guest.store), memory.data_size(&guest.store)),
+                (5, 5),
+                "{name}"
+            );
+            assert_eq!(memory.grow(&mut guest.store, 4092)?, 5, "{name}");
+            assert!(memory.data(&guest.store)[5..].iter().all(|byte| *byte == 0), "{name}");
+            assert_eq!(guest.call("load", &[4096])?, 0, "{name}");
+            let error = guest.call("load", &[4097]).expect_err(name);
+            assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds), "{name}");
+            memory.data_mut(&mut guest.store).fill(1);
+            assert_eq!(guest.call("grow", &[1])?, 4097, "{name}");
+            assert_eq!(guest.call("load", &[4097])?, 0, "{name}");
+            assert_eq!(guest.call("grow", &[4903])?, -1, "{name}");
+            assert_eq!(guest.call("grow", &[4902])?, 4098, "{name}");
+            memory.data_mut(&mut guest.store).fill(2);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn types_of_small_pages_are_checked_where_hosts_make_memories() -> Result<()> {
+    let bytes = MemoryType { page_size_log2: 0, ..MemoryType::new(3, Some(5)) };
+    for (name, engine) in engines() {
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, bytes)?;
+        assert_eq!(memory.ty(&store)?, bytes, "{name}");
+        assert_eq!(memory.grow(&mut store, 2)?, 3, "{name}");
+        assert_eq!(memory.grow(&mut store, 1).expect_err(name).kind(), ErrorKind::Resource);
+        for page_size_log2 in [1, 12, 17, 63, 64, 255] {
+            let odd = MemoryType { page_size_log2, ..bytes };
+            let error = Memory::new(&mut store, odd).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Usage, "{name}: {error}");
+        }
+        let huge = MemoryType { min: u64::MAX, max: None, memory64: true, ..bytes };
+        let error = Memory::new(&mut store, huge).expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::Resource, "{name}: {error}");
+    }
+    Ok(())
+}

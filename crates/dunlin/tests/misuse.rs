@@ -120,7 +120,7 @@ fn instances_of_another_store() {
 fn host_values_of_another_store() {
     for (a, b) in pairs() {
         refused(a.value.data(&b.store), ErrorKind::Usage, OTHER);
-        assert_eq!(b.value.data(&b.store).unwrap().downcast_ref::<u32>(), Some(&7));
+        assert_eq!(b.value.data(&b.store).unwrap().unwrap().downcast_ref::<u32>(), Some(&7));
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Job<'a> {
     pub environment: &'a [(&'a str, &'a str)],
     /// Whether functions that nobody provides are stubs that trap.
     pub unknown_imports_trap: bool,
+    /// Whether the guest may start threads.
+    pub threads: bool,
     /// An exported function to call in place of `_start`.
     pub invoke: Option<&'a str>,
 }
@@ -223,6 +225,9 @@ fn dunlin_arguments(command: &mut Command, job: &Job<'_>, tier: &str) {
     if job.unknown_imports_trap {
         command.args(["--unknown-imports", "trap"]);
     }
+    if job.threads {
+        command.arg("--threads");
+    }
     if let Some(name) = job.invoke {
         command.args(["--invoke", name]);
     }
@@ -238,6 +243,9 @@ fn wasmtime_arguments(command: &mut Command, job: &Job<'_>, options: &[&str]) {
     }
     if job.unknown_imports_trap {
         command.args(["-W", "unknown-imports-trap=y"]);
+    }
+    if job.threads {
+        command.args(["-S", "threads"]);
     }
     if let Some(name) = job.invoke {
         command.args(["--invoke", name]);

@@ -61,20 +61,20 @@ pub fn go(arguments: &[&str]) -> Result<Command, Error> {
     Ok(command)
 }
 
-/// Makes sure that the compiler can build for `wasm32-wasip1`.
+/// Makes sure that the compiler can build for a target.
 ///
 /// # Errors
 ///
 /// When the target's standard library is missing and cannot be added.
-pub fn rust_target() -> Result<(), Error> {
+pub fn rust_target(target: &str) -> Result<(), Error> {
     let folder = steps::capture(
         "rustc",
-        &mut steps::program("rustc", &["--print", "target-libdir", "--target", "wasm32-wasip1"]),
+        &mut steps::program("rustc", &["--print", "target-libdir", "--target", target]),
     )?;
     if Path::new(folder.trim()).is_dir() {
         return Ok(());
     }
-    steps::run("rustup", &mut steps::program("rustup", &["target", "add", "wasm32-wasip1"]))
+    steps::run("rustup", &mut steps::program("rustup", &["target", "add", target]))
 }
 
 /// The folder that holds a package of the Python registry, fetched if it is not there.

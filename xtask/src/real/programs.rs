@@ -1,6 +1,6 @@
 //! The programs that other people wrote or compiled, one row each, and how their modules are made.
 //!
-//! Every one needs Wasm 2.0 without SIMD and WASI 0.1. What they print is known exactly: the
+//! Every one needs Wasm 2.0 without SIMD and WASI 0.1, and one of them threads. What they print is known exactly: the
 //! expected text stands beside their sources, under `xtask/real/NAME`.
 
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub struct Program {
     pub module: fn() -> Result<PathBuf, Error>,
     /// Whether it imports functions of hosts other than WASI.
     pub unknown_imports_trap: bool,
+    /// Whether it starts threads.
+    pub threads: bool,
     /// In order; they share the folder that the guest knows as `/data`.
     pub runs: &'static [Run],
 }
@@ -51,13 +53,27 @@ pub const PROGRAMS: &[Program] = &[
         about: "a log analysis over `regex`, `serde` and `serde_json`",
         module: rust,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("harbour", &["/data"])],
+    },
+    Program {
+        name: "threads",
+        about: "Rust with threads: scopes, locks, channels, barriers, parking, files, `rayon`; two early ends",
+        module: threads,
+        unknown_imports_trap: false,
+        threads: true,
+        runs: &[
+            run("fleet", &["/data"]),
+            Run { exit: 7, ..run("exit", &["exit"]) },
+            Run { exit: 134, ..run("trap", &["trap"]) },
+        ],
     },
     Program {
         name: "sqlite",
         about: "SQLite: create, insert, join, aggregate; in memory and in a file",
         module: sqlite,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[
             // The script's last statement violates a key, so the shell says so and exits with 1.
             Run { input: Some("script.sql"), exit: 1, ..run("memory", &[":memory:"]) },
@@ -70,6 +86,7 @@ pub const PROGRAMS: &[Program] = &[
         about: "CPython 3.12: json, csv, hashlib, re, decimal, files of a folder",
         module: python,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("report", &["/script/main.py", "/data"])],
     },
     Program {
@@ -77,6 +94,7 @@ pub const PROGRAMS: &[Program] = &[
         about: "Go: goroutines, channels, maps, gzip, JSON, regular expressions, panics",
         module: go,
         unknown_imports_trap: false,
+        threads: false,
         runs: &[run("flock", &["/data"])],
     },
     Program {
@@ -84,6 +102,7 @@ pub const PROGRAMS: &[Program] = &[
         about: "Ruby 4.0 and its standard library; the JavaScript host's imports trap",
         module: ruby_command,
         unknown_imports_trap: true,
+        threads: false,
         runs: &[Run {
             environment: &[("SCRIPT", "/script/main.rb"), ("FOLDER", "/data")],
             ..run("shore", &[])
@@ -150,13 +169,22 @@ pub fn go() -> Result<PathBuf, Error> {
 }
 
 fn rust() -> Result<PathBuf, Error> {
-    packages::rust_target()?;
-    let (source, output) = (sources().join("rust"), folder().join("rust"));
+    rust_with("rust", "wasm32-wasip1", "harbour.wasm")
+}
+
+fn threads() -> Result<PathBuf, Error> {
+    rust_with("threads", "wasm32-wasip1-threads", "flotilla.wasm")
+}
+
+/// A program of ours, compiled for one of the targets of WASI.
+fn rust_with(name: &str, target: &str, module: &str) -> Result<PathBuf, Error> {
+    packages::rust_target(target)?;
+    let (source, output) = (sources().join(name), folder().join(name));
     let mut command =
-        steps::cargo(&["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip1"]);
+        steps::cargo(&["build", "--quiet", "--locked", "--release", "--target", target]);
     command.env("CARGO_TARGET_DIR", &output).env_remove("RUSTFLAGS").current_dir(source);
     steps::run("compile Rust", &mut command)?;
-    Ok(output.join("wasm32-wasip1").join("release").join("harbour.wasm"))
+    Ok(output.join(target).join("release").join(module))
 }
 
 /// CPython, compiled to WASI by others.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use dunlin::{Config, Engine, Tier};
 
 use super::{Outcome, source};
-use crate::flags::{CompileOptions, DOWNLOAD_BYTES_MAX};
+use crate::flags::{CompileOptions, DOWNLOAD_BYTES_MAX, RelaxedSimd};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::Report;
@@ -25,6 +25,8 @@ pub(super) fn run(options: CompileOptions, files: Vec<OsString>, _: &mut dyn Wri
     }
     let mut config = Config::new();
     config.tier(Tier::Optimize).consume_fuel(options.fuel);
+    config.features(options.features);
+    config.relaxed_simd_deterministic(options.relaxed_simd == RelaxedSimd::Deterministic);
     watch_compilation(&mut config);
     config.artifact_key(home::key(options.key.as_deref())?);
     let engine = Engine::new(&config)

@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use dunlin::InterruptHandle;
-
 use super::trap;
 
 /// How long an interrupted guest may take to stop. Waits in host calls notice within a few
@@ -38,7 +36,7 @@ impl Deadline {
         self.0.passed.load(Ordering::Relaxed)
     }
 
-    /// Starts the clock.
+    /// Starts the clock, at whose end `interrupt` stops the guest.
     ///
     /// # Errors
     ///
@@ -46,7 +44,7 @@ impl Deadline {
     pub(super) fn start(
         &self,
         span: Duration,
-        guest: InterruptHandle,
+        interrupt: impl FnOnce() + Send + 'static,
         shown: &str,
     ) -> std::io::Result<()> {
         let deadline = self.clone();
@@ -54,7 +52,7 @@ impl Deadline {
         let watch = move || {
             thread::sleep(span);
             deadline.0.passed.store(true, Ordering::Relaxed);
-            guest.interrupt();
+            interrupt();
             thread::sleep(GRACE_TIME);
             if deadline.claim() {
                 std::process::exit(trap::late(&shown, span).print());

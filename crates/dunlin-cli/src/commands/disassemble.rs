@@ -212,7 +212,7 @@ fn machine_code(module: &Module, func: u32, code: &FunctionCode, text: &mut Stri
     // What an artifact says of its module may be wrong; then there are offsets only.
     let operators = module.info().operators(func).unwrap_or_default();
     let mut of = None;
-    for line in disassemble(&code.bytes) {
+    for line in disassemble(&code.bytes, &code.handlers) {
         let after = code.source.partition_point(|(at, _)| *at <= line.offset);
         let now = after.checked_sub(1).and_then(|index| code.source[index].1);
         if now != of && line.kind == LineKind::Instruction {

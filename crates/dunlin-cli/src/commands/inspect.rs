@@ -216,6 +216,7 @@ impl Summary {
                 ("pages_min", ty.min.to_string()),
                 ("pages_max", optional(ty.max.map(|max| max.to_string()))),
                 ("memory64", ty.memory64.to_string()),
+                ("page_bytes", optional(ty.bytes_of(1).map(|bytes| bytes.to_string()))),
             ])
         });
         json.list("memories", memories);
@@ -252,7 +253,8 @@ impl Section {
 fn pages(ty: &MemoryType) -> String {
     let size = |pages: u64| {
         let unit = if pages == 1 { "page" } else { "pages" };
-        match pages.checked_mul(dunlin::PAGE_BYTES) {
+        match ty.bytes_of(pages) {
+            Some(_) if !ty.has_plain_pages() => format!("{pages} {unit} of one byte"),
             Some(bytes) => format!("{pages} {unit} ({})", show_size(bytes)),
             None => format!("{pages} {unit}"),
         }
@@ -376,10 +378,12 @@ mod tests {
     fn memories_are_shown_in_pages_and_bytes() {
         let shown = pages(&MemoryType::new(2, Some(65536)));
         assert_eq!(shown, "2 pages (128.0 KiB), at most 65536 pages (4.0 GiB)");
-        let huge = MemoryType { min: 0, max: Some(u64::MAX), memory64: true };
+        let huge = MemoryType { max: Some(u64::MAX), memory64: true, ..MemoryType::new(0, None) };
         assert_eq!(
             pages(&huge),
             format!("0 pages (0 B), at most {} pages, 64-bit addresses", u64::MAX)
         );
+        let bytes = MemoryType { page_size_log2: 0, ..MemoryType::new(1, Some(70)) };
+        assert_eq!(pages(&bytes), "1 page of one byte, at most 70 pages of one byte");
     }
 }

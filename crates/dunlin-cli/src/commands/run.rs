@@ -15,12 +15,12 @@ use dunlin::{
     Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
     Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
-use dunlin_wasi::{DirRights, ExitCode, WasiCtx};
+use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
 
 use super::deadline::Deadline;
 use super::{Outcome, source, trap};
 use crate::args::nearest;
-use crate::flags::{Profile, RunOptions, Tier, UnknownImports, Validate};
+use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
@@ -36,8 +36,29 @@ const OPTIMIZE_AFTER: Duration = Duration::from_millis(100);
 
 /// The store's data: what the guest was granted, and its bounds.
 struct Host {
-    wasi: WasiCtx,
+    wasi: Granted,
     limits: StoreLimits,
+}
+
+/// What the guest was granted: to one thread, or to all of its.
+enum Granted {
+    One(Box<WasiCtx>),
+    Shared(SharedCtx),
+}
+
+impl Host {
+    fn store(engine: &Engine, wasi: Granted, limits: StoreLimits) -> Store<Self> {
+        let mut store = Store::new(engine, Self { wasi, limits });
+        store.limiter(|host| &mut host.limits);
+        store
+    }
+
+    fn wasi(&mut self) -> Lent<'_> {
+        match &mut self.wasi {
+            Granted::One(ctx) => Lent::Own(ctx),
+            Granted::Shared(ctx) => Lent::Shared(ctx),
+        }
+    }
 }
 
 /// What is to be called, once everything stands.
@@ -65,15 +86,23 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let guest_arguments = if options.invoke.is_none() { arguments.as_slice() } else { &[] };
     let deadline = Deadline::default();
     let wasi = wasi(&options, source::program_name(file), guest_arguments, &deadline)?;
-    let mut store = Store::new(&engine, Host { wasi, limits: limits(&options) });
-    store.limiter(|host| &mut host.limits);
+    let (wasi, threads) = match options.threads {
+        true => threads(&engine, wasi, &options)?,
+        false => (Granted::One(Box::new(wasi)), None),
+    };
+    let mut store = Host::store(&engine, wasi, limits(&options));
     let failed = |error: Error| Report::engine(format!("cannot run `{shown}`"), &error);
     if let Some(fuel) = options.fuel {
         store.set_fuel(fuel).map_err(failed)?;
     }
-    let mut guest = Guest::prepare(&engine, &shown, module, &options, job)?;
+    let mut guest = Guest::prepare(&engine, &shown, module, &options, (job, threads))?;
     if let Some(span) = options.timeout {
-        deadline.start(span, store.interrupt_handle(), &shown).map_err(|error| {
+        let (threads, first) = (guest.threads.clone(), store.interrupt_handle());
+        let interrupt = move || match threads {
+            Some(threads) => threads.interrupt(),
+            None => first.interrupt(),
+        };
+        deadline.start(span, interrupt, &shown).map_err(|error| {
             Report::failure("cannot start the clock of `--timeout`").cause(error)
         })?;
     }
@@ -81,7 +110,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
         optimize_later(&guest.module);
     }
     let linked = Instant::now();
-    let ended = guest.execute(&mut store, out);
+    let ended = guest.run(&mut store, out);
     deadline.finish();
     if options.stats {
         let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
@@ -153,6 +182,8 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
 fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     let mut config = Config::new();
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
+    config.features(options.features);
+    config.relaxed_simd_deterministic(options.relaxed_simd == RelaxedSimd::Deterministic);
     // One page for one store is no price.
     config.interruption(Interruption::Page);
     let preloaded =
@@ -236,6 +267,31 @@ fn wasi(
         .map_err(|error| Report::failure("cannot give the guest what it needs").cause_chain(&error))
 }
 
+/// The threads that the guest may start, and what it was granted, for all of them.
+fn threads(
+    engine: &Engine,
+    wasi: WasiCtx,
+    options: &RunOptions,
+) -> Result<(Granted, Option<Threads<Host>>), Report> {
+    let other = [("--fuel", options.fuel.is_some()), ("--preload", !options.preload.is_empty())];
+    if let Some((flag, _)) = other.iter().find(|(_, is_given)| *is_given) {
+        let report = Report::usage(format!("`--threads` and `{flag}` do not go together"));
+        return Err(match *flag {
+            "--fuel" => report
+                .cause("fuel is one thread's, and what it buys would depend on the others")
+                .hint("`--timeout 10s` ends all threads"),
+            _ => report.cause("what a module exports is one thread's"),
+        });
+    }
+    let wasi = SharedCtx::new(wasi);
+    let (engine, shared, limits) = (engine.clone(), wasi.clone(), limits(options));
+    let new_store =
+        move || Ok(Host::store(&engine, Granted::Shared(shared.clone()), limits.clone()));
+    let threads = Threads::new(options.max_threads, new_store);
+    wasi.set_interrupt(threads.ending());
+    Ok((Granted::Shared(wasi), Some(threads)))
+}
+
 /// Why a run ended early: before a guest, in it, or after it.
 enum Ended {
     Link(Report),
@@ -252,6 +308,7 @@ struct Guest {
     module: Module,
     unknown_imports: UnknownImports,
     job: Job,
+    threads: Option<Threads<Host>>,
 }
 
 impl Guest {
@@ -262,7 +319,7 @@ impl Guest {
         shown: &str,
         module: Module,
         options: &RunOptions,
-        job: Job,
+        (job, threads): (Job, Option<Threads<Host>>),
     ) -> Result<Self, Report> {
         let mut libraries = Vec::new();
         for (name, file) in &options.preload {
@@ -275,10 +332,14 @@ impl Guest {
         if asks_for_wasi(&module) || libraries.iter().any(|(.., library)| asks_for_wasi(library)) {
             let mut importers = vec![&module];
             importers.extend(libraries.iter().map(|(.., library)| library));
-            dunlin_wasi::add_imports_to_linker(&mut linker, &importers, |host: &mut Host| {
-                &mut host.wasi
-            })
-            .map_err(|error| Report::engine("cannot provide WASI", &error))?;
+            dunlin_wasi::add_imports_to_linker_with(&mut linker, &importers, Host::wasi)
+                .map_err(|error| Report::engine("cannot provide WASI", &error))?;
+        }
+        if let Some(threads) = &threads {
+            let added = threads.add_to_linker(&mut linker);
+            added
+                .and_then(|()| threads.share_memories(&mut linker, &module))
+                .map_err(|error| Report::engine("cannot provide threads", &error))?;
         }
         Ok(Self {
             linker,
@@ -287,7 +348,28 @@ impl Guest {
             module,
             unknown_imports: options.unknown_imports,
             job,
+            threads,
         })
+    }
+
+    /// Executes the guest, with the threads that it starts.
+    fn run(&mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
+        let Some(threads) = self.threads.clone() else { return self.execute(store, out) };
+        // What is not the guest's goes by.
+        let mut ended = None;
+        let result = threads.run(store.interrupt_handle(), || {
+            self.execute(store, out).map_err(|error| match error {
+                Ended::Guest(error) => error,
+                other => {
+                    ended = Some(other);
+                    Error::msg("the first thread has not run to its end")
+                }
+            })
+        });
+        match ended {
+            Some(ended) => Err(ended),
+            None => result.map_err(Ended::Guest),
+        }
     }
 
     fn execute(&mut self, store: &mut Store<Host>, out: &mut dyn Write) -> Result<(), Ended> {
@@ -331,6 +413,9 @@ impl Guest {
             UnknownImports::Default => {
                 self.linker.define_unknown_imports_as_default_values(module).map_err(link)?;
             }
+        }
+        if let Some(threads) = &self.threads {
+            threads.set_program(self.linker.instantiate_pre(module).map_err(link)?);
         }
         self.linker.instantiate(&mut *store, module).map_err(|error| match error.kind() {
             // With frames, it comes from the start function, which runs while instantiating.
@@ -448,13 +533,16 @@ fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
 fn cannot_link(shown: &str, module: &Module, error: &Error) -> Report {
     let report = Report::engine(format!("cannot instantiate `{shown}`"), error);
     match error.kind() {
+        ErrorKind::Link if module.imports().any(|import| import.module() == "wasi") => {
+            report.hint("`--threads` lets the guest start threads")
+        }
         ErrorKind::Link => report.hint(
             "`--preload NAME=FILE` provides imports; `--unknown-imports trap` runs without them",
         ),
         ErrorKind::Resource => {
             let memories = module.info().memories();
-            let pages = memories.iter().map(|memory| memory.min).max().unwrap_or(0);
-            let kibibytes = pages.saturating_mul(dunlin::PAGE_BYTES / 1024);
+            let bytes = memories.iter().filter_map(|memory| memory.bytes_of(memory.min)).max();
+            let kibibytes = bytes.unwrap_or(0).div_ceil(1024);
             report.hint(format!("its largest memory begins with `--max-memory {kibibytes}KiB`"))
         }
         _ => report,

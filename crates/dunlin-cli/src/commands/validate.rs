@@ -3,14 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use dunlin::{Engine, ErrorKind, Module};
+use dunlin::{Config, Engine, ErrorKind, Module};
 
 use super::{Outcome, source};
 use crate::flags::ValidateOptions;
 use crate::report::{Clean, Report};
 
-pub(super) fn run(_options: ValidateOptions, files: Vec<OsString>, out: &mut dyn Write) -> Outcome {
-    let engine = Engine::default();
+pub(super) fn run(options: ValidateOptions, files: Vec<OsString>, out: &mut dyn Write) -> Outcome {
+    let engine = Engine::new(Config::new().features(options.features))
+        .map_err(|error| Report::engine("cannot start the engine", &error))?;
     let mut code = 0;
     for file in &files {
         let shown = file.to_string_lossy();

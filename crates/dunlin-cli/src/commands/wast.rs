@@ -7,7 +7,7 @@ use dunlin_wast::{Config, Runner};
 
 use super::Outcome;
 use super::run::tier;
-use crate::flags::WastOptions;
+use crate::flags::{RelaxedSimd, WastOptions};
 use crate::report::{Clean, Report};
 
 pub(super) fn run(options: WastOptions, files: Vec<OsString>, out: &mut dyn Write) -> Outcome {
@@ -15,6 +15,7 @@ pub(super) fn run(options: WastOptions, files: Vec<OsString>, out: &mut dyn Writ
     config.tier = tier(options.tier);
     config.fuel_units = options.fuel;
     config.artifacts = options.artifacts;
+    config.relaxed_deterministic = options.relaxed_simd == RelaxedSimd::Deterministic;
     let runner =
         Runner::new(config).map_err(|error| Report::engine("cannot start the engine", &error))?;
     let (mut passed, mut failed, mut unreadable) = (0, 0, false);

@@ -22,7 +22,11 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::FUNCTION_REFERENCES)
-    .union(WasmFeatures::GC);
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::COMPACT_IMPORTS);
 
 /// White space before the text format's first parenthesis that is skipped in search of it.
 const TEXT_BLANK_BYTES_MAX: usize = 4096;
@@ -216,6 +220,10 @@ mod tests {
             "memory64" => WasmFeatures::MEMORY64,
             "function-references" => WasmFeatures::FUNCTION_REFERENCES,
             "gc" => WasmFeatures::GC,
+            "relaxed-simd" => WasmFeatures::RELAXED_SIMD,
+            "wide-arithmetic" => WasmFeatures::WIDE_ARITHMETIC,
+            "custom-page-sizes" => WasmFeatures::CUSTOM_PAGE_SIZES,
+            "compact-imports" => WasmFeatures::COMPACT_IMPORTS,
             other => panic!("`{other}` is new: downloads must accept it too"),
         };
         let base = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;

@@ -10,6 +10,7 @@ mod float;
 mod int;
 mod lanes;
 mod multiply;
+mod relaxed;
 
 pub use access::*;
 pub use convert::*;
@@ -17,6 +18,7 @@ pub use float::*;
 pub use int::*;
 pub use lanes::*;
 pub use multiply::*;
+pub use relaxed::*;
 
 use crate::V128;
 

@@ -14,6 +14,11 @@ macro_rules! for_each_plain_operator {
             0x03 Loop "loop" block_type free;
             0x04 If "if" block_type;
             0x05 Else "else" none free;
+            0x06 Try "try" block_type free;
+            0x07 Catch "catch" tag free;
+            0x08 Throw "throw" tag;
+            0x09 Rethrow "rethrow" label;
+            0x0A ThrowRef "throw_ref" none traps;
             0x0B End "end" none free;
             0x0C Br "br" label;
             0x0D BrIf "br_if" label;
@@ -25,9 +30,12 @@ macro_rules! for_each_plain_operator {
             0x13 ReturnCallIndirect "return_call_indirect" type_table traps;
             0x14 CallRef "call_ref" type traps;
             0x15 ReturnCallRef "return_call_ref" type traps;
+            0x18 Delegate "delegate" label free;
+            0x19 CatchAll "catch_all" none free;
             0x1A Drop "drop" none free;
             0x1B Select "select" none;
             0x1C TypedSelect "select" val_types;
+            0x1F TryTable "try_table" catches free;
             0x20 LocalGet "local.get" local;
             0x21 LocalSet "local.set" local;
             0x22 LocalTee "local.tee" local;
@@ -314,6 +322,21 @@ macro_rules! for_each_saturating_operator {
             0x05 I64TruncSatF32U "i64.trunc_sat_f32_u" i64_trunc_sat_f32_u (f32) -> i64;
             0x06 I64TruncSatF64S "i64.trunc_sat_f64_s" i64_trunc_sat_f64_s (f64) -> i64;
             0x07 I64TruncSatF64U "i64.trunc_sat_f64_u" i64_trunc_sat_f64_u (f64) -> i64;
+        }
+    };
+}
+
+/// Calls a macro with the rows of the operators that have two results, behind the prefix byte 0xFC:
+/// `code Name "text" function (types) -> type twice;`.
+#[macro_export]
+macro_rules! for_each_wide_operator {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
+            $($($extra)*)?
+            0x13 I64Add128 "i64.add128" i64_add128 (i64, i64, i64, i64) -> i64 twice;
+            0x14 I64Sub128 "i64.sub128" i64_sub128 (i64, i64, i64, i64) -> i64 twice;
+            0x15 I64MulWideS "i64.mul_wide_s" i64_mul_wide_s (i64, i64) -> i64 twice;
+            0x16 I64MulWideU "i64.mul_wide_u" i64_mul_wide_u (i64, i64) -> i64 twice;
         }
     };
 }

@@ -323,3 +323,34 @@ macro_rules! for_each_simd_operator {
         }
     };
 }
+
+/// Calls a macro with the rows of the relaxed operators:
+/// `code Name "text" function (types) -> v128 relaxed;`.
+#[macro_export]
+macro_rules! for_each_relaxed_operator {
+    ($($callback:ident)::+ $(, $($extra:tt)*)?) => {
+        $($callback)::+! {
+            $($($extra)*)?
+            0x100 I8x16RelaxedSwizzle "i8x16.relaxed_swizzle" i8x16_relaxed_swizzle (v128, v128) -> v128 relaxed;
+            0x101 I32x4RelaxedTruncF32x4S "i32x4.relaxed_trunc_f32x4_s" i32x4_relaxed_trunc_f32x4_s (v128) -> v128 relaxed;
+            0x102 I32x4RelaxedTruncF32x4U "i32x4.relaxed_trunc_f32x4_u" i32x4_relaxed_trunc_f32x4_u (v128) -> v128 relaxed;
+            0x103 I32x4RelaxedTruncF64x2SZero "i32x4.relaxed_trunc_f64x2_s_zero" i32x4_relaxed_trunc_f64x2_s_zero (v128) -> v128 relaxed;
+            0x104 I32x4RelaxedTruncF64x2UZero "i32x4.relaxed_trunc_f64x2_u_zero" i32x4_relaxed_trunc_f64x2_u_zero (v128) -> v128 relaxed;
+            0x105 F32x4RelaxedMadd "f32x4.relaxed_madd" f32x4_relaxed_madd (v128, v128, v128) -> v128 relaxed;
+            0x106 F32x4RelaxedNmadd "f32x4.relaxed_nmadd" f32x4_relaxed_nmadd (v128, v128, v128) -> v128 relaxed;
+            0x107 F64x2RelaxedMadd "f64x2.relaxed_madd" f64x2_relaxed_madd (v128, v128, v128) -> v128 relaxed;
+            0x108 F64x2RelaxedNmadd "f64x2.relaxed_nmadd" f64x2_relaxed_nmadd (v128, v128, v128) -> v128 relaxed;
+            0x109 I8x16RelaxedLaneselect "i8x16.relaxed_laneselect" i8x16_relaxed_laneselect (v128, v128, v128) -> v128 relaxed;
+            0x10A I16x8RelaxedLaneselect "i16x8.relaxed_laneselect" i16x8_relaxed_laneselect (v128, v128, v128) -> v128 relaxed;
+            0x10B I32x4RelaxedLaneselect "i32x4.relaxed_laneselect" i32x4_relaxed_laneselect (v128, v128, v128) -> v128 relaxed;
+            0x10C I64x2RelaxedLaneselect "i64x2.relaxed_laneselect" i64x2_relaxed_laneselect (v128, v128, v128) -> v128 relaxed;
+            0x10D F32x4RelaxedMin "f32x4.relaxed_min" f32x4_relaxed_min (v128, v128) -> v128 relaxed;
+            0x10E F32x4RelaxedMax "f32x4.relaxed_max" f32x4_relaxed_max (v128, v128) -> v128 relaxed;
+            0x10F F64x2RelaxedMin "f64x2.relaxed_min" f64x2_relaxed_min (v128, v128) -> v128 relaxed;
+            0x110 F64x2RelaxedMax "f64x2.relaxed_max" f64x2_relaxed_max (v128, v128) -> v128 relaxed;
+            0x111 I16x8RelaxedQ15mulrS "i16x8.relaxed_q15mulr_s" i16x8_relaxed_q15mulr_s (v128, v128) -> v128 relaxed;
+            0x112 I16x8RelaxedDotI8x16I7x16S "i16x8.relaxed_dot_i8x16_i7x16_s" i16x8_relaxed_dot_i8x16_i7x16_s (v128, v128) -> v128 relaxed;
+            0x113 I32x4RelaxedDotI8x16I7x16AddS "i32x4.relaxed_dot_i8x16_i7x16_add_s" i32x4_relaxed_dot_i8x16_i7x16_add_s (v128, v128, v128) -> v128 relaxed;
+        }
+    };
+}

@@ -2,7 +2,7 @@
 
 use super::regs::Regs;
 use super::{Mode, Op, Step};
-use dunlin_core::limits::{BULK_PER_FUEL_UNIT, PAGE_BYTES};
+use dunlin_core::limits::BULK_PER_FUEL_UNIT;
 use dunlin_vm::ops::{self, Stop};
 
 /// Pays for a bulk operation on a memory or table of this size. One that is longer than that traps
@@ -57,7 +57,7 @@ slow_operators! {
     /// `memory.size`.
     MemorySize: |r| {
         let memory = r.leb_u32();
-        r.push(r.memory_len(memory) / PAGE_BYTES);
+        r.push(r.memory_pages(memory));
         Step::Next(r)
     }
 

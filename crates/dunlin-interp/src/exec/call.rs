@@ -313,8 +313,11 @@ fn tail_call<M: Mode>(mut r: Regs, target: FuncRecord) -> Step<M> {
         r.note_place_of(back);
         // SAFETY: the instance is running; the slots are the call's arguments.
         let called = unsafe { ops::call_host(r.cx(), r.store(), target.index, slots, top) };
-        if let Err(stop) = called {
-            return r.stop(stop);
+        match called {
+            // The frame has ended, and with it what it catches.
+            Err(stop @ Stop::Exception) => return r.back_to(back, 0).stop(stop),
+            Err(stop) => return r.stop(stop),
+            Ok(()) => {}
         }
         let mut r = r.back_to(back, results);
         r.reload();

@@ -1,8 +1,10 @@
 //! The tables by which operators find their handlers, derived from the rows of `dunlin_core::operators`.
 
+use super::atomic::*;
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
+use super::exception::*;
 use super::fused::*;
 use super::locals::*;
 use super::memory::*;
@@ -41,6 +43,23 @@ macro_rules! numeric {
     };
 }
 
+/// Handlers of relaxed rows, whose codes begin at 0x100.
+macro_rules! relaxed {
+    ($table:ident $m:ident $(
+        $code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident relaxed;
+    )*) => {
+        $($table[$code - 0x100] = handler::<$name, $m>();)*
+    };
+}
+
+/// Handlers of operators that wait and wake.
+macro_rules! waits {
+    ($table:ident $m:ident $($code:literal $name:ident $text:literal none bytes $bytes:literal;)*) => {
+        $($table[$code] = handler::<$name, $m>();)*
+    };
+}
+
 /// Handlers of accesses to memory.
 macro_rules! access {
     ($table:ident $m:ident $(
@@ -74,6 +93,10 @@ impl<M: Mode> Table<M> {
     const FC: &'static [Handler<M>; 256] = &Self::fc();
     /// By the number behind the prefix 0xFD.
     const FD: &'static [Handler<M>; 256] = &Self::fd();
+    /// By the number behind the prefix 0xFD, less 0x100.
+    const FD_RELAXED: &'static [Handler<M>; RELAXED_COUNT] = &Self::fd_relaxed();
+    /// By the number behind the prefix 0xFE.
+    const FE: &'static [Handler<M>; 256] = &Self::fe();
 
     const fn one() -> [Handler<M>; 256] {
         let mut table = [handler::<Unknown, M>(); 256];
@@ -85,6 +108,7 @@ impl<M: Mode> Table<M> {
         table[0xFB] = handler::<PrefixFb, M>();
         table[0xFC] = handler::<PrefixFc, M>();
         table[0xFD] = handler::<PrefixFd, M>();
+        table[0xFE] = handler::<PrefixFe, M>();
         table[pseudo::LOCAL_GET as usize] = handler::<SlotGet, M>();
         table[pseudo::LOCAL_SET as usize] = handler::<SlotSet, M>();
         table[pseudo::LOCAL_TEE as usize] = handler::<SlotTee, M>();
@@ -111,6 +135,7 @@ impl<M: Mode> Table<M> {
         let mut table = [handler::<Unknown, M>(); 256];
         dunlin_core::for_each_saturating_operator!(numeric, table M);
         dunlin_core::for_each_bulk_operator!(plain, table M);
+        dunlin_core::for_each_wide_operator!(numeric, table M);
         table
     }
 
@@ -126,7 +151,28 @@ impl<M: Mode> Table<M> {
         dunlin_core::for_each_simd_plain_operator!(plain, table M);
         table
     }
+
+    const fn fd_relaxed() -> [Handler<M>; RELAXED_COUNT] {
+        let mut table = [handler::<Unknown, M>(); RELAXED_COUNT];
+        dunlin_core::for_each_relaxed_operator!(relaxed, table M);
+        table
+    }
+
+    const fn fe() -> [Handler<M>; 256] {
+        let mut table = [handler::<Unknown, M>(); 256];
+        dunlin_core::for_each_atomic_plain_operator!(plain, table M);
+        dunlin_core::for_each_wait_operator!(waits, table M);
+        dunlin_core::for_each_atomic_load_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_store_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_rmw_operator!(numeric, table M);
+        dunlin_core::for_each_atomic_cmpxchg_operator!(numeric, table M);
+        table
+    }
 }
+
+/// Numbers behind the prefix 0xFD from 0x100 on: as many as two bytes of LEB128 can say with the same
+/// second byte.
+const RELAXED_COUNT: usize = 0x80;
 
 /// A byte that no validated body has where an operator stands: a bug of ours ends the guest.
 struct Unknown;
@@ -187,6 +233,17 @@ impl Op for PrefixFcSlow {
     }
 }
 
+/// Operators behind the prefix 0xFE.
+struct PrefixFe;
+
+impl Op for PrefixFe {
+    #[inline]
+    fn run<M: Mode>(mut r: Regs) -> Step<M> {
+        let code = r.leb_u32();
+        Step::Go(Table::<M>::FE[usize::from(code as u8)], r)
+    }
+}
+
 /// Operators behind the prefix 0xFD.
 struct PrefixFd;
 
@@ -207,14 +264,21 @@ impl Op for PrefixFd {
     }
 }
 
-/// The rest of an overlong encoding of a number behind 0xFD, whose first byte has been taken.
+/// The rest of a number behind 0xFD from 0x100 on, or in an overlong encoding, whose first byte has been
+/// taken.
 struct PrefixFdSlow;
 
 impl Op for PrefixFdSlow {
     #[inline]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
-        let low = r.peek_back();
-        let code = u32::from(low & 0x7F) | r.leb_u32() << 7;
-        Step::Go(Table::<M>::FD[usize::from(code as u8)], r)
+        let low = usize::from(r.peek_back() & 0x7F);
+        Step::Go(
+            match r.leb_u32() {
+                high @ (0 | 1) => Table::<M>::FD[(high as usize) << 7 | low],
+                2 => Table::<M>::FD_RELAXED[low],
+                _ => handler::<Unknown, M>(),
+            },
+            r,
+        )
     }
 }

@@ -96,12 +96,23 @@ impl<A: Access> Op for Indexed<A> {
         let offset = r.leb_u64();
         match r.place(memory, r.under_top(A::ABOVE), offset, A::BYTES) {
             Some(place) => {
+                if memory == 0 {
+                    renew_memory0(&r);
+                }
                 A::access(&mut r, place);
                 Step::Next(r)
             }
             None => r.raise(TrapCode::MemoryOutOfBounds),
         }
     }
+}
+
+/// Renews what the context knows of memory 0, which another thread may have grown if it is shared.
+#[inline]
+fn renew_memory0(r: &Regs) {
+    let len = r.memory_len(0);
+    // SAFETY: the context is alive, and only this thread uses it. The length is a `usize`.
+    unsafe { (*r.cx()).memory0_len = len as usize };
 }
 
 macro_rules! loads {

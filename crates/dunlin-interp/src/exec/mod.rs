@@ -9,10 +9,12 @@
 
 #![allow(unsafe_code, reason = "the interpreter's registers are raw pointers; see `regs`")]
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;
 mod dispatch;
+mod exception;
 mod fused;
 mod locals;
 mod memory;
@@ -240,7 +242,7 @@ unsafe fn run_guest<M: Mode>(
     if exit == Exit::Failed {
         // The handler that failed has noted why; `code` is what it noted.
         // SAFETY: the contexts are alive.
-        return Err(Stop::Trap(unsafe { (*(*target.cx).store).exit.code }));
+        return Err(unsafe { Stop::noted((*target.cx).store) });
     }
     let count = entry.results.load(Ordering::Relaxed) as usize;
     // SAFETY: the function has left its results where its parameters began.

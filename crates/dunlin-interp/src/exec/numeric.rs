@@ -126,6 +126,13 @@ macro_rules! apply {
         let a = <$a>::pop(&mut $r);
         numeric::$function(a, b, c)
     }};
+    ($r:ident $function:ident ($a:ident, $b:ident, $c:ident, $d:ident)) => {{
+        let d = <$d>::pop(&mut $r);
+        let c = <$c>::pop(&mut $r);
+        let b = <$b>::pop(&mut $r);
+        let a = <$a>::pop(&mut $r);
+        numeric::$function(a, b, c, d)
+    }};
 }
 
 /// Handlers of rows without immediates.
@@ -143,6 +150,29 @@ macro_rules! numeric_handlers {
             #[inline(always)]
             fn run<M: Mode>(mut r: Regs) -> Step<M> {
                 apply!(r $function ($($param),*)).finish(r)
+            }
+        }
+    )*};
+}
+
+/// Handlers of rows with two results.
+macro_rules! wide_handlers {
+    ($(
+        $code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident twice;
+    )*) => {$(
+        #[doc = concat!("`", $text, "`.")]
+        pub(crate) struct $name;
+
+        impl Op for $name {
+            const COST: u8 = 1;
+
+            #[inline(always)]
+            fn run<M: Mode>(mut r: Regs) -> Step<M> {
+                let (low, high) = apply!(r $function ($($param),*));
+                low.push(&mut r);
+                high.push(&mut r);
+                Step::Next(r)
             }
         }
     )*};
@@ -183,4 +213,5 @@ macro_rules! binary {
 dunlin_core::for_each_numeric_operator!(binary);
 dunlin_core::for_each_numeric_operator!(numeric_handlers);
 dunlin_core::for_each_saturating_operator!(numeric_handlers);
+dunlin_core::for_each_wide_operator!(wide_handlers);
 dunlin_core::for_each_simd_operator!(numeric_handlers);

@@ -13,12 +13,18 @@
 //! exist, the side table's word is the operator's. Only `exec/` can call them, and each handler uses
 //! them as its operator's rule says. That is the whole argument of the `SAFETY` comments below which
 //! say *validated*.
+//!
+//! Long because all that is unsafe about handlers stands in one place.
 
+use super::exception::Search;
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
+use dunlin_core::numeric::Relaxed;
 use dunlin_core::{HeapType, TrapCode, V128};
 use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
-use dunlin_vm::context::{FuncEntry, FuncRecord, MemoryDef, StoreContext, TableDef, VmContext};
+use dunlin_vm::context::{
+    FuncEntry, FuncRecord, Landing, MemoryDef, StoreContext, TableDef, VmContext,
+};
 use dunlin_vm::crossing::NativeEntry;
 use dunlin_vm::gc::CARD_SHIFT;
 use dunlin_vm::object_ops;
@@ -80,6 +86,12 @@ pub(crate) struct LongLeb {
 pub(crate) struct Place(*mut u8);
 
 impl Place {
+    /// Where it is, for accesses that the bounds were checked for.
+    #[inline(always)]
+    pub(crate) fn pointer(self) -> *mut u8 {
+        self.0
+    }
+
     /// Reads `N` bytes, as many as the place was checked for.
     #[inline(always)]
     pub(crate) fn read<const N: usize>(self) -> [u8; N] {
@@ -501,7 +513,7 @@ impl Regs {
 
     /// Whether the stack is exhausted, or something wants the guest to stop.
     #[inline(always)]
-    fn is_beyond_limit(&self) -> bool {
+    pub(crate) fn is_beyond_limit(&self) -> bool {
         // SAFETY: the context, its store's context and the store's interrupts are alive.
         let limit = unsafe { (*(*(*self.cx).store).interrupts).limit() };
         self.sp as usize >= limit
@@ -557,9 +569,8 @@ impl Regs {
         offset: u64,
         width: usize,
     ) -> Option<Place> {
-        let def = self.memory(memory);
         // SAFETY: definitions live as long as the store.
-        let (base, len) = unsafe { ((*def).base, (*def).len) };
+        let MemoryDef { base, len, .. } = unsafe { MemoryDef::read(self.memory(memory)) };
         address.checked_add(offset).and_then(|address| place(base, len, address, 0, width))
     }
 
@@ -573,7 +584,14 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn memory_len(&self, index: u32) -> u64 {
         // SAFETY: definitions live as long as the store.
-        unsafe { (*self.memory(index)).len as u64 }
+        unsafe { MemoryDef::read(self.memory(index)) }.len as u64
+    }
+
+    /// Pages of a memory.
+    pub(crate) fn memory_pages(&self, index: u32) -> u64 {
+        // SAFETY: definitions live as long as the store.
+        let def = unsafe { *self.memory(index) };
+        def.len as u64 >> def.page_size_log2
     }
 
     #[inline(always)]
@@ -601,6 +619,13 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn cx(&self) -> *mut VmContext {
         self.cx
+    }
+
+    /// What the store's engine has chosen for relaxed operators.
+    #[inline(always)]
+    pub(crate) fn relaxed(&self) -> Relaxed {
+        // SAFETY: the store's context is alive, and nobody changes this.
+        unsafe { (*self.store()).relaxed }
     }
 
     #[inline(always)]
@@ -957,6 +982,41 @@ impl Regs {
         self.reload();
     }
 
+    // Exceptions.
+
+    /// The next operator.
+    #[inline]
+    pub(crate) fn ip(&self) -> *const u8 {
+        self.ip
+    }
+
+    /// Makes an exception of the `slots` operands on top; a reference to it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for it.
+    #[inline]
+    pub(crate) fn new_exception(&mut self, tag: u32, slots: usize) -> Result<u32, Stop> {
+        self.spill();
+        self.note_place();
+        // SAFETY: validated: the tag exists; the instance is running, and its place is noted.
+        let made = unsafe { ops::new_exception(self.cx, tag) }?;
+        let payload = self.sp.wrapping_add(1).wrapping_sub(slots);
+        // SAFETY: validated: the operands are as many, and nobody writes them meanwhile.
+        unsafe { ops::fill_exception(self.cx, made, payload, slots) };
+        Ok(made)
+    }
+
+    /// The registers where the VM has found that something catches.
+    #[inline]
+    pub(crate) fn landed(self) -> Self {
+        // SAFETY: the store's context is alive, and has just been given the place.
+        let Landing { ip, sp, fp, stp, cx } = unsafe { (*self.store()).landing };
+        let mut landed = Self { ip, sp, fp, stp, cx, top: 0 };
+        landed.reload();
+        landed
+    }
+
     // Endings.
 
     /// Spills the top where the host reads the results.
@@ -975,14 +1035,29 @@ impl Regs {
 
     /// Ends the execution for a reason of the VM's.
     #[cold]
-    pub(crate) fn stop<M: Mode>(self, stop: Stop) -> Step<M> {
+    pub(crate) fn stop<M: Mode>(mut self, stop: Stop) -> Step<M> {
         // Where the host failed, the store knows why; the code is of no meaning then.
         let code = match stop {
             Stop::Trap(code) => code,
             Stop::Host => TrapCode::Unreachable,
+            Stop::Exception => {
+                // SAFETY: the store's context is alive.
+                let exception = unsafe { core::mem::take(&mut (*self.store()).exception) };
+                self.top = exception.into();
+                return Step::Go(handler::<Search, M>(), self);
+            }
         };
         self.note(code);
         Step::Exit(Exit::Failed)
+    }
+
+    /// Notes that an exception leaves this activation of the interpreter.
+    #[inline]
+    pub(crate) fn note_exception(&self, exception: u32) {
+        // Its code is of no meaning.
+        self.note(TrapCode::Unreachable);
+        // SAFETY: the store's context is alive.
+        unsafe { (*self.store()).exception = exception };
     }
 
     #[inline]

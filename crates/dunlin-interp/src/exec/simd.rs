@@ -1,4 +1,5 @@
-//! Vector operators with immediates: lanes, shuffles, constants.
+//! Vector operators with immediates: lanes, shuffles, constants; and relaxed ones, for which what the
+//! engine has chosen stands in an immediate's place.
 
 use super::numeric::{Operand, Outcome, v128};
 use super::regs::Regs;
@@ -15,6 +16,12 @@ macro_rules! apply_immediate {
         let b = <$b>::pop(&mut $r);
         let a = <$a>::pop(&mut $r);
         numeric::$function(a, b, $immediate)
+    }};
+    ($r:ident $function:ident ($a:ident, $b:ident, $c:ident) $immediate:ident) => {{
+        let c = <$c>::pop(&mut $r);
+        let b = <$b>::pop(&mut $r);
+        let a = <$a>::pop(&mut $r);
+        numeric::$function(a, b, c, $immediate)
     }};
 }
 
@@ -58,7 +65,28 @@ macro_rules! shuffle_handlers {
     )*};
 }
 
+macro_rules! relaxed_handlers {
+    ($(
+        $code:literal $name:ident $text:literal
+        $function:ident ($($param:ident),*) -> $result:ident relaxed;
+    )*) => {$(
+        #[doc = concat!("`", $text, "`.")]
+        pub(crate) struct $name;
+
+        impl Op for $name {
+            const COST: u8 = 1;
+
+            #[inline(always)]
+            fn run<M: Mode>(mut r: Regs) -> Step<M> {
+                let relaxed = r.relaxed();
+                apply_immediate!(r $function ($($param),*) relaxed).finish(r)
+            }
+        }
+    )*};
+}
+
 dunlin_core::for_each_simd_lane_operator!(lane_handlers);
+dunlin_core::for_each_relaxed_operator!(relaxed_handlers);
 dunlin_core::for_each_simd_shuffle_operator!(shuffle_handlers);
 
 /// `v128.const`.

@@ -1,7 +1,7 @@
 //! Machine code as text, told apart from the data that lies between it.
 //!
-//! 1. Instructions are found by following the code from its start: through branches that name their
-//!    target, and through tables of targets. What nobody gets to is data, and is never taken for code.
+//! 1. Instructions are found by following the code from its start and from where exceptions are looked at:
+//!    through branches that name their target, and through tables of targets. What nobody gets to is data, and is never taken for code.
 //! 2. A branch table is known by how Cranelift writes it: an address taken of the place right behind an
 //!    indirect jump. It ends where the first of its targets, or of anybody's, begins.
 //!
@@ -43,10 +43,15 @@ pub struct Line {
 }
 
 /// The lines of a piece of x86-64 code of the compiler's, in order; together they are all of its bytes.
+/// `handlers` are where exceptions are looked at.
 #[must_use]
-pub fn disassemble(code: &[u8]) -> Vec<Line> {
+pub fn disassemble(code: &[u8], handlers: &[u32]) -> Vec<Line> {
     let mut found = Found { code, ..Found::default() };
     found.follow(0);
+    for handler in handlers {
+        found.targets.insert(*handler as usize);
+        found.follow(*handler as usize);
+    }
     // What is behind one table may lead to another.
     while let Some(table) = found.tables_waiting.pop() {
         found.read_table(table);
@@ -211,7 +216,7 @@ mod tests {
     use super::*;
 
     fn texts(code: &[u8]) -> Vec<(u32, String)> {
-        let lines = disassemble(code);
+        let lines = disassemble(code, &[]);
         let mut end = 0;
         for line in &lines {
             assert_eq!(line.offset, end, "nothing is left out: {lines:?}");

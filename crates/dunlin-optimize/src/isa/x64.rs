@@ -2,6 +2,7 @@
 
 use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{Configurable, Flags};
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::CompileError;
 
 macro_rules! extensions {
@@ -40,6 +41,19 @@ extensions! {
 
 /// Without this extension rounding and vectors would need calls that we do not provide.
 const REQUIRED: &str = "has_sse41";
+
+/// What the fastest instructions for relaxed operators need, and what fusing needs besides.
+const RELAXED: (&[&str], &[&str]) = (&["has_ssse3", REQUIRED], &["has_avx", "has_fma"]);
+
+/// The results that relaxed operators have where they take the fewest instructions.
+pub(crate) fn fastest_relaxed(extensions: &[&str]) -> Relaxed {
+    let has = |names: &[&str]| names.iter().all(|name| extensions.contains(name));
+    match (has(RELAXED.0), has(RELAXED.1)) {
+        (true, true) => Relaxed::Fused,
+        (true, false) => Relaxed::Fast,
+        (false, _) => Relaxed::Deterministic,
+    }
+}
 
 /// A code generator for machines with these extensions.
 pub(crate) fn generator(flags: Flags, extensions: &[&str]) -> Result<OwnedTargetIsa, CompileError> {

@@ -1,7 +1,7 @@
 //! Loops of one block that turn a number of times which is known before they begin.
 
 use super::affine::{Before, stays, step};
-use super::{constant, definition};
+use super::{constant, definition, is_payment, is_poll};
 use crate::limits::{STREAMED_INSTRUCTIONS_MAX, STREAMED_VALUES_MAX};
 use cranelift_codegen::cursor::FuncCursor;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
@@ -56,7 +56,9 @@ impl Counted {
         for inst in func.layout.block_insts(block).take_while(|inst| *inst != branch) {
             let opcode = func.dfg.insts[inst].opcode();
             budget = budget.checked_sub(1)?;
-            if opcode.is_call() || opcode.other_side_effects() || opcode.is_branch() {
+            let is_known = is_poll(func, inst) || is_payment(opcode);
+            if opcode.is_call() || opcode.is_branch() || (opcode.other_side_effects() && !is_known)
+            {
                 return None;
             }
         }

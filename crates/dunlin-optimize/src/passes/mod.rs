@@ -3,7 +3,8 @@
 //! 1. [`hoist`]: bounds of memories are read outside of loops that cannot change them.
 //! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
 //!    range before it begins.
-//! 3. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
+//! 3. [`unroll`]: small loops that have none make several turns before they jump back.
+//! 4. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
 //!
 //! Each looks at a function a bounded number of times (`limits.rs`), and has a switch in `tuning.rs`. None
 //! changes what a guest can observe: what traps, traps at the same operator with the same memory.
@@ -13,11 +14,18 @@ mod counted;
 mod hoist;
 mod places;
 mod streams;
+mod unroll;
 
 use crate::settings::{Bounds, Settings};
+use crate::translate::Region;
 use crate::tuning;
+use crate::worker::clif_trap;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstructionData, MemFlagsData, Opcode, Value, ValueDef,
+};
+use dunlin_core::TrapCode;
+use std::collections::HashSet;
 
 /// Runs all passes; whether any changed the function. The control-flow graph and the dominator tree are
 /// those of what is left.
@@ -37,14 +45,19 @@ fn loops(context: &mut Context, settings: &Settings) -> bool {
         context.compute_loop_analysis();
         changed |= hoist::run(&mut context.func, &context.loop_analysis);
     }
+    let mut done = HashSet::new();
+    let mut rebuilt = false;
     if tuning::STREAMS && (tuning::STREAMS_GUARDED || settings.bounds == Bounds::Explicit) {
-        let streamed = streams::run(&mut context.func, &mut context.cfg);
-        if streamed {
-            context.compute_cfg();
-            context.compute_domtree();
-        }
-        changed |= streamed;
+        rebuilt |= streams::run(&mut context.func, &mut context.cfg, &mut done);
     }
+    if tuning::PLAIN_UNROLL {
+        rebuilt |= unroll::run(&mut context.func, &done);
+    }
+    if rebuilt {
+        context.compute_cfg();
+        context.compute_domtree();
+    }
+    changed |= rebuilt;
     changed
 }
 
@@ -68,11 +81,28 @@ fn constant(func: &Function, value: Value) -> Option<i64> {
     let (_, InstructionData::UnaryImm { opcode, imm }) = definition(func, value)? else {
         return None;
     };
-    if opcode != cranelift_codegen::ir::Opcode::Iconst {
+    if opcode != Opcode::Iconst {
         return None;
     }
     let unused = 64 - func.dfg.value_type(value).bits();
     Some(imm.bits() << unused >> unused)
+}
+
+/// Whether an instruction only asks whether to stop.
+fn is_poll(func: &Function, inst: Inst) -> bool {
+    let data = func.dfg.insts[inst];
+    if let InstructionData::CondTrap { code, .. } = data {
+        return code == clif_trap(TrapCode::Interrupted);
+    }
+    let region = data.memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
+    data.opcode().can_load()
+        && region
+            .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Poll as u32)
+}
+
+/// Whether an instruction reads or writes the register that counts fuel.
+fn is_payment(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::GetPinnedReg | Opcode::SetPinnedReg)
 }
 
 /// Whether an instruction computes one value and does nothing else.

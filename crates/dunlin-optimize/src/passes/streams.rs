@@ -11,6 +11,17 @@
 //!                      └──► fast ────────────────────────► out
 //! ```
 //!
+//! **Several turns at a time.** The second form of a small loop makes some turns one behind the other before it
+//! tests, polls and moves its counters on: the accesses of each have their distance in the instruction. Whether
+//! turns are left over is decided behind it, and the loop makes them, from the values that it would have.
+//! Everything else is done by each turn as ever, and in that order, payments of fuel included; requests to stop
+//! wait for a few turns of a few instructions.
+//!
+//! ```text
+//!   fast: turn turn turn turn ──► rest: left over? ──no──► out
+//!                                  └──► last ──► loop ──► out
+//! ```
+//!
 //! **Processors that run ahead.** Where the machine does not guard memories, an address that is out of bounds
 //! must not be read even by a processor that has not noticed yet. The second form holds that in two ways. An
 //! entry that should have gone to the loop finds each run's first address replaced, by a move that depends on
@@ -25,21 +36,28 @@
 mod bulk;
 mod emit;
 mod fast;
+mod needed;
 mod plan;
+
+pub(super) use emit::as_args;
 
 use super::{constant, definition, home};
 use crate::limits::STREAMED_LOOPS_MAX;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::{Block, Function, InstructionData, Opcode, Value};
 use plan::Plan;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Instructions that a processor runs ahead of a branch that it has not decided, at most: the largest
 /// window known is of about 600.
 const WINDOW: i64 = 1024;
 
 /// Gives loops their second form; whether there were any.
-pub(super) fn run(func: &mut Function, cfg: &mut ControlFlowGraph) -> bool {
+pub(super) fn run(
+    func: &mut Function,
+    cfg: &mut ControlFlowGraph,
+    done: &mut HashSet<Block>,
+) -> bool {
     let blocks: Vec<Block> = func.layout.blocks().collect();
     let plans = blocks.into_iter().filter_map(|block| Plan::new(func, block));
     let plans = plans.filter(|plan| !is_short(func, cfg, plan));
@@ -47,15 +65,17 @@ pub(super) fn run(func: &mut Function, cfg: &mut ControlFlowGraph) -> bool {
     if plans.is_empty() {
         return false;
     }
-    let mut used = used_behind(func, &plans);
+    let loops = plans.iter().map(|plan| (plan.counted.block, &plan.counted.exit.1[..]));
+    let mut used = used_behind(func, loops);
     let mut renamed = HashMap::new();
-    for plan in &plans {
+    for mut plan in plans {
         let values = used.remove(&plan.counted.block).unwrap_or_default();
         let values: Vec<Value> = values.into_iter().collect();
-        let params = emit::emit(func, cfg, plan, &values);
+        let (fast, params) = emit::emit(func, cfg, &mut plan, &values);
+        done.extend([plan.counted.block, fast]);
         renamed.extend(values.into_iter().zip(params));
     }
-    rename(func, &renamed);
+    rename(func, &renamed, &HashMap::new());
     true
 }
 
@@ -87,14 +107,15 @@ fn mask(func: &Function, value: Value) -> Option<i64> {
     constant(func, args[1]).or_else(|| constant(func, args[0]))
 }
 
-/// Values of each loop that are used outside of it.
-fn used_behind(func: &Function, plans: &[Plan]) -> HashMap<Block, BTreeSet<Value>> {
+/// Values that are used outside of each loop, given its block and the arguments of its exit.
+pub(super) fn used_behind<'l>(
+    func: &Function,
+    loops: impl Iterator<Item = (Block, &'l [Value])>,
+) -> HashMap<Block, BTreeSet<Value>> {
     let mut used: HashMap<Block, BTreeSet<Value>> = HashMap::new();
-    for plan in plans {
-        let counted = &plan.counted;
-        let left = counted.exit.1.iter().copied();
-        let own = left.filter(|value| home(func, *value) == Some(counted.block));
-        used.insert(counted.block, own.collect());
+    for (block, left) in loops {
+        let own = left.iter().copied().filter(|value| home(func, *value) == Some(block));
+        used.insert(block, own.collect());
     }
     for block in func.layout.blocks() {
         for inst in func.layout.block_insts(block) {
@@ -111,10 +132,15 @@ fn used_behind(func: &Function, plans: &[Plan]) -> HashMap<Block, BTreeSet<Value
     used
 }
 
-/// Uses of a loop's values outside of it become uses of what leaves either form.
-fn rename(func: &mut Function, renamed: &HashMap<Value, Value>) {
+/// Uses of a loop's values outside of it become uses of what leaves either form. Blocks of `parts` are parts of loops.
+pub(super) fn rename(
+    func: &mut Function,
+    renamed: &HashMap<Value, Value>,
+    parts: &HashMap<Block, Block>,
+) {
     let blocks: Vec<Block> = func.layout.blocks().collect();
     for block in blocks {
+        let of = Some(parts.get(&block).copied().unwrap_or(block));
         let mut next = func.layout.first_inst(block);
         while let Some(inst) = next {
             next = func.layout.next_inst(inst);
@@ -124,7 +150,7 @@ fn rename(func: &mut Function, renamed: &HashMap<Value, Value>) {
             }
             let values: Vec<Value> = func.dfg.inst_values(inst).collect();
             let values = values.into_iter().map(|value| match renamed.get(&value) {
-                Some(other) if home(func, value) != Some(block) => *other,
+                Some(other) if home(func, value) != of => *other,
                 _ => value,
             });
             let values: Vec<Value> = values.collect();

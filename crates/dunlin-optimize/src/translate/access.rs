@@ -11,7 +11,8 @@
 //! by a move that depends on the comparison, and an access there is the fault that becomes the trap.
 //!
 //! *Guarded* bounds leave the comparison to the machine: behind the memory's bytes lie addresses that
-//! fault, further than any 32-bit address and small offset reaches. Larger offsets are compared.
+//! fault, further than any 32-bit address and small offset reaches. Larger offsets are compared, and so are
+//! memories with 64-bit addresses and those whose pages are smaller than the machine's.
 
 use super::environment::{POINTER_BYTES, Region};
 use super::{Translator, clif_type};
@@ -20,7 +21,6 @@ use crate::tuning;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
-use dunlin_core::limits::PAGE_BYTES;
 use dunlin_core::{MemoryType, TrapCode, ValType};
 use dunlin_module::Builtin;
 use dunlin_module::compile::GROW_FAILED;
@@ -47,6 +47,7 @@ impl Translator<'_, '_> {
         match self.settings.bounds {
             Bounds::Guarded { reserved_bytes, guard_bytes }
                 if !ty.memory64
+                    && ty.has_plain_pages()
                     && memarg.offset + width
                         <= reserved_bytes + guard_bytes - SPACE32_BYTES.min(reserved_bytes) =>
             {
@@ -60,7 +61,7 @@ impl Translator<'_, '_> {
         let base = self.fixed_memory_base(memory);
         let index = self.env.b.ins().uextend(types::I64, index);
         let address = self.env.b.ins().iadd(base, index);
-        let flags = self.env.flags(Region::Memory);
+        let flags = self.memory_flags(memory);
         let flags = flags.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds)));
         self.with_offset(address, offset, flags)
     }
@@ -74,7 +75,7 @@ impl Translator<'_, '_> {
         width: u64,
     ) -> Place {
         let (base, len) = self.memory_bounds(memory);
-        let flags = self.env.flags(Region::Memory);
+        let flags = self.memory_flags(memory);
         let code = clif_trap(TrapCode::MemoryOutOfBounds);
         let (index, outside) = self.is_outside(ty, index, offset, width, len);
         if !tuning::SPECTRE_MASKS {
@@ -108,7 +109,7 @@ impl Translator<'_, '_> {
         len: Value,
     ) -> (Value, Value) {
         let reach = offset.checked_add(width);
-        if let Some(reach) = reach.filter(|reach| *reach <= ty.min.saturating_mul(PAGE_BYTES)) {
+        if let Some(reach) = reach.filter(|reach| Some(*reach) <= ty.bytes_of(ty.min)) {
             // Memories never shrink: the last index is never negative.
             let index =
                 if ty.memory64 { index } else { self.env.b.ins().uextend(types::I64, index) };
@@ -153,14 +154,28 @@ impl Translator<'_, '_> {
         Place { address, offset: 0, flags }
     }
 
-    /// Base and length of a memory, which growth changes.
+    /// Flags of an access of a memory.
+    fn memory_flags(&mut self, memory: u32) -> MemFlagsData {
+        let is_shared = self.module.memories()[memory as usize].shared;
+        self.env.flags(if is_shared { Region::Shared } else { Region::Memory })
+    }
+
+    /// Base and length of a memory, which growth changes. A shared one never moves.
     fn memory_bounds(&mut self, memory: u32) -> (Value, Value) {
+        if self.module.memories()[memory as usize].shared {
+            return (self.fixed_memory_base(memory), self.memory_len(memory));
+        }
         let offset =
             if memory == 0 { vm_context::MEMORY0_BASE * POINTER_BYTES } else { memory_def::BASE };
         (self.memory_field(memory, offset), self.memory_len(memory))
     }
 
     pub(super) fn memory_len(&mut self, memory: u32) -> Value {
+        if self.module.memories()[memory as usize].shared {
+            // Any thread may grow it at any time: the length is where all find it.
+            let def = self.env.pointer_of(vm_context::MEMORIES, memory);
+            return self.env.shared_field(def, memory_def::LEN);
+        }
         let offset =
             if memory == 0 { vm_context::MEMORY0_LEN * POINTER_BYTES } else { memory_def::LEN };
         self.memory_field(memory, offset)
@@ -180,7 +195,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Base of a guarded memory, which never moves.
+    /// Base of a guarded or shared memory, which never moves.
     fn fixed_memory_base(&mut self, memory: u32) -> Value {
         if memory == 0 {
             return self.env.context_pointer(vm_context::MEMORY0_BASE);
@@ -233,7 +248,8 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_memory_size(&mut self, memory: u32) {
         let len = self.memory_len(memory);
-        let pages = self.env.b.ins().ushr_imm_s(len, i64::from(PAGE_BYTES.trailing_zeros()));
+        let log2 = self.module.memories()[memory as usize].page_size_log2;
+        let pages = if log2 == 0 { len } else { self.env.b.ins().ushr_imm_s(len, i64::from(log2)) };
         self.push_address(memory, pages);
     }
 

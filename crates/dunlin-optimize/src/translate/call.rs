@@ -81,8 +81,7 @@ impl Translator<'_, '_> {
     fn call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
         self.note_call();
-        let call = self.env.b.ins().call_indirect(callee.signature, callee.code, &args);
-        let results = self.env.b.inst_results(call).to_vec();
+        let results = self.call_code(callee.signature, callee.code, &args);
         for (value, ty) in results.into_iter().zip(self.module.func_type_at(ty).results()) {
             self.push_of(value, *ty);
         }
@@ -298,28 +297,16 @@ impl Translator<'_, '_> {
         self.env.b.ins().brif(callee.code, direct, &[], cold, &[]);
         self.env.b.switch_to_block(direct);
         self.env.b.seal_block(direct);
-        self.call_and_jump(&callee, &args, done);
+        self.call_code_and_jump(callee.signature, callee.code, &args, done);
         self.env.b.switch_to_block(cold);
         self.env.b.seal_block(cold);
         let out = self.way_out(ty);
         args[0] = out.cx;
         args.push(reference);
-        self.call_and_jump(&out, &args, done);
+        self.call_code_and_jump(out.signature, out.code, &args, done);
         self.env.b.seal_block(done);
         let height = self.stack.len();
         self.go_on_at(done, height);
-    }
-
-    fn call_and_jump(
-        &mut self,
-        callee: &Callee,
-        args: &[Value],
-        done: cranelift_codegen::ir::Block,
-    ) {
-        let call = self.env.b.ins().call_indirect(callee.signature, callee.code, args);
-        let results = self.env.b.inst_results(call).iter();
-        let results: Vec<BlockArg> = results.map(|value| BlockArg::Value(*value)).collect();
-        self.env.b.ins().jump(done, &results);
     }
 
     pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {

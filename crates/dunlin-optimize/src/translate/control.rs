@@ -73,44 +73,58 @@ impl Translator<'_, '_> {
         if !params.is_empty() || !self.first_test([Way::Block(then), Way::Block(otherwise)]) {
             self.env.b.seal_block(then);
         }
-        self.env.b.switch_to_block(then);
         let values = self.top(params.len()).to_vec();
         let kind = Kind::If { otherwise, params: values, end, reached: false };
         self.open(kind, params.len(), results.len());
+        let hint = self.hint();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.hint = hint;
+        }
+        self.cold |= hint == Some(false);
+        self.begin(then);
     }
 
-    fn open(&mut self, kind: Kind, params: usize, results: usize) {
+    /// Counts a block that is opened, or that a call ends.
+    pub(super) fn count_block(&mut self) {
         self.blocks += 1;
         if self.blocks > limits::BLOCKS_MAX {
             self.refuse("the function has too many blocks for this tier");
         } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
+    }
+
+    pub(super) fn open(&mut self, kind: Kind, params: usize, results: usize) {
+        self.count_block();
         self.no_first_test();
         // What cannot be reached takes nothing: operands that lie there are of blocks around it.
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
-        self.frames.push(Frame { kind, height, results });
+        let pad = self.frames.last().and_then(|outer| outer.pad);
+        self.frames.push(Frame::new(kind, height, results, self.cold, pad));
     }
 
     pub(super) fn visit_else(&mut self) {
-        let frame = self.frames.pop().expect("a validated body's frame");
-        let Frame { kind, height, results } = frame;
-        let Kind::If { otherwise, params, end, mut reached } = kind else {
-            return self.frames.push(Frame { kind, height, results });
+        let mut frame = self.frames.pop().expect("a validated body's frame");
+        let Kind::If { otherwise, params, end, mut reached } = frame.kind else {
+            return self.frames.push(frame);
         };
         if self.live {
-            self.jump_with_top(end, results);
+            self.jump_with_top(end, frame.results);
             reached = true;
+            frame.ends_warm |= !self.cold;
         }
-        self.go_on_at(otherwise, height);
+        self.cold = frame.cold || frame.hint == Some(true);
+        self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
         self.stack.extend(params);
-        self.frames.push(Frame { kind: Kind::Block { end, reached }, height, results });
+        self.frames.push(Frame { kind: Kind::Block { end, reached }, ..frame });
     }
 
     pub(super) fn visit_end(&mut self) {
-        let Frame { kind, height, results } = self.frames.pop().expect("a validated body's frame");
+        let frame = self.frames.pop().expect("a validated body's frame");
+        let Frame { kind, height, results, .. } = frame;
+        let mut ends_warm = frame.ends_warm || self.live && !self.cold;
         match kind {
             Kind::Dead => self.stack.truncate(height),
             Kind::Loop { start, rotation, .. } => {
@@ -125,15 +139,36 @@ impl Translator<'_, '_> {
                     self.jump_with_top(end, results);
                     reached = true;
                 }
+                self.cold = !ends_warm;
+                self.close(end, reached, height);
+            }
+            Kind::TryTable { end, mut reached, pad, catches } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                self.catch(pad, &catches);
+                self.close(end, reached, height);
+            }
+            Kind::Try { end, mut reached, clauses } => {
+                if self.live {
+                    self.jump_with_top(end, results);
+                    reached = true;
+                }
+                let outer = self.frames.last().and_then(|outer| outer.pad);
+                self.end_clauses(clauses, outer);
                 self.close(end, reached, height);
             }
             Kind::If { otherwise, params, end, .. } => {
                 if self.live {
                     self.jump_with_top(end, results);
                 }
-                self.env.b.switch_to_block(otherwise);
+                self.cold = frame.cold || frame.hint == Some(true);
+                ends_warm |= !self.cold;
+                self.begin(otherwise);
                 self.seal(otherwise);
                 self.env.b.ins().jump(end, &block_args(&params));
+                self.cold = !ends_warm;
                 self.close(end, true, height);
             }
         }
@@ -143,7 +178,12 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on behind a block.
-    fn close(&mut self, end: cranelift_codegen::ir::Block, reached: bool, height: usize) {
+    pub(super) fn close(
+        &mut self,
+        end: cranelift_codegen::ir::Block,
+        reached: bool,
+        height: usize,
+    ) {
         self.env.b.seal_block(end);
         self.live = reached;
         if reached {
@@ -167,7 +207,7 @@ impl Translator<'_, '_> {
         self.failed = Some(CompileError::new(why));
     }
 
-    fn count_branch(&mut self) {
+    pub(super) fn count_branch(&mut self) {
         self.branches += 1;
         if self.branches > limits::BRANCHES_MAX {
             self.refuse("the function has too many branches for this tier");
@@ -187,7 +227,10 @@ impl Translator<'_, '_> {
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         self.count_branch();
         let condition = self.pop();
+        let (hint, cold) = (self.hint(), self.cold);
+        self.cold |= hint == Some(false);
         let (block, count) = self.target(depth);
+        self.cold = cold;
         let args = block_args(self.top(count));
         let next = self.env.b.create_block();
         self.flush_charge();
@@ -198,7 +241,8 @@ impl Translator<'_, '_> {
         if !self.first_test([Way::Depth(depth), Way::Block(next)]) {
             self.env.b.seal_block(next);
         }
-        self.env.b.switch_to_block(next);
+        self.cold |= hint == Some(true);
+        self.begin(next);
     }
 
     /// Branches if what is on top is null, which is dropped then.

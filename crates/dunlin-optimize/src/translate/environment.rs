@@ -31,22 +31,25 @@ pub(crate) enum Region {
     Vm = 4,
     /// The poll page.
     Poll = 5,
+    /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
+    /// know that alone, keep away.
+    Shared = 6,
     /// Fields of objects that may change, and elements.
-    Heap = 6,
+    Heap = 7,
     /// Fields that are written once.
-    Fixed = 7,
+    Fixed = 8,
     /// What objects begin with: the numbers of types, and lengths.
-    Header = 8,
+    Header = 9,
     /// The cards of the heap.
-    Card = 9,
+    Card = 10,
     /// Where the next object begins, and where none does any more.
-    Nursery = 10,
+    Nursery = 11,
     /// Where references are kept across calls.
-    Spill = 11,
+    Spill = 12,
 }
 
 /// How many regions there are, and none for the first number.
-const REGIONS: usize = 12;
+const REGIONS: usize = 13;
 
 impl Region {
     /// What Cranelift knows of it.
@@ -105,6 +108,13 @@ impl<'a> Environment<'a> {
     pub(crate) fn field(&mut self, ty: Type, base: Value, offset: usize) -> Value {
         let flags = self.flags(Region::Vm).with_aligned();
         self.b.ins().load(ty, flags, base, offset as i32)
+    }
+
+    /// Reads a field of the VM's structures that other threads change.
+    pub(crate) fn shared_field(&mut self, base: Value, offset: usize) -> Value {
+        let flags = self.flags(Region::Vm).with_aligned();
+        let address = self.b.ins().iadd_imm_s(base, offset as i64);
+        self.b.ins().atomic_load(types::I64, flags, address)
     }
 
     /// Reads a pointer of the context that never changes.
@@ -218,6 +228,8 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::TableGrow => (&[I32, I64, I32], Some(I64)),
         B::TableFill => (&[I32, I64, I32, I64], Some(I32)),
         B::RefFunc => (&[I32], Some(I32)),
+        B::MemoryNotify => (&[I32, I64, I32], Some(I64)),
+        B::MemoryWait => (&[I32, I32, I64, I64, I64], Some(I64)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
         B::Unwind => (&[], None),
         B::NewStruct => (&[I32], Some(I32)),
@@ -227,6 +239,10 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::ArrayCopy | B::ArrayInitData | B::ArrayInitElem => {
             (&[I32, I32, I32, I32, I32, I32], Some(I32))
         }
+        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
+        B::FillException => (&[I32, I64, I32], Some(I32)),
+        B::CatchException => (&[I32], Some(I64)),
+        B::ThrowException => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

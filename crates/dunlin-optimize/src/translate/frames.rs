@@ -1,10 +1,11 @@
 //! The blocks that are open, and how they end.
 
+use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type};
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
-use wasmparser::BlockType;
+use wasmparser::{BlockType, Catch};
 
 /// An open block of the body.
 pub(super) struct Frame {
@@ -13,6 +14,26 @@ pub(super) struct Frame {
     pub(super) height: usize,
     /// Values that it leaves.
     pub(super) results: usize,
+    /// Whether the block itself is rarely executed, and what is said of its condition if it is an `if`.
+    pub(super) cold: bool,
+    pub(super) hint: Option<bool>,
+    /// Whether something leads to its end that is not rarely executed.
+    pub(super) ends_warm: bool,
+    /// Where exceptions go that are thrown inside, if not out of the function.
+    pub(super) pad: Option<usize>,
+}
+
+impl Frame {
+    /// A frame that nobody says anything of.
+    pub(super) fn new(
+        kind: Kind,
+        height: usize,
+        results: usize,
+        cold: bool,
+        pad: Option<usize>,
+    ) -> Self {
+        Self { kind, height, results, cold, hint: None, ends_warm: false, pad }
+    }
 }
 
 /// What opened a block.
@@ -25,6 +46,10 @@ pub(super) enum Kind {
     Loop { start: Block, params: usize, rotation: Rotation },
     /// `if`, before its `else`: where the condition is zero, and with which parameters.
     If { otherwise: Block, params: Vec<Value>, end: Block, reached: bool },
+    /// `try_table`, and where its exceptions go.
+    TryTable { end: Block, reached: bool, pad: usize, catches: Vec<Catch> },
+    /// An early `try`, or one of its clauses.
+    Try { end: Block, reached: bool, clauses: Clauses },
 }
 
 /// Values as arguments of a branch.
@@ -38,7 +63,22 @@ impl Translator<'_, '_> {
         let results = self.func_type.results();
         let end = self.block_with(results);
         let kind = Kind::Block { end, reached: false };
-        self.frames.push(Frame { kind, height: 0, results: results.len() });
+        self.frames.push(Frame::new(kind, 0, results.len(), false, None));
+    }
+
+    /// What a hint says of the condition of the operator at hand.
+    pub(super) fn hint(&self) -> Option<bool> {
+        let offset = (self.operator - self.body_start) as u32;
+        let found = self.hints.binary_search_by_key(&offset, |hint| hint.offset).ok()?;
+        Some(self.hints[found].likely)
+    }
+
+    /// Begins a block that leaves the operands as they are.
+    pub(super) fn begin(&mut self, block: Block) {
+        if self.cold {
+            self.env.b.set_cold_block(block);
+        }
+        self.env.b.switch_to_block(block);
     }
 
     /// Types of a block's parameters and results.
@@ -63,13 +103,26 @@ impl Translator<'_, '_> {
         block
     }
 
+    /// A block with parameters of these types, of which none is a reference.
+    pub(super) fn block_of(&mut self, types: &[Type]) -> Block {
+        let block = self.env.b.create_block();
+        for ty in types {
+            self.env.b.append_block_param(block, *ty);
+        }
+        block
+    }
+
     /// Where a branch over `depth` frames goes, and with how many values. Marks the end as reached.
     pub(super) fn target(&mut self, depth: u32) -> (Block, usize) {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
+        frame.ends_warm |= !self.cold;
         match &mut frame.kind {
             Kind::Loop { start, params, .. } => (*start, *params),
-            Kind::Block { end, reached } | Kind::If { end, reached, .. } => {
+            Kind::Block { end, reached }
+            | Kind::If { end, reached, .. }
+            | Kind::TryTable { end, reached, .. }
+            | Kind::Try { end, reached, .. } => {
                 *reached = true;
                 (*end, frame.results)
             }
@@ -86,7 +139,7 @@ impl Translator<'_, '_> {
 
     /// Goes on at `block`, whose parameters become the operands above `height`.
     pub(super) fn go_on_at(&mut self, block: Block, height: usize) {
-        self.env.b.switch_to_block(block);
+        self.begin(block);
         self.stack.truncate(height);
         self.stack.extend_from_slice(self.env.b.block_params(block));
         self.live = true;

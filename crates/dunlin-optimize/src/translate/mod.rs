@@ -11,11 +11,13 @@
 //! Cranelift's frontend (`refs.rs`), which keeps them in the frame across calls.
 
 mod access;
+mod atomic;
 mod bulk;
 mod call;
 mod control;
 mod convert;
 mod environment;
+mod exceptions;
 mod frames;
 mod locals;
 mod numeric;
@@ -26,6 +28,7 @@ mod simd;
 mod survey;
 mod table;
 mod visitor;
+mod wide;
 
 use crate::limits;
 use crate::settings::Settings;
@@ -33,7 +36,8 @@ use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use dunlin_core::{FuncType, ValType};
-use dunlin_module::{CompileError, Module, StaticTables};
+use dunlin_module::{BranchHint, CompileError, Module, StaticTables};
+use exceptions::Pad;
 use frames::Frame;
 use std::collections::{HashMap, HashSet};
 use survey::Survey;
@@ -53,6 +57,9 @@ struct Translator<'a, 'm> {
     /// Where the operator at hand stands in the module.
     operator: u64,
     survey: Survey,
+    hints: &'m [BranchHint],
+    /// Whether what is translated is rarely executed, as hints say.
+    cold: bool,
     /// Operands.
     stack: Vec<Value>,
     frames: Vec<Frame>,
@@ -66,6 +73,10 @@ struct Translator<'a, 'm> {
     poll_sites: u32,
     /// Cost of operators that has not been charged yet.
     charge: i64,
+    /// Where exceptions of blocks go.
+    pads: Vec<Pad>,
+    /// Where the function puts what its exceptions carry.
+    payload_slot: Option<ir::StackSlot>,
     /// Blocks that are sealed where a loop around them ends.
     sealed_late: HashSet<ir::Block>,
     /// Blocks that have been opened.
@@ -82,6 +93,8 @@ pub(crate) struct Source<'m> {
     pub(crate) tables: &'m StaticTables,
     /// The function, imports first.
     pub(crate) index: u32,
+    /// Hints at its branches.
+    pub(crate) hints: &'m [BranchHint],
 }
 
 /// Translates a function's body.
@@ -96,7 +109,7 @@ pub(crate) fn function(
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) -> Result<(), CompileError> {
-    let Source { module, tables, index } = *source;
+    let Source { module, tables, index, hints } = *source;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
@@ -121,6 +134,8 @@ pub(crate) fn function(
         body_start: body.range().start,
         operator: 0,
         survey: Survey::of(&body)?,
+        hints,
+        cold: false,
         stack: Vec::new(),
         frames: Vec::new(),
         locals: Vec::new(),
@@ -130,6 +145,8 @@ pub(crate) fn function(
         signatures: HashMap::new(),
         poll_sites: 0,
         charge: 0,
+        pads: Vec::new(),
+        payload_slot: None,
         sealed_late: HashSet::new(),
         blocks: 0,
         branches: 0,

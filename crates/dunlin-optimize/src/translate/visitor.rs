@@ -32,7 +32,14 @@ macro_rules! pass {
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@gc $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@threads $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@exceptions TryTable $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@exceptions $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions Rethrow $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions $op:ident $($rest:tt)*) => { pass!(always $($rest)*) };
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@wide_arithmetic $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $self:ident $visit:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
         $self.0.unsupported(stringify!($visit));

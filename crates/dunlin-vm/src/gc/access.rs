@@ -5,7 +5,7 @@
 //! nothing.
 
 use super::heap::Heap;
-use super::{ARRAY_ELEMENTS, ARRAY_LENGTH, CARD_SHIFT, Layout};
+use super::{ARRAY_ELEMENTS, ARRAY_LENGTH, CARD_SHIFT, GRANULE, Layout};
 use core::cmp::Ordering;
 use core::ops::Range;
 
@@ -82,7 +82,7 @@ impl Heap {
     #[must_use]
     pub fn is_alive(&self, object: u32) -> bool {
         let young = self.nursery.from..self.next();
-        object % 8 == 0
+        object.is_multiple_of(GRANULE)
             && object < self.ground.extent()
             && (young.contains(&object) || self.ground.is_start(object))
     }

@@ -182,6 +182,16 @@ impl Ground {
         self.marks
     }
 
+    /// Whether the object at an offset below the extent is marked.
+    pub(super) fn is_marked(&self, offset: u32) -> bool {
+        if offset >= self.extent {
+            return false;
+        }
+        let word = self.marks.wrapping_add(offset as usize >> CARD_SHIFT);
+        // SAFETY: the bitmap is open for the extent.
+        unsafe { word.read() >> ((offset >> 3) & 63) & 1 == 1 }
+    }
+
     /// The 64 start bits of a card.
     #[inline]
     pub(super) fn starts_of_card(&self, card: u32) -> u64 {

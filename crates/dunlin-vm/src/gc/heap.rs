@@ -1,8 +1,9 @@
 //! The heap: allocation, and the two kinds of collection.
 
 use super::ground::{Ground, HEAP_BYTES_MAX};
+use super::hosts::Hosts;
 use super::large::{LargeSpace, pages_of};
-use super::mark::Marker;
+use super::mark::{Marker, Marking};
 use super::minor::Minor;
 use super::nursery::Nursery;
 use super::old::OldSpace;
@@ -36,8 +37,13 @@ pub struct Heap {
     pub(super) live: u64,
     pub(super) grown: u64,
     pub(super) stats: HeapStats,
+    /// The marking that is under way in slices, and the host's values that it has found.
+    pub(super) marking: Option<(Marking, Hosts)>,
     #[cfg(test)]
     pub(super) mark_stack_bound: Option<usize>,
+    /// For tests: the bytes of a slice, of markings that begin as soon as the last one has ended.
+    #[cfg(test)]
+    pub(super) slice_forced: Option<u64>,
 }
 
 impl Heap {
@@ -67,8 +73,11 @@ impl Heap {
             live: 0,
             grown: 0,
             stats: HeapStats::default(),
+            marking: None,
             #[cfg(test)]
             mark_stack_bound: None,
+            #[cfg(test)]
+            slice_forced: None,
         };
         // SAFETY: the caller's promise.
         unsafe { context.write(HeapContext::new()) };
@@ -201,6 +210,7 @@ impl Heap {
             from: self.nursery.from,
             granules: used / GRANULE,
             has_young_large: false,
+            marking: self.marking.as_mut().map(|(marking, _)| marking),
             promoted: 0,
             looked_at: 0,
         };
@@ -212,7 +222,9 @@ impl Heap {
             ground.clear_start(large.at);
             pages.give(large.at / PAGE_BYTES, large.pages);
         });
-        self.nursery.judge(promoted + looked_at);
+        if used > 0 {
+            self.nursery.judge(promoted, looked_at);
+        }
         self.grown += promoted + grown;
         self.stats.minor_collections += 1;
         self.stats.allocated_bytes += u64::from(used);
@@ -233,7 +245,7 @@ impl Heap {
         self.offer(from, from);
     }
 
-    /// Marks and sweeps everything. The nursery is empty.
+    /// Marks and sweeps everything at once. The nursery is empty.
     pub(super) fn major(
         &mut self,
         layouts: &(impl Layouts + ?Sized),
@@ -242,39 +254,86 @@ impl Heap {
         force: bool,
     ) {
         debug_assert!(self.nursery_used() == 0 && self.large.young.is_empty());
-        let is_evacuating = self.choose_evacuated(force);
+        let is_begun = self.marking.take().is_some();
+        // The lines of a marking that has not ended say nothing.
+        let is_evacuating = !is_begun && self.choose_evacuated(force);
+        self.begin_marking();
+        let (_, state, moved) =
+            self.mark(Marking::default(), layouts, roots, externs, u64::MAX, is_evacuating);
+        self.sweep(state.live);
+        self.stats.evacuated_bytes += moved;
+    }
+
+    /// Begins a marking in slices.
+    pub(super) fn begin_slices(&mut self) {
+        self.begin_marking();
+        self.marking = Some(Default::default());
+    }
+
+    fn begin_marking(&mut self) {
         self.ground.clear_marks();
         self.old.begin_marking();
-        let mut marker = Marker::new(
-            &self.ground,
-            &mut self.pages,
-            &mut self.old,
-            layouts,
-            externs,
-            is_evacuating.then_some(0),
-        );
+    }
+
+    /// Makes a slice of the marking that is under way; says whether that ended it, and a major collection
+    /// with it.
+    pub(super) fn mark_slice(
+        &mut self,
+        layouts: &(impl Layouts + ?Sized),
+        roots: &mut dyn Roots,
+        externs: &mut dyn FnMut(u32),
+        work: u64,
+    ) -> bool {
+        let Some((state, mut hosts)) = self.marking.take() else { return false };
+        let mut add = |index| hosts.add(index);
+        let (is_done, state, _) = self.mark(state, layouts, roots, &mut add, work, false);
+        if !is_done {
+            self.marking = Some((state, hosts));
+            return false;
+        }
+        self.sweep(state.live);
+        if !hosts.tell(externs) {
+            self.major(layouts, roots, externs, false);
+        }
+        true
+    }
+
+    fn mark(
+        &mut self,
+        state: Marking,
+        layouts: &(impl Layouts + ?Sized),
+        roots: &mut dyn Roots,
+        externs: &mut dyn FnMut(u32),
+        work: u64,
+        is_evacuating: bool,
+    ) -> (bool, Marking, u64) {
+        let (ground, pages, old) = (&self.ground, &mut self.pages, &mut self.old);
+        let mut marker = Marker::new(ground, pages, old, layouts, externs, state);
+        if is_evacuating {
+            marker.evacuate_chosen();
+        }
         #[cfg(test)]
         if let Some(bound) = self.mark_stack_bound {
             marker.bound_stack(bound);
         }
-        marker.run(roots);
-        let (live, moved) = (marker.live, marker.moved);
+        let is_done = marker.run(roots, work);
+        (is_done, marker.state, marker.moved)
+    }
+
+    /// Frees what was not marked.
+    fn sweep(&mut self, live: u64) {
         self.ground.marks_become_starts();
         self.old.sweep(&mut self.pages);
         let (ground, pages) = (&self.ground, &mut self.pages);
-        self.large.old.retain(|large| {
-            let is_alive = ground.is_start(large.at);
-            if !is_alive {
-                pages.give(large.at / PAGE_BYTES, large.pages);
-            }
-            is_alive
-        });
+        self.large.sweep(
+            |at| ground.is_start(at),
+            |large| pages.give(large.at / PAGE_BYTES, large.pages),
+        );
         if self.config.zeal || cfg!(debug_assertions) {
             self.poison_holes();
         }
         (self.live, self.grown) = (live, 0);
         self.stats.major_collections += 1;
-        self.stats.evacuated_bytes += moved;
         self.stats.live_bytes = live;
     }
 
@@ -283,11 +342,17 @@ impl Heap {
     fn choose_evacuated(&mut self, force: bool) -> bool {
         let all = u64::from(self.old.blocks()) * u64::from(BLOCK_BYTES);
         let force = force || self.config.zeal;
-        let is_fragmented = self.old.free_line_bytes() * 100 > all * EVACUATE_PER_CENT;
-        if all == 0 || !(force || is_fragmented) {
+        if all == 0 || !(force || self.is_fragmented(EVACUATE_PER_CENT)) {
             return false;
         }
         self.old.choose_evacuated(self.pages.free_blocks(), self.config.zeal) > 0
+    }
+
+    /// Whether more than so many per cent of the old space's lines are free in blocks in use. Nothing is
+    /// being marked.
+    pub(super) fn is_fragmented(&self, per_cent: u64) -> bool {
+        let all = u64::from(self.old.blocks()) * u64::from(BLOCK_BYTES);
+        self.old.free_line_bytes() * 100 > all * per_cent
     }
 
     fn poison_holes(&mut self) {
@@ -301,12 +366,11 @@ impl Heap {
     /// What the heap has done so far.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        let large = self.large.old.iter().chain(&self.large.young);
         HeapStats {
             allocated_bytes: self.stats.allocated_bytes + u64::from(self.nursery_used()),
             heap_bytes: u64::from(self.ground.extent()),
             nursery_bytes: u64::from(self.nursery.bytes),
-            large_bytes: large.map(super::large::Large::bytes).sum(),
+            large_bytes: self.large.bytes(),
             ..self.stats
         }
     }

@@ -33,6 +33,7 @@ pub(super) struct LargeSpace {
     /// A bit a page, eight a byte: a young object that was not reached yet begins there.
     unreached: Vec<u8>,
     young_bytes: u64,
+    old_bytes: u64,
 }
 
 impl LargeSpace {
@@ -43,6 +44,7 @@ impl LargeSpace {
             pending: Vec::new(),
             unreached: Vec::new(),
             young_bytes: 0,
+            old_bytes: 0,
         }
     }
 
@@ -70,6 +72,23 @@ impl LargeSpace {
         self.unreached[page as usize / 8] |= 1 << (page % 8);
         self.young_bytes += large.bytes();
         self.young.push(large);
+    }
+
+    /// Bytes of all objects.
+    pub(super) fn bytes(&self) -> u64 {
+        self.young_bytes + self.old_bytes
+    }
+
+    /// Ends a major collection: `free` gets the old objects that `is_alive` denies.
+    pub(super) fn sweep(&mut self, is_alive: impl Fn(u32) -> bool, mut free: impl FnMut(Large)) {
+        self.old.retain(|large| {
+            let stays = is_alive(large.at);
+            if !stays {
+                self.old_bytes -= large.bytes();
+                free(*large);
+            }
+            stays
+        });
     }
 
     /// Bytes of young objects.
@@ -109,6 +128,7 @@ impl LargeSpace {
             }
         }
         self.young.clear();
+        self.old_bytes += bytes;
         self.young_bytes = 0;
         bytes
     }

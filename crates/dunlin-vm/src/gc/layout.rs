@@ -170,6 +170,12 @@ impl Layout {
         near.chain(self.far.iter().copied())
     }
 
+    /// Bit `n`: the word at offset `4 * n` is followed; 0 for arrays and where there are too many.
+    #[inline]
+    pub(super) fn mask(&self) -> u64 {
+        self.mask
+    }
+
     /// The bytes of an array of so many elements, a multiple of 8; of any other object, whatever
     /// `length` is.
     #[must_use]
@@ -284,10 +290,11 @@ mod tests {
 
     #[test]
     fn many_fields_are_followed_as_a_list() {
-        let layout = structure(&vec![ANY; 10_000]);
-        assert_eq!(layout.bytes(), 40_008);
-        assert_eq!(layout.traced_fields().count(), 10_000);
-        let mut memory = vec![0_u64; 40_008 / 8];
+        let count = if cfg!(miri) { 300 } else { 10_000 };
+        let layout = structure(&vec![ANY; count]);
+        assert_eq!(layout.bytes() as usize, 8 + count * 4);
+        assert_eq!(layout.traced_fields().count(), count);
+        let mut memory = vec![0_u64; 1 + count / 2];
         let mut seen = 0;
         // SAFETY: the memory is as large as the object.
         unsafe { layout.trace(memory.as_mut_ptr().cast(), 512..1024, |_| seen += 1) };

@@ -5,12 +5,20 @@
 //! long array does not fill the stack, which is bounded: what does not fit is left marked, and found
 //! again by walking the marks between the lowest and the highest such object.
 //!
-//! Objects in blocks that were chosen for it are *evacuated*: copied to a free block when they are first
+//! A marking may be made in slices, one after each minor collection, while the guest runs in between and
+//! changes what was marked already. What it changed is found by the cards: the minor collection that
+//! cleans a card notes the marked objects on it, and the next slice visits what stands on that card once
+//! more. When nothing waits, the roots are visited again, and when nothing waits after that within the
+//! same slice, everything alive is marked. Objects that become old meanwhile go to free blocks, and are
+//! not marked unless something leads to them.
+//!
+//! In a marking without slices, objects in blocks that were chosen for it are *evacuated*: copied to a free block when they are first
 //! reached, as long as there are free blocks beyond those that the next minor collection may need, and
 //! marked in place like others when there are none. Every reference that leads to a copied object is
 //! visited, and changed.
 
 use super::ground::Ground;
+use super::isa::prefetch;
 use super::layout::{Layout, LayoutKind};
 use super::minor::copy_granules;
 use super::old::{Kind, OldSpace};
@@ -23,7 +31,47 @@ use super::{
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// A marking under way.
+/// Bytes that looking at an object counts for, besides those of its references.
+const OBJECT_WORK: u64 = 8;
+
+/// Objects that are fetched at a time.
+const QUEUE: usize = 8;
+
+/// What a marking knows between its slices.
+#[derive(Default)]
+pub(super) struct Marking {
+    /// Objects whose references wait to be visited.
+    stack: Vec<u32>,
+    /// Arrays of which a part waits: the array, and the offset in it.
+    arrays: Vec<(u32, u32)>,
+    /// Where there are objects that did not fit the stack.
+    missed: Option<(u32, u32)>,
+    was_full: bool,
+    /// Marked objects that may have been changed: the object, and the card.
+    changed: Vec<(u32, u32)>,
+    /// Bytes of marked objects.
+    pub(super) live: u64,
+}
+
+impl Marking {
+    /// Notes that a marked object may have been changed on a card.
+    pub(super) fn note(&mut self, object: u32, card: u32) {
+        if self.changed.try_reserve(1).is_ok() {
+            self.changed.push((object, card));
+        } else {
+            self.miss(object);
+        }
+    }
+
+    #[cold]
+    fn miss(&mut self, at: u32) {
+        let (first, last) = self.missed.unwrap_or((at, at));
+        self.missed = Some((first.min(at), last.max(at)));
+        self.was_full = true;
+    }
+}
+
+/// A marking, or a slice of one, under way.
 pub(super) struct Marker<'a, L: ?Sized> {
     ground: &'a Ground,
     marks: *mut u64,
@@ -32,32 +80,26 @@ pub(super) struct Marker<'a, L: ?Sized> {
     old: &'a mut OldSpace,
     layouts: &'a L,
     externs: &'a mut dyn FnMut(u32),
-    /// Objects whose references wait to be visited.
-    stack: Vec<u32>,
-    /// Arrays of which a part waits: the array, and the offset in it.
-    arrays: Vec<(u32, u32)>,
+    pub(super) state: Marking,
     stack_max: usize,
-    /// Where there are objects that did not fit the stack.
-    missed: Option<(u32, u32)>,
     is_evacuating: bool,
-    /// Free blocks that evacuation leaves alone.
-    spared: u32,
-    /// Bytes of marked objects.
-    pub(super) live: u64,
     /// Bytes of objects that were moved.
     pub(super) moved: u64,
+    /// Bytes that were looked at, and how many may be.
+    work: u64,
+    work_max: u64,
 }
 
 impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
-    /// A marking of a heap whose marks are clear. `spared` free blocks are not evacuated into; `None` if
-    /// nothing is evacuated.
+    /// A marking of a heap, from the state in which its last slice left it; if there was none, the marks
+    /// are clear.
     pub(super) fn new(
         ground: &'a Ground,
         pages: &'a mut PageMap,
         old: &'a mut OldSpace,
         layouts: &'a L,
         externs: &'a mut dyn FnMut(u32),
-        spared: Option<u32>,
+        state: Marking,
     ) -> Self {
         let extent = ground.extent();
         Self {
@@ -68,15 +110,18 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
             old,
             layouts,
             externs,
-            stack: Vec::new(),
-            arrays: Vec::new(),
+            state,
             stack_max: MARK_STACK_MIN.max((extent / MARK_STACK_PART) as usize),
-            missed: None,
-            is_evacuating: spared.is_some(),
-            spared: spared.unwrap_or(0),
-            live: 0,
+            is_evacuating: false,
             moved: 0,
+            work: 0,
+            work_max: u64::MAX,
         }
+    }
+
+    /// Moves objects out of the blocks that were chosen; for a marking without slices.
+    pub(super) fn evacuate_chosen(&mut self) {
+        self.is_evacuating = true;
     }
 
     /// Bounds the stack by so many entries, for tests of what happens when it is full.
@@ -85,22 +130,53 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
         self.stack_max = entries;
     }
 
-    /// Marks everything that the roots lead to.
-    pub(super) fn run(&mut self, roots: &mut dyn Roots) {
+    /// Visits once more what the guest may have changed since the last slice.
+    pub(super) fn revisit_changed(&mut self) {
+        let mut changed = core::mem::take(&mut self.state.changed);
+        for (at, card) in changed.drain(..) {
+            if let Some((layout, bytes)) = object_layout(self.ground, self.layouts, at) {
+                let start = (card << CARD_SHIFT).saturating_sub(at);
+                let end = bytes.min(((card + 1) << CARD_SHIFT) - at);
+                // SAFETY: the object lies in the heap with all its bytes.
+                unsafe { self.trace(layout, at, start..end) };
+            }
+        }
+        self.state.changed = changed;
+    }
+
+    /// Marks everything that the roots lead to, unless more than `work` bytes are to be looked at for
+    /// that; says whether everything is marked.
+    pub(super) fn run(&mut self, roots: &mut dyn Roots, work: u64) -> bool {
+        self.revisit_changed();
+        // What has to be looked at in any case does not count, so that every slice gets on.
+        (self.work, self.work_max) = (0, work);
+        if !self.finish_waiting() {
+            return false;
+        }
         roots.visit(&mut |slot| {
             // SAFETY: the roots promise that the slot may be read and written.
             unsafe { self.visit(slot) };
-            if self.stack.len() > self.stack_max / 2 {
+            if self.state.stack.len() > self.stack_max / 2 {
                 self.drain();
             }
         });
-        self.drain();
-        let was_full = self.missed.is_some();
-        while let Some((first, last)) = self.missed.take() {
-            self.revisit(first, last);
+        if !self.finish_waiting() {
+            return false;
         }
-        if was_full {
-            self.live = self.count_live();
+        if self.state.was_full {
+            self.state.live = self.count_live();
+        }
+        true
+    }
+
+    /// Looks at everything that waits, unless that is too much.
+    fn finish_waiting(&mut self) -> bool {
+        loop {
+            if !self.drain() {
+                return false;
+            }
+            let Some((first, last)) = self.state.missed.take() else { return true };
+            self.revisit(first, last);
         }
     }
 
@@ -163,19 +239,14 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
 
     #[inline]
     fn push(&mut self, at: u32) {
-        let has_room = self.stack.len() < self.stack.capacity()
-            || (self.stack.len() < self.stack_max && self.stack.try_reserve(1).is_ok());
+        let stack = &mut self.state.stack;
+        let has_room = stack.len() < stack.capacity()
+            || (stack.len() < self.stack_max && stack.try_reserve(1).is_ok());
         if has_room {
-            self.stack.push(at);
+            stack.push(at);
         } else {
-            self.miss(at);
+            self.state.miss(at);
         }
-    }
-
-    #[cold]
-    fn miss(&mut self, at: u32) {
-        let (first, last) = self.missed.unwrap_or((at, at));
-        self.missed = Some((first.min(at), last.max(at)));
     }
 
     /// Where an object of an evacuated block is from now on; `None` if it stays.
@@ -197,7 +268,7 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
             debug_assert!(false, "an object of {bytes} bytes in a block");
             return None;
         }
-        let to = self.old.allocate(self.pages, bytes, self.spared)?;
+        let to = self.old.allocate(self.pages, bytes, 0)?;
         // SAFETY: the object lies in the heap with all its bytes, and `allocate` gave as many.
         unsafe { copy_granules(self.ground.at(at), self.ground.at(to), bytes) };
         let old = self.ground.at(at).cast::<u32>();
@@ -210,12 +281,30 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
         Some(to)
     }
 
-    fn drain(&mut self) {
+    /// Looks at what is on the stack, unless that is too much; says whether nothing is left.
+    fn drain(&mut self) -> bool {
+        // Objects pass through a short queue between the stack and being looked at, so that there is time
+        // to fetch them (Cher, Hosking and Vitek, 2004).
+        let mut queue = [0; QUEUE];
+        let mut place = 0;
         loop {
-            while let Some(at) = self.stack.pop() {
-                self.scan(at);
+            // Once more than the queue is long: the last one in it may have led somewhere.
+            let mut waiting = QUEUE + 1;
+            while waiting > 0 {
+                let next = self.state.stack.pop().unwrap_or(0);
+                waiting = if next == 0 { waiting - 1 } else { QUEUE + 1 };
+                prefetch(self.ground.at(next));
+                let at = core::mem::replace(&mut queue[place], next);
+                place = (place + 1) % QUEUE;
+                if at != 0 {
+                    self.scan(at);
+                }
+                if self.work >= self.work_max {
+                    queue.iter().filter(|at| **at != 0).for_each(|at| self.push(*at));
+                    return self.state.stack.is_empty() && self.state.arrays.is_empty();
+                }
             }
-            let Some((at, from)) = self.arrays.pop() else { return };
+            let Some((at, from)) = self.state.arrays.pop() else { return true };
             if let Some((layout, bytes)) = object_layout(self.ground, self.layouts, at) {
                 self.scan_array(layout, at, from, bytes);
             }
@@ -226,7 +315,8 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
     #[inline]
     fn scan(&mut self, at: u32) {
         let Some((layout, bytes)) = object_layout(self.ground, self.layouts, at) else { return };
-        self.live += u64::from(bytes);
+        self.state.live += u64::from(bytes);
+        self.work += OBJECT_WORK;
         self.old.mark_lines(at, bytes);
         if layout.is_traced() {
             self.scan_fields(layout, at, bytes);
@@ -247,11 +337,11 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
     fn scan_array(&mut self, layout: &Layout, at: u32, from: u32, bytes: u32) {
         let to = bytes.min(from + ARRAY_SLICE * 4);
         if to < bytes {
-            let has_room = self.arrays.len() < self.stack_max;
-            if has_room && self.arrays.try_reserve(1).is_ok() {
-                self.arrays.push((at, to));
+            let arrays = &mut self.state.arrays;
+            if arrays.len() < self.stack_max && arrays.try_reserve(1).is_ok() {
+                arrays.push((at, to));
             } else {
-                self.miss(at);
+                self.state.miss(at);
             }
         }
         // SAFETY: the object lies in the heap with all its bytes.
@@ -264,6 +354,7 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
     #[inline]
     unsafe fn trace(&mut self, layout: &Layout, at: u32, window: Range<u32>) {
         let object = self.ground.at(at);
+        self.work += u64::from(window.end - window.start);
         // SAFETY: the caller's promise, for the object and for its slots.
         unsafe { layout.trace(object, window, |slot| self.visit(slot)) };
     }
@@ -271,6 +362,8 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
     /// Visits the references of all marked objects in a range once more, since the stack was full when
     /// some of them were marked. Each is marked already, so that only what it leads to is pushed.
     fn revisit(&mut self, first: u32, last: u32) {
+        // Half of it would be no use.
+        let work_max = core::mem::replace(&mut self.work_max, u64::MAX);
         for word in first >> CARD_SHIFT..=last >> CARD_SHIFT {
             // SAFETY: the offsets are below the extent, for which the bitmap is open.
             let mut marks = unsafe { self.marks.wrapping_add(word as usize).read() };
@@ -278,12 +371,13 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
                 let at = (word << CARD_SHIFT) + marks.trailing_zeros() * GRANULE;
                 marks &= marks - 1;
                 self.rescan(at);
-                if self.stack.len() > self.stack_max / 2 {
+                if self.state.stack.len() > self.stack_max / 2 {
                     self.drain();
                 }
             }
         }
         self.drain();
+        self.work_max = work_max;
     }
 
     fn rescan(&mut self, at: u32) {
@@ -298,7 +392,7 @@ impl<'a, L: Layouts + ?Sized> Marker<'a, L> {
             let to = bytes.min(from + ARRAY_SLICE * 4);
             // SAFETY: the object lies in the heap with all its bytes.
             unsafe { self.trace(layout, at, from..to) };
-            if self.stack.len() > self.stack_max / 2 {
+            if self.state.stack.len() > self.stack_max / 2 {
                 self.drain();
             }
             from = to;

@@ -14,8 +14,10 @@
 //! nursery can hold, and the heap keeps as many free blocks as all of them need at worst.
 
 use super::ground::Ground;
+use super::isa::prefetch;
 use super::large::LargeSpace;
 use super::layout::Layout;
+use super::mark::Marking;
 use super::old::{Kind, OldSpace};
 use super::pages::PageMap;
 use super::{
@@ -43,6 +45,8 @@ pub(super) struct Minor<'a, L: ?Sized> {
     pub(super) from: u32,
     pub(super) granules: u32,
     pub(super) has_young_large: bool,
+    /// The marking under way, which is told of marked objects on marked cards.
+    pub(super) marking: Option<&'a mut Marking>,
     /// Bytes of objects that became old.
     pub(super) promoted: u64,
     /// Bytes that were looked at besides.
@@ -121,9 +125,22 @@ impl<L: Layouts + ?Sized> Minor<'_, L> {
         self.ground.set_start(to);
         self.promoted += u64::from(bytes);
         if layout.is_traced() {
+            self.prefetch(layout, to);
             self.stack.push(to);
         }
         to
+    }
+
+    /// Fetches what a copied object leads to, which is visited when the object comes up on the stack.
+    #[inline]
+    fn prefetch(&self, layout: &Layout, at: u32) {
+        let mut mask = layout.mask();
+        while mask != 0 {
+            // SAFETY: the object was copied whole, and has a field there.
+            let reference = unsafe { self.ground.word(at + mask.trailing_zeros() * 4) };
+            prefetch(self.ground.at(reference));
+            mask &= mask - 1;
+        }
     }
 
     /// Visits the references of everything that waits.
@@ -221,6 +238,11 @@ impl<L: Layouts + ?Sized> Minor<'_, L> {
             let within = window.start.saturating_sub(at)..window.end - at;
             // SAFETY: the object lies in the heap with all its bytes.
             unsafe { self.trace(layout, at, within) };
+            if let Some(marking) = &mut self.marking
+                && self.ground.is_marked(at)
+            {
+                marking.note(at, window.start >> CARD_SHIFT);
+            }
         }
     }
 

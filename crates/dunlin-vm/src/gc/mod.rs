@@ -12,8 +12,9 @@
 //! 2. A *minor* collection copies what lives in the nursery to the *old space* (`minor.rs`). It finds
 //!    references from old objects by the *cards* that every store of a reference marks:
 //!    `cards[(reference + offset) >> 9] = 1`.
-//! 3. A *major* collection marks everything that can be reached, and moves objects out of the emptiest
-//!    blocks while there is room (`mark.rs`, `old.rs`).
+//! 3. A *major* collection marks everything that can be reached: in slices after minor collections, or at
+//!    once, and then it moves objects out of the emptiest blocks while there is room (`mark.rs`,
+//!    `old.rs`).
 //! 4. When what, and whether the heap grows, is decided in `policy.rs`.
 //!
 //! Invariants: memory of the nursery from `nursery_next` to `nursery_end` is zero; between collections no
@@ -28,6 +29,8 @@
 mod access;
 mod ground;
 mod heap;
+mod hosts;
+mod isa;
 mod large;
 mod layout;
 mod mark;

@@ -2,7 +2,8 @@
 //!
 //! 1. The nursery is full, or there is no room for a large object: a minor collection.
 //! 2. What became old since the last major collection is more than three quarters of what lived then,
-//!    and 8 MiB: a major collection.
+//!    and 8 MiB: a major collection begins. In a heap with more than 4 MiB alive, it is made in slices
+//!    after the next minor collections, unless the old space has so many holes that it is to be evacuated.
 //! 3. There is no room for the next nursery, for what its survivors may need, and for the large object
 //!    that was asked for: the heap grows, if the store's limits allow it; else the nursery gets shorter;
 //!    else a major collection, and one that evacuates what it can; else the memory is exhausted.
@@ -12,12 +13,15 @@ use super::heap::{Heap, spare_blocks};
 use super::stats::Clock;
 use super::tuning::{
     EXHAUSTED_PART, GROWTH_MIN, GROWTH_PART, MAJOR_GROWTH_MIN, MAJOR_GROWTH_PER_CENT, NURSERY_MIN,
-    YOUNG_LARGE_BYTES,
+    SLICE_BYTES, SLICE_FACTOR, SLICED_BYTES, UNSLICED_PER_CENT, YOUNG_LARGE_BYTES,
 };
 use super::{BLOCK_BYTES, GRANULE, Layouts, PAGE_BYTES, Request, Roots};
 
 /// With zeal, every so many-th collection is a major one.
 const ZEAL_MAJOR: u64 = 8;
+
+/// With zeal, a slice of a marking looks at so many bytes.
+const ZEAL_SLICE: u64 = 512;
 
 /// Judges whether the heap may grow: from so many bytes, to so many.
 type Allow<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
@@ -25,8 +29,8 @@ type Allow<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 impl Heap {
     /// Collects what the request says, and makes room for the allocation that was refused before.
     ///
-    /// `externs` is told of every value of the host that is alive, maybe more than once, in a major
-    /// collection; whether it was one, the statistics say. `allow` is asked before the heap grows, with
+    /// `externs` is told of every value of the host that is alive, maybe more than once, when a major
+    /// collection ends; whether one has, the statistics say. `allow` is asked before the heap grows, with
     /// its size in bytes and the one desired; when it refuses, less may be desired, or nothing.
     pub fn collect(
         &mut self,
@@ -56,12 +60,12 @@ impl Heap {
         if request == Request::Auto && (!is_open || large > 0) && self.grow_only(large, allow) {
             return;
         }
+        let before = self.grown;
         if is_open {
             self.minor(layouts, roots);
         }
         let mut majors = 0;
-        if self.is_major_due(request) {
-            self.major(layouts, roots, externs, false);
+        if self.collect_old(request, self.grown - before, layouts, roots, externs) {
             majors = 1;
             self.give_back();
         }
@@ -75,8 +79,68 @@ impl Heap {
                 return;
             }
             majors += 1;
-            self.major(layouts, roots, externs, majors == 2);
+            if !self.mark_slice(layouts, roots, externs, u64::MAX) {
+                self.major(layouts, roots, externs, majors == 2);
+            }
         }
+    }
+
+    /// After a minor collection, in which so many bytes became old: makes the major collection that is
+    /// asked for or due, or a slice of it. Says whether one has ended.
+    fn collect_old(
+        &mut self,
+        request: Request,
+        promoted: u64,
+        layouts: &(impl Layouts + ?Sized),
+        roots: &mut dyn Roots,
+        externs: &mut dyn FnMut(u32),
+    ) -> bool {
+        match request {
+            Request::Minor => return false,
+            Request::Major => {}
+            Request::Auto => {
+                if self.marking.is_none() {
+                    if !self.is_major_due() {
+                        return false;
+                    }
+                    if self.is_sliced() {
+                        self.begin_slices();
+                    }
+                }
+                if self.marking.is_some() {
+                    let work = self.slice(promoted);
+                    return self.mark_slice(layouts, roots, externs, work);
+                }
+            }
+        }
+        self.major(layouts, roots, externs, false);
+        true
+    }
+
+    /// Whether the major collection that is due is made in slices.
+    fn is_sliced(&self) -> bool {
+        #[cfg(test)]
+        if self.slice_forced.is_some() {
+            return true;
+        }
+        if self.config.zeal {
+            return self.stats.major_collections.is_multiple_of(2);
+        }
+        self.live > SLICED_BYTES && !self.is_fragmented(UNSLICED_PER_CENT)
+    }
+
+    /// Bytes that a slice looks at.
+    fn slice(&self, promoted: u64) -> u64 {
+        #[cfg(test)]
+        if let Some(slice) = self.slice_forced {
+            return slice;
+        }
+        if self.config.zeal {
+            return ZEAL_SLICE;
+        }
+        // The longer it takes, the more is done at a time.
+        let quarters = self.grown.saturating_sub(self.growth_max()) * 4 / self.growth_max();
+        SLICE_BYTES.max(promoted * SLICE_FACTOR) << quarters.min(16)
     }
 
     /// Opens the heap, or grows it for a large object without collecting anything, where that is cheaper.
@@ -121,16 +185,14 @@ impl Heap {
         has_room
     }
 
-    fn is_major_due(&self, request: Request) -> bool {
-        match request {
-            Request::Major => true,
-            Request::Minor => false,
-            Request::Auto => {
-                let is_zealous =
-                    self.config.zeal && self.stats.minor_collections.is_multiple_of(ZEAL_MAJOR);
-                is_zealous || self.grown > self.growth_max()
-            }
+    fn is_major_due(&self) -> bool {
+        #[cfg(test)]
+        if self.slice_forced.is_some() {
+            return true;
         }
+        let is_zealous =
+            self.config.zeal && self.stats.minor_collections.is_multiple_of(ZEAL_MAJOR);
+        is_zealous || self.grown > self.growth_max()
     }
 
     /// Bytes that may become old before a major collection.

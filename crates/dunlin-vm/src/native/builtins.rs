@@ -31,6 +31,8 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::RefFunc => ref_func as *const (),
         Builtin::CallFunc => isa::call_func as *const (),
         Builtin::CallRef => isa::call_ref as *const (),
+        Builtin::MemoryNotify => memory_notify as *const (),
+        Builtin::MemoryWait => memory_wait as *const (),
         Builtin::Unwind => isa::unwind as *const (),
         Builtin::NewStruct => isa::new_struct as *const (),
         Builtin::NewArray => isa::new_array as *const (),
@@ -40,6 +42,11 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::ArrayCopy => array_copy as *const (),
         Builtin::ArrayInitData => array_init_data as *const (),
         Builtin::ArrayInitElem => array_init_elem as *const (),
+        Builtin::NewException => isa::new_exception as *const (),
+        Builtin::ExceptionTag => exception_tag as *const (),
+        Builtin::CatchException => catch_exception as *const (),
+        Builtin::FillException => fill_exception as *const (),
+        Builtin::ThrowException => isa::throw as *const (),
     };
     address as usize
 }
@@ -168,6 +175,10 @@ status! {
     array_init_elem = ArrayInitElem(
         cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32
     ) => object_ops::array_init_elem(cx, ty, element, (array, index), src, len);
+    fill_exception = FillException(cx, exception: u32, payload: *const u64, slots: u32) => {
+        ops::fill_exception(cx, exception, payload, slots as usize);
+        Ok(())
+    };
     data_drop = DataDrop(cx, data: u32) => {
         ops::data_drop(cx, data);
         Ok(())
@@ -178,7 +189,7 @@ status! {
     };
 }
 
-/// The result of a growth, or what says that the host failed.
+/// The result of a growth or wait, or what says that the guest must end.
 ///
 /// # Safety
 ///
@@ -203,6 +214,40 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, memory: u32, delta: u64) ->
     };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::MemoryGrow, GROW_FAILED, run) }
+}
+
+unsafe extern "C" fn memory_notify(
+    cx: *mut VmContext,
+    memory: u32,
+    address: u64,
+    count: u32,
+) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::memory_notify(cx, memory, address, count) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::MemoryNotify, GROW_FAILED, run) }
+}
+
+unsafe extern "C" fn memory_wait(
+    cx: *mut VmContext,
+    memory: u32,
+    bytes: u32,
+    address: u64,
+    expected: u64,
+    timeout: i64,
+) -> u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let result = unsafe { ops::memory_wait(cx, memory, bytes, address, expected, timeout) };
+        // SAFETY: see the head.
+        unsafe { grown(cx, result) }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::MemoryWait, GROW_FAILED, run) }
 }
 
 unsafe extern "C" fn table_grow(cx: *mut VmContext, table: u32, delta: u64, init: u32) -> u64 {
@@ -254,4 +299,39 @@ objects! {
         object_ops::array_new_data(cx, ty, data, src, len);
     array_new_elem = ArrayNewElem(cx, ty: u32, element: u32, src: u32, len: u32) =>
         object_ops::array_new_elem(cx, ty, element, src, len);
+}
+
+/// # Safety
+///
+/// Called by compiled code, by way of the stub of this name.
+pub(super) unsafe extern "C" fn new_exception(cx: *mut VmContext, tag: u32) -> u32 {
+    let run = || {
+        // SAFETY: see the head.
+        match unsafe { ops::new_exception(cx, tag) } {
+            Ok(exception) => exception,
+            Err(stop) => {
+                // SAFETY: see the head.
+                unsafe { note(cx, stop) };
+                REF_FAILED
+            }
+        }
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::NewException, REF_FAILED, run) }
+}
+
+unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
+    // SAFETY: see the head.
+    let store = unsafe { &*(*(*cx).store).store };
+    store.exception_tag(exception).unwrap_or(REF_FAILED)
+}
+
+unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *const u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let store = unsafe { &mut *(*(*cx).store).store };
+        store.catch_exception(exception).as_ptr()
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }

@@ -290,7 +290,7 @@ unsafe fn ends_in_tail_call(context: *mut StoreContext) -> Result<bool, Stop> {
     // SAFETY: the store was entered through an exclusive reference, from which this pointer comes.
     unsafe { &mut *(*context).store }.note_native_frames();
     // SAFETY: as above.
-    Err(Stop::Trap(unsafe { (*context).exit.code }))
+    Err(unsafe { Stop::noted(context) })
 }
 
 impl Store {

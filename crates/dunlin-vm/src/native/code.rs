@@ -6,7 +6,7 @@ use crate::sys::native::CodeMemory;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{Module, Unit};
 
 /// The native code of a module. Dropping it removes the code.
@@ -26,6 +26,7 @@ pub(super) struct Region {
     source: Box<[(u32, u32)]>,
     maps: Box<[(u32, u32)]>,
     map_words: Box<[u32]>,
+    handlers: Box<[CallHandler]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -79,6 +80,15 @@ impl Region {
         &self.map_words[self.maps[found].1 as usize..end]
     }
 
+    /// The handler behind the call that returns to `pc`: its address, and how far the stack pointer is below
+    /// the frame pointer there.
+    pub(super) fn handler(&self, pc: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(pc)?;
+        let found = self.handlers.binary_search_by_key(&offset, |of| of.returns_to).ok()?;
+        let of = self.handlers[found];
+        Some((self.memory.base() + of.handler as usize, of.frame_bytes as usize))
+    }
+
     /// What stands at `pc`.
     fn place(&self, pc: usize) -> Option<Place> {
         let unit = self.unit(pc)?;
@@ -120,6 +130,7 @@ impl NativeCode {
             source: image.source.into(),
             maps: image.maps.into(),
             map_words: image.map_words.into(),
+            handlers: image.handlers.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -142,6 +153,7 @@ impl NativeCode {
             source: region.source.to_vec(),
             maps: region.maps.to_vec(),
             map_words: region.map_words.to_vec(),
+            handlers: region.handlers.to_vec(),
         }
     }
 

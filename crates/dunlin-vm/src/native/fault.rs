@@ -9,7 +9,7 @@
 //! signal handler: it reads, writes memory that is there, and waits for nobody.
 
 use super::{isa, map};
-use crate::context::{NativeState, StoreContext, VmContext};
+use crate::context::{NativeState, Resume, StoreContext, VmContext};
 use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
@@ -146,29 +146,94 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
     }
 }
 
-/// Notes where compiled code is left; returns the stack pointer of the innermost entry.
+/// Notes where compiled code is left, and says where it goes on: at what catches the exception that travels, or in
+/// the innermost entry.
 ///
 /// # Safety
 ///
-/// Called by the unwinding stub: `pc` is a return address in compiled code that runs with `cx`, and
-/// `fp` its frame; `fuel` is as in [`Fault`].
+/// Called by the stubs that leave: `pc` is a return address in compiled code that runs with `cx`, and
+/// `fp` its frame; `fuel` is as in [`Fault`]. `thrown` is the exception that begins to travel, or null.
 pub(crate) unsafe extern "C" fn note_unwind(
     cx: *mut VmContext,
     pc: usize,
     fp: usize,
     fuel: u64,
-) -> usize {
+    thrown: u32,
+) -> *const Resume {
     // SAFETY: a running instance's contexts are alive.
     let context = unsafe { &mut *(*cx).store };
-    keep_fuel(context, fuel);
-    let native = &mut context.native;
-    if native.tail_call.is_some() {
-        // Nothing has failed.
-        return native.entry_sp;
+    if thrown != 0 {
+        context.exception = thrown;
     }
-    // SAFETY: the caller's promise. A return address stands behind its call.
-    unsafe { note_places(native, pc - 1, fp, false) };
-    native.entry_sp
+    if context.exception != 0 {
+        // SAFETY: the caller's promise.
+        if unsafe { find_handler(context, pc, fp) } {
+            return &raw const context.native.resume;
+        }
+        keep_fuel(context, fuel);
+    } else {
+        keep_fuel(context, fuel);
+        // A call in tail position has not failed.
+        if context.native.tail_call.is_none() {
+            // SAFETY: the caller's promise. A return address stands behind its call.
+            unsafe { note_places(&mut context.native, pc - 1, fp, false) };
+        }
+    }
+    let native = &mut context.native;
+    let (pc, sp) = (isa::land as *const () as usize, native.entry_sp);
+    native.resume = Resume { pc, sp, ..Resume::default() };
+    &raw const native.resume
+}
+
+/// Follows the frames from a return address in compiled code outwards, until a call behind which the exception is
+/// caught that travels, or the way in. Notes the frames that it leaves, and where to go on if there is such a
+/// call; whether there is.
+///
+/// # Safety
+///
+/// `fp` is the frame of the compiled code at `pc`, and it and its callers keep the chain.
+unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool {
+    let (mut pc, mut fp) = (pc, fp);
+    let native = &mut context.native;
+    // The frames of one module's code are looked at together.
+    while let Some(found) = map::look_up(pc - 1, |region| {
+        while let Some(unit) = region.unit(pc - 1) {
+            if let Some((handler, frame_bytes)) = region.handler(pc) {
+                return Some(Some((handler, fp - frame_bytes)));
+            }
+            match unit {
+                Unit::Enter(_) => return Some(None),
+                Unit::Func(_) if native.place_count < native.places.len() => {
+                    native.places[native.place_count] = pc - 1;
+                    native.place_count += 1;
+                }
+                _ => {}
+            }
+            let frame = core::ptr::with_exposed_provenance::<usize>(fp);
+            // SAFETY: the frame of compiled code begins with its caller's frame and the return address.
+            (fp, pc) = unsafe { (*frame, *frame.add(1)) };
+        }
+        // Its caller may be another module's.
+        Some(None)
+    }) {
+        let Some((handler, sp)) = found else {
+            if map::look_up(pc - 1, |region| region.unit(pc - 1)).is_none_or(is_way_in) {
+                return false;
+            }
+            continue;
+        };
+        let exception = core::mem::take(&mut context.exception);
+        // SAFETY: the store is entered, and nobody else uses it.
+        let tag = unsafe { &*context.store }.exception_tag(exception).unwrap_or(0);
+        let (exception, tag) = (exception.into(), tag.into());
+        native.resume = Resume { pc: handler, sp, fp, exception, tag };
+        return true;
+    }
+    false
+}
+
+fn is_way_in(unit: Unit) -> bool {
+    matches!(unit, Unit::Enter(_))
 }
 
 /// Keeps the fuel of metered code that is left early: the register counts what was used, which is the

@@ -5,7 +5,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{CompiledFunction, Module, Unit};
 
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
@@ -38,6 +38,8 @@ pub struct CodeImage<'a> {
     pub maps: Vec<(u32, u32)>,
     /// How many bytes below the frame pointer references are.
     pub map_words: Vec<u32>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
 }
 
 impl CodeImage<'_> {
@@ -66,6 +68,11 @@ impl CodeImage<'_> {
                 image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
                 image.map_words.extend_from_slice(words);
             }
+            image.handlers.extend(compiled.handlers.iter().map(|of| CallHandler {
+                returns_to: start + of.returns_to,
+                handler: start + of.handler,
+                ..*of
+            }));
         }
         Some(image)
     }
@@ -95,6 +102,11 @@ impl CodeImage<'_> {
             || self.source.last().is_some_and(|(at, _)| !in_code(*at, 0))
         {
             return Err("a table of sources that does not ascend within the code");
+        }
+        if !self.handlers.is_sorted_by(|a, b| a.returns_to < b.returns_to)
+            || !self.handlers.iter().all(|of| in_code(of.returns_to.max(of.handler), 1))
+        {
+            return Err("a table of handlers that does not ascend within the code");
         }
         self.check_maps()
     }

@@ -138,7 +138,7 @@ unsafe fn call_guest(cx: *mut VmContext, target: Target, slots: *mut u64, fp: us
 unsafe fn failed(context: *mut StoreContext, stop: &Stop) -> u32 {
     let code = match stop {
         Stop::Trap(code) => *code,
-        Stop::Host => TrapCode::Unreachable,
+        Stop::Host | Stop::Exception => TrapCode::Unreachable,
     };
     // SAFETY: the caller's promise.
     unsafe { (*context).exit.code = code };

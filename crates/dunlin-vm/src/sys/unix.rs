@@ -68,6 +68,11 @@ impl Pages {
         if len <= self.len {
             return len == self.len;
         }
+        if len <= self.len.next_multiple_of(PAGE) && !self.of_file {
+            // The mapping's last page is there already, and nobody has written behind the end.
+            self.len = len;
+            return true;
+        }
         if self.len == 0 {
             return Self::new(len).map(|new| *self = new).is_some();
         }

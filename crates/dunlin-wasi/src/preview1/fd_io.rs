@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Result;
 use super::fd::OFFSET_MAX;
-use crate::ctx::{Interrupt, WasiCtx};
+use crate::ctx::{Interrupt, WasiCtx, Yields};
 use crate::errno::Errno;
 use crate::limits::{READY_WRITE_BYTES_MAX, WAIT_SLICE_MILLISECONDS_MAX};
 use crate::memory::{GuestMemory, Region};
@@ -31,12 +31,12 @@ pub fn fd_read(
     iovs_len: u32,
     nread: u32,
 ) -> Result {
-    let WasiCtx { table, interrupt, limits, .. } = ctx;
+    let WasiCtx { table, interrupt, yields, limits, .. } = ctx;
     let descriptor = table.get_mut(fd)?;
     require_reading(descriptor)?;
     memory.region(nread, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
-    let waits = Waits { interrupt, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
+    let waits = Waits { interrupt, yields, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
     let count = match &mut descriptor.kind {
         Kind::Input(input) => read_input(input, memory, &regions, waits)?,
         Kind::File(file) if file.can_wait() => read_stream(file, memory, &regions, waits)?,
@@ -87,12 +87,12 @@ pub fn fd_write(
     iovs_len: u32,
     nwritten: u32,
 ) -> Result {
-    let WasiCtx { table, interrupt, limits, .. } = ctx;
+    let WasiCtx { table, interrupt, yields, limits, .. } = ctx;
     let descriptor = table.get_mut(fd)?;
     require_writing(descriptor)?;
     memory.region(nwritten, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
-    let waits = Waits { interrupt, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
+    let waits = Waits { interrupt, yields, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
     let appends = descriptor.flags.contains(FdFlags::APPEND);
     let count = match &mut descriptor.kind {
         Kind::Output(output) => write_output(output, memory, &regions, waits)?,
@@ -152,6 +152,7 @@ fn require_writing(descriptor: &Descriptor) -> Result {
 #[derive(Clone, Copy)]
 pub(super) struct Waits<'a> {
     pub(super) interrupt: &'a Interrupt,
+    pub(super) yields: &'a Yields,
     /// Fail with `AGAIN` instead of waiting.
     pub(super) nonblock: bool,
 }
@@ -162,7 +163,7 @@ impl Waits<'_> {
         let slice =
             Duration::from_millis(if self.nonblock { 0 } else { WAIT_SLICE_MILLISECONDS_MAX });
         loop {
-            let stands = crate::sys::wait(&[(stream, direction)], slice)?;
+            let stands = crate::sys::wait(&[(stream, direction)], self.yields.slice(slice))?;
             if stands.iter().any(|readiness| readiness.ready) {
                 return Ok(());
             }
@@ -170,6 +171,7 @@ impl Waits<'_> {
                 return Err(Errno::Again);
             }
             self.interrupt.check()?;
+            self.yields.check(slice)?;
         }
     }
 }

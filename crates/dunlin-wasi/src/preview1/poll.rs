@@ -122,7 +122,12 @@ fn moment(ctx: &WasiCtx, id: u32, timeout: u64, absolute: bool) -> What {
         Err(errno) => What::NoClock(errno),
         Ok(ClockId::ProcessCputime | ClockId::ThreadCputime) => What::NoClock(Errno::Notsup),
         Ok(clock) => {
-            let now = if absolute { 0 } else { now_ns(ctx, clock) };
+            let now = match ctx.yields.began_ns {
+                _ if absolute => 0,
+                Some((realtime, _)) if clock == ClockId::Realtime => realtime,
+                Some((_, monotonic)) => monotonic,
+                None => now_ns(ctx, clock),
+            };
             What::Moment { clock, deadline_ns: now.saturating_add(timeout) }
         }
     }
@@ -143,12 +148,13 @@ fn wait(ctx: &WasiCtx, waiting: &[Waiting]) -> Result<Vec<Event>> {
             }
         }
         // With events in hand nothing is waited for, but streams that are ready belong to them.
-        let slice = if events.is_empty() { slice } else { Duration::ZERO };
-        events.extend(wait_slice(ctx, waiting, &hosts, slice)?);
+        let now = if events.is_empty() { ctx.yields.slice(slice) } else { Duration::ZERO };
+        events.extend(wait_slice(ctx, waiting, &hosts, now)?);
         if !events.is_empty() {
             return Ok(events);
         }
         ctx.interrupt.check()?;
+        ctx.yields.check(slice)?;
     }
 }
 

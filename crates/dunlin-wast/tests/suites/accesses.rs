@@ -50,17 +50,22 @@ const STORES: [(&str, &str, u64); 10] = [
 /// Widths of the accesses to one lane: bits, bytes.
 const LANES: [(&str, u64); 4] = [("8", 1), ("16", 2), ("32", 4), ("64", 8)];
 
-/// Bytes of the memory.
-const END: u64 = 65_536;
+/// The memories: the type of their addresses, what declares them, and their bytes.
+const MEMORIES: [(&str, &str, u64); 4] = [
+    ("i32", "(memory 1 1)", 65_536),
+    ("i64", "(memory i64 1 1)", 65_536),
+    ("i32", "(memory 65543 65543 (pagesize 1))", 65_543),
+    ("i64", "(memory i64 65543 65543 (pagesize 1))", 65_543),
+];
 
 /// The script.
 pub(crate) fn script() -> String {
     let mut script = String::new();
-    for (address, memory) in [("i32", "(memory 1 1)"), ("i64", "(memory i64 1 1)")] {
+    for (address, memory, end) in MEMORIES {
         let mut functions = format!("(module {memory}\n");
         let mut asserts = String::new();
         let mut access = |name: String, (before, after): &(String, &str), width: u64| {
-            for offset in [0, 1, 127, 128, END - width, 0xffff_ffff] {
+            for offset in [0, 1, 127, 128, end - width, 0xffff_ffff] {
                 let export = format!("{name}+{offset}");
                 let _ = writeln!(
                     functions,
@@ -75,13 +80,13 @@ pub(crate) fn script() -> String {
                         writeln!(asserts, "(assert_trap {invoke} \"out of bounds memory access\")")
                     };
                 };
-                if offset + width <= END {
-                    call(END - width - offset, true);
-                    call(END - width - offset + 1, false);
+                if offset + width <= end {
+                    call(end - width - offset, true);
+                    call(end - width - offset + 1, false);
                 } else {
                     call(0, false);
                 }
-                call(END, false);
+                call(end, false);
                 call(0xffff_ffff, false);
                 call(0x8000_0000, false);
             }

@@ -74,7 +74,8 @@ const VALUES: &[(&str, &str)] = &[
          f32x4.demote_f64x2_zero f64x2.promote_low_f32x4 i32x4.trunc_sat_f32x4_s \
          i32x4.trunc_sat_f32x4_u f32x4.convert_i32x4_s f32x4.convert_i32x4_u \
          i32x4.trunc_sat_f64x2_s_zero i32x4.trunc_sat_f64x2_u_zero f64x2.convert_low_i32x4_s \
-         f64x2.convert_low_i32x4_u",
+         f64x2.convert_low_i32x4_u i32x4.relaxed_trunc_f32x4_s i32x4.relaxed_trunc_f32x4_u \
+         i32x4.relaxed_trunc_f64x2_s_zero i32x4.relaxed_trunc_f64x2_u_zero",
     ),
     (
         "v128 v128",
@@ -96,14 +97,21 @@ const VALUES: &[(&str, &str)] = &[
          i16x8.ge_u i32x4.eq i32x4.ne i32x4.lt_s i32x4.lt_u i32x4.gt_s i32x4.gt_u i32x4.le_s \
          i32x4.le_u i32x4.ge_s i32x4.ge_u i64x2.eq i64x2.ne i64x2.lt_s i64x2.gt_s i64x2.le_s \
          i64x2.ge_s f32x4.eq f32x4.ne f32x4.lt f32x4.gt f32x4.le f32x4.ge f64x2.eq f64x2.ne f64x2.lt \
-         f64x2.gt f64x2.le f64x2.ge",
+         f64x2.gt f64x2.le f64x2.ge i8x16.relaxed_swizzle f32x4.relaxed_min f32x4.relaxed_max \
+         f64x2.relaxed_min f64x2.relaxed_max i16x8.relaxed_q15mulr_s \
+         i16x8.relaxed_dot_i8x16_i7x16_s",
     ),
     (
         "v128 i32",
         "i8x16.shl i8x16.shr_s i8x16.shr_u i16x8.shl i16x8.shr_s i16x8.shr_u i32x4.shl i32x4.shr_s \
          i32x4.shr_u i64x2.shl i64x2.shr_s i64x2.shr_u",
     ),
-    ("v128 v128 v128", "v128.bitselect"),
+    (
+        "v128 v128 v128",
+        "v128.bitselect f32x4.relaxed_madd f32x4.relaxed_nmadd f64x2.relaxed_madd f64x2.relaxed_nmadd \
+         i8x16.relaxed_laneselect i16x8.relaxed_laneselect i32x4.relaxed_laneselect \
+         i64x2.relaxed_laneselect i32x4.relaxed_dot_i8x16_i7x16_add_s",
+    ),
 ];
 
 /// Loads, which take an address.
@@ -123,6 +131,9 @@ const REST: &str = r"
     v128.const i32x4 1 2 3 4 global.set $v  global.get $v drop
     i64.const 1 i64.const 2 i32.const 0 select drop
     v128.const i32x4 1 2 3 4 v128.const i32x4 1 2 3 4 i32.const 1 select drop
+    i64.const 1 i64.const 2 i64.const 3 i64.const 4 i64.add128 drop drop
+    i64.const 1 i64.const 2 i64.const 3 i64.const 4 i64.sub128 drop drop
+    i64.const 1 i64.const 2 i64.mul_wide_s drop drop  i64.const 1 i64.const 2 i64.mul_wide_u drop drop
     ref.null func ref.null func i32.const 1 select (result funcref) drop
     ref.null extern ref.is_null drop  ref.func $nothing drop
     v128.const i32x4 1 2 3 4 local.set $vector  local.get $vector local.tee $vector drop
@@ -178,6 +189,7 @@ pub(crate) fn script() -> String {
         let _ = writeln!(body, "i32.const 8 {value}{store} i32.const 8 {value}{store} offset=400");
     }
     body.push_str(&lanes(&constant));
+    body.push_str(&atomics(&constant));
     format!(
         r#"(module (func (export "f")))
 (register "other")
@@ -187,7 +199,7 @@ pub(crate) fn script() -> String {
   (import "host" "swap" (func $swap (param v128 i32 v128) (result v128 i32 v128)))
   (import "host" "call" (func $call (param funcref)))
   (import "other" "f" (func $other))
-  (memory $a 1) (memory $b i64 1)
+  (memory $a 1) (memory $b i64 1) (memory $c 1 1 shared)
   (table 3 3 funcref)
   (elem (i32.const 1) func $host $other)
   (elem $elem func $nothing) (elem $gone func $nothing)
@@ -207,6 +219,30 @@ pub(crate) fn script() -> String {
 (assert_return (invoke "run" (i32.const {TURNS})) (i32.const 0))
 "#
     )
+}
+
+/// The atomic operators, on a shared memory and on one that is not.
+fn atomics(constant: &dyn Fn(&str) -> String) -> String {
+    let mut body = String::from(
+        "atomic.fence i32.const 16 i32.const 1 memory.atomic.notify $c drop \
+         i32.const 16 i32.const 1 i64.const 0 memory.atomic.wait32 $c drop \
+         i32.const 16 i64.const 0 i64.const 0 memory.atomic.wait64 $c drop\n",
+    );
+    for (ty, widths) in [("i32", &["", "8", "16"][..]), ("i64", &["", "8", "16", "32"])] {
+        let value = constant(ty);
+        for (width, memory) in widths.iter().flat_map(|width| [(width, ""), (width, "$c")]) {
+            let sign = if width.is_empty() { "" } else { "_u" };
+            let _ = writeln!(body, "i32.const 8 {ty}.atomic.load{width}{sign} {memory} drop");
+            let _ = writeln!(body, "i32.const 8 {value}{ty}.atomic.store{width} {memory}");
+            for op in ["add", "sub", "and", "or", "xor", "xchg"] {
+                let operator = format!("{ty}.atomic.rmw{width}.{op}{sign}");
+                let _ = writeln!(body, "i32.const 8 {value}{operator} {memory} drop");
+            }
+            let operator = format!("{ty}.atomic.rmw{width}.cmpxchg{sign}");
+            let _ = writeln!(body, "i32.const 8 {value}{value}{operator} {memory} drop");
+        }
+    }
+    body
 }
 
 /// The operators on one lane.

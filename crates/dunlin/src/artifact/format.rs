@@ -9,7 +9,7 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source, maps, words of maps
+//! lengths            u32 each: code, units, relocations, traps, source, maps, handlers, words of maps
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
@@ -17,6 +17,7 @@
 //! traps              u32 offset, u32 trap code
 //! source             u32 offset, u32 offset in the module
 //! maps               u32 offset behind a call, u32 where its words begin
+//! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
 //! words of maps      u32 bytes below the frame pointer
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
@@ -32,7 +33,7 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
-use dunlin_module::compile::Relocation;
+use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{Builtin, Unit};
 use dunlin_vm::native::CodeImage;
 
@@ -97,6 +98,7 @@ pub(crate) fn write(
         image.traps.len(),
         image.source.len(),
         image.maps.len(),
+        image.handlers.len(),
         image.map_words.len(),
     ];
     let lengths = [image.code.len()].into_iter().chain(tables);
@@ -143,6 +145,10 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
     for (behind, start) in &image.maps {
         row([*behind, *start]);
     }
+    for of in &image.handlers {
+        row([of.returns_to, of.handler]);
+        row([of.frame_bytes, 0]);
+    }
     for word in &image.map_words {
         out.extend_from_slice(&word.to_le_bytes());
     }
@@ -182,11 +188,11 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 7];
+        let mut lengths = [0; 8];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source, maps, map_words] = lengths;
+        let [code, units, relocations, traps, source, maps, handlers, map_words] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -199,6 +205,7 @@ impl<'a> Artifact<'a> {
             traps: from.rows(traps, trap)?,
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
             maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
+            handlers: from.rows(handlers, handler)?,
             map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
@@ -259,6 +266,10 @@ fn relocation([offset, builtin, low, high]: [u32; 4]) -> Option<Relocation> {
     let builtin = *Builtin::ALL.get(builtin as usize)?;
     let addend = (u64::from(high) << 32 | u64::from(low)) as i64;
     Some(Relocation { offset, builtin, addend })
+}
+
+fn handler([returns_to, handler, frame_bytes, zero]: [u32; 4]) -> Option<CallHandler> {
+    (zero == 0).then_some(CallHandler { returns_to, handler, frame_bytes })
 }
 
 fn trap([offset, code]: [u32; 2]) -> Option<(u32, TrapCode)> {
@@ -358,6 +369,7 @@ mod tests {
             source: vec![(0, u32::MAX), (2, 30), (20, u32::MAX), (70, u32::MAX)],
             maps: vec![(9, 0), (12, 2), (40, 2)],
             map_words: vec![16, 8, 4],
+            handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
         }
     }
 

@@ -325,6 +325,45 @@
       (local.set $y (i32.add (local.get $y) (i32.const 16)))
       (br_if $l (local.tee $n (i32.add (local.get $n) (i32.const -1))))))
 
+  ;; loops that are copied with their tests: steps that are not known, no accesses, values used behind them
+  (func (export "sieve") (param $p i32) (param $by i32) (param $e i32) (result i32)
+    (local.set $by (i32.add (local.get $by) (i32.const 1)))
+    (loop $l
+      (i32.store8 (local.get $p) (i32.const 0))
+      (br_if $l (i32.lt_u (local.tee $p (i32.add (local.get $p) (local.get $by))) (local.get $e))))
+    (local.get $p))
+
+  (func (export "sieve_down") (param $p i32) (param $by i32) (param $e i32) (result i32 i32)
+    (local $last i32)
+    (local.set $by (i32.or (local.get $by) (i32.const 1)))
+    (loop $l
+      (local.set $last (i32.load8_u offset=3 (local.get $p)))
+      (i32.store16 (local.get $p) (local.get $by))
+      (br_if $l (i32.gt_s (local.tee $p (i32.sub (local.get $p) (local.get $by))) (local.get $e))))
+    (local.get $p) (local.get $last))
+
+  (func (export "fibonacci") (param $n i32) (result i64 i64 i32)
+    (local $a i64) (local $b i64) (local $c i64) (local $by i32)
+    (local.set $n (i32.and (local.get $n) (i32.const 0xff)))
+    (local.set $by (i32.load8_u (local.get $n)))
+    (local.set $b (i64.const 1))
+    (loop $l
+      (local.set $c (i64.add (local.get $a) (local.get $b)))
+      (local.set $a (local.get $b))
+      (local.set $b (local.get $c))
+      (br_if $l (i32.gt_s (local.tee $n (i32.sub (local.get $n) (i32.or (local.get $by) (i32.const 1))))
+        (i32.const -60))))
+    (local.get $a) (local.get $c) (local.get $n))
+
+  (func (export "divided_by_turns") (param $n i32) (param $m i32) (result i32)
+    (local $s i32)
+    (local.set $n (i32.and (local.get $n) (i32.const 0xfff)))
+    (loop $l
+      (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 31))
+        (i32.div_u (local.get $m) (i32.sub (local.get $n) (i32.const 7)))))
+      (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $s))
+
   ;; accesses of the same index, nearer and further
   (func (export "fields") (param $p i32) (result i32)
     (i32.store offset=8 (local.get $p) (i32.load offset=4 (local.get $p)))

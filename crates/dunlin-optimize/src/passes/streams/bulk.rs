@@ -14,10 +14,10 @@
 //! turn do more than copy, and stay.
 
 use super::super::affine::Before;
-use super::super::{constant, definition, home, is_pure};
+use super::super::{constant, definition, home, is_poll, is_pure};
 use super::emit::{as_args, end_of, first, times};
 use super::plan::{Plan, Run};
-use crate::translate::{POINTER_BYTES, Region, import};
+use crate::translate::{POINTER_BYTES, import};
 use crate::tuning::{BULK_LOOPS, BULK_TURNS_MIN};
 use crate::worker::clif_trap;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
@@ -237,15 +237,6 @@ fn as_i32(cursor: &mut FuncCursor<'_>, value: Value) -> Value {
         types::I64 => cursor.ins().ireduce(types::I32, value),
         _ => value,
     }
-}
-
-/// Whether an instruction only asks whether to stop.
-fn is_poll(func: &Function, inst: Inst) -> bool {
-    let data = func.dfg.insts[inst];
-    let region = data.memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
-    data.opcode() == Opcode::Load
-        && region
-            .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Poll as u32)
 }
 
 /// An access of memory 0 as a piece of its run.

@@ -4,6 +4,7 @@ use super::super::affine::Before;
 use super::super::counted::number_of;
 use super::bulk::Bulk;
 use super::fast::Fast;
+use super::needed::Needed;
 use super::plan::{Ahead, Plan, Run};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::flowgraph::ControlFlowGraph;
@@ -23,25 +24,35 @@ pub(super) struct Blocks {
     pub(super) entry: Block,
     pub(super) fast: Block,
     pub(super) out: Block,
+    /// Where it is decided whether turns are left over, and where the loop is entered for them.
+    pub(super) rest: Option<(Block, Block)>,
 }
 
 /// What is known before the second form runs.
 pub(super) struct Known {
     pub(super) turns: Value,
+    /// As many of them as the second form makes.
+    pub(super) whole: Value,
     /// The first address of each run.
     pub(super) starts: Vec<Value>,
 }
 
-/// Gives a loop its second form. Returns the parameters by which `values` leave either form.
+/// Gives a loop its second form. Returns its block, and the parameters by which `values` leave either form.
 pub(super) fn emit(
     func: &mut Function,
     cfg: &mut ControlFlowGraph,
-    plan: &Plan,
+    plan: &mut Plan,
     values: &[Value],
-) -> Vec<Value> {
+) -> (Block, Vec<Value>) {
     let block = plan.counted.block;
     let bulk = Bulk::new(func, plan, values);
-    let blocks = around(func, block, bulk.is_some());
+    let mut needed = Needed::new(func, plan, values);
+    // What is left of a bulk operation turns a few times only.
+    if bulk.is_none() && plan.unroll(func, needed.insts.len()) {
+        needed.add_uneven(func, plan);
+    }
+    needed.add_polls(func, plan);
+    let blocks = around(func, plan, bulk.is_some());
     let entries: Vec<Block> = cfg.pred_iter(block).map(|entry| entry.block).collect();
     for entry in entries.into_iter().filter(|entry| *entry != block) {
         redirect(func, entry, block, blocks.head);
@@ -61,25 +72,32 @@ pub(super) fn emit(
             blocks[1] = call;
         }
     }
-    let fast = Fast::new(func, plan, &blocks, &before, known);
+    let fast = Fast::new(func, plan, &blocks, &before, needed, known);
     fast.emit(func, values);
-    for block in [block, blocks.head, blocks.check, blocks.entry, blocks.fast, blocks.out] {
+    let Blocks { head, check, entry, fast, out, rest } = blocks;
+    let rest = rest.into_iter().flat_map(|(at, last)| [at, last]);
+    for block in [block, head, check, entry, fast, out].into_iter().chain(rest) {
         cfg.recompute_block(func, block);
     }
-    params
+    (fast, params)
 }
 
-fn around(func: &mut Function, block: Block, has_choice: bool) -> Blocks {
+fn around(func: &mut Function, plan: &Plan, has_choice: bool) -> Blocks {
+    let block = plan.counted.block;
     let mut make = || func.dfg.make_block();
     let (head, check, fast, out) = (make(), make(), make(), make());
     let entry = if has_choice { make() } else { check };
-    let blocks = Blocks { head, check, entry, fast, out };
+    let rest = (plan.copies > 1).then(|| (make(), make()));
+    let blocks = Blocks { head, check, entry, fast, out, rest };
     func.layout.insert_block(blocks.head, block);
     func.layout.insert_block(blocks.check, block);
     if has_choice {
         func.layout.insert_block(blocks.entry, block);
     }
     func.layout.insert_block(blocks.fast, block);
+    for block_of_rest in rest.into_iter().flat_map(|(at, last)| [at, last]) {
+        func.layout.insert_block(block_of_rest, block);
+    }
     func.layout.insert_block_after(blocks.out, block);
     blocks
 }
@@ -104,7 +122,7 @@ fn redirect(func: &mut Function, entry: Block, from: Block, to: Block) {
     }
 }
 
-pub(super) fn as_args(values: &[Value]) -> Vec<BlockArg> {
+pub(in super::super) fn as_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|value| BlockArg::Value(*value)).collect()
 }
 
@@ -185,11 +203,21 @@ fn check(
         }
     }
     // The branch is written when the parameters of the second form are known.
-    let known = Known { turns, starts };
+    let whole = whole(&mut cursor, turns, plan.copies);
+    let known = Known { turns, whole, starts };
     let outside = outside.unwrap_or_else(|| cursor.ins().iconst(types::I8, 0));
     let args = as_args(&before.params);
     cursor.ins().brif(outside, plan.counted.block, &args, blocks.fast, &[]);
     known
+}
+
+/// The turns of which the second form makes `copies` at a time, a power of two.
+fn whole(cursor: &mut FuncCursor<'_>, turns: Value, copies: i64) -> Value {
+    if copies == 1 {
+        return turns;
+    }
+    let mask = cursor.ins().iconst(types::I64, -copies);
+    cursor.ins().band(turns, mask)
 }
 
 /// The first index of a run as 64 bits.
@@ -278,6 +306,15 @@ pub(super) fn times(cursor: &mut FuncCursor<'_>, value: Value, number: i64) -> V
     if is_power { cursor.ins().ishl(value, by) } else { cursor.ins().imul(value, by) }
 }
 
+/// A value that has grown by `step` in each of so many turns.
+pub(super) fn grown(cursor: &mut FuncCursor<'_>, before: Value, turns: Value, step: i64) -> Value {
+    let ty = cursor.func.dfg.value_type(before);
+    let turns = if ty == types::I32 { cursor.ins().ireduce(types::I32, turns) } else { turns };
+    let size = number_of(cursor, ty, step);
+    let grown = cursor.ins().imul(turns, size);
+    cursor.ins().iadd(before, grown)
+}
+
 /// A parameter that grows evenly, or its next value, as it is when the loop ends.
 pub(super) fn end_of(
     cursor: &mut FuncCursor<'_>,
@@ -288,10 +325,10 @@ pub(super) fn end_of(
 ) -> Value {
     let (index, is_next) = plan.even(cursor.func, value).expect("it grows evenly");
     let step = plan.counted.steps[index].expect("it grows evenly");
-    let ty = cursor.func.dfg.value_type(value);
-    let turns = if ty == types::I32 { cursor.ins().ireduce(types::I32, turns) } else { turns };
-    let size = number_of(cursor, ty, step);
-    let grown = cursor.ins().imul(turns, size);
-    let end = cursor.ins().iadd(before[index], grown);
-    if is_next { end } else { cursor.ins().isub(end, size) }
+    let end = grown(cursor, before[index], turns, step);
+    if is_next {
+        return end;
+    }
+    let size = number_of(cursor, cursor.func.dfg.value_type(value), step);
+    cursor.ins().isub(end, size)
 }

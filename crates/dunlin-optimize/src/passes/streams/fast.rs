@@ -1,15 +1,16 @@
-//! The second form of a loop: what it needs of the loop, with a counter in place of indices.
+//! The second form of a loop: what it needs of the loop, with a counter in place of indices; of a small loop
+//! several turns, one behind the other.
 
 use super::super::affine::Before;
-use super::super::{home, is_pure};
-use super::emit::{Blocks, Known, as_args, end_of, plus, times};
-use super::plan::{Ahead, Plan};
+use super::emit::{Blocks, Known, as_args, end_of, grown, plus, times};
+use super::needed::Needed;
+use super::plan::{Ahead, Plan, Run};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    Block, BlockCall, Function, Inst, InstBuilder, InstructionData, Value, ValueDef, types,
+    Block, BlockCall, Function, Inst, InstBuilder, InstructionData, Value, types,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The second form under construction.
 pub(super) struct Fast<'p> {
@@ -18,13 +19,14 @@ pub(super) struct Fast<'p> {
     /// The block whose branch leads here.
     entry: Block,
     out: Block,
+    /// Where it is decided whether turns are left over, and where the loop is entered for them.
+    rest: Option<(Block, Block)>,
     known: Known,
     /// Parameters of the loop as they are before it.
     before: Vec<Value>,
-    /// Which parameters of the loop the second form has too.
-    kept: Vec<bool>,
-    /// Which instructions of the loop it has.
-    needed: HashSet<Inst>,
+    needed: Needed,
+    /// Parameters of the loop.
+    params: Vec<Value>,
     /// What stands for the loop's values.
     copies: HashMap<Value, Value>,
     /// A counter for each step: the step, its parameter, its end.
@@ -37,65 +39,35 @@ impl<'p> Fast<'p> {
         plan: &'p Plan,
         blocks: &Blocks,
         before: &Before<'_>,
+        needed: Needed,
         known: Known,
     ) -> Self {
-        let kept = vec![false; func.dfg.block_params(plan.counted.block).len()];
         Self {
             plan,
             block: blocks.fast,
             entry: blocks.entry,
             out: blocks.out,
+            rest: blocks.rest,
             known,
             before: before.params.clone(),
-            kept,
-            needed: HashSet::new(),
+            needed,
+            params: func.dfg.block_params(plan.counted.block).to_vec(),
             copies: HashMap::new(),
             counters: Vec::new(),
         }
     }
 
     pub(super) fn emit(mut self, func: &mut Function, values: &[Value]) {
-        self.find_needed(func, values);
         let mut args = self.declare_counters(func);
         self.declare_params(func, &mut args);
-        self.copy(func);
+        let addresses = self.addresses(func);
+        for turn in 0..self.plan.copies {
+            if turn > 0 {
+                self.go_on();
+            }
+            self.copy(func, &addresses, turn);
+        }
         self.finish(func, values, &args);
-    }
-
-    /// What has effects is needed, and what that needs: addresses of runs are not.
-    fn find_needed(&mut self, func: &Function, values: &[Value]) {
-        let counted = &self.plan.counted;
-        let mut work: Vec<Value> =
-            values.iter().copied().filter(|value| self.plan.even(func, *value).is_none()).collect();
-        for inst in func.layout.block_insts(counted.block) {
-            if inst != counted.branch && !is_pure(func, inst) {
-                self.need(func, inst, &mut work);
-            }
-        }
-        while let Some(value) = work.pop() {
-            if home(func, value) != Some(counted.block) {
-                continue;
-            }
-            match func.dfg.value_def(value) {
-                ValueDef::Param(_, index) => {
-                    if !std::mem::replace(&mut self.kept[index], true) {
-                        work.push(counted.back[index]);
-                    }
-                }
-                def => self.need(func, def.unwrap_inst(), &mut work),
-            }
-        }
-    }
-
-    fn need(&mut self, func: &Function, inst: Inst, work: &mut Vec<Value>) {
-        if !self.needed.insert(inst) {
-            return;
-        }
-        match (func.dfg.insts[inst], self.plan.accesses.contains_key(&inst)) {
-            (InstructionData::Load { .. }, true) => {}
-            (InstructionData::Store { args, .. }, true) => work.push(args[0]),
-            _ => work.extend(func.dfg.inst_args(inst)),
-        }
     }
 
     /// A counter for each step, from zero; the arguments of the entry.
@@ -108,7 +80,7 @@ impl<'p> Fast<'p> {
             }
             let mut cursor = FuncCursor::new(func).at_inst(branch);
             let zero = cursor.ins().iconst(types::I64, 0);
-            let length = times(&mut cursor, self.known.turns, run.step.abs());
+            let length = times(&mut cursor, self.known.whole, run.step.abs());
             let end = if run.step > 0 { length } else { cursor.ins().ineg(length) };
             args.push(zero);
             let counter = func.dfg.append_block_param(self.block, types::I64);
@@ -118,8 +90,9 @@ impl<'p> Fast<'p> {
     }
 
     fn declare_params(&mut self, func: &mut Function, args: &mut Vec<Value>) {
-        let params = func.dfg.block_params(self.plan.counted.block).to_vec();
-        for (index, param) in params.into_iter().enumerate().filter(|(at, _)| self.kept[*at]) {
+        let params = self.params.clone();
+        for (index, param) in params.into_iter().enumerate().filter(|(at, _)| self.needed.kept[*at])
+        {
             let ty = func.dfg.value_type(param);
             let copy = func.dfg.append_block_param(self.block, ty);
             self.copies.insert(param, copy);
@@ -132,17 +105,29 @@ impl<'p> Fast<'p> {
         self.copies.get(&value).copied().unwrap_or(value)
     }
 
-    fn copy(&mut self, func: &mut Function) {
-        let insts: Vec<Inst> = func.layout.block_insts(self.plan.counted.block).collect();
-        let mut addresses: HashMap<usize, Value> = HashMap::new();
-        for inst in insts.into_iter().filter(|inst| self.needed.contains(inst)) {
+    /// Makes the next turn begin with what this one ends with.
+    fn go_on(&mut self) {
+        let kept = self.plan.counted.back.iter().zip(&self.needed.kept).enumerate();
+        let kept = kept.filter(|(_, (_, kept))| **kept);
+        let next = kept.map(|(index, (next, _))| (index, self.of(*next)));
+        let next: Vec<(usize, Value)> = next.collect();
+        self.copies = next.into_iter().map(|(index, next)| (self.params[index], next)).collect();
+    }
+
+    /// Writes a turn, of those of which the second form has several. Only the first one polls.
+    fn copy(&mut self, func: &mut Function, addresses: &[Value], turn: i64) {
+        let insts = func.layout.block_insts(self.plan.counted.block);
+        let Needed { insts: needed, polls, .. } = &self.needed;
+        let is_copied = |inst: &Inst| needed.contains(inst) || (turn == 0 && polls.contains(inst));
+        let insts: Vec<Inst> = insts.filter(is_copied).collect();
+        for inst in insts {
             let copy = func.dfg.clone_inst(inst);
             let access = self.plan.accesses.get(&inst).copied();
             let args = func.dfg.inst_args(inst).to_vec();
             let mut args: Vec<Value> = args.into_iter().map(|arg| self.of(arg)).collect();
             if let Some((run, from)) = access {
-                let address = *addresses.entry(run).or_insert_with(|| self.address(func, run));
-                *args.last_mut().expect("an access has an address") = address;
+                *args.last_mut().expect("an access has an address") = addresses[run];
+                let from = from + turn * self.plan.runs[run].step;
                 match &mut func.dfg.insts[copy] {
                     InstructionData::Load { offset, .. }
                     | InstructionData::Store { offset, .. } => {
@@ -162,13 +147,15 @@ impl<'p> Fast<'p> {
         }
     }
 
-    /// Where the accesses of a run are.
-    fn address(&self, func: &mut Function, run: usize) -> Value {
-        let step = self.plan.runs[run].step;
-        let counter = self.counters.iter().find(|counter| counter.0 == step);
-        let counter = counter.expect("every step has a counter").1;
+    /// Where the accesses of each run are in the first turn.
+    fn addresses(&self, func: &mut Function) -> Vec<Value> {
         let mut cursor = FuncCursor::new(func).at_bottom(self.block);
-        cursor.ins().iadd(self.known.starts[run], counter)
+        cursor.use_srcloc(self.plan.counted.branch);
+        let address = |(run, start): (&Run, &Value)| {
+            let counter = self.counters.iter().find(|counter| counter.0 == run.step);
+            cursor.ins().iadd(*start, counter.expect("every step has a counter").1)
+        };
+        self.plan.runs.iter().zip(&self.known.starts).map(address).collect()
     }
 
     /// Writes the branch at the end, and the one that leads here.
@@ -180,7 +167,7 @@ impl<'p> Fast<'p> {
         let mut again = Vec::new();
         let mut more = None;
         for (step, counter, end) in &self.counters {
-            let mut next = plus(&mut cursor, *counter, *step);
+            let mut next = plus(&mut cursor, *counter, *step * self.plan.copies);
             let going = *more.get_or_insert_with(|| cursor.ins().icmp(IntCC::NotEqual, next, *end));
             if self.plan.ahead == Ahead::Mask {
                 let zero = cursor.ins().iconst(types::I64, 0);
@@ -188,16 +175,40 @@ impl<'p> Fast<'p> {
             }
             again.push(next);
         }
-        let kept = counted.back.iter().zip(&self.kept).filter(|(_, kept)| **kept);
+        let kept = counted.back.iter().zip(&self.needed.kept).filter(|(_, kept)| **kept);
         again.extend(kept.map(|(next, _)| self.of(*next)));
         let more = more.expect("a plan has a run");
-        let (again, left) = (as_args(&again), as_args(&left));
-        cursor.ins().brif(more, self.block, &again, self.out, &left);
+        if let Some(rest) = self.rest {
+            cursor.ins().brif(more, self.block, &as_args(&again), rest.0, &[]);
+            self.finish_rest(func, rest, &left);
+        } else {
+            cursor.ins().brif(more, self.block, &as_args(&again), self.out, &as_args(&left));
+        }
         let branch = func.layout.last_inst(self.entry).expect("the branch stands");
         let call = BlockCall::new(self.block, as_args(args), &mut func.dfg.value_lists);
         if let InstructionData::Brif { blocks, .. } = &mut func.dfg.insts[branch] {
             blocks[1] = call;
         }
+    }
+
+    /// Leaves to the loop the turns that are left over, if any are: `at` decides.
+    fn finish_rest(&self, func: &mut Function, (at, last): (Block, Block), left: &[Value]) {
+        let counted = &self.plan.counted;
+        let mut cursor = FuncCursor::new(func).at_bottom(at);
+        cursor.use_srcloc(counted.branch);
+        let over = cursor.ins().isub(self.known.turns, self.known.whole);
+        cursor.ins().brif(over, last, &[], self.out, &as_args(left));
+        cursor.goto_bottom(last);
+        let mut args = Vec::new();
+        for (index, next) in counted.back.iter().enumerate() {
+            args.push(match counted.steps[index] {
+                Some(step) if !self.needed.kept[index] => {
+                    grown(&mut cursor, self.before[index], self.known.whole, step)
+                }
+                _ => self.of(*next),
+            });
+        }
+        cursor.ins().jump(counted.block, &as_args(&args));
     }
 
     /// A value of the loop's as it is when the second form ends.

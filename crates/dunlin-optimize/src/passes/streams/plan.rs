@@ -2,10 +2,11 @@
 
 use super::super::affine::{Before, Sum, step, sum};
 use super::super::counted::Counted;
-use super::super::{constant, definition, home};
+use super::super::{constant, definition, home, is_poll};
 use super::WINDOW;
+use crate::limits::UNROLLED_INSTRUCTIONS_MAX;
 use crate::translate::Region;
-use crate::tuning::{STREAM_TURNS_MIN, STREAM_TURNS_MIN_GUARDED};
+use crate::tuning::{STREAM_TURNS_MIN, STREAM_TURNS_MIN_GUARDED, UNROLL, UNROLLED_TURNS};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, Opcode, Value, ValueDef, types,
@@ -18,8 +19,8 @@ const RUNS_MAX: usize = 6;
 /// How far accesses of a run lie apart at most: so much may stand in an access itself.
 const APART_MAX: i64 = 2048;
 
-/// How many bytes longer than needed a range may be. With what stands in an access itself this is far below
-/// the lowest address that is ever mapped.
+/// How many bytes longer than needed a range may be. With what stands in an access itself, that of several turns
+/// included, this is far below the lowest address that is ever mapped.
 const MARGIN_MAX: i64 = 16 << 10;
 
 /// A loop that gets a second form.
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) accesses: HashMap<Inst, (usize, i64)>,
     /// How a processor is kept inside that runs ahead.
     pub(super) ahead: Ahead,
+    /// Turns that the second form makes between its tests.
+    pub(super) copies: i64,
 }
 
 /// How a processor is kept inside that runs ahead of the loop's end.
@@ -83,8 +86,8 @@ impl Plan {
     /// The plan for a loop that consists of `block` alone, if it is worth it.
     pub(super) fn new(func: &Function, block: Block) -> Option<Self> {
         let counted = Counted::new(func, block)?;
-        let mut plan =
-            Self { counted, runs: Vec::new(), accesses: HashMap::new(), ahead: Ahead::Free };
+        let (runs, accesses) = (Vec::new(), HashMap::new());
+        let mut plan = Self { counted, runs, accesses, ahead: Ahead::Free, copies: 1 };
         for inst in func.layout.block_insts(block) {
             if let Some(address) = address(func, inst)
                 && let Some(parts) = take_apart(func, &plan.counted, address)
@@ -92,7 +95,7 @@ impl Plan {
                 plan.add(inst, parts);
             }
         }
-        plan.ahead = plan.guard(WINDOW / weight(func, block));
+        plan.ahead = plan.guard(func, 1);
         (!plan.accesses.is_empty()).then_some(plan)
     }
 
@@ -113,8 +116,25 @@ impl Plan {
         counted.steps[index].map(|_| (index, true))
     }
 
-    /// How to keep a processor inside that may be `turns` ahead.
-    fn guard(&self, turns: i64) -> Ahead {
+    /// Lets the second form make several turns between its tests, of which one has so many instructions;
+    /// whether it does.
+    pub(super) fn unroll(&mut self, func: &Function, turn: usize) -> bool {
+        let is_small = |copies: &i64| turn * *copies as usize <= UNROLLED_INSTRUCTIONS_MAX;
+        let keeps = |copies: &i64| {
+            let ahead = self.guard(func, *copies);
+            (ahead == Ahead::Mask) == (self.ahead == Ahead::Mask)
+        };
+        let copies = UNROLLED_TURNS.into_iter().find(|copies| is_small(copies) && keeps(copies));
+        let Some(copies) = copies.filter(|_| UNROLL) else { return false };
+        self.copies = copies;
+        self.ahead = self.guard(func, copies);
+        true
+    }
+
+    /// How to keep a processor inside that runs ahead, if there are so many turns between tests.
+    fn guard(&self, func: &Function, copies: i64) -> Ahead {
+        let turns =
+            (WINDOW / weight(func, self.counted.block, copies) + i64::from(copies > 1)) * copies;
         let checked = self.runs.iter().filter(|run| !run.lasts.is_empty());
         match checked.map(|run| run.step.abs()).max() {
             None => Ahead::Free,
@@ -154,15 +174,15 @@ impl Plan {
     }
 }
 
-/// Instructions of a turn that no machine can do without: a read may be part of a write's instruction, and a
-/// comparison of a branch's, but nothing else is of another's.
-fn weight(func: &Function, block: Block) -> i64 {
+/// Instructions of so many turns that no machine can do without: a read may be part of a write's instruction, and a
+/// comparison of a branch's, but nothing else is of another's. Polls are not in each turn.
+fn weight(func: &Function, block: Block, turns: i64) -> i64 {
     let count = |counts: fn(Opcode) -> bool| {
-        let insts = func.layout.block_insts(block);
+        let insts = func.layout.block_insts(block).filter(|inst| !is_poll(func, *inst));
         insts.filter(|inst| counts(func.dfg.insts[*inst].opcode())).count() as i64
     };
     // And the counter's addition, and the branch.
-    count(Opcode::can_load).max(count(Opcode::can_store)) + 2
+    count(Opcode::can_load).max(count(Opcode::can_store)) * turns + 2
 }
 
 /// The address of an access of a linear memory.

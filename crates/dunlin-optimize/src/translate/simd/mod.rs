@@ -7,6 +7,7 @@ mod float;
 mod integer;
 mod lanes;
 mod memory;
+mod relaxed;
 
 use super::Translator;
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};

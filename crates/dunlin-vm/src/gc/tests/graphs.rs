@@ -1,7 +1,7 @@
 //! Shapes of objects that collectors stumble over.
 
 use super::super::{HeapConfig, NULL, Request, from_host, from_i31};
-use super::world::{BYTES, CELL, HUGE, LONGS, PAIR, REFS, Random, World, configs};
+use super::world::{BYTES, CELL, HUGE, LONGS, PAIR, REFS, Random, World, configs, scaled};
 use alloc::vec::Vec;
 
 const FIRST: u32 = 4;
@@ -29,7 +29,7 @@ fn check_list(world: &World, cells: u32) {
 
 #[test]
 fn a_list_of_ten_million_cells_is_marked_without_recursion() {
-    let cells = if cfg!(miri) { 3_000 } else { 10_000_000 };
+    let cells = scaled(10_000_000, 1_000);
     let mut world = World::new(HeapConfig::default());
     list(&mut world, cells);
     world.collect(Request::Major);
@@ -40,26 +40,48 @@ fn a_list_of_ten_million_cells_is_marked_without_recursion() {
     assert_eq!(world.heap.stats().live_bytes, 0);
 }
 
-#[test]
-fn a_list_survives_a_stack_of_marks_that_is_always_full() {
-    let cells = if cfg!(miri) { 300 } else { 20_000 };
-    let mut world = World::new(HeapConfig::default());
-    world.heap.mark_stack_bound = Some(1);
-    // Every cell leads to the next one by both of its references, and to a leaf.
-    world.roots.push(NULL);
-    for number in 0..cells {
-        let leaf = world.make(CELL).expect("memory");
-        world.roots.push(leaf);
-        let at = world.make(PAIR).expect("memory");
-        world.heap.store_u32(at, FIRST, world.roots[0]);
-        world.heap.store_u32(at, SECOND, world.roots[1]);
-        world.heap.store_u32(at, NUMBER, number);
-        world.roots.pop();
-        world.roots[0] = at;
+fn tree(world: &mut World, depth: u32) -> u32 {
+    if depth == 0 {
+        return world.make(PAIR).expect("memory");
     }
-    world.collect(Request::Major);
-    assert_eq!(world.heap.stats().live_bytes, u64::from(cells) * 24);
-    check_list(&world, cells);
+    for _ in 0..2 {
+        let child = tree(world, depth - 1);
+        world.roots.push(child);
+    }
+    let at = world.make(PAIR).expect("memory");
+    for field in [FIRST, SECOND] {
+        let child = world.roots.pop().expect("pushed");
+        world.heap.store_u32(at, field, child);
+    }
+    at
+}
+
+fn count(world: &World, at: u32) -> u64 {
+    let child = |field| world.heap.load_u32(at, field);
+    if child(FIRST) == NULL {
+        1
+    } else {
+        1 + count(world, child(FIRST)) + count(world, child(SECOND))
+    }
+}
+
+#[test]
+fn a_tree_survives_a_stack_of_marks_that_is_always_full() {
+    let depth = if cfg!(miri) { 7 } else { 15 };
+    let mut world = World::new(HeapConfig::default());
+    let at = tree(&mut world, depth);
+    let array = world.make_sized(REFS, 3_000).expect("memory");
+    for index in 0..3_000 {
+        world.heap.store_u32(array, 8 + index * 4, at);
+    }
+    world.roots.extend([array, at]);
+    world.heap.mark_stack_bound = Some(1);
+    let nodes = (2 << depth) - 1;
+    for _ in 0..2 {
+        world.collect(Request::Major);
+        assert_eq!(world.heap.stats().live_bytes, nodes * 16 + 12_008);
+        assert_eq!(count(&world, world.roots[1]), nodes);
+    }
 }
 
 #[test]
@@ -85,7 +107,7 @@ fn cycles_are_collected() {
 
 #[test]
 fn an_old_array_finds_young_elements_wherever_they_are_stored() {
-    let length = if cfg!(miri) { 2_200 } else { 300_000 };
+    let length = scaled(300_000, 2_200);
     for config in configs() {
         if config.zeal {
             continue;
@@ -152,7 +174,7 @@ fn a_young_large_object_needs_no_cards() {
 #[test]
 fn temporary_large_objects_do_not_make_the_heap_grow() {
     let mut world = World::new(HeapConfig::default());
-    for _ in 0..if cfg!(miri) { 30 } else { 2_000 } {
+    for _ in 0..scaled(2_000, 12) {
         assert!(world.make_sized(BYTES, 1 << 20).is_some());
     }
     let stats = world.heap.stats();
@@ -162,7 +184,7 @@ fn temporary_large_objects_do_not_make_the_heap_grow() {
 
 #[test]
 fn fragmented_blocks_are_evacuated() {
-    let cells = if cfg!(miri) { 4_000 } else { 400_000 };
+    let cells = scaled(400_000, 4_000);
     let mut world = World::new(HeapConfig::default());
     list(&mut world, cells);
     // Of every 64 cells one stays.
@@ -200,7 +222,7 @@ fn fragmented_blocks_are_evacuated() {
 #[test]
 fn holes_are_filled_again() {
     let mut world = World::new(HeapConfig::default());
-    let rounds = if cfg!(miri) { 6 } else { 60 };
+    let rounds = if cfg!(miri) { 2 } else { 60 };
     for round in 0..rounds {
         // A tenth of all arrays stays for good.
         for index in 0..200 {

@@ -3,7 +3,7 @@
 use super::super::layout::LayoutKind;
 use super::super::{ARRAY_ELEMENTS, NULL, Request, from_host, from_i31};
 use super::world::{
-    BYTES, CELL, EXCEPTION, HUGE, LONGS, MIXED, PAIR, REFS, Random, WIDE, World, configs,
+    BYTES, CELL, EXCEPTION, HUGE, LONGS, MIXED, PAIR, REFS, Random, WIDE, World, configs, scaled,
 };
 use alloc::vec;
 use alloc::vec::Vec;
@@ -262,7 +262,7 @@ fn word(salt: u64, offset: u32) -> u32 {
 
 #[test]
 fn random_graphs_survive_as_they_are() {
-    let (seeds, steps) = if cfg!(miri) { (1, 150) } else { (6, 6_000) };
+    let (seeds, steps) = (if cfg!(miri) { 1 } else { 6 }, scaled(8_000, 150));
     for config in configs() {
         for seed in 0..seeds {
             let world = World::new(config);
@@ -270,6 +270,8 @@ fn random_graphs_survive_as_they_are() {
             let mut model = Model { world, random, nodes: Vec::new(), roots: Vec::new() };
             // Some marks do not fit their stack.
             model.world.heap.mark_stack_bound = (seed % 2 == 1).then_some(3);
+            // And of some, marking goes on all the time, in small slices.
+            model.world.heap.slice_forced = (seed % 3 == 2).then_some(100 << (seed * 2));
             let steps = if config.zeal { steps / 4 } else { steps };
             for _ in 0..steps {
                 model.step();

@@ -22,7 +22,7 @@ pub(super) const MIXED: u32 = 4;
 pub(super) const CELL: u32 = 5;
 /// An exception of `(param i32 anyref)`.
 pub(super) const EXCEPTION: u32 = 6;
-/// A structure of 10,000 references: a large object.
+/// A structure of 10,000 references, fewer under Miri: a large object.
 pub(super) const HUGE: u32 = 7;
 /// `(array i64)`.
 pub(super) const LONGS: u32 = 8;
@@ -51,7 +51,7 @@ impl Types {
             structure(&[StorageType::I8, i64, any, v128, any]),
             structure(&[any]),
             Layout::of_exception(&exception, |_| false),
-            structure(&vec![any; 10_000]),
+            structure(&vec![any; if cfg!(miri) { 2_100 } else { 10_000 }]),
             make(CompositeType::Array(field(i64))),
         ])
     }
@@ -158,9 +158,14 @@ impl Drop for World {
 pub(super) fn configs() -> Vec<HeapConfig> {
     let plain = HeapConfig::default();
     let short = HeapConfig { nursery_bytes_max: 16 << 10, ..plain };
+    let unreserved = HeapConfig { reserve: false, ..plain };
+    if cfg!(miri) {
+        // Nothing can be reserved.
+        return vec![unreserved, HeapConfig { zeal: true, ..short }];
+    }
     vec![
         plain,
-        HeapConfig { reserve: false, ..plain },
+        unreserved,
         short,
         HeapConfig { zeal: true, ..plain },
         HeapConfig { zeal: true, reserve: false, ..short },
@@ -181,5 +186,16 @@ impl Random {
 
     pub(super) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
+    }
+}
+
+/// How much a test does: less in debug builds, and little under Miri.
+pub(super) const fn scaled(release: u32, miri: u32) -> u32 {
+    if cfg!(miri) {
+        miri
+    } else if cfg!(debug_assertions) {
+        release / 8
+    } else {
+        release
     }
 }

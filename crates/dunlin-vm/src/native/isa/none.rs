@@ -19,6 +19,9 @@ pub(crate) unsafe extern "C" fn land() {}
 /// See the stub of a machine that has one.
 pub(crate) unsafe extern "C" fn unwind(_cx: *mut VmContext) {}
 
+/// See the stub of a machine that has one.
+pub(crate) unsafe extern "C" fn throw(_cx: *mut VmContext, _exception: u32) {}
+
 /// See the function of a machine that has one.
 pub(crate) unsafe fn is_called_by_entry(_fp: usize, _entry_sp: usize) -> bool {
     false
@@ -53,4 +56,6 @@ pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
     0
 }
 
-pub(crate) use crate::native::builtins::{array_new_data, array_new_elem, new_array, new_struct};
+pub(crate) use crate::native::builtins::{
+    array_new_data, array_new_elem, new_array, new_exception, new_struct,
+};

@@ -5,10 +5,10 @@
 //! in the same registers as functions of the platform's convention. Landing restores them from there, as
 //! if the call had returned. Below them is where compiled code had been left when it was entered again.
 
-use crate::context::{StoreContext, VmContext};
-use crate::native::builtins;
-use crate::native::{fault, leave};
+use crate::context::{Resume, StoreContext, VmContext};
+use crate::native::{builtins, fault, leave};
 use core::arch::naked_asm;
+use core::mem::offset_of;
 use dunlin_module::layout::{store_context, vm_context};
 
 /// How far above an entry's stack pointer its frame pointer is: five registers, and the place where compiled
@@ -107,7 +107,7 @@ pub(crate) unsafe extern "C" fn land() {
     )
 }
 
-/// Leaves compiled code for its innermost entry; never returns.
+/// Leaves compiled code for its innermost entry, or for what catches the exception that travels; never returns.
 ///
 /// # Safety
 ///
@@ -115,16 +115,53 @@ pub(crate) unsafe extern "C" fn land() {
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn unwind(cx: *mut VmContext) {
     naked_asm!(
-        // The context stays in `rdi`; behind it, where the caller is and its frame.
+        "xor r8d, r8d",
+        "jmp {leave}",
+        leave = sym leave_code,
+    )
+}
+
+/// Leaves compiled code with an exception, as [`unwind`]; never returns.
+///
+/// # Safety
+///
+/// As for [`unwind`]; the exception is one of the store's.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn throw(cx: *mut VmContext, exception: u32) {
+    naked_asm!(
+        "mov r8d, esi",
+        "jmp {leave}",
+        leave = sym leave_code,
+    )
+}
+
+/// What both do, with the exception in `r8`, or 0.
+///
+/// # Safety
+///
+/// Not to be called: to be jumped to from stubs that compiled code calls.
+#[unsafe(naked)]
+unsafe extern "C" fn leave_code() {
+    naked_asm!(
+        // The context stays in `rdi`; behind it, where the caller is and its frame. The register that counts fuel
+        // stays what it is.
         "mov rsi, [rsp]",
         "mov rdx, rbp",
         "mov rcx, r15",
         "sub rsp, 8",
         "call {note}",
-        "mov rsp, rax",
-        "jmp {land}",
+        "mov rcx, rax",
+        "mov rax, [rcx + {exception}]",
+        "mov rdx, [rcx + {tag}]",
+        "mov rbp, [rcx + {fp}]",
+        "mov rsp, [rcx + {sp}]",
+        "jmp [rcx + {pc}]",
         note = sym fault::note_unwind,
-        land = sym land,
+        exception = const offset_of!(Resume, exception),
+        tag = const offset_of!(Resume, tag),
+        fp = const offset_of!(Resume, fp),
+        sp = const offset_of!(Resume, sp),
+        pc = const offset_of!(Resume, pc),
     )
 }
 
@@ -193,6 +230,8 @@ noted! {
     new_array(ty: u32, len: u32);
     /// Makes an array of a data segment.
     array_new_data(ty: u32, data: u32, src: u32, len: u32);
+    /// Makes an exception.
+    new_exception(tag: u32);
     /// Makes an array of an element segment.
     array_new_elem(ty: u32, element: u32, src: u32, len: u32);
 }

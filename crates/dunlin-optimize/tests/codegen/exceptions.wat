@@ -1,0 +1,558 @@
+;;! off
+;; A block that catches has the instructions that the same block without it has, until something is thrown. What
+;; catches stands behind the function's end, and throwing inside the function is a jump to it.
+(module (tag $t (param i32 f64)) (tag $u) (type $list (func (result i32 f64)))
+  (func $callee (param i32) (result i32) (local.get 0))
+  (func $plain (param i32) (result i32)
+    (i32.add (call $callee (local.get 0)) (call $callee (local.get 0))))
+  (func $catches (param i32) (result i32)
+    (block $h (type $list)
+      (try_table (result i32) (catch $t $h)
+        (i32.add (call $callee (local.get 0)) (call $callee (local.get 0))))
+      (return))
+    (drop))
+  (func $throws (param i32)
+    (throw $t (local.get 0) (f64.const 1)))
+  (func $here (param exnref) (result exnref)
+    (block $h (result exnref)
+      (try_table (catch_all_ref $h) (throw_ref (local.get 0)))
+      (unreachable)))
+  (func $early (param i32) (result i32)
+    try (result i32) (call $callee (local.get 0)) catch $t (drop) catch_all rethrow 0 end))
+
+;; CLIF of callee:
+;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @003d                               jump block1(v1)
+;;
+;;                                   block1(v2: i32):
+;;   @003d                               return v2
+;;   }
+
+;; CLIF of plain:
+;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       region0 = 4 "Vm"
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64 vmctx, i32) -> i32 tail
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @0042                               v3 = load.i64 notrap aligned readonly can_move v0+72
+;;   @0042                               v4 = load.i64 notrap aligned little region0 v3
+;;   @0042                               v5 = call_indirect sig0, v4(v0, v1)
+;;   @0046                               v6 = load.i64 notrap aligned readonly can_move v0+72
+;;   @0046                               v7 = load.i64 notrap aligned little region0 v6
+;;   @0046                               v8 = call_indirect sig0, v7(v0, v1)
+;;   @0048                               v9 = iadd v5, v8
+;;   @0049                               jump block1(v9)
+;;
+;;                                   block1(v2: i32):
+;;   @0049                               return v2
+;;   }
+
+;; CLIF of catches:
+;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       region0 = 4 "Vm"
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64 vmctx, i32) -> i32 tail
+;;       sig1 = (i64, i32) -> i64 system_v
+;;       sig2 = (i64) system_v
+;;       sig3 = (i64, i32) system_v
+;;       fn0 = u0:16 sig1
+;;       fn1 = u0:13 sig2
+;;       fn2 = u0:17 sig3
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @0056                               v8 = load.i64 notrap aligned readonly can_move v0+72
+;;   @0056                               v9 = load.i64 notrap aligned little region0 v8
+;;   @0056                               try_call_indirect v9(v0, v1), sig0, block5(ret0), [ default: block4(exn0, exn1) ]
+;;
+;;                                   block5(v10: i32):
+;;   @005a                               v11 = load.i64 notrap aligned readonly can_move v0+72
+;;   @005a                               v12 = load.i64 notrap aligned little region0 v11
+;;   @005a                               try_call_indirect v12(v0, v1), sig0, block6(ret0), [ default: block4(exn0, exn1) ]
+;;
+;;                                   block6(v13: i32):
+;;   @005c                               v14 = iadd.i32 v10, v13
+;;   @005d                               jump block3(v14)
+;;
+;;                                   block4(v6: i64, v7: i64) cold:
+;;   @005d                               v15 = load.i64 notrap aligned readonly can_move v0+104
+;;   @005d                               v16 = load.i32 notrap aligned readonly can_move v15
+;;   @005d                               v17 = uextend.i64 v16
+;;   @005d                               v18 = icmp eq v7, v17
+;;   @005d                               brif v18, block7, block8
+;;
+;;                                   block7 cold:
+;;   @005d                               v19 = ireduce.i32 v6
+;;   @005d                               v20 = call fn0(v0, v19)
+;;   @005d                               v21 = iconst.i64 0
+;;   @005d                               v22 = icmp eq v20, v21  ; v21 = 0
+;;   @005d                               brif v22, block9, block10
+;;
+;;                                   block9 cold:
+;;   @005d                               call fn1(v0)
+;;   @005d                               trap user1
+;;
+;;                                   block10:
+;;   @005d                               v23 = load.i32 notrap v20
+;;   @005d                               v24 = load.f64 notrap v20+8
+;;   @005d                               jump block2(v23, v24)
+;;
+;;                                   block8 cold:
+;;   @005d                               v25 = ireduce.i32 v6
+;;   @005d                               call fn2(v0, v25)
+;;   @005d                               trap user1
+;;
+;;                                   block3(v5: i32):
+;;   @005e                               return v5
+;;
+;;                                   block2(v3: i32, v4: f64):
+;;   @0061                               jump block1(v3)
+;;
+;;                                   block1(v2: i32):
+;;   @0061                               return v2
+;;   }
+
+;; CLIF of throws:
+;;   function u0:0(i64 vmctx, i32) tail {
+;;       ss0 = explicit_slot 16, align = 16
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32) -> i32 system_v
+;;       sig1 = (i64) system_v
+;;       sig2 = (i64, i32, i64, i32) -> i32 system_v
+;;       sig3 = (i64, i32) system_v
+;;       fn0 = u0:14 sig0
+;;       fn1 = u0:13 sig1
+;;       fn2 = u0:18 sig2
+;;       fn3 = u0:17 sig3
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @0066                               v2 = f64const 0x1.0000000000000p0
+;;   @006f                               v3 = iconst.i32 0
+;;   @006f                               v4 = call fn0(v0, v3)  ; v3 = 0
+;;   @006f                               v5 = iconst.i32 -1
+;;   @006f                               v6 = icmp eq v4, v5  ; v5 = -1
+;;   @006f                               brif v6, block2, block3
+;;
+;;                                   block2 cold:
+;;   @006f                               call fn1(v0)
+;;   @006f                               trap user1
+;;
+;;                                   block3:
+;;   @006f                               v7 = stack_addr.i64 ss0
+;;   @006f                               v8 = uextend.i64 v1
+;;   @006f                               store notrap v8, v7
+;;   @006f                               store.f64 notrap v2, v7+8  ; v2 = 0x1.0000000000000p0
+;;   @006f                               v9 = iconst.i32 2
+;;   @006f                               v10 = call fn2(v0, v4, v7, v9)  ; v9 = 2
+;;   @006f                               brif v10, block4, block5
+;;
+;;                                   block4 cold:
+;;   @006f                               call fn1(v0)
+;;   @006f                               trap user1
+;;
+;;                                   block5:
+;;   @006f                               v11 = uextend.i64 v4
+;;   @006f                               v12 = load.i64 notrap aligned readonly can_move v0+104
+;;   @006f                               v13 = load.i32 notrap aligned readonly can_move v12
+;;   @006f                               v14 = uextend.i64 v13
+;;   @006f                               v15 = ireduce.i32 v11
+;;   @006f                               call fn3(v0, v15)
+;;   @006f                               trap user1
+;;   }
+
+;; CLIF of here:
+;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32) -> i32 system_v
+;;       sig1 = (i64, i32) -> i64 system_v
+;;       sig2 = (i64) system_v
+;;       fn0 = u0:15 sig0
+;;       fn1 = u0:16 sig1
+;;       fn2 = u0:13 sig2
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @007d                               v6 = iconst.i32 0
+;;   @007d                               v7 = icmp eq v1, v6  ; v6 = 0
+;;   @007d                               trapnz v7, user19
+;;   @007d                               v8 = uextend.i64 v1
+;;   @007d                               v9 = call fn0(v0, v1)
+;;   @007d                               v10 = uextend.i64 v9
+;;   @007d                               jump block4(v8, v10)
+;;
+;;                                   block4(v4: i64, v5: i64) cold:
+;;   @007e                               v11 = ireduce.i32 v4
+;;   @007e                               v12 = call fn1(v0, v11)
+;;   @007e                               v13 = iconst.i64 0
+;;   @007e                               v14 = icmp eq v12, v13  ; v13 = 0
+;;   @007e                               brif v14, block5, block6
+;;
+;;                                   block5 cold:
+;;   @007e                               call fn2(v0)
+;;   @007e                               trap user1
+;;
+;;                                   block6:
+;;   @007e                               jump block2(v11)
+;;
+;;                                   block2(v3: i32):
+;;   @0081                               jump block1(v3)
+;;
+;;                                   block1(v2: i32):
+;;   @0081                               return v2
+;;   }
+
+;; CLIF of early:
+;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       region0 = 4 "Vm"
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64 vmctx, i32) -> i32 tail
+;;       sig1 = (i64, i32) -> i64 system_v
+;;       sig2 = (i64) system_v
+;;       sig3 = (i64, i32) system_v
+;;       fn0 = u0:16 sig1
+;;       fn1 = u0:13 sig2
+;;       fn2 = u0:17 sig3
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32):
+;;   @0088                               v6 = load.i64 notrap aligned readonly can_move v0+72
+;;   @0088                               v7 = load.i64 notrap aligned little region0 v6
+;;   @0088                               try_call_indirect v7(v0, v1), sig0, block4(ret0), [ default: block3(exn0, exn1) ]
+;;
+;;                                   block4(v8: i32):
+;;   @008a                               jump block2(v8)
+;;
+;;                                   block3(v4: i64, v5: i64) cold:
+;;   @008a                               v9 = load.i64 notrap aligned readonly can_move v0+104
+;;   @008a                               v10 = load.i32 notrap aligned readonly can_move v9
+;;   @008a                               v11 = uextend.i64 v10
+;;   @008a                               v12 = icmp eq v5, v11
+;;   @008a                               brif v12, block5, block6
+;;
+;;                                   block5 cold:
+;;   @008a                               v13 = ireduce.i32 v4
+;;   @008a                               v14 = call fn0(v0, v13)
+;;   @008a                               v15 = iconst.i64 0
+;;   @008a                               v16 = icmp eq v14, v15  ; v15 = 0
+;;   @008a                               brif v16, block7, block8
+;;
+;;                                   block7 cold:
+;;   @008a                               call fn1(v0)
+;;   @008a                               trap user1
+;;
+;;                                   block8:
+;;   @008a                               v17 = load.i32 notrap v14
+;;   @008a                               v18 = load.f64 notrap v14+8
+;;   @008d                               jump block2(v17)
+;;
+;;                                   block6 cold:
+;;   @008d                               v19 = ireduce.i32 v4
+;;   @008d                               v20 = call fn0(v0, v19)
+;;   @008d                               v21 = iconst.i64 0
+;;   @008d                               v22 = icmp eq v20, v21  ; v21 = 0
+;;   @008d                               brif v22, block9, block10
+;;
+;;                                   block9 cold:
+;;   @008d                               call fn1(v0)
+;;   @008d                               trap user1
+;;
+;;                                   block10:
+;;   @008e                               v23 = ireduce.i32 v4
+;;   @008e                               call fn2(v0, v23)
+;;   @008e                               trap user1
+;;
+;;                                   block2(v3: i32):
+;;   @0091                               jump block1(v3)
+;;
+;;                                   block1(v2: i32):
+;;   @0091                               return v2
+;;   }
+
+;; x86-64 of callee:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov rax, rsi
+;;      7: mov rsp, rbp                           ; @003d
+;;      a: pop rbp
+;;      b: ret
+
+;; x86-64 of plain:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x30
+;;     10: cmp r10, rsp
+;;     13: ja 0x72
+;;     19: sub rsp, 0x20
+;;     1d: mov [rsp], r12
+;;     21: mov [rsp+0x8], r13
+;;     26: mov [rsp+0x10], r14
+;;     2b: mov [rsp+0x18], r15
+;;     30: mov r13, rsi
+;;     33: mov r12, [rdi+0x48]                    ; @0042
+;;     37: mov r14, rdi
+;;     3a: mov r8, [r12]
+;;     3e: call r8
+;;     41: mov r15, rax
+;;     44: mov r8, [r12]                          ; @0046
+;;     48: mov rsi, r13
+;;     4b: mov rdi, r14
+;;     4e: call r8
+;;     51: mov rcx, r15
+;;     54: add eax, ecx                           ; @0048
+;;     56: mov r12, [rsp]                         ; @0049
+;;     5a: mov r13, [rsp+0x8]
+;;     5f: mov r14, [rsp+0x10]
+;;     64: mov r15, [rsp+0x18]
+;;     69: add rsp, 0x20
+;;     6d: mov rsp, rbp
+;;     70: pop rbp
+;;     71: ret
+;;     72: ud2                                    ; traps: call stack exhausted
+
+;; x86-64 of catches:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x60
+;;     10: cmp r10, rsp
+;;     13: ja 0x125
+;;     19: sub rsp, 0x50
+;;     1d: mov [rsp+0x20], rbx
+;;     22: mov [rsp+0x28], r12
+;;     27: mov [rsp+0x30], r13
+;;     2c: mov [rsp+0x38], r14
+;;     31: mov [rsp+0x40], r15
+;;     36: mov [rsp+0x8], rsi
+;;     3b: mov rsi, [rdi+0x48]                    ; @0056
+;;     3f: mov [rsp], rdi
+;;     43: mov rcx, [rsi]
+;;     46: mov [rsp+0x18], rsi
+;;     4b: mov rsi, [rsp+0x8]
+;;     50: call rcx                               ; throws to bf
+;;     52: mov rsi, [rsp+0x18]
+;;     57: mov [rsp+0x10], rax
+;;     5c: mov rax, [rsi]                         ; @005a
+;;     5f: mov rsi, [rsp+0x8]
+;;     64: mov rdi, [rsp]
+;;     68: call rax                               ; throws to d2
+;;     6a: mov rcx, [rsp+0x10]
+;;     6f: add eax, ecx                           ; @005c
+;;     71: mov rbx, [rsp+0x20]                    ; @005e
+;;     76: mov r12, [rsp+0x28]
+;;     7b: mov r13, [rsp+0x30]
+;;     80: mov r14, [rsp+0x38]
+;;     85: mov r15, [rsp+0x40]
+;;     8a: add rsp, 0x50
+;;     8e: mov rsp, rbp
+;;     91: pop rbp
+;;     92: ret
+;;     93: mov ecx, [rax]                         ; @005d
+;;     95: movsd xmm0, [rax+0x8]
+;;     9a: mov rax, rcx
+;;     9d: mov rbx, [rsp+0x20]                    ; @0061
+;;     a2: mov r12, [rsp+0x28]
+;;     a7: mov r13, [rsp+0x30]
+;;     ac: mov r14, [rsp+0x38]
+;;     b1: mov r15, [rsp+0x40]
+;;     b6: add rsp, 0x50
+;;     ba: mov rsp, rbp
+;;     bd: pop rbp
+;;     be: ret
+;;     bf: mov [rsp+0x10], rax
+;;     c4: mov rsi, [rsp+0x10]
+;;     c9: mov rdi, [rsp]
+;;     cd: jmp 0xd9
+;;     d2: mov rsi, rax
+;;     d5: mov rdi, [rsp]
+;;     d9: mov rax, [rdi+0x68]                    ; @005d
+;;     dd: mov eax, [rax]
+;;     df: cmp rdx, rax
+;;     e2: je 0xfa
+;;     e8: mov rax, 0x0                           ; ThrowException
+;;     f2: mov rdi, [rsp]
+;;     f6: call rax
+;;     f8: ud2                                    ; traps: unreachable
+;;     fa: mov rax, 0x0                           ; CatchException
+;;    104: mov rdi, [rsp]
+;;    108: call rax
+;;    10a: test rax, rax
+;;    10d: jne 0x93
+;;    113: mov rax, 0x0                           ; Unwind
+;;    11d: mov rdi, [rsp]
+;;    121: call rax
+;;    123: ud2                                    ; traps: unreachable
+;;    125: ud2                                    ; traps: call stack exhausted
+
+;; x86-64 of throws:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x40
+;;     10: cmp r10, rsp
+;;     13: ja 0xc4
+;;     19: sub rsp, 0x30
+;;     1d: mov [rsp+0x10], rbx
+;;     22: mov [rsp+0x18], r12
+;;     27: mov [rsp+0x20], r13
+;;     2c: mov rbx, rdi
+;;     2f: mov r12, rsi
+;;     32: xor esi, esi                           ; @006f
+;;     34: mov rax, 0x0                           ; NewException
+;;     3e: call rax
+;;     40: mov r13, rax
+;;     43: cmp eax, 0xffffffff
+;;     46: je 0xb3
+;;     4c: mov rsi, r12
+;;     4f: mov ecx, esi                           ; @006f
+;;     51: lea rdx, [rsp]
+;;     55: mov [rsp], rcx
+;;     59: mov rcx, 0x3ff0000000000000            ; @0066
+;;     63: movq xmm0, rcx
+;;     68: movsd [rsp+0x8], xmm0                  ; @006f
+;;     6e: mov ecx, 0x2
+;;     73: mov r8, 0x0                            ; FillException
+;;     7d: mov rsi, r13
+;;     80: mov rdi, rbx
+;;     83: call r8
+;;     86: test eax, eax
+;;     88: jne 0xa2
+;;     8e: mov rax, 0x0                           ; ThrowException
+;;     98: mov rsi, r13
+;;     9b: mov rdi, rbx
+;;     9e: call rax
+;;     a0: ud2                                    ; traps: unreachable
+;;     a2: mov rax, 0x0                           ; Unwind
+;;     ac: mov rdi, rbx
+;;     af: call rax
+;;     b1: ud2                                    ; traps: unreachable
+;;     b3: mov rax, 0x0                           ; Unwind
+;;     bd: mov rdi, rbx
+;;     c0: call rax
+;;     c2: ud2                                    ; traps: unreachable
+;;     c4: ud2                                    ; traps: call stack exhausted
+
+;; x86-64 of here:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x20
+;;     10: cmp r10, rsp
+;;     13: ja 0x88
+;;     19: sub rsp, 0x10
+;;     1d: mov [rsp], r12
+;;     21: mov [rsp+0x8], r13
+;;     26: mov r13, rdi
+;;     29: test esi, esi                          ; @007d
+;;     2b: mov r12, rsi
+;;     2e: je 0x8a
+;;     34: mov r9, 0x0                            ; ExceptionTag
+;;     3e: call r9
+;;     41: jmp 0x5b
+;;     46: mov rax, r12
+;;     49: mov r12, [rsp]                         ; @0081
+;;     4d: mov r13, [rsp+0x8]
+;;     52: add rsp, 0x10
+;;     56: mov rsp, rbp
+;;     59: pop rbp
+;;     5a: ret
+;;     5b: mov r10, 0x0                           ; @007e, CatchException
+;;     65: mov rsi, r12
+;;     68: mov rdi, r13
+;;     6b: call r10
+;;     6e: test rax, rax
+;;     71: jne 0x46
+;;     77: mov rax, 0x0                           ; Unwind
+;;     81: mov rdi, r13
+;;     84: call rax
+;;     86: ud2                                    ; traps: unreachable
+;;     88: ud2                                    ; traps: call stack exhausted
+;;     8a: ud2                                    ; @007d, traps: null exception reference
+
+;; x86-64 of early:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x50
+;;     10: cmp r10, rsp
+;;     13: ja 0xfe
+;;     19: sub rsp, 0x40
+;;     1d: mov [rsp+0x10], rbx
+;;     22: mov [rsp+0x18], r12
+;;     27: mov [rsp+0x20], r13
+;;     2c: mov [rsp+0x28], r14
+;;     31: mov [rsp+0x30], r15
+;;     36: mov rax, [rdi+0x48]                    ; @0088
+;;     3a: mov [rsp], rdi
+;;     3e: mov rax, [rax]
+;;     41: call rax                               ; throws to 77
+;;     43: mov rcx, rax
+;;     46: jmp 0x52                               ; @008a
+;;     4b: mov ecx, [rax]
+;;     4d: movsd xmm0, [rax+0x8]
+;;     52: mov rax, rcx
+;;     55: mov rbx, [rsp+0x10]                    ; @0091
+;;     5a: mov r12, [rsp+0x18]
+;;     5f: mov r13, [rsp+0x20]
+;;     64: mov r14, [rsp+0x28]
+;;     69: mov r15, [rsp+0x30]
+;;     6e: add rsp, 0x40
+;;     72: mov rsp, rbp
+;;     75: pop rbp
+;;     76: ret
+;;     77: mov rbx, rax
+;;     7a: mov rdi, [rsp]
+;;     7e: mov rax, [rdi+0x68]                    ; @008a
+;;     82: mov eax, [rax]
+;;     84: cmp rdx, rax
+;;     87: je 0xd0
+;;     8d: mov rax, 0x0                           ; @008d, CatchException
+;;     97: mov rsi, rbx
+;;     9a: mov rdi, [rsp]
+;;     9e: call rax
+;;     a0: test rax, rax
+;;     a3: je 0xbe
+;;     a9: mov rax, 0x0                           ; @008e, ThrowException
+;;     b3: mov rsi, rbx
+;;     b6: mov rdi, [rsp]
+;;     ba: call rax
+;;     bc: ud2                                    ; traps: unreachable
+;;     be: mov rax, 0x0                           ; @008d, Unwind
+;;     c8: mov rdi, [rsp]
+;;     cc: call rax
+;;     ce: ud2                                    ; traps: unreachable
+;;     d0: mov rsi, rbx
+;;     d3: mov rax, 0x0                           ; @008a, CatchException
+;;     dd: mov rdi, [rsp]
+;;     e1: call rax
+;;     e3: test rax, rax
+;;     e6: jne 0x4b
+;;     ec: mov rax, 0x0                           ; Unwind
+;;     f6: mov rdi, [rsp]
+;;     fa: call rax
+;;     fc: ud2                                    ; traps: unreachable
+;;     fe: ud2                                    ; traps: call stack exhausted
