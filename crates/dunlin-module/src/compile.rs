@@ -108,7 +108,8 @@ builtins! {
     /// `(cx, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64) -> u64`: the result of
     /// `memory.atomic.wait32` or, for 8 bytes, `wait64`, or [`GROW_FAILED`].
     MemoryWait = 15;
-    /// `(cx, tag: u32) -> u32`: a reference to a new exception with this tag of the module's, or [`REF_FAILED`].
+    /// `(cx, tag: u32) -> u32`: a new exception with this tag of the module's, or [`NO_OBJECT`]. It may
+    /// collect, as those do that make objects.
     NewException = 16;
     /// `(cx, exception: u32) -> u32`: the tag of an exception, as the store's index. Cannot fail.
     ExceptionTag = 17;
@@ -120,6 +121,23 @@ builtins! {
     ThrowException = 19;
     /// `(cx, exception: u32, payload: *const u64, slots: u32) -> status`: writes what a new exception carries.
     FillException = 20;
+    /// `(cx, ty: u32) -> u32`: a structure of zeros, or [`NO_OBJECT`]. This one and the next three may
+    /// collect: references that live on are in the frame's map.
+    NewStruct = 21;
+    /// `(cx, ty: u32, len: u32) -> u32`: an array of zeros, or [`NO_OBJECT`].
+    NewArray = 22;
+    /// `(cx, ty: u32, data: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
+    ArrayNewData = 23;
+    /// `(cx, ty: u32, element: u32, src: u32, len: u32) -> u32`: an array, or [`NO_OBJECT`].
+    ArrayNewElem = 24;
+    /// `(cx, ty: u32, array: u32, index: u32, low: u64, high: u64, len: u32) -> status`
+    ArrayFill = 25;
+    /// `(cx, ty: u32, to: u32, to_index: u32, from: u32, from_index: u32, len: u32) -> status`
+    ArrayCopy = 26;
+    /// `(cx, ty: u32, data: u32, array: u32, index: u32, src: u32, len: u32) -> status`
+    ArrayInitData = 27;
+    /// `(cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32) -> status`
+    ArrayInitElem = 28;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed, and the builtins of
@@ -128,6 +146,9 @@ pub const GROW_FAILED: u64 = u64::MAX - 1;
 
 /// What [`Builtin::RefFunc`] returns where the engine failed; no reference is that large.
 pub const REF_FAILED: u32 = u32::MAX;
+
+/// What builtins that make objects return where the guest must end.
+pub const NO_OBJECT: u32 = 0;
 
 /// A place in the code where the absolute address of a builtin belongs, 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +189,9 @@ pub struct CompiledFunction {
     pub source: Vec<(u32, u32)>,
     /// Calls behind which exceptions may be caught, by where they return to.
     pub handlers: Vec<CallHandler>,
+    /// Where references stand while a call has not returned yet that may collect: the offset behind the
+    /// call, ascending, and how many bytes below the frame pointer each of them is.
+    pub maps: Vec<(u32, Box<[u32]>)>,
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

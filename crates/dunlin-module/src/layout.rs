@@ -69,6 +69,11 @@ pub mod store_context {
     pub const NURSERY_NEXT: usize = 48;
     /// Up to where memory is zero and free to be bumped through: 32 bits.
     pub const NURSERY_END: usize = 52;
+    /// How many records of types there are.
+    pub const TYPE_COUNT: usize = 56;
+    /// The frame in which compiled code has last been left: where its caller's frame pointer stands, and
+    /// behind it the address in its caller that is returned to.
+    pub const LEFT_FP: usize = 72;
 }
 
 /// The bytes of a card, as a power of two.
@@ -108,7 +113,37 @@ pub mod object {
     pub const LENGTH: usize = 4;
     /// An array's first element.
     pub const ELEMENTS: usize = 8;
+    /// Where a structure's first field is looked for.
+    pub const FIELDS: usize = 4;
+    /// Objects are as long and aligned as multiples of so many bytes.
+    pub const GRANULE: usize = 8;
+    /// Objects of so many bytes are large: code that allocates by itself makes only smaller ones.
+    pub const LARGE_BYTES: usize = 8 << 10;
+    /// The low bits of a reference that say what it is: 0 for objects and null.
+    pub const TAG_MASK: u32 = 7;
+    /// The low bits of a reference to a value of the host.
+    pub const TAG_HOST: u32 = 2;
+
+    use alloc::vec::Vec;
+    use dunlin_core::StorageType;
+
+    /// Where the fields of a structure are, and its bytes: each at its natural alignment, in order, so that
+    /// a subtype's fields begin with its supertype's.
+    pub fn place_fields(types: impl Iterator<Item = StorageType>) -> (Vec<u32>, u32) {
+        let mut end = FIELDS as u32;
+        let place = |ty: StorageType| {
+            let at = end.next_multiple_of(ty.bytes().min(GRANULE as u32));
+            end = at + ty.bytes();
+            at
+        };
+        let fields = types.map(place).collect();
+        (fields, end.next_multiple_of(GRANULE as u32))
+    }
 }
+
+/// Bytes from the heap's offset 0 on at which no object ever is, and nothing mapped where address space is
+/// reserved for a heap: compiled code's accesses through null fault there.
+pub const HEAP_NULL_BYTES: usize = 4096;
 
 /// Places that every line has.
 pub const LINE_PLACES_MIN: usize = 8;

@@ -50,3 +50,4 @@ pub use module::{
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};
 pub use text::OperatorText;
+pub use types::{heap_type, val_type};

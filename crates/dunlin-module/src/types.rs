@@ -8,8 +8,12 @@ use dunlin_core::{
 };
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
 
-/// A heap type; defined ones by their index in the module.
-pub(crate) fn heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, Invalid> {
+/// A heap type in our words; defined ones by their index in the module.
+///
+/// # Errors
+///
+/// If it is of a proposal that we do not have; `offset` is where it stands.
+pub fn heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, Invalid> {
     Ok(match ty {
         wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
             AbstractHeapType::Func => HeapType::Func,
@@ -36,8 +40,12 @@ pub(crate) fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType, 
     Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), offset)? })
 }
 
-/// A value type.
-pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Invalid> {
+/// A value type in our words.
+///
+/// # Errors
+///
+/// As [`heap_type`].
+pub fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Invalid> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,

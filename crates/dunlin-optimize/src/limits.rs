@@ -61,3 +61,7 @@ pub(crate) const ROTATED_BYTES_MAX: u64 = 32;
 
 /// Jumps back to a loop that get its test.
 pub(crate) const ROTATIONS_MAX: u32 = 2;
+
+/// References that are live across calls, counted for each call: Cranelift looks at all of them at every call,
+/// some three times a microsecond.
+pub(crate) const MAPPED_MAX: usize = 4 << 20;

@@ -7,6 +7,8 @@
 //!    has not noticed computes with zero.
 //! 3. A 32-bit value that was extended is *short*: added to the base of a guarded memory, it stays within
 //!    what is reserved, whatever a processor believes. So short addresses are allowed there, and only there.
+//!    References are 32 bits wide too: added to the base of the objects' heap they stay within what is reserved
+//!    for that, and shifted to the right and added to that of its cards, within those.
 //! 4. No load and no store has a tainted address otherwise. A call through a pointer reads that pointer
 //!    from an address that is held to the same.
 
@@ -92,8 +94,16 @@ impl<'f> Check<'f> {
             Opcode::SelectSpectreGuard => Taint::None,
             _ if opcode.is_call() => Taint::Full,
             _ if opcode.can_load() => {
-                let from_guest =
-                    [Region::Memory as u32, Region::Shared as u32, Region::Global as u32];
+                let from_guest = [
+                    Region::Memory,
+                    Region::Shared,
+                    Region::Global,
+                    Region::Heap,
+                    Region::Fixed,
+                    Region::Header,
+                    Region::Spill,
+                ];
+                let from_guest = from_guest.map(|region| region as u32);
                 match self.region(inst) {
                     Some(region) if from_guest.contains(&region) => Taint::Full,
                     _ => Taint::None,
@@ -102,6 +112,7 @@ impl<'f> Check<'f> {
             Opcode::Uextend if dfg.value_type(args[0]) == types::I32 => of_args.min(Taint::Short),
             // Multiplied or shifted, a short one is not short any more.
             Opcode::Iadd => of_args,
+            Opcode::Ushr if dfg.value_type(args[0]) == types::I64 => of_args,
             _ if of_args == Taint::Short => Taint::Full,
             _ => of_args,
         };
@@ -155,10 +166,14 @@ impl<'f> Check<'f> {
                     );
                     continue;
                 };
-                let memories = [Region::Memory as u32, Region::Shared as u32];
-                let is_memory = self.region(inst).is_some_and(|it| memories.contains(&it));
+                let region = self.region(inst);
+                let is_one = |of: Region| region == Some(of as u32);
+                let is_memory = [Region::Memory, Region::Shared].into_iter().any(is_one);
+                let of_heap = [Region::Heap, Region::Fixed, Region::Header, Region::Card];
+                let is_object = of_heap.into_iter().any(is_one);
                 match self.taint(address) {
                     Taint::Short if is_memory && bounds != Bounds::Explicit => short += 1,
+                    Taint::Short if is_object => {}
                     Taint::None => masked += usize::from(self.is_masked(address)),
                     taint => panic!(
                         "{taint:?}: {} in {}",
@@ -319,6 +334,40 @@ fn elements_of_tables_are_masked() {
                 (table $w (export "w") i64 5 9 funcref)
                 (elem (table $s) (i32.const 1) func $f) (func $f)
                 (func (param i32) (loop {code} (br_if 0 (local.get 0)))))"#
+        );
+        for bounds in [Bounds::Explicit, GUARDED] {
+            let (masked, short) = check(&text, bounds);
+            assert!(masked >= least && short == 0, "{masked} masked, {short} short: {code}");
+        }
+    }
+}
+
+#[test]
+fn objects_are_accessed_within_their_heap_and_elements_masked() {
+    let rows = [
+        ("(struct.set $s 0 (local.get $o) (local.get $o))", 0),
+        ("(drop (struct.get $s 1 (local.get $o)))", 0),
+        ("(drop (array.get $a (local.get $r) (local.get 0)))", 1),
+        ("(drop (array.get $n (local.get $m) (local.get 0)))", 1),
+        ("(array.set $n (local.get $m) (local.get 0) (i64.const 1))", 1),
+        // The element and its card.
+        ("(array.set $a (local.get $r) (local.get 0) (local.get $o))", 1),
+        ("(drop (array.len (local.get $r)))", 0),
+        ("(local.set $o (struct.new $s (local.get $o) (local.get 0)))", 0),
+        ("(drop (array.new_default $n (local.get 0)))", 0),
+        // The line of a type is looked for where the table of types is.
+        ("(drop (ref.test (ref $s) (local.get $e)))", 1),
+        ("(drop (ref.cast (ref $t) (local.get $o)))", 0),
+        ("(drop (ref.test structref (local.get $e)))", 0),
+    ];
+    for (code, least) in rows {
+        let text = format!(
+            "(module (type $s (sub (struct (field (mut (ref null $s))) (field i32))))
+                (type $t (sub final $s (struct (field (mut (ref null $s))) (field i32))))
+                (type $a (array (mut (ref null $s)))) (type $n (array (mut i64))) (func $f)
+                (func (param i32) (param $o (ref null $s)) (param $r (ref null $a)) (param $m (ref null $n))
+                    (param $e eqref)
+                    (loop {code} (call $f) (br_if 0 (local.get 0)))))"
         );
         for bounds in [Bounds::Explicit, GUARDED] {
             let (masked, short) = check(&text, bounds);

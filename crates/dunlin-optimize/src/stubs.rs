@@ -14,7 +14,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::{FuncType, ValType};
 use dunlin_module::Builtin;
-use dunlin_module::layout::{SLOT_BYTES, import_call, vm_context};
+use dunlin_module::layout::{SLOT_BYTES, import_call, store_context, vm_context};
 
 /// The value as a slot holds it: 32-bit ones zero-extended.
 pub(crate) fn slot_value(b: &mut FunctionBuilder<'_>, value: Value) -> Value {
@@ -108,6 +108,7 @@ impl Stubs {
         let mut env = Environment::new(b, entry);
         env.limit_stack();
         store_slots(&mut env.b, args, slots);
+        note_frame(&mut env);
         if self.fuel {
             fuel::give_back(&mut env.b, env.cx);
         }
@@ -128,6 +129,14 @@ impl Stubs {
         env.b.ins().return_(&results);
         env.b.finalize(self.config);
     }
+}
+
+/// Notes the way out's frame, from which whoever looks for references finds the frames of compiled code.
+fn note_frame(env: &mut Environment<'_>) {
+    let store = env.context_pointer(vm_context::STORE);
+    let frame = env.b.ins().get_frame_pointer(types::I64);
+    let flags = MemFlagsData::trusted();
+    env.b.ins().store(flags, frame, store, store_context::LEFT_FP as i32);
 }
 
 /// The signature of the way out by reference.

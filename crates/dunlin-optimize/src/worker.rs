@@ -9,7 +9,9 @@ use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
 use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, SourceLoc, TrapCode as ClifTrap};
+use cranelift_codegen::ir::{
+    ExternalName, Function, SourceLoc, TrapCode as ClifTrap, UserStackMap,
+};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{
     CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
@@ -207,6 +209,7 @@ impl<'m> FunctionWorker<'m> {
             relocations: relocations.collect::<Result<_, _>>()?,
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
+            maps: buffer.user_stack_maps().iter().map(frame_map).collect(),
         })
     }
 }
@@ -245,6 +248,12 @@ impl FunctionWorker<'_> {
         }
         Ok(self.context.func.display().to_string())
     }
+}
+
+/// Where references are while a call has not returned: bytes below the frame pointer, from which the frame
+/// reaches `span` bytes down to the stack pointer.
+fn frame_map((behind, span, map): &(u32, u32, UserStackMap)) -> (u32, Box<[u32]>) {
+    (*behind, map.entries().map(|(_, above)| span - above).collect())
 }
 
 /// Our word for a relocation; only builtins' addresses are ever asked for.

@@ -73,6 +73,8 @@ pub struct StoreContext {
     pub heap: HeapContext,
     /// How many types there are.
     pub type_count: usize,
+    /// The innermost entry into compiled code, and where it was left.
+    pub native: NativeState,
     /// Where the innermost activation of the interpreter was left.
     pub place: Place,
     /// Where those outside of it were.
@@ -93,25 +95,24 @@ pub struct StoreContext {
     pub exception: u32,
     /// Where the interpreter goes on that has just caught an exception.
     pub landing: Landing,
-    /// The innermost entry into compiled code, and where it was left.
-    pub native: NativeState,
 }
 
 /// What the ways into and out of compiled code leave for each other.
+#[repr(C)]
 pub struct NativeState {
     /// The native stack pointer in the innermost entry into compiled code.
     pub entry_sp: usize,
+    /// The frame in which compiled code has last been left, a way out's or a stub's: it begins with the
+    /// frame pointer of its caller and the address that it returns to. 0 where none has been left.
+    pub left_fp: usize,
     /// Places in code when it was left early, innermost first.
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
-    /// The frame of compiled code that has been left for a builtin that may collect, and the address it
-    /// goes on at; or the frame of a way out of compiled code, and 0.
-    pub left_fp: usize,
-    /// See `left_fp`.
-    pub left_pc: usize,
     /// How many places there are.
     pub place_count: usize,
     /// Where it goes on then.
     pub resume: Resume,
+    /// The call whose exception is being looked at there; 0 when that has been caught.
+    pub looked_at: usize,
     /// Whether compiled code counts fuel, in a register of its own.
     pub is_metered: bool,
     /// The function that compiled code has ended in a call of, for whoever entered it.
@@ -126,10 +127,10 @@ impl Default for NativeState {
         Self {
             entry_sp: 0,
             left_fp: 0,
-            left_pc: 0,
             places,
             place_count: 0,
             resume: Resume::default(),
+            looked_at: 0,
             is_metered: false,
             tail_call: None,
             tail_arguments: Vec::new(),
@@ -462,12 +463,21 @@ const _: () = {
     assert!(offset_of!(StoreContext, fuel) == store_context::FUEL);
     assert!(offset_of!(StoreContext, funcs) == store_context::FUNCS);
     assert!(offset_of!(StoreContext, types) == store_context::TYPES);
+    assert!(offset_of!(StoreContext, type_count) == store_context::TYPE_COUNT);
     let heap = offset_of!(StoreContext, heap);
     assert!(heap + offset_of!(HeapContext, base) == store_context::HEAP_BASE);
     assert!(heap + offset_of!(HeapContext, cards) == store_context::CARDS);
     assert!(heap + offset_of!(HeapContext, nursery_next) == store_context::NURSERY_NEXT);
     assert!(heap + offset_of!(HeapContext, nursery_end) == store_context::NURSERY_END);
+    let native = offset_of!(StoreContext, native);
+    assert!(native + offset_of!(NativeState, left_fp) == store_context::LEFT_FP);
+    // The stub that enters compiled code finds the one beside the other.
+    assert!(offset_of!(NativeState, left_fp) == offset_of!(NativeState, entry_sp) + POINTER);
     assert!(crate::gc::CARD_SHIFT == layout::CARD_SHIFT);
+    assert!(crate::gc::GRANULE as usize == layout::object::GRANULE);
+    assert!(crate::gc::LARGE_BYTES as usize == layout::object::LARGE_BYTES);
+    assert!(crate::gc::TAG_MASK == layout::object::TAG_MASK);
+    assert!(crate::gc::HOST == layout::object::TAG_HOST);
     assert!(crate::gc::ARRAY_LENGTH as usize == layout::object::LENGTH);
     assert!(crate::gc::ARRAY_ELEMENTS as usize == layout::object::ELEMENTS);
     assert!(size_of::<TypeRecord>() == type_record::BYTES);

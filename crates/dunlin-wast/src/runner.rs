@@ -51,6 +51,8 @@ pub struct Config {
     /// needs the optimising tier.
     #[cfg(feature = "optimize")]
     pub artifacts: bool,
+    /// Whether every allocation of an object collects.
+    pub gc_zeal: bool,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
             config.pooling(pooling);
         }
         config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        config.gc_zeal(self.gc_zeal);
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
         config.relaxed_simd_deterministic(self.relaxed_deterministic);
         if let Some(compiled) = self.mixed {

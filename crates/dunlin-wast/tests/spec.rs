@@ -123,7 +123,9 @@ fn interpreted() -> Vec<(&'static str, Config)> {
     fuel.relaxed_deterministic = true;
     let mut unfused = eager.clone();
     unfused.unfused = true;
-    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused)]
+    let mut zeal = eager.clone();
+    zeal.gc_zeal = true;
+    vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused), ("zeal", zeal)]
 }
 
 /// Those of compiled code: memories guarded and checked, from a pool and not, with fuel and epochs,
@@ -153,12 +155,15 @@ fn compiled() -> Vec<(&'static str, Config)> {
     checked_artifact.memory_strategy = MemoryStrategy::Dense;
     checked_artifact.interruption = Interruption::Flag;
     checked_artifact.fuel_units = Some(FUEL_UNITS);
+    let mut zeal = checked.clone();
+    zeal.gc_zeal = true;
     vec![
         ("compiled, guarded", guarded),
         ("compiled, checked", checked),
         ("compiled, fuel", fuel),
         ("artifact, guarded", guarded_artifact),
         ("artifact, checked", checked_artifact),
+        ("compiled, zeal", zeal),
     ]
 }
 
@@ -178,7 +183,14 @@ fn mixed() -> Vec<(&'static str, Config)> {
     fuel.pooled = Some(POOLED);
     fuel.relaxed_deterministic = true;
     fuel.interruption = Interruption::Off;
-    vec![("mixed, eager", eager), ("mixed, lazy", lazy), ("mixed, fuel", fuel)]
+    let mut zeal = eager.clone();
+    zeal.gc_zeal = true;
+    vec![
+        ("mixed, zeal", zeal),
+        ("mixed, eager", eager),
+        ("mixed, lazy", lazy),
+        ("mixed, fuel", fuel),
+    ]
 }
 
 #[cfg(not(feature = "optimize"))]

@@ -80,8 +80,12 @@ impl Translator<'_, '_> {
     /// Calls with the arguments on top, and pushes the results.
     fn call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
-        let results = self.call_code(callee.signature, callee.code, &args);
-        self.stack.extend(results);
+        self.note_call();
+        let types = self.module.func_type_at(ty).results();
+        let results = self.call_code(callee.signature, callee.code, &args, types);
+        for (value, ty) in results.into_iter().zip(types) {
+            self.push_of(value, *ty);
+        }
     }
 
     pub(super) fn visit_return_call(&mut self, func: u32) {
@@ -118,7 +122,7 @@ impl Translator<'_, '_> {
     }
 
     /// The record of what a reference stands for.
-    fn func_record(&mut self, reference: Value) -> Value {
+    pub(super) fn func_record(&mut self, reference: Value) -> Value {
         let store = self.env.context_pointer(vm_context::STORE);
         let records = self.env.field(types::I64, store, store_context::FUNCS);
         let wide = self.env.b.ins().uextend(types::I64, reference);
@@ -148,7 +152,8 @@ impl Translator<'_, '_> {
     /// Whether the type with the number `found` is `expected` or below it, which is the one with the index
     /// `ty`: 0 or 1. No type has the number of null's record.
     pub(super) fn is_subtype(&mut self, ty: u32, found: Value, expected: Value) -> Value {
-        let (cold, done) = (self.env.b.create_block(), self.block_with(&[types::I8]));
+        let (cold, done) = (self.env.b.create_block(), self.env.b.create_block());
+        let is_below = self.env.b.append_block_param(done, types::I8);
         let same = self.env.b.ins().icmp(IntCC::Equal, found, expected);
         self.env.b.ins().brif(same, done, &[BlockArg::Value(same)], cold, &[]);
         self.env.b.switch_to_block(cold);
@@ -157,6 +162,10 @@ impl Translator<'_, '_> {
         let records = self.env.field(types::I64, store, store_context::TYPES);
         let place = self.env.b.ins().band_imm_u(found, !i64::from(canon::KIND_MASK) as u32 as i64);
         let place = self.env.b.ins().uextend(types::I64, place);
+        // A processor that runs ahead may have read something else than a number.
+        let count = self.env.field(types::I64, store, store_context::TYPE_COUNT);
+        let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, place, count);
+        let place = self.masked_index(outside, place);
         let offset = self.env.b.ins().imul_imm_s(place, type_record::BYTES as i64);
         let record = self.env.b.ins().iadd(records, offset);
         let line = self.env.field(types::I64, record, type_record::LINE);
@@ -174,11 +183,11 @@ impl Translator<'_, '_> {
             let at = self.env.b.ins().iadd(line, offset);
             self.env.field(types::I32, at, 0)
         };
-        let is_below = self.env.b.ins().icmp(IntCC::Equal, at_place, expected);
-        self.env.b.ins().jump(done, &[BlockArg::Value(is_below)]);
+        let is_there = self.env.b.ins().icmp(IntCC::Equal, at_place, expected);
+        self.env.b.ins().jump(done, &[BlockArg::Value(is_there)]);
         self.env.b.switch_to_block(done);
         self.env.b.seal_block(done);
-        self.env.b.block_params(done)[0]
+        is_below
     }
 
     /// How many types are above a type of the module's.
@@ -283,9 +292,8 @@ impl Translator<'_, '_> {
     fn call_referred(&mut self, Referred { reference, callee }: Referred, ty: u32) {
         let mut args = self.arguments(callee.cx, ty);
         let (cold, direct) = (self.env.b.create_block(), self.env.b.create_block());
-        let results = self.module.func_type_at(ty).results();
-        let results: Vec<_> = results.iter().map(|ty| super::clif_type(*ty)).collect();
-        let done = self.block_with(&results);
+        self.note_call();
+        let done = self.block_with(self.module.func_type_at(ty).results());
         self.env.b.set_cold_block(cold);
         self.env.b.ins().brif(callee.code, direct, &[], cold, &[]);
         self.env.b.switch_to_block(direct);

@@ -148,6 +148,7 @@ impl Translator<'_, '_> {
                     reached = true;
                 }
                 self.catch(pad, &catches);
+                self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
             Kind::Try { end, mut reached, clauses } => {
@@ -157,6 +158,7 @@ impl Translator<'_, '_> {
                 }
                 let outer = self.frames.last().and_then(|outer| outer.pad);
                 self.end_clauses(clauses, outer);
+                self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
             Kind::If { otherwise, params, end, .. } => {
@@ -203,7 +205,7 @@ impl Translator<'_, '_> {
         self.end_of_path();
     }
 
-    fn refuse(&mut self, why: &str) {
+    pub(super) fn refuse(&mut self, why: &str) {
         self.failed = Some(CompileError::new(why));
     }
 
@@ -300,8 +302,11 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    pub(super) fn visit_typed_select(&mut self, _ty: wasmparser::ValType) {
+    pub(super) fn visit_typed_select(&mut self, ty: wasmparser::ValType) {
         self.visit_select();
+        let value = self.pop();
+        let Some(ty) = self.parsed_type(ty) else { return };
+        self.push_of(value, ty);
     }
 
     pub(super) fn visit_drop(&mut self) {
@@ -360,7 +365,7 @@ impl Translator<'_, '_> {
         self.charge_value(charge);
     }
 
-    fn charge_value(&mut self, charge: Value) {
+    pub(super) fn charge_value(&mut self, charge: Value) {
         fuel::charge(&mut self.env.b, charge);
     }
 

@@ -33,7 +33,29 @@ pub(crate) enum Region {
     Poll = 5,
     /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
     /// know that alone, keep away.
-    Shared = 6,
+    Shared = 12,
+    /// Fields of objects that may change, and elements.
+    Heap = 6,
+    /// Fields that are written once.
+    Fixed = 7,
+    /// What objects begin with: the numbers of types, and lengths.
+    Header = 8,
+    /// The cards of the heap.
+    Card = 9,
+    /// Where the next object begins, and where none does any more.
+    Nursery = 10,
+    /// Where references are kept across calls.
+    Spill = 11,
+}
+
+/// How many regions there are, and none for the first number.
+const REGIONS: usize = 13;
+
+impl Region {
+    /// What Cranelift knows of it.
+    pub(crate) fn data(self) -> AliasRegionData {
+        AliasRegionData { user_id: self as u32, description: format!("{self:?}").into() }
+    }
 }
 
 /// The signature of compiled code for a function type.
@@ -51,7 +73,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) b: FunctionBuilder<'a>,
     /// The running instance's context.
     pub(crate) cx: Value,
-    regions: [Option<AliasRegion>; 7],
+    regions: [Option<AliasRegion>; REGIONS],
     builtins: [Option<FuncRef>; Builtin::ALL.len()],
 }
 
@@ -64,17 +86,14 @@ impl<'a> Environment<'a> {
 
     /// The environment of a function that has the context elsewhere.
     pub(crate) fn with_context(b: FunctionBuilder<'a>, cx: Value) -> Self {
-        Self { b, cx, regions: [None; 7], builtins: [None; Builtin::ALL.len()] }
+        Self { b, cx, regions: [None; REGIONS], builtins: [None; Builtin::ALL.len()] }
     }
 
     /// Flags of an access of this region that cannot fault.
     pub(crate) fn flags(&mut self, region: Region) -> MemFlagsData {
         let known = &mut self.regions[region as usize];
-        let region = *known.get_or_insert_with(|| {
-            let description = format!("{region:?}").into();
-            let data = AliasRegionData { user_id: region as u32, description };
-            self.b.func.dfg.alias_regions.insert(data)
-        });
+        let region =
+            *known.get_or_insert_with(|| self.b.func.dfg.alias_regions.insert(region.data()));
         let flags = MemFlagsData::new().with_notrap().with_endianness(Endianness::Little);
         flags.with_alias_region(Some(region))
     }
@@ -217,6 +236,13 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::FillException => (&[I32, I64, I32], Some(I32)),
         B::CatchException => (&[I32], Some(I64)),
         B::ThrowException => (&[I32], None),
+        B::NewStruct => (&[I32], Some(I32)),
+        B::NewArray => (&[I32, I32], Some(I32)),
+        B::ArrayNewData | B::ArrayNewElem => (&[I32, I32, I32, I32], Some(I32)),
+        B::ArrayFill => (&[I32, I32, I32, I64, I64, I32], Some(I32)),
+        B::ArrayCopy | B::ArrayInitData | B::ArrayInitElem => {
+            (&[I32, I32, I32, I32, I32, I32], Some(I32))
+        }
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

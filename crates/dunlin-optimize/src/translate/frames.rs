@@ -2,8 +2,8 @@
 
 use super::exceptions::Clauses;
 use super::rotate::Rotation;
-use super::{Translator, clif_type, parsed_type};
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
+use super::{Translator, clif_type};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 use dunlin_core::ValType;
 use wasmparser::{BlockType, Catch};
 
@@ -60,8 +60,8 @@ pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
 impl Translator<'_, '_> {
     /// The frame of the whole body.
     pub(super) fn open_body(&mut self) {
-        let results: Vec<Type> = self.func_type.results().iter().copied().map(clif_type).collect();
-        let end = self.block_with(&results);
+        let results = self.func_type.results();
+        let end = self.block_with(results);
         let kind = Kind::Block { end, reached: false };
         self.frames.push(Frame::new(kind, 0, results.len(), false, None));
     }
@@ -82,23 +82,23 @@ impl Translator<'_, '_> {
     }
 
     /// Types of a block's parameters and results.
-    pub(super) fn block_types(&self, ty: BlockType) -> (Vec<Type>, Vec<Type>) {
+    pub(super) fn block_types(&mut self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![parsed_type(ty)]),
+            BlockType::Type(ty) => (Vec::new(), self.parsed_type(ty).into_iter().collect()),
             BlockType::FuncType(index) => {
                 let ty = self.module.func_type_at(index);
-                let list = |types: &[ValType]| types.iter().copied().map(clif_type).collect();
-                (list(ty.params()), list(ty.results()))
+                (ty.params().to_vec(), ty.results().to_vec())
             }
         }
     }
 
     /// A block with parameters of these types.
-    pub(super) fn block_with(&mut self, types: &[Type]) -> Block {
+    pub(super) fn block_with(&mut self, types: &[ValType]) -> Block {
         let block = self.env.b.create_block();
         for ty in types {
-            self.env.b.append_block_param(block, *ty);
+            let value = self.env.b.append_block_param(block, clif_type(*ty));
+            self.note(value, *ty);
         }
         block
     }

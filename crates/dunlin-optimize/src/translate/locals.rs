@@ -13,7 +13,7 @@ use dunlin_module::layout::vm_context;
 impl Translator<'_, '_> {
     pub(super) fn visit_local_get(&mut self, index: u32) {
         let value = self.env.b.use_var(self.locals[index as usize]);
-        self.push(value);
+        self.push_of(value, self.local_types[index as usize]);
     }
 
     pub(super) fn visit_local_set(&mut self, index: u32) {
@@ -33,8 +33,9 @@ impl Translator<'_, '_> {
             Mutability::Const => MemFlagsData::new().with_notrap().with_readonly().with_can_move(),
             Mutability::Var => self.env.flags(Region::Global),
         };
+        let flags = if self.is_traced(ty.content) { self.env.flags(Region::Global) } else { flags };
         let value = self.env.b.ins().load(clif_type(ty.content), flags, cell, 0);
-        self.push(value);
+        self.push_of(value, ty.content);
     }
 
     pub(super) fn visit_global_set(&mut self, index: u32) {
@@ -46,7 +47,10 @@ impl Translator<'_, '_> {
     }
 
     /// The value as a slot or cell holds it: 32-bit ones zero-extended.
-    fn slot_value(&mut self, value: cranelift_codegen::ir::Value) -> cranelift_codegen::ir::Value {
+    pub(super) fn slot_value(
+        &mut self,
+        value: cranelift_codegen::ir::Value,
+    ) -> cranelift_codegen::ir::Value {
         crate::stubs::slot_value(&mut self.env.b, value)
     }
 

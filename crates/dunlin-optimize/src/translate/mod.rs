@@ -7,7 +7,8 @@
 //! 3. Locals are variables of Cranelift's frontend, which makes values of them.
 //!
 //! Values: `i32` and references are `I32`, `v128` is `I8X16` whatever its lanes; operators of other
-//! shapes cast, which costs nothing in the end.
+//! shapes cast, which costs nothing in the end. References that the collector follows are declared to
+//! Cranelift's frontend (`refs.rs`), which keeps them in the frame across calls.
 
 mod access;
 mod atomic;
@@ -20,6 +21,8 @@ mod exceptions;
 mod frames;
 mod locals;
 mod numeric;
+mod objects;
+mod refs;
 mod rotate;
 mod simd;
 mod survey;
@@ -61,6 +64,8 @@ struct Translator<'a, 'm> {
     stack: Vec<Value>,
     frames: Vec<Frame>,
     locals: Vec<Variable>,
+    local_types: Vec<ValType>,
+    refs: refs::Refs,
     /// Whether the operator at hand can be reached.
     live: bool,
     signatures: HashMap<u32, SigRef>,
@@ -114,6 +119,7 @@ pub(crate) fn function(
     let func_type = module.func_type(index);
     func.signature = signature(func_type);
     let mut builder = FunctionBuilder::new(func, builder);
+    refs::keep_spills_apart(&mut builder);
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
@@ -133,6 +139,8 @@ pub(crate) fn function(
         stack: Vec::new(),
         frames: Vec::new(),
         locals: Vec::new(),
+        local_types: Vec::new(),
+        refs: refs::Refs::default(),
         live: true,
         signatures: HashMap::new(),
         poll_sites: 0,
@@ -157,7 +165,8 @@ impl Translator<'_, '_> {
         self.env.limit_stack();
         let params = self.env.b.block_params(entry)[1..].to_vec();
         for (value, ty) in params.into_iter().zip(self.func_type.params()) {
-            self.add_local(clif_type(*ty), value);
+            self.note(value, *ty);
+            self.add_local(*ty, value);
         }
     }
 
@@ -167,8 +176,8 @@ impl Translator<'_, '_> {
             if self.locals.len() + count as usize > limits::LOCALS_MAX {
                 return Err(CompileError::new("the function has too many locals for this tier"));
             }
-            let ty = parsed_type(ty);
-            let zero = self.zero(ty);
+            let ty = dunlin_module::val_type(ty, 0)?;
+            let zero = self.zero(clif_type(ty));
             for _ in 0..count {
                 self.add_local(ty, zero);
             }
@@ -176,10 +185,15 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    fn add_local(&mut self, ty: Type, value: Value) {
-        let local = self.env.b.declare_var(ty);
+    fn add_local(&mut self, ty: ValType, value: Value) {
+        let local = self.env.b.declare_var(clif_type(ty));
+        if self.is_traced(ty) {
+            self.env.b.declare_var_needs_stack_map(local);
+            self.refs.locals += 1;
+        }
         self.env.b.def_var(local, value);
         self.locals.push(local);
+        self.local_types.push(ty);
     }
 
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
@@ -247,17 +261,6 @@ pub(crate) fn clif_type(ty: ValType) -> Type {
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
-        _ => types::I32,
-    }
-}
-
-/// The CLIF type of a value whose type stands in a body.
-fn parsed_type(ty: wasmparser::ValType) -> Type {
-    match ty {
-        wasmparser::ValType::I64 => types::I64,
-        wasmparser::ValType::F32 => types::F32,
-        wasmparser::ValType::F64 => types::F64,
-        wasmparser::ValType::V128 => types::I8X16,
         _ => types::I32,
     }
 }

@@ -5,7 +5,7 @@ use super::environment::Region;
 use crate::tuning;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use dunlin_core::TrapCode;
+use dunlin_core::{TrapCode, ValType};
 use dunlin_module::layout::{table_def, vm_context};
 
 impl Translator<'_, '_> {
@@ -36,7 +36,7 @@ impl Translator<'_, '_> {
         let element = self.element(table, index, TrapCode::TableOutOfBounds);
         let flags = self.env.flags(Region::Table).with_aligned();
         let value = self.env.b.ins().load(types::I32, flags, element, 0);
-        self.push(value);
+        self.push_of(value, ValType::Ref(self.module.table_type(table).element));
     }
 
     pub(super) fn visit_table_set(&mut self, table: u32) {

@@ -67,9 +67,9 @@
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
 ;;       sig3 = (i64, i32) system_v
-;;       fn0 = u0:16 sig1
+;;       fn0 = u0:19 sig1
 ;;       fn1 = u0:13 sig2
-;;       fn2 = u0:17 sig3
+;;       fn2 = u0:20 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -117,10 +117,10 @@
 ;;                                   block3(v5: i32):
 ;;   @005e                               return v5
 ;;
-;;                                   block2(v3: i32, v4: f64):
+;;                                   block2(v3: i32, v4: f64) cold:
 ;;   @0061                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0061                               return v2
 ;;   }
 
@@ -134,10 +134,10 @@
 ;;       sig1 = (i64) system_v
 ;;       sig2 = (i64, i32, i64, i32) -> i32 system_v
 ;;       sig3 = (i64, i32) system_v
-;;       fn0 = u0:14 sig0
+;;       fn0 = u0:16 sig0
 ;;       fn1 = u0:13 sig1
-;;       fn2 = u0:18 sig2
-;;       fn3 = u0:17 sig3
+;;       fn2 = u0:17 sig2
+;;       fn3 = u0:20 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -183,8 +183,8 @@
 ;;       sig0 = (i64, i32) -> i32 system_v
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
-;;       fn0 = u0:15 sig0
-;;       fn1 = u0:16 sig1
+;;       fn0 = u0:18 sig0
+;;       fn1 = u0:19 sig1
 ;;       fn2 = u0:13 sig2
 ;;       stack_limit = gv2
 ;;
@@ -211,10 +211,10 @@
 ;;                                   block6:
 ;;   @007e                               jump block2(v11)
 ;;
-;;                                   block2(v3: i32):
+;;                                   block2(v3: i32) cold:
 ;;   @0081                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0081                               return v2
 ;;   }
 
@@ -228,9 +228,9 @@
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
 ;;       sig3 = (i64, i32) system_v
-;;       fn0 = u0:16 sig1
+;;       fn0 = u0:19 sig1
 ;;       fn1 = u0:13 sig2
-;;       fn2 = u0:17 sig3
+;;       fn2 = u0:20 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -337,7 +337,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x60
 ;;     10: cmp r10, rsp
-;;     13: ja 0x125
+;;     13: ja 0x12f
 ;;     19: sub rsp, 0x50
 ;;     1d: mov [rsp+0x20], rbx
 ;;     22: mov [rsp+0x28], r12
@@ -350,13 +350,13 @@
 ;;     43: mov rcx, [rsi]
 ;;     46: mov [rsp+0x18], rsi
 ;;     4b: mov rsi, [rsp+0x8]
-;;     50: call rcx                               ; throws to bf
+;;     50: call rcx                               ; throws to 9f
 ;;     52: mov rsi, [rsp+0x18]
 ;;     57: mov [rsp+0x10], rax
 ;;     5c: mov rax, [rsi]                         ; @005a
 ;;     5f: mov rsi, [rsp+0x8]
 ;;     64: mov rdi, [rsp]
-;;     68: call rax                               ; throws to d2
+;;     68: call rax                               ; throws to b2
 ;;     6a: mov rcx, [rsp+0x10]
 ;;     6f: add eax, ecx                           ; @005c
 ;;     71: mov rbx, [rsp+0x20]                    ; @005e
@@ -370,40 +370,42 @@
 ;;     92: ret
 ;;     93: mov ecx, [rax]                         ; @005d
 ;;     95: movsd xmm0, [rax+0x8]
-;;     9a: mov rax, rcx
-;;     9d: mov rbx, [rsp+0x20]                    ; @0061
-;;     a2: mov r12, [rsp+0x28]
-;;     a7: mov r13, [rsp+0x30]
-;;     ac: mov r14, [rsp+0x38]
-;;     b1: mov r15, [rsp+0x40]
-;;     b6: add rsp, 0x50
-;;     ba: mov rsp, rbp
-;;     bd: pop rbp
-;;     be: ret
-;;     bf: mov [rsp+0x10], rax
-;;     c4: mov rsi, [rsp+0x10]
-;;     c9: mov rdi, [rsp]
-;;     cd: jmp 0xd9
-;;     d2: mov rsi, rax
-;;     d5: mov rdi, [rsp]
-;;     d9: mov rax, [rdi+0x68]                    ; @005d
-;;     dd: mov eax, [rax]
-;;     df: cmp rdx, rax
-;;     e2: je 0xfa
-;;     e8: mov rax, 0x0                           ; ThrowException
-;;     f2: mov rdi, [rsp]
-;;     f6: call rax
-;;     f8: ud2                                    ; traps: unreachable
-;;     fa: mov rax, 0x0                           ; CatchException
-;;    104: mov rdi, [rsp]
-;;    108: call rax
-;;    10a: test rax, rax
-;;    10d: jne 0x93
-;;    113: mov rax, 0x0                           ; Unwind
-;;    11d: mov rdi, [rsp]
-;;    121: call rax
-;;    123: ud2                                    ; traps: unreachable
-;;    125: ud2                                    ; traps: call stack exhausted
+;;     9a: jmp 0xf8
+;;     9f: mov [rsp+0x10], rax
+;;     a4: mov rsi, [rsp+0x10]
+;;     a9: mov rdi, [rsp]
+;;     ad: jmp 0xb9
+;;     b2: mov rsi, rax
+;;     b5: mov rdi, [rsp]
+;;     b9: mov rax, [rdi+0x68]                    ; @005d
+;;     bd: mov eax, [rax]
+;;     bf: cmp rdx, rax
+;;     c2: je 0xda
+;;     c8: mov rax, 0x0                           ; ThrowException
+;;     d2: mov rdi, [rsp]
+;;     d6: call rax
+;;     d8: ud2                                    ; traps: unreachable
+;;     da: mov rax, 0x0                           ; CatchException
+;;     e4: mov rdi, [rsp]
+;;     e8: call rax
+;;     ea: test rax, rax
+;;     ed: je 0x11d
+;;     f3: jmp 0x93
+;;     f8: mov rax, rcx
+;;     fb: mov rbx, [rsp+0x20]                    ; @0061
+;;    100: mov r12, [rsp+0x28]
+;;    105: mov r13, [rsp+0x30]
+;;    10a: mov r14, [rsp+0x38]
+;;    10f: mov r15, [rsp+0x40]
+;;    114: add rsp, 0x50
+;;    118: mov rsp, rbp
+;;    11b: pop rbp
+;;    11c: ret
+;;    11d: mov rax, 0x0                           ; @005d, Unwind
+;;    127: mov rdi, [rsp]
+;;    12b: call rax
+;;    12d: ud2                                    ; traps: unreachable
+;;    12f: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of throws:
 ;;      0: push rbp
@@ -461,36 +463,35 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0x88
+;;     13: ja 0x83
 ;;     19: sub rsp, 0x10
 ;;     1d: mov [rsp], r12
 ;;     21: mov [rsp+0x8], r13
 ;;     26: mov r13, rdi
 ;;     29: test esi, esi                          ; @007d
 ;;     2b: mov r12, rsi
-;;     2e: je 0x8a
+;;     2e: je 0x85
 ;;     34: mov r9, 0x0                            ; ExceptionTag
 ;;     3e: call r9
-;;     41: jmp 0x5b
-;;     46: mov rax, r12
-;;     49: mov r12, [rsp]                         ; @0081
-;;     4d: mov r13, [rsp+0x8]
-;;     52: add rsp, 0x10
-;;     56: mov rsp, rbp
-;;     59: pop rbp
-;;     5a: ret
-;;     5b: mov r10, 0x0                           ; @007e, CatchException
-;;     65: mov rsi, r12
-;;     68: mov rdi, r13
-;;     6b: call r10
-;;     6e: test rax, rax
-;;     71: jne 0x46
-;;     77: mov rax, 0x0                           ; Unwind
-;;     81: mov rdi, r13
-;;     84: call rax
-;;     86: ud2                                    ; traps: unreachable
-;;     88: ud2                                    ; traps: call stack exhausted
-;;     8a: ud2                                    ; @007d, traps: null exception reference
+;;     41: mov r10, 0x0                           ; @007e, CatchException
+;;     4b: mov rsi, r12
+;;     4e: mov rdi, r13
+;;     51: call r10
+;;     54: test rax, rax
+;;     57: je 0x72
+;;     5d: mov rax, r12
+;;     60: mov r12, [rsp]                         ; @0081
+;;     64: mov r13, [rsp+0x8]
+;;     69: add rsp, 0x10
+;;     6d: mov rsp, rbp
+;;     70: pop rbp
+;;     71: ret
+;;     72: mov rax, 0x0                           ; @007e, Unwind
+;;     7c: mov rdi, r13
+;;     7f: call rax
+;;     81: ud2                                    ; traps: unreachable
+;;     83: ud2                                    ; traps: call stack exhausted
+;;     85: ud2                                    ; @007d, traps: null exception reference
 
 ;; x86-64 of early:
 ;;      0: push rbp

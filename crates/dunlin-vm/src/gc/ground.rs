@@ -14,9 +14,13 @@
 use super::{BLOCK_BYTES, CARD_SHIFT};
 use crate::sys::{CAN_RESERVE, Pages, Region};
 use core::ptr::null_mut;
+use dunlin_module::layout::HEAP_NULL_BYTES;
 
 /// The bytes that references can name.
 const HEAP_BYTES: u64 = 1 << 32;
+
+// Page 0 is never handed out.
+const _: () = assert!(HEAP_NULL_BYTES <= super::PAGE_BYTES as usize);
 
 /// Bytes behind the heap that are never opened: more than the largest offset of a field, which is 160 KB,
 /// and the access itself.
@@ -89,7 +93,8 @@ impl Ground {
         match &mut self.place {
             Place::None => return false,
             Place::Reserved(region) => {
-                if !region.open(from..to) {
+                // What null leads to stays closed: compiled code notices null by the fault.
+                if !region.open(from.max(HEAP_NULL_BYTES)..to) {
                     return false;
                 }
             }

@@ -9,9 +9,10 @@
 
 use super::isa;
 use crate::context::VmContext;
+use crate::object_ops;
 use crate::ops::{self, Stop};
 use dunlin_module::Builtin;
-use dunlin_module::compile::{GROW_FAILED, REF_FAILED};
+use dunlin_module::compile::{GROW_FAILED, NO_OBJECT, REF_FAILED};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The address of a builtin.
@@ -33,11 +34,19 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::MemoryNotify => memory_notify as *const (),
         Builtin::MemoryWait => memory_wait as *const (),
         Builtin::Unwind => isa::unwind as *const (),
-        Builtin::NewException => new_exception as *const (),
+        Builtin::NewException => isa::new_exception as *const (),
         Builtin::ExceptionTag => exception_tag as *const (),
         Builtin::CatchException => catch_exception as *const (),
         Builtin::FillException => fill_exception as *const (),
         Builtin::ThrowException => isa::throw as *const (),
+        Builtin::NewStruct => isa::new_struct as *const (),
+        Builtin::NewArray => isa::new_array as *const (),
+        Builtin::ArrayNewData => isa::array_new_data as *const (),
+        Builtin::ArrayNewElem => isa::array_new_elem as *const (),
+        Builtin::ArrayFill => array_fill as *const (),
+        Builtin::ArrayCopy => array_copy as *const (),
+        Builtin::ArrayInitData => array_init_data as *const (),
+        Builtin::ArrayInitElem => array_init_elem as *const (),
     };
     address as usize
 }
@@ -158,6 +167,18 @@ status! {
         ops::fill_exception(cx, exception, payload, slots as usize);
         Ok(())
     };
+    array_fill = ArrayFill(
+        cx, ty: u32, array: u32, index: u32, low: u64, high: u64, len: u32
+    ) => object_ops::array_fill(cx, ty, (array, index), [low, high], len);
+    array_copy = ArrayCopy(
+        cx, ty: u32, to: u32, to_index: u32, from: u32, from_index: u32, len: u32
+    ) => object_ops::array_copy(cx, ty, (to, to_index), (from, from_index), len);
+    array_init_data = ArrayInitData(
+        cx, ty: u32, data: u32, array: u32, index: u32, src: u32, len: u32
+    ) => object_ops::array_init_data(cx, ty, data, (array, index), src, len);
+    array_init_elem = ArrayInitElem(
+        cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32
+    ) => object_ops::array_init_elem(cx, ty, element, (array, index), src, len);
     data_drop = DataDrop(cx, data: u32) => {
         ops::data_drop(cx, data);
         Ok(())
@@ -247,22 +268,6 @@ unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
 }
 
-unsafe extern "C" fn new_exception(cx: *mut VmContext, tag: u32) -> u32 {
-    let run = || {
-        // SAFETY: see the head.
-        match unsafe { ops::new_exception(cx, tag) } {
-            Ok(exception) => exception,
-            Err(stop) => {
-                // SAFETY: see the head.
-                unsafe { note(cx, stop) };
-                REF_FAILED
-            }
-        }
-    };
-    // SAFETY: see the head.
-    unsafe { contained(cx, Builtin::NewException, REF_FAILED, run) }
-}
-
 unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
     // SAFETY: see the head.
     let store = unsafe { &*(*(*cx).store).store };
@@ -277,4 +282,38 @@ unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *con
     };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
+}
+
+/// Builtins that make objects, and so may collect: called by stubs (`isa`) that note where compiled code is.
+macro_rules! objects {
+    ($($name:ident = $builtin:ident($cx:ident $(, $arg:ident: $ty:ty)*) => $call:expr;)*) => {$(
+        /// # Safety
+        ///
+        /// Called by compiled code, by way of the stub of this name.
+        pub(super) unsafe extern "C" fn $name($cx: *mut VmContext $(, $arg: $ty)*) -> u32 {
+            let run = || {
+                // SAFETY: see the head.
+                match unsafe { $call } {
+                    Ok(made) => made,
+                    Err(stop) => {
+                        // SAFETY: see the head.
+                        unsafe { note($cx, stop) };
+                        NO_OBJECT
+                    }
+                }
+            };
+            // SAFETY: see the head.
+            unsafe { contained($cx, Builtin::$builtin, NO_OBJECT, run) }
+        }
+    )*};
+}
+
+objects! {
+    new_exception = NewException(cx, tag: u32) => ops::new_exception(cx, tag);
+    new_struct = NewStruct(cx, ty: u32) => object_ops::new_struct(cx, ty);
+    new_array = NewArray(cx, ty: u32, len: u32) => object_ops::new_array(cx, ty, len);
+    array_new_data = ArrayNewData(cx, ty: u32, data: u32, src: u32, len: u32) =>
+        object_ops::array_new_data(cx, ty, data, src, len);
+    array_new_elem = ArrayNewElem(cx, ty: u32, element: u32, src: u32, len: u32) =>
+        object_ops::array_new_elem(cx, ty, element, src, len);
 }

@@ -223,11 +223,18 @@ unsafe fn enter_native(
 ) -> u32 {
     // SAFETY: an entry's pointer to the code pointer is valid while the module lives.
     let code = unsafe { &*entry.code }.load(Ordering::Acquire) as usize;
-    // SAFETY: the context is alive.
-    let sp = unsafe { &raw mut (*context).native.entry_sp };
+    // SAFETY: the context is alive; so for all below.
+    let native = unsafe { &raw mut (*context).native };
+    // SAFETY: as above.
+    let outer_left = unsafe { (*native).left_fp };
+    // SAFETY: as above. Where compiled code has been left stands beside the stack pointer.
+    let sp = unsafe { &raw mut (*native).entry_sp };
     // SAFETY: the way in is of the function's type, the code and the context are the function's, and
     // the slots are as many as both lists need.
-    unsafe { isa::enter(entry.way_in, code, cx, slots, sp) }
+    let left = unsafe { isa::enter(entry.way_in, code, cx, slots, sp) };
+    // SAFETY: as above.
+    unsafe { (*native).left_fp = outer_left };
+    left
 }
 
 /// See [`crate::crossing::call_native`].

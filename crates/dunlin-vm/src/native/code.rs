@@ -25,6 +25,8 @@ pub(super) struct Region {
     traps: Box<[(u32, TrapCode)]>,
     source: Box<[(u32, u32)]>,
     handlers: Box<[CallHandler]>,
+    maps: Box<[(u32, u32)]>,
+    map_words: Box<[u32]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -75,6 +77,18 @@ impl Region {
         Some((self.memory.base() + of.handler as usize, of.frame_bytes as usize))
     }
 
+    /// Where references stand in the frame of code that is to be returned to at `pc`: bytes below its frame
+    /// pointer.
+    pub(super) fn references(&self, pc: usize) -> &[u32] {
+        let found = self
+            .offset(pc)
+            .and_then(|offset| self.maps.binary_search_by_key(&offset, |(behind, _)| *behind).ok());
+        let Some(found) = found else { return &[] };
+        let end =
+            self.maps.get(found + 1).map_or(self.map_words.len(), |(_, start)| *start as usize);
+        &self.map_words[self.maps[found].1 as usize..end]
+    }
+
     /// What stands at `pc`.
     fn place(&self, pc: usize) -> Option<Place> {
         let unit = self.unit(pc)?;
@@ -115,6 +129,8 @@ impl NativeCode {
             traps: image.traps.into(),
             source: image.source.into(),
             handlers: image.handlers.into(),
+            maps: image.maps.into(),
+            map_words: image.map_words.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -136,6 +152,8 @@ impl NativeCode {
             traps: region.traps.to_vec(),
             source: region.source.to_vec(),
             handlers: region.handlers.to_vec(),
+            maps: region.maps.to_vec(),
+            map_words: region.map_words.to_vec(),
         }
     }
 

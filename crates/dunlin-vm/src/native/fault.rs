@@ -3,7 +3,7 @@
 //! A fault is a trap if the thread is inside compiled code, the instruction is in the code map with a
 //! trap code, and what happened is what such an instruction does: an access that is out of bounds
 //! touches what lies behind a guarded memory of the store, or address zero and a small offset where it is
-//! masked; a poll touches the store's page, a division divides, and all else is an instruction that is
+//! masked; one through a null reference touches the first page of the store's heap; a poll touches the store's page, a division divides, and all else is an instruction that is
 //! there to fault. Everything else is not ours: a wild address in
 //! compiled code is a defect, and must not look like a guest's mistake. What runs here runs inside a
 //! signal handler: it reads, writes memory that is there, and waits for nobody.
@@ -14,7 +14,7 @@ use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
 use dunlin_module::Unit;
-use dunlin_module::layout::{NULL_BYTES, POLL_PAGE_BYTES};
+use dunlin_module::layout::{HEAP_NULL_BYTES, NULL_BYTES, POLL_PAGE_BYTES};
 use std::thread_local;
 
 thread_local! {
@@ -128,6 +128,15 @@ unsafe fn is_checked_by_faults(context: &StoreContext, code: TrapCode, address: 
             address < NULL_BYTES
                 || store.memories.iter().any(|memory| memory.is_guarded_at(address))
         }
+        // Where the heap's offset 0 is, nothing is mapped; nor at address 0, where it is if there is no heap
+        // yet, and where masked elements are.
+        TrapCode::NullStructureReference
+        | TrapCode::NullArrayReference
+        | TrapCode::ArrayOutOfBounds
+        | TrapCode::CastFailure => {
+            let base = context.heap.base as usize;
+            address < NULL_BYTES || address.wrapping_sub(base) < HEAP_NULL_BYTES
+        }
         TrapCode::Interrupted => {
             // SAFETY: the record lives as long as the store.
             let page = unsafe { &*context.interrupts }.poll_page() as usize;
@@ -186,6 +195,9 @@ pub(crate) unsafe extern "C" fn note_unwind(
 unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool {
     let (mut pc, mut fp) = (pc, fp);
     let native = &mut context.native;
+    // Where it was looked at in vain, and is thrown on, the place is the call that it has left.
+    let looked_at = core::mem::take(&mut native.looked_at);
+    let mut place = if native.resume.fp == fp { looked_at } else { 0 };
     // The frames of one module's code are looked at together.
     while let Some(found) = map::look_up(pc - 1, |region| {
         while let Some(unit) = region.unit(pc - 1) {
@@ -195,7 +207,8 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
             match unit {
                 Unit::Enter(_) => return Some(None),
                 Unit::Func(_) if native.place_count < native.places.len() => {
-                    native.places[native.place_count] = pc - 1;
+                    let at = core::mem::take(&mut place);
+                    native.places[native.place_count] = if at == 0 { pc - 1 } else { at };
                     native.place_count += 1;
                 }
                 _ => {}
@@ -218,6 +231,7 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
         let tag = unsafe { &*context.store }.exception_tag(exception).unwrap_or(0);
         let (exception, tag) = (exception.into(), tag.into());
         native.resume = Resume { pc: handler, sp, fp, exception, tag };
+        native.looked_at = pc - 1;
         return true;
     }
     false

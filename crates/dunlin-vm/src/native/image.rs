@@ -11,6 +11,12 @@ use dunlin_module::{CompiledFunction, Module, Unit};
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
 const UNIT_ALIGNMENT: usize = 16;
 
+/// Bytes of a reference.
+const WORD_BYTES: u32 = 4;
+
+/// Bytes of a frame of compiled code at most: none is larger than the stack, which is limited.
+const FRAME_BYTES_MAX: u32 = 1 << 28;
+
 /// Bytes of an address that is filled in.
 pub(super) const ADDRESS_BYTES: usize = 8;
 
@@ -29,6 +35,11 @@ pub struct CodeImage<'a> {
     pub source: Vec<(u32, u32)>,
     /// Calls behind which exceptions may be caught, by where they return to.
     pub handlers: Vec<CallHandler>,
+    /// Addresses that calls return to, ascending, and where in `map_words` it begins which words of the
+    /// frame are references meanwhile.
+    pub maps: Vec<(u32, u32)>,
+    /// How many bytes below the frame pointer references are.
+    pub map_words: Vec<u32>,
 }
 
 impl CodeImage<'_> {
@@ -58,6 +69,10 @@ impl CodeImage<'_> {
                 handler: start + of.handler,
                 ..*of
             }));
+            for (behind, words) in &compiled.maps {
+                image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
+                image.map_words.extend_from_slice(words);
+            }
         }
         Some(image)
     }
@@ -92,6 +107,23 @@ impl CodeImage<'_> {
             || !self.handlers.iter().all(|of| in_code(of.returns_to.max(of.handler), 1))
         {
             return Err("a table of handlers that does not ascend within the code");
+        }
+        self.check_maps()
+    }
+
+    /// Maps ascend within the code, and name words of a frame. Which ones is believed, as the code is.
+    fn check_maps(&self) -> Result<(), &'static str> {
+        let (len, words) = (self.code.len(), self.map_words.len());
+        let is_inside =
+            |(behind, start): &(u32, u32)| *behind as usize <= len && *start as usize <= words;
+        if !self.maps.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
+            || !self.maps.iter().all(is_inside)
+        {
+            return Err("a table of maps that does not ascend within the code");
+        }
+        let is_word = |below: &u32| below.is_multiple_of(WORD_BYTES) && *below <= FRAME_BYTES_MAX;
+        if !self.map_words.iter().all(is_word) {
+            return Err("a map of words that no frame has");
         }
         Ok(())
     }

@@ -99,6 +99,40 @@ pub(super) fn look_up<R>(pc: usize, ask: impl FnOnce(&Region) -> Option<R>) -> O
     if region.contains(pc) { ask(region) } else { None }
 }
 
+/// Asks about one address after the other, most of which are in the same region. Who changes the map waits
+/// for as long as this lives.
+pub(super) struct Walk {
+    _reader: Reader,
+    latest: *const Region,
+}
+
+impl Walk {
+    /// A walk that has not begun.
+    pub(super) fn new() -> Self {
+        Self { _reader: Reader::new(), latest: core::ptr::null() }
+    }
+
+    /// The region that holds `pc`.
+    pub(super) fn region(&mut self, pc: usize) -> Option<&Region> {
+        // SAFETY: a region lives until it has been removed, which waits for us; so for both below.
+        if let Some(region) = unsafe { self.latest.as_ref() }
+            && region.contains(pc)
+        {
+            return Some(region);
+        }
+        // SAFETY: the list lives for as long as somebody who has counted before may read it.
+        let entries = unsafe { MAP.load(Ordering::SeqCst).as_ref() }?;
+        let entry = entries.get(entries.partition_point(|entry| entry.end <= pc))?;
+        // SAFETY: as above.
+        let region = unsafe { &*entry.region };
+        if !region.contains(pc) {
+            return None;
+        }
+        self.latest = entry.region;
+        Some(region)
+    }
+}
+
 #[cfg(all(test, not(miri)))]
 mod tests {
     use super::look_up;

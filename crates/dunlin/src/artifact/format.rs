@@ -9,7 +9,7 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source, handlers
+//! lengths            u32 each: code, units, relocations, traps, source, handlers, maps, words of maps
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
@@ -17,6 +17,8 @@
 //! traps              u32 offset, u32 trap code
 //! source             u32 offset, u32 offset in the module
 //! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
+//! maps               u32 offset behind a call, u32 where its words begin
+//! words of maps      u32 bytes below the frame pointer
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
 //! ```
@@ -96,6 +98,8 @@ pub(crate) fn write(
         image.traps.len(),
         image.source.len(),
         image.handlers.len(),
+        image.maps.len(),
+        image.map_words.len(),
     ];
     let lengths = [image.code.len()].into_iter().chain(tables);
     for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
@@ -142,6 +146,12 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
         row([of.returns_to, of.handler]);
         row([of.frame_bytes, 0]);
     }
+    for (behind, start) in &image.maps {
+        row([*behind, *start]);
+    }
+    for word in &image.map_words {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
 }
 
 /// Why an artifact is refused.
@@ -178,11 +188,11 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 6];
+        let mut lengths = [0; 8];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source, handlers] = lengths;
+        let [code, units, relocations, traps, source, handlers, maps, map_words] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -195,6 +205,8 @@ impl<'a> Artifact<'a> {
             traps: from.rows(traps, trap)?,
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
             handlers: from.rows(handlers, handler)?,
+            maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
+            map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
             [] => Ok(Self { module, module_len, module_hash, image }),
@@ -356,6 +368,8 @@ mod tests {
             traps: vec![(3, TrapCode::Unreachable), (69, TrapCode::OutOfFuel)],
             source: vec![(0, u32::MAX), (2, 30), (20, u32::MAX), (70, u32::MAX)],
             handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
+            maps: vec![(9, 0), (12, 2), (40, 2)],
+            map_words: vec![16, 8, 4],
         }
     }
 

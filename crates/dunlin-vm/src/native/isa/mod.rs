@@ -4,12 +4,14 @@
 mod x64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x64::{
-    call_func, call_import, call_ref, enter, is_called_by_entry, land, throw, unwind,
+    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,
+    land, left_before_entry, new_array, new_exception, new_struct, throw, unwind,
 };
 
 #[cfg(not(target_arch = "x86_64"))]
 mod none;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use none::{
-    call_func, call_import, call_ref, enter, is_called_by_entry, land, throw, unwind,
+    array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,
+    land, left_before_entry, new_array, new_exception, new_struct, throw, unwind,
 };

@@ -3,15 +3,30 @@
 //! An entry's frame holds the frame pointer and the registers that a callee keeps (`rbx`, `r12` to
 //! `r15`); compiled code of the `tail` convention keeps none, ways in included, which take their arguments
 //! in the same registers as functions of the platform's convention. Landing restores them from there, as
-//! if the call had returned.
+//! if the call had returned. Below them is where compiled code had been left when it was entered again.
 
 use crate::context::{Resume, StoreContext, VmContext};
+use crate::native::builtins;
 use crate::native::{fault, leave};
 use core::arch::naked_asm;
 use core::mem::offset_of;
+use dunlin_module::layout::{store_context, vm_context};
 
-/// How far above an entry's stack pointer its frame pointer is: five registers, and padding.
+/// How far above an entry's stack pointer its frame pointer is: five registers, and the place where compiled
+/// code had been left.
 const ENTRY_FP_BYTES: usize = 48;
+
+/// The frame in which the compiled code around an entry has been left; 0 where there is none.
+///
+/// # Safety
+///
+/// `fp` is the frame pointer of an [`enter`] that has not returned.
+#[inline]
+pub(crate) unsafe fn left_before_entry(fp: usize) -> usize {
+    let place = core::ptr::with_exposed_provenance::<usize>(fp - ENTRY_FP_BYTES);
+    // SAFETY: the entry has written it there.
+    unsafe { *place }
+}
 
 /// Whether compiled code whose frame is `fp` returns to the way in of the entry that has noted
 /// `entry_sp`: it is what that has called, or has taken its place.
@@ -30,7 +45,8 @@ pub(crate) unsafe fn is_called_by_entry(fp: usize, entry_sp: usize) -> bool {
 }
 
 /// Calls `way_in(code, cx, slots)`; returns 0, or 1 if compiled code was left early. Where the stack
-/// pointer is meanwhile is written to `sp`, for [`land`].
+/// pointer is meanwhile is written to `sp`, for [`land`]; behind that stands where compiled code has been
+/// left before, which the caller writes there again afterwards.
 ///
 /// # Safety
 ///
@@ -52,7 +68,7 @@ pub(crate) unsafe extern "C" fn enter(
         "push r13",
         "push r14",
         "push r15",
-        "sub rsp, 8",
+        "push qword ptr [r8 + 8]",
         "mov [r8], rsp",
         "mov rax, rdi",
         "mov rdi, rsi",
@@ -179,4 +195,44 @@ with_frame! {
     call_import(
         reference: *const (), context: *mut StoreContext, cx: *mut VmContext, slots: *mut u64
     ) "r8";
+}
+
+/// Stubs by which compiled code calls what may collect: each makes a frame and notes it in the store's
+/// context, so that compiled code's frames are found from there.
+macro_rules! noted {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*);)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// Called by compiled code, as the function of this name in `builtins` asks.
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name(cx: *mut VmContext, $($arg: $ty),*) -> u32 {
+            naked_asm!(
+                "push rbp",
+                "mov rbp, rsp",
+                "mov rax, [rdi + {store}]",
+                "mov [rax + {left}], rbp",
+                "call {to}",
+                "pop rbp",
+                "ret",
+                store = const vm_context::STORE * 8,
+                left = const store_context::LEFT_FP,
+                to = sym builtins::$name,
+            )
+        }
+    )*};
+}
+
+noted! {
+    /// Makes an exception.
+    new_exception(tag: u32);
+    /// Makes a structure.
+    new_struct(ty: u32);
+    /// Makes an array.
+    new_array(ty: u32, len: u32);
+    /// Makes an array of a data segment.
+    array_new_data(ty: u32, data: u32, src: u32, len: u32);
+    /// Makes an array of an element segment.
+    array_new_elem(ty: u32, element: u32, src: u32, len: u32);
 }

@@ -1,0 +1,88 @@
+//! References that the collector follows: which values are, and what is known of them.
+//!
+//! A collection moves objects. So a reference that is live across a call is in a word of the frame that the
+//! frame's map names, and is read from there behind the call: Cranelift's frontend does both for every value that
+//! is declared to it. What is computed from a reference, an address above all, is never used behind a call.
+//!
+//! What is known of a value is noted where it is defined, and true wherever it is used. A local's value that has
+//! not been defined by an operator is one that several values of the local's type have come together to.
+
+use super::{Region, Translator};
+use crate::limits;
+use cranelift_codegen::ir::Value;
+use cranelift_frontend::FunctionBuilder;
+use dunlin_core::{HeapType, RefType, ValType};
+use std::collections::HashMap;
+
+/// What is known of a function's references.
+#[derive(Default)]
+pub(super) struct Refs {
+    /// Types of the values that are followed.
+    types: HashMap<Value, RefType>,
+    /// Locals that are followed.
+    pub(super) locals: usize,
+    /// References that are live across calls so far, at most.
+    mapped: usize,
+}
+
+/// Gives what the frontend writes to the frame a region of its own.
+pub(super) fn keep_spills_apart(builder: &mut FunctionBuilder<'_>) {
+    builder.make_stack_map_alias_region(Box::new(|regions, _, _, _| {
+        Some(regions.insert(Region::Spill.data()))
+    }));
+}
+
+impl Translator<'_, '_> {
+    /// Whether values of a type are references that the collector follows.
+    pub(super) fn is_traced(&self, ty: ValType) -> bool {
+        let is_func = |ty: u32| self.module.types()[ty as usize].composite.as_func().is_some();
+        matches!(ty, ValType::Ref(ty) if ty.is_traced(is_func))
+    }
+
+    /// Notes the type of a value.
+    pub(super) fn note(&mut self, value: Value, ty: ValType) {
+        if let ValType::Ref(reference) = ty
+            && self.is_traced(ty)
+        {
+            self.env.b.declare_value_needs_stack_map(value);
+            self.refs.types.entry(value).or_insert(reference);
+        }
+    }
+
+    /// Pushes a value of a type.
+    pub(super) fn push_of(&mut self, value: Value, ty: ValType) {
+        self.note(value, ty);
+        self.push(value);
+    }
+
+    /// Whether a value may be null, as far as is known.
+    pub(super) fn may_be_null(&self, value: Value) -> bool {
+        self.refs.types.get(&value).is_none_or(|ty| ty.nullable)
+    }
+
+    /// Whether a value is known to be null or an object: no small integer, and no value of the host.
+    pub(super) fn is_object_or_null(&self, value: Value) -> bool {
+        let heap = self.refs.types.get(&value).map(|ty| ty.heap);
+        matches!(heap, Some(HeapType::Struct | HeapType::Array | HeapType::Concrete(_)))
+    }
+
+    /// A type that stands in a body.
+    pub(super) fn parsed_type(&mut self, ty: wasmparser::ValType) -> Option<ValType> {
+        match dunlin_module::val_type(ty, self.operator) {
+            Ok(ty) => Some(ty),
+            Err(error) => {
+                self.failed = Some(error.into());
+                None
+            }
+        }
+    }
+
+    /// Counts what is live across a call, before the call.
+    pub(super) fn note_call(&mut self) {
+        let live = self.refs.types.len().min(self.refs.locals + self.stack.len());
+        self.refs.mapped = self.refs.mapped.saturating_add(live);
+        if self.refs.mapped > limits::MAPPED_MAX {
+            self.refuse("the function keeps too many references across calls for this tier");
+        }
+    }
+}
