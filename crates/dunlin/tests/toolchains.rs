@@ -103,13 +103,24 @@ fn the_older_encoding_of_exceptions() {
             (if (i32.and (local.get 0) (i32.const 1)) (then (throw $odd (local.get 0))))
             (local.get 0))
         (func $again (param i32) (result i32)
-            (try (result i32) (do (call $g (local.get 0)))
-                (catch $zero (rethrow 0))
-                (catch $odd (i32.add (i32.const 100)))))
+            try (result i32)
+                local.get 0
+                call $g
+            catch $zero
+                rethrow 0
+            catch $odd
+                i32.const 100
+                i32.add
+            end)
         (func (export "f") (param i32) (result i32)
-            (try $outer (result i32)
-                (do (try (result i32) (do (call $again (local.get 0))) (delegate $outer)))
-                (catch_all (i32.const -1)))))"#;
+            try $outer (result i32)
+                try (result i32)
+                    local.get 0
+                    call $again
+                delegate $outer
+            catch_all
+                i32.const -1
+            end))"#;
     for (argument, result) in [(2, 2), (3, 103), (0, -1)] {
         assert_eq!(run(text, argument).expect("no trap"), result, "{argument}");
     }
