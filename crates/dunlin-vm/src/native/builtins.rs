@@ -241,8 +241,9 @@ unsafe extern "C" fn memory_wait(
     timeout: i64,
 ) -> u64 {
     let run = || {
+        let wait = if bytes == 4 { ops::memory_wait32 } else { ops::memory_wait64 };
         // SAFETY: see the head.
-        let result = unsafe { ops::memory_wait(cx, memory, bytes, address, expected, timeout) };
+        let result = unsafe { wait(cx, memory, address, expected, timeout) };
         // SAFETY: see the head.
         unsafe { grown(cx, result) }
     };
