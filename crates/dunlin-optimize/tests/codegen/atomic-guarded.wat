@@ -18,7 +18,7 @@
 ;;                                   block0(v0: i64, v1: i32):
 ;;   @0036                               v3 = iconst.i32 3
 ;;   @0036                               v4 = band v1, v3  ; v3 = 3
-;;   @0036                               trapnz v4, user20
+;;   @0036                               trapnz v4, user23
 ;;   @0036                               v5 = load.i64 notrap aligned readonly can_move v0+8
 ;;   @0036                               v6 = uextend.i64 v1
 ;;   @0036                               v7 = iadd v5, v6
@@ -62,7 +62,7 @@
 ;;                                   block0(v0: i64, v1: i32, v2: i32):
 ;;   @004c                               v4 = iconst.i32 3
 ;;   @004c                               v5 = band v1, v4  ; v4 = 3
-;;   @004c                               trapnz v5, user20
+;;   @004c                               trapnz v5, user23
 ;;   @004c                               v6 = load.i64 notrap aligned readonly can_move v0+8
 ;;   @004c                               v7 = uextend.i64 v1
 ;;   @004c                               v8 = iadd v6, v7
@@ -86,7 +86,7 @@
 ;;   @0059                               v6 = ireduce.i16 v2
 ;;   @0059                               v7 = iconst.i32 1
 ;;   @0059                               v8 = band v1, v7  ; v7 = 1
-;;   @0059                               trapnz v8, user20
+;;   @0059                               trapnz v8, user23
 ;;   @0059                               v9 = load.i64 notrap aligned readonly can_move v0+8
 ;;   @0059                               v10 = uextend.i64 v1
 ;;   @0059                               v11 = iadd v9, v10

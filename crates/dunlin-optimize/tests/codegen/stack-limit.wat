@@ -21,20 +21,23 @@
 ;;       v4 = uextend.i64 v1
 ;;       store notrap v4, v3
 ;;       store notrap v2, v3+8
-;;       v5 = load.i64 notrap aligned readonly can_move v0+80
-;;       v6 = load.i64 notrap aligned readonly can_move v5+16
-;;       v7 = load.i64 notrap aligned readonly can_move v5+24
-;;       v8 = load.i64 notrap aligned readonly can_move v0
-;;       v9 = call_indirect sig0, v6(v7, v8, v0, v3)
-;;       brif v9, block1, block2
+;;       v5 = load.i64 notrap aligned readonly can_move v0
+;;       v6 = get_frame_pointer.i64
+;;       store notrap aligned v6, v5+72
+;;       v7 = load.i64 notrap aligned readonly can_move v0+80
+;;       v8 = load.i64 notrap aligned readonly can_move v7+16
+;;       v9 = load.i64 notrap aligned readonly can_move v7+24
+;;       v10 = load.i64 notrap aligned readonly can_move v0
+;;       v11 = call_indirect sig0, v8(v9, v10, v0, v3)
+;;       brif v11, block1, block2
 ;;
 ;;   block1 cold:
 ;;       call fn0(v0)
 ;;       trap user1
 ;;
 ;;   block2:
-;;       v10 = load.i32 notrap v3
-;;       return v10
+;;       v12 = load.i32 notrap v3
+;;       return v12
 ;;   }
 
 ;; CLIF of recurse:
@@ -92,16 +95,19 @@
 ;;       v5 = uextend.i64 v1
 ;;       store notrap v5, v4
 ;;       store notrap v2, v4+8
-;;       v6 = call fn0(v0, v3, v4)
-;;       brif v6, block1, block2
+;;       v6 = load.i64 notrap aligned readonly can_move v0
+;;       v7 = get_frame_pointer.i64
+;;       store notrap aligned v7, v6+72
+;;       v8 = call fn0(v0, v3, v4)
+;;       brif v8, block1, block2
 ;;
 ;;   block1 cold:
 ;;       call fn1(v0)
 ;;       trap user1
 ;;
 ;;   block2:
-;;       v7 = load.i32 notrap v4
-;;       return v7
+;;       v9 = load.i32 notrap v4
+;;       return v9
 ;;   }
 
 ;; x86-64 of LeaveFunc(0):
@@ -111,33 +117,35 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x79
+;;     13: ja 0x81
 ;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r13
-;;     22: mov r13, rdi
-;;     25: mov eax, esi
-;;     27: lea rcx, [rsp]
-;;     2b: mov [rsp], rax
-;;     2f: movsd [rsp+0x8], xmm0
-;;     35: mov rdx, [rdi+0x50]
-;;     39: mov rax, [rdx+0x10]
-;;     40: mov rdi, [rdx+0x18]
-;;     47: mov rdx, r13
-;;     4a: mov rsi, [rdx]
-;;     4d: call rax
-;;     4f: test eax, eax
-;;     51: jne 0x68
-;;     57: mov eax, [rsp]
-;;     5a: mov r13, [rsp+0x10]
-;;     5f: add rsp, 0x20
-;;     63: mov rsp, rbp
-;;     66: pop rbp
-;;     67: ret
-;;     68: mov rax, 0x0                           ; Unwind
-;;     72: mov rdi, r13
-;;     75: call rax
-;;     77: ud2                                    ; traps: unreachable
-;;     79: ud2                                    ; traps: call stack exhausted
+;;     1d: mov [rsp+0x10], r14
+;;     22: mov eax, esi
+;;     24: lea rcx, [rsp]
+;;     28: mov [rsp], rax
+;;     2c: movsd [rsp+0x8], xmm0
+;;     32: mov rax, rbp
+;;     35: mov rsi, [rdi]
+;;     38: mov [rsi+0x48], rax
+;;     3c: mov rax, [rdi+0x50]
+;;     40: mov r14, rdi
+;;     43: mov r8, [rax+0x10]
+;;     4a: mov rdi, [rax+0x18]
+;;     51: mov rdx, r14
+;;     54: call r8
+;;     57: test eax, eax
+;;     59: jne 0x70
+;;     5f: mov eax, [rsp]
+;;     62: mov r14, [rsp+0x10]
+;;     67: add rsp, 0x20
+;;     6b: mov rsp, rbp
+;;     6e: pop rbp
+;;     6f: ret
+;;     70: mov rax, 0x0                           ; Unwind
+;;     7a: mov rdi, r14
+;;     7d: call rax
+;;     7f: ud2                                    ; traps: unreachable
+;;     81: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of recurse:
 ;;      0: push rbp
@@ -203,28 +211,31 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x72
+;;     13: ja 0x7b
 ;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r12
-;;     22: mov rcx, rdx
-;;     25: mov r12, rdi
-;;     28: mov r10d, esi
-;;     2b: lea rdx, [rsp]
-;;     2f: mov [rsp], r10
-;;     33: movsd [rsp+0x8], xmm0
-;;     39: mov rax, 0x0                           ; CallRef
-;;     43: mov rsi, rcx
-;;     46: call rax
-;;     48: test eax, eax
-;;     4a: jne 0x61
-;;     50: mov eax, [rsp]
-;;     53: mov r12, [rsp+0x10]
-;;     58: add rsp, 0x20
-;;     5c: mov rsp, rbp
-;;     5f: pop rbp
-;;     60: ret
-;;     61: mov rax, 0x0                           ; Unwind
-;;     6b: mov rdi, r12
-;;     6e: call rax
-;;     70: ud2                                    ; traps: unreachable
-;;     72: ud2                                    ; traps: call stack exhausted
+;;     1d: mov [rsp+0x10], r13
+;;     22: mov r8, rdx
+;;     25: mov eax, esi
+;;     27: lea rdx, [rsp]
+;;     2b: mov [rsp], rax
+;;     2f: movsd [rsp+0x8], xmm0
+;;     35: mov rax, rbp
+;;     38: mov rcx, [rdi]
+;;     3b: mov r13, rdi
+;;     3e: mov [rcx+0x48], rax
+;;     42: mov rax, 0x0                           ; CallRef
+;;     4c: mov rsi, r8
+;;     4f: call rax
+;;     51: test eax, eax
+;;     53: jne 0x6a
+;;     59: mov eax, [rsp]
+;;     5c: mov r13, [rsp+0x10]
+;;     61: add rsp, 0x20
+;;     65: mov rsp, rbp
+;;     68: pop rbp
+;;     69: ret
+;;     6a: mov rax, 0x0                           ; Unwind
+;;     74: mov rdi, r13
+;;     77: call rax
+;;     79: ud2                                    ; traps: unreachable
+;;     7b: ud2                                    ; traps: call stack exhausted
