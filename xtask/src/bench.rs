@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: measures `dunlin` beside other engines and native code.
 //!
-//! Three measurements, each with its own file in `record/`:
+//! Four measurements, each with its own file in `record/`:
 //!
 //! * without a flag, **peak**: the kernels of `bench/kernels` by processor time ([`peak`]);
+//! * `--gc`: the kernels of `bench/gc`, whose objects live in the engine's heap ([`gc`]);
 //! * `--start`: whole processes by the wall clock ([`start`]);
 //! * `--instructions`: counts that gate a change ([`instructions`]).
 //!
@@ -11,6 +12,7 @@
 //! (a filter, other engines, fewer rounds) is printed and not recorded.
 
 pub mod engines;
+mod gc;
 mod instructions;
 pub mod kernels;
 mod measure;
@@ -38,10 +40,14 @@ const PEAK_ENGINES: [Engine; 6] = [
 ];
 const START_ENGINES: [Engine; 4] = [Engine::Dunlin, Engine::Wasmi, Engine::Wasmtime, Engine::Node];
 
+const GC_ENGINES: [Engine; 4] =
+    [Engine::Dunlin, Engine::DunlinOptimize, Engine::Cranelift, Engine::Node];
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Peak,
+    Gc,
     Start,
     Instructions,
 }
@@ -66,6 +72,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     let request = parse(arguments)?;
     let default: &[Engine] = match request.mode {
         Mode::Peak => &PEAK_ENGINES,
+        Mode::Gc => &GC_ENGINES,
         Mode::Start => &START_ENGINES,
         Mode::Instructions => &[Engine::Dunlin],
     };
@@ -84,6 +91,15 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             let rounds = request.rounds.unwrap_or(PEAK_ROUNDS);
             peak::run(&Plan { filters: request.filters, engines, rounds }, &mut record)?;
             if whole { record.write("peak") } else { Ok(()) }
+        }
+        Mode::Gc => {
+            let mut record = Record::new("Garbage collection", command, &versions);
+            record.text(
+                "Processor time, least of all rounds, without that of a run without work; ratios to V8.\n\n",
+            );
+            let rounds = request.rounds.unwrap_or(PEAK_ROUNDS);
+            gc::run(&gc::Plan { filters: request.filters, engines, rounds }, &mut record)?;
+            if whole { record.write("gc") } else { Ok(()) }
         }
         Mode::Start => {
             let mut record = Record::new("Start-up", command, &versions);
@@ -107,6 +123,7 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
+            "--gc" => request.mode = Mode::Gc,
             "--start" => request.mode = Mode::Start,
             "--instructions" => request.mode = Mode::Instructions,
             "--bless" => request.bless = true,
@@ -123,7 +140,7 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
             }
             flag if flag.starts_with('-') => {
                 return Err(Error::new(format!("unknown argument `{flag}`")).hint(
-                    "cargo xtask bench [--start | --instructions [--bless]] [--engines A,B] \
+                    "cargo xtask bench [--gc | --start | --instructions [--bless]] [--engines A,B] \
                      [--rounds N] [KERNEL…]",
                 ));
             }
@@ -146,6 +163,7 @@ mod tests {
         let request = parse(&words("--start --engines dunlin,node --rounds 3")).expect("valid");
         assert_eq!((request.mode, request.rounds), (Mode::Start, Some(3)));
         assert_eq!(request.engines, Some(vec![Engine::Dunlin, Engine::Node]));
+        assert_eq!(parse(&words("--gc trees")).expect("valid").mode, Mode::Gc);
         assert_eq!(parse(&words("fib sort")).expect("valid").filters, ["fib", "sort"]);
     }
 

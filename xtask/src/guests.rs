@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::engines::{Engine, Folder, Job};
 use crate::error::Error;
 use crate::real::case::Case;
+use crate::real::kotlin;
 use crate::real::packages::{self, create};
 use crate::steps;
 use crate::workspace;
@@ -24,6 +25,7 @@ enum Language {
     C,
     Zig,
     Rust,
+    Kotlin,
     /// The text format, which the engine reads itself.
     Text,
 }
@@ -53,6 +55,8 @@ const GUESTS: &[Guest] = &[
         arguments: &[".birds[1]"],
         input: Some("waders.json"),
     },
+    Guest { name: "greet", language: Language::Kotlin, arguments: &[], input: None },
+    Guest { name: "aviary", language: Language::Kotlin, arguments: &[], input: None },
 ];
 
 /// What the arguments ask for.
@@ -138,6 +142,9 @@ impl Guest {
     fn build(&self, module: &Path) -> Result<(), Error> {
         let mut command = match self.language {
             Language::Text => return Ok(()),
+            Language::Kotlin => {
+                return kotlin::compile(self.name, &[self.source("kt")], module);
+            }
             Language::C => {
                 let arguments = [
                     "cc",

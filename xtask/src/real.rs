@@ -10,6 +10,8 @@
 
 pub mod case;
 pub mod graft;
+pub mod kotlin;
+mod numpy;
 pub mod packages;
 pub mod programs;
 mod ruby;
@@ -126,10 +128,13 @@ fn check_run(
     request: &Request,
 ) -> Result<(), Error> {
     let here = sources().join(program.name);
-    let folders = [
+    let mut folders = vec![
         Folder { host: work.to_path_buf(), guest: "/data", writable: true },
         Folder { host: here.clone(), guest: "/script", writable: false },
     ];
+    if let Some((library, guest)) = program.library {
+        folders.push(Folder { host: library()?, guest, writable: false });
+    }
     let job = Job {
         arguments: run.arguments,
         folders: &folders,

@@ -76,6 +76,8 @@ pub(crate) struct RunOptions {
     pub(crate) fuel: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_memory: Option<usize>,
+    pub(crate) max_heap: Option<usize>,
+    pub(crate) gc_zeal: bool,
     pub(crate) max_stack: Option<usize>,
     pub(crate) max_download: u64,
     pub(crate) threads: bool,
@@ -101,6 +103,8 @@ impl Default for RunOptions {
             fuel: None,
             timeout: None,
             max_memory: None,
+            max_heap: None,
+            gc_zeal: false,
             max_stack: None,
             max_download: DOWNLOAD_BYTES_MAX,
             threads: false,
@@ -173,6 +177,23 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             example: "64MiB",
             help: "Bytes that each memory may have: 64MiB, 1GiB …",
             set: |o, value| assign(&mut o.max_memory, bytes(text(value)?)?),
+        },
+        Flag {
+            name: "max-heap",
+            value: Some("SIZE"),
+            example: "64MiB",
+            help: "Bytes that all garbage-collected objects may have",
+            set: |o, value| assign(&mut o.max_heap, bytes(text(value)?)?),
+        },
+        Flag {
+            name: "gc-zeal",
+            value: None,
+            example: "",
+            help: "Collect garbage at every allocation: slow, to find defects",
+            set: |o, _| {
+                o.gc_zeal = true;
+                Ok(())
+            },
         },
         Flag {
             name: "max-stack",

@@ -266,6 +266,10 @@ appliers! {
     simd_store_operator for_each_simd_store_operator;
     simd_lane_load_operator for_each_simd_lane_load_operator;
     simd_lane_store_operator for_each_simd_lane_store_operator;
+    atomic_load_operator for_each_atomic_load_operator;
+    atomic_store_operator for_each_atomic_store_operator;
+    atomic_rmw_operator for_each_atomic_rmw_operator;
+    atomic_cmpxchg_operator for_each_atomic_cmpxchg_operator;
 }
 
 /// Runs a table; returns the texts of the operators that it applies.
@@ -298,6 +302,7 @@ const VECTOR_FLOAT: &str = include_str!("tables/vector_float.txt");
 const WIDE: &str = include_str!("tables/wide.txt");
 const RELAXED: &str = include_str!("tables/relaxed.txt");
 const MEMORY: &str = include_str!("tables/memory.txt");
+const ATOMIC: &str = include_str!("tables/atomic.txt");
 
 #[test]
 fn integers() {
@@ -340,8 +345,13 @@ fn accesses_of_memory() {
 }
 
 #[test]
+fn atomic_accesses_of_memory() {
+    check(ATOMIC);
+}
+
+#[test]
 fn every_operator_with_a_function_has_a_line() {
-    let tables = [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, WIDE, RELAXED, MEMORY];
+    let tables = [INTEGER, FLOAT, CONVERSION, VECTOR, VECTOR_FLOAT, WIDE, RELAXED, MEMORY, ATOMIC];
     let tested: Vec<&str> = tables.into_iter().flat_map(check).collect();
     macro_rules! texts {
         ($($code:literal $name:ident $text:literal
@@ -353,6 +363,8 @@ fn every_operator_with_a_function_has_a_line() {
         .into_iter()
         .chain(dunlin_core::for_each_bulk_operator!(texts))
         .chain(dunlin_core::for_each_simd_plain_operator!(texts))
+        .chain(dunlin_core::for_each_atomic_plain_operator!(texts))
+        .chain(dunlin_core::for_each_wait_operator!(texts))
         .collect();
     let missing: Vec<&str> = dunlin_core::Operator::ALL
         .iter()

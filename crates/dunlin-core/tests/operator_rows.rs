@@ -211,7 +211,8 @@ fn every_operator_of_the_proposals_is_there() {
     assert_eq!(count(None, 0x14..=0x15), 2, "calls by reference");
     // Control 15 with `else`, `end` and tail calls, parametric 3, variables 5, tables 2, memories 2,
     // constants 4, references 3, function references 5, and `ref.eq`.
-    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3 + 5 + 1);
+    // Exceptions 3, and their early form 5.
+    assert_eq!(PLAIN.len(), 15 + 3 + 5 + 2 + 2 + 4 + 3 + 5 + 1 + 3 + 5);
 }
 
 #[test]
@@ -244,7 +245,21 @@ fn traps_and_costs_follow_the_rows() {
         .filter(|operator| operator.fuel_cost() == 0)
         .map(|operator| operator.mnemonic())
         .collect();
-    let expected = ["unreachable", "nop", "block", "loop", "else", "end", "return", "drop"];
+    let expected = [
+        "unreachable",
+        "nop",
+        "block",
+        "loop",
+        "else",
+        "try",
+        "catch",
+        "end",
+        "return",
+        "delegate",
+        "catch_all",
+        "drop",
+        "try_table",
+    ];
     assert_eq!(free, expected);
     assert!(Operator::ALL.iter().all(|operator| operator.fuel_cost() <= 1));
 }
@@ -267,7 +282,7 @@ fn encoding(operator: Operator) -> Vec<u8> {
 fn assemble(operator: Operator, immediates: &str) -> Vec<u8> {
     let text = format!(
         "(module (type $t (func)) (memory $m 1) (table $e 1 funcref) (global $g (mut i32) i32.const 0)
-           (data $d \"\") (elem $s func)
+           (tag $x) (data $d \"\") (elem $s func)
            (func $f (local $l i32) i64.const 0x5EED {operator} {immediates}))"
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{operator}: {error}"))
@@ -295,6 +310,8 @@ fn immediates_text(word: &str) -> &'static str {
         "heap_type" => "func",
         "local" => "$l",
         "global" => "$g",
+        "tag" => "$x",
+        "catches" => "end",
         "data" | "data_memory" => "$d",
         "element" | "element_table" => "$s",
         "const_i32" | "const_i64" | "const_f32" | "const_f64" => "0",

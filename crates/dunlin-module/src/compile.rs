@@ -108,7 +108,8 @@ builtins! {
     /// `(cx, memory: u32, bytes: u32, address: u64, expected: u64, timeout: i64) -> u64`: the result of
     /// `memory.atomic.wait32` or, for 8 bytes, `wait64`, or [`GROW_FAILED`].
     MemoryWait = 15;
-    /// `(cx, tag: u32) -> u32`: a reference to a new exception with this tag of the module's, or [`REF_FAILED`].
+    /// `(cx, tag: u32) -> u32`: a new exception with this tag of the module's, or [`NO_OBJECT`]. It may
+    /// collect, as those do that make objects.
     NewException = 16;
     /// `(cx, exception: u32) -> u32`: the tag of an exception, as the store's index. Cannot fail.
     ExceptionTag = 17;
@@ -186,11 +187,11 @@ pub struct CompiledFunction {
     /// Offsets from which on code is of the operator at an offset of the module, ascending. Code before
     /// the first, and of offset `u32::MAX`, is of none.
     pub source: Vec<(u32, u32)>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
     /// Where references stand while a call has not returned yet that may collect: the offset behind the
     /// call, ascending, and how many bytes below the frame pointer each of them is.
     pub maps: Vec<(u32, Box<[u32]>)>,
-    /// Calls behind which exceptions may be caught, by where they return to.
-    pub handlers: Vec<CallHandler>,
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

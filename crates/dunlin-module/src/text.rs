@@ -80,43 +80,28 @@ fn spell(
     for immediate in operator.immediates() {
         let spelled = match immediate {
             Immediate::BlockType => match bytes.clone().read_u8()? {
-                first if is_reference_prefix(first) => {
-                    format!(" (result {})", bytes.read::<wasmparser::ValType>()?)
-                }
+                first if is_reference_prefix(first) => result_type(bytes)?,
                 _ => block_type(bytes.read_var_s33()?),
             },
             Immediate::LabelTable => {
-                let mut labels = String::new();
-                for _ in 0..=bytes.read_var_u32()? {
-                    labels.push_str(&format!(" {}", bytes.read_var_u32()?));
-                }
-                labels
+                let count = bytes.read_var_u32()?;
+                list(bytes, u64::from(count) + 1, |bytes| {
+                    Ok(format!(" {}", bytes.read_var_u32()?))
+                })?
             }
-            Immediate::Func => {
-                let func = bytes.read_var_u32()?;
-                match names.get(&func) {
-                    Some(name) => format!(" {func} <{}>", shortened(name)),
-                    None => format!(" {func}"),
-                }
-            }
+            Immediate::Func => func(bytes.read_var_u32()?, names),
             Immediate::Type => format!(" (type {})", bytes.read_var_u32()?),
             Immediate::ValTypes => {
-                let mut types = String::new();
-                for _ in 0..bytes.read_var_u32()? {
-                    types.push_str(&format!(" (result {})", bytes.read::<wasmparser::ValType>()?));
-                }
-                types
+                let count = bytes.read_var_u32()?;
+                list(bytes, count.into(), result_type)?
             }
             Immediate::NonNull => format!(" (ref{})", heap_type(bytes.read_var_s33()?)),
             Immediate::Nullable => format!(" (ref null{})", heap_type(bytes.read_var_s33()?)),
             Immediate::Cast => cast(bytes)?,
             Immediate::HeapType => heap_type(bytes.read_var_s33()?),
             Immediate::Catches => {
-                let mut clauses = String::new();
-                for _ in 0..bytes.read_var_u32()? {
-                    clauses.push_str(&catch(bytes)?);
-                }
-                clauses
+                let count = bytes.read_var_u32()?;
+                list(bytes, count.into(), catch)?
             }
             Immediate::Table | Immediate::Memory => {
                 let index = bytes.read_var_u32()?;
@@ -142,11 +127,7 @@ fn spell(
                 let bits = bytes.read_f64()?.bits();
                 float(f64::from_bits(bits), bits)
             }
-            Immediate::ConstV128 | Immediate::Shuffle => {
-                let mut number = [0; 16];
-                number.copy_from_slice(bytes.read_bytes(16)?);
-                format!(" {:#034x}", u128::from_le_bytes(number))
-            }
+            Immediate::ConstV128 | Immediate::Shuffle => sixteen_bytes(bytes)?,
             Immediate::MemoryArgument => memory_argument(operator, bytes)?,
             Immediate::Reserved => {
                 bytes.read_u8()?;
@@ -180,6 +161,33 @@ fn block_type(code: i64) -> String {
         other => return format!(" (result {}ref)", abstract_type(other)),
     };
     format!(" (result {name})")
+}
+
+/// So many items, one behind the other.
+fn list(
+    bytes: &mut BinaryReader<'_>,
+    count: u64,
+    item: impl Fn(&mut BinaryReader<'_>) -> wasmparser::Result<String>,
+) -> wasmparser::Result<String> {
+    (0..count).map(|_| item(bytes)).collect()
+}
+
+/// A function, with its name if it has one.
+fn func(func: u32, names: &BTreeMap<u32, &str>) -> String {
+    match names.get(&func) {
+        Some(name) => format!(" {func} <{}>", shortened(name)),
+        None => format!(" {func}"),
+    }
+}
+
+fn sixteen_bytes(bytes: &mut BinaryReader<'_>) -> wasmparser::Result<String> {
+    let mut number = [0; 16];
+    number.copy_from_slice(bytes.read_bytes(16)?);
+    Ok(format!(" {:#034x}", u128::from_le_bytes(number)))
+}
+
+fn result_type(bytes: &mut BinaryReader<'_>) -> wasmparser::Result<String> {
+    Ok(format!(" (result {})", bytes.read::<wasmparser::ValType>()?))
 }
 
 /// A clause of a `try_table`.
@@ -264,7 +272,7 @@ mod tests {
     fn check(body: &str, expected: &[&str]) {
         let text = format!(
             r#"(module (memory 1) (memory 1) (table 1 funcref) (table 1 funcref) (data "") (elem func)
-                (type $t (func (param i32) (result i32))) (func $callee) (func {body}))"#
+                (type $t (func (param i32) (result i32))) (tag (param i32)) (func $callee) (func {body}))"#
         );
         let module = wat::parse_str(text).expect("a valid text");
         let module = Module::parse(Arc::new(module), Features::default()).expect("an index");
@@ -278,6 +286,31 @@ mod tests {
         assert!(found.windows(2).all(|pair| pair[0].offset + pair[0].bytes == pair[1].offset));
         let last = found.last().expect("an end");
         assert_eq!(last.offset + last.bytes, range.end);
+    }
+
+    #[test]
+    fn what_catches_is_spelled_in_its_depth() {
+        check(
+            "block (result i32) try_table (catch 0 0) (catch_all 1) end throw 0 end drop \
+             try catch 0 drop rethrow 0 catch_all end try delegate 0",
+            &[
+                "block (result i32)",
+                " try_table (catch 0 0) (catch_all 1)",
+                " end",
+                " throw 0",
+                "end",
+                "drop",
+                "try",
+                "catch 0",
+                " drop",
+                " rethrow 0",
+                "catch_all",
+                "end",
+                "try",
+                "delegate 0",
+                "end",
+            ],
+        );
     }
 
     #[test]

@@ -139,6 +139,61 @@ impl Work {
                 self.values += params + results;
                 open(labels, Label::new(results, results), false);
             }
+            Operator::TryTable { .. }
+            | Operator::Try { .. }
+            | Operator::Catch { .. }
+            | Operator::CatchAll
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. } => self.exception(module, operator, labels)?,
+            Operator::Loop { blockty } => {
+                let (params, results) = arity(module, *blockty)?;
+                self.blocks += 1;
+                self.values += params + results;
+                open(labels, Label::new(params, results), false);
+            }
+            Operator::Else => self.values += labels.last().map_or(0, |label| label.left),
+            Operator::End | Operator::Delegate { .. } => self.end(labels),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                if u64::from(*local_index) >= self.locals {
+                    return Err(CompileError::new("a local that there is not"));
+                }
+                if let Some(label) = labels.last_mut() {
+                    label.set.insert(*local_index);
+                }
+            }
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                self.branches += 1;
+                self.values += carried(labels, *relative_depth)?;
+            }
+            Operator::BrTable { targets } => self.table(targets, labels)?,
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                if *function_index >= module.func_count() {
+                    return Err(CompileError::new("a call of no function"));
+                }
+                self.call(module, module.func_type_index(*function_index))?;
+                self.throws(labels);
+            }
+            Operator::CallIndirect { type_index, .. }
+            | Operator::ReturnCallIndirect { type_index, .. }
+            | Operator::CallRef { type_index }
+            | Operator::ReturnCallRef { type_index } => {
+                self.call(module, *type_index)?;
+                self.throws(labels);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Operators of exceptions.
+    fn exception(
+        &mut self,
+        module: &Module,
+        operator: &Operator<'_>,
+        labels: &mut Vec<Label>,
+    ) -> Result<(), CompileError> {
+        match operator {
             Operator::TryTable { try_table } => {
                 let (params, results) = arity(module, try_table.ty)?;
                 self.blocks += 1;
@@ -180,41 +235,6 @@ impl Work {
                 self.throws(labels);
             }
             Operator::ThrowRef | Operator::Rethrow { .. } => self.throws(labels),
-            Operator::Loop { blockty } => {
-                let (params, results) = arity(module, *blockty)?;
-                self.blocks += 1;
-                self.values += params + results;
-                open(labels, Label::new(params, results), false);
-            }
-            Operator::Else => self.values += labels.last().map_or(0, |label| label.left),
-            Operator::End | Operator::Delegate { .. } => self.end(labels),
-            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                if u64::from(*local_index) >= self.locals {
-                    return Err(CompileError::new("a local that there is not"));
-                }
-                if let Some(label) = labels.last_mut() {
-                    label.set.insert(*local_index);
-                }
-            }
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
-                self.branches += 1;
-                self.values += carried(labels, *relative_depth)?;
-            }
-            Operator::BrTable { targets } => self.table(targets, labels)?,
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                if *function_index >= module.func_count() {
-                    return Err(CompileError::new("a call of no function"));
-                }
-                self.call(module, module.func_type_index(*function_index))?;
-                self.throws(labels);
-            }
-            Operator::CallIndirect { type_index, .. }
-            | Operator::ReturnCallIndirect { type_index, .. }
-            | Operator::CallRef { type_index }
-            | Operator::ReturnCallRef { type_index } => {
-                self.call(module, *type_index)?;
-                self.throws(labels);
-            }
             _ => {}
         }
         Ok(())

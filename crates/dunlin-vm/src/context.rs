@@ -111,6 +111,8 @@ pub struct NativeState {
     pub place_count: usize,
     /// Where it goes on then.
     pub resume: Resume,
+    /// The call whose exception is being looked at there; 0 when that has been caught.
+    pub looked_at: usize,
     /// Whether compiled code counts fuel, in a register of its own.
     pub is_metered: bool,
     /// The function that compiled code has ended in a call of, for whoever entered it.
@@ -128,6 +130,7 @@ impl Default for NativeState {
             places,
             place_count: 0,
             resume: Resume::default(),
+            looked_at: 0,
             is_metered: false,
             tail_call: None,
             tail_arguments: Vec::new(),

@@ -879,7 +879,8 @@ impl Store {
     pub(crate) fn forget_frames(&mut self) {
         self.frames.clear();
         // SAFETY: as in `fuel`.
-        unsafe { (*self.context()).native.place_count = 0 };
+        let native = unsafe { &mut (*self.context()).native };
+        (native.place_count, native.looked_at) = (0, 0);
     }
 
     /// The failure of the execution that just ended, with the frames that have been added.

@@ -41,6 +41,7 @@
 //! | define what guests may call | [`Linker`], [`Func`], [`Caller`] |
 //! | call a guest | [`Instance`], [`TypedFunc`], [`Func::call`] |
 //! | look into a guest | [`Memory`], [`Table`], [`Global`] |
+//! | run guests on several threads over one memory | [`SharedMemory`], [`Linker::define_shared`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
 //! | profile guests | `Config::profile` |

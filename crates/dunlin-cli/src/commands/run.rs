@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dunlin::{
-    Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
-    Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
+    Config, Engine, Error, ErrorKind, ExternType, FuncType, HeapStats, Instance, Interruption,
+    Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
 use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
 
@@ -24,7 +24,7 @@ use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Valid
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report, say};
-use crate::values::{parse_value, show_duration, show_value};
+use crate::values::{parse_value, show_duration, show_size, show_value};
 
 /// What a command exports to be run.
 const COMMAND: &str = "_start";
@@ -120,6 +120,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
             (false, false) => "interpreted",
         };
         say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel, tier);
+        say_heap(&store.heap_stats());
     }
     let code = exit_code(&shown, ended, &options, &deadline);
     // The process ends now, and the system takes back at once what would be given up piece by piece.
@@ -147,6 +148,21 @@ fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>, tier: &str) {
     let [load, link, run] = [load, link, run].map(show_duration);
     let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
     say(&format!("stats: load {load}, link {link}, run {run}{fuel}, {tier}"));
+}
+
+/// Says what became of objects, if there were any.
+fn say_heap(heap: &HeapStats) {
+    if heap.heap_bytes == 0 {
+        return;
+    }
+    let [allocated, size] = [heap.allocated_bytes, heap.heap_bytes].map(show_size);
+    let (minor, major) = (heap.minor_collections, heap.major_collections);
+    let [all, longest] = [heap.pause_nanos, heap.pause_nanos_max]
+        .map(|nanos| show_duration(Duration::from_nanos(nanos)));
+    say(&format!(
+        "objects: {allocated} allocated, heap {size}; {minor} minor and {major} major collections, \
+         {all} in all, the longest {longest}"
+    ));
 }
 
 /// What the shell hears: the guest's own code, unless it was stopped or its time is over.
@@ -182,7 +198,7 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
 fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
     let mut config = Config::new();
     config.tier(tier(options.tier)).consume_fuel(options.fuel.is_some());
-    config.features(options.features);
+    config.features(options.features).gc_zeal(options.gc_zeal);
     config.relaxed_simd_deterministic(options.relaxed_simd == RelaxedSimd::Deterministic);
     // One page for one store is no price.
     config.interruption(Interruption::Page);
@@ -232,11 +248,14 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
 }
 
 fn limits(options: &RunOptions) -> StoreLimits {
-    let builder = StoreLimitsBuilder::new();
-    match options.max_memory {
-        Some(bytes) => builder.memory_size(bytes).build(),
-        None => builder.build(),
+    let mut builder = StoreLimitsBuilder::new();
+    if let Some(bytes) = options.max_memory {
+        builder = builder.memory_size(bytes);
     }
+    if let Some(bytes) = options.max_heap {
+        builder = builder.heap_size(bytes);
+    }
+    builder.build()
 }
 
 /// What the guest is granted: the streams, its arguments, and what the flags name.

@@ -94,6 +94,10 @@ fn hint(code: TrapCode, shown: &str, options: &RunOptions) -> Option<String> {
             let more = bytes.saturating_mul(2).div_ceil(1 << 10);
             Some(format!("if the recursion is meant to end: `--max-stack {more}KiB`"))
         }
+        TrapCode::OutOfHeap => {
+            let more = options.max_heap?.max(1 << 10).saturating_mul(2).div_ceil(1 << 10);
+            Some(format!("`--max-heap {more}KiB` gives objects twice as much"))
+        }
         TrapCode::InvalidFunction => {
             Some(format!("`dunlin validate {shown}` checks every function"))
         }

@@ -23,10 +23,13 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::FUNCTION_REFERENCES)
     .union(WasmFeatures::GC)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::LEGACY_EXCEPTIONS)
     .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::WIDE_ARITHMETIC)
     .union(WasmFeatures::CUSTOM_PAGE_SIZES)
-    .union(WasmFeatures::COMPACT_IMPORTS);
+    .union(WasmFeatures::COMPACT_IMPORTS)
+    .union(WasmFeatures::THREADS);
 
 /// White space before the text format's first parenthesis that is skipped in search of it.
 const TEXT_BLANK_BYTES_MAX: usize = 4096;
@@ -220,10 +223,13 @@ mod tests {
             "memory64" => WasmFeatures::MEMORY64,
             "function-references" => WasmFeatures::FUNCTION_REFERENCES,
             "gc" => WasmFeatures::GC,
+            "exceptions" => WasmFeatures::EXCEPTIONS,
+            "legacy-exceptions" => WasmFeatures::LEGACY_EXCEPTIONS,
             "relaxed-simd" => WasmFeatures::RELAXED_SIMD,
             "wide-arithmetic" => WasmFeatures::WIDE_ARITHMETIC,
             "custom-page-sizes" => WasmFeatures::CUSTOM_PAGE_SIZES,
             "compact-imports" => WasmFeatures::COMPACT_IMPORTS,
+            "threads" => WasmFeatures::THREADS,
             other => panic!("`{other}` is new: downloads must accept it too"),
         };
         let base = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;

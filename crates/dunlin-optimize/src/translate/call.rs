@@ -81,8 +81,9 @@ impl Translator<'_, '_> {
     fn call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
         self.note_call();
-        let results = self.call_code(callee.signature, callee.code, &args);
-        for (value, ty) in results.into_iter().zip(self.module.func_type_at(ty).results()) {
+        let types = self.module.func_type_at(ty).results();
+        let results = self.call_code(callee.signature, callee.code, &args, types);
+        for (value, ty) in results.into_iter().zip(types) {
             self.push_of(value, *ty);
         }
     }

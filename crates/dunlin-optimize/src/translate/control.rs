@@ -148,6 +148,7 @@ impl Translator<'_, '_> {
                     reached = true;
                 }
                 self.catch(pad, &catches);
+                self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
             Kind::Try { end, mut reached, clauses } => {
@@ -157,6 +158,7 @@ impl Translator<'_, '_> {
                 }
                 let outer = self.frames.last().and_then(|outer| outer.pad);
                 self.end_clauses(clauses, outer);
+                self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
             Kind::If { otherwise, params, end, .. } => {

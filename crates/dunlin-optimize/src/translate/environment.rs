@@ -33,19 +33,19 @@ pub(crate) enum Region {
     Poll = 5,
     /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
     /// know that alone, keep away.
-    Shared = 6,
+    Shared = 12,
     /// Fields of objects that may change, and elements.
-    Heap = 7,
+    Heap = 6,
     /// Fields that are written once.
-    Fixed = 8,
+    Fixed = 7,
     /// What objects begin with: the numbers of types, and lengths.
-    Header = 9,
+    Header = 8,
     /// The cards of the heap.
-    Card = 10,
+    Card = 9,
     /// Where the next object begins, and where none does any more.
-    Nursery = 11,
+    Nursery = 10,
     /// Where references are kept across calls.
-    Spill = 12,
+    Spill = 11,
 }
 
 /// How many regions there are, and none for the first number.
@@ -232,6 +232,10 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::MemoryWait => (&[I32, I32, I64, I64, I64], Some(I64)),
         B::CallFunc | B::CallRef => (&[I32, I64], Some(I32)),
         B::Unwind => (&[], None),
+        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
+        B::FillException => (&[I32, I64, I32], Some(I32)),
+        B::CatchException => (&[I32], Some(I64)),
+        B::ThrowException => (&[I32], None),
         B::NewStruct => (&[I32], Some(I32)),
         B::NewArray => (&[I32, I32], Some(I32)),
         B::ArrayNewData | B::ArrayNewElem => (&[I32, I32, I32, I32], Some(I32)),
@@ -239,10 +243,6 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::ArrayCopy | B::ArrayInitData | B::ArrayInitElem => {
             (&[I32, I32, I32, I32, I32, I32], Some(I32))
         }
-        B::NewException | B::ExceptionTag => (&[I32], Some(I32)),
-        B::FillException => (&[I32, I64, I32], Some(I32)),
-        B::CatchException => (&[I32], Some(I64)),
-        B::ThrowException => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

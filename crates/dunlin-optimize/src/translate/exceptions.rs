@@ -17,9 +17,9 @@ use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, SigRef,
     StackSlotData, StackSlotKind, Value, types,
 };
-use dunlin_core::{RefType, TrapCode, ValType};
+use dunlin_core::{HeapType, RefType, TrapCode, ValType};
 use dunlin_module::Builtin;
-use dunlin_module::compile::REF_FAILED;
+use dunlin_module::compile::NO_OBJECT;
 use dunlin_module::layout::{SLOT_BYTES, vm_context};
 use wasmparser::{BlockType, Catch, TryTable};
 
@@ -29,11 +29,17 @@ pub(super) struct Pad {
     is_reached: bool,
 }
 
-/// An exception on its way, and its tag in a word.
+/// An exception on its way, and its tag, in words.
 #[derive(Clone, Copy)]
 pub(super) struct Thrown {
     exception: Value,
     tag: Value,
+}
+
+impl Thrown {
+    fn args(self) -> [BlockArg; 2] {
+        [BlockArg::Value(self.exception), BlockArg::Value(self.tag)]
+    }
 }
 
 /// The clauses of an early `try`.
@@ -41,16 +47,16 @@ pub(super) struct Thrown {
 pub(super) enum Clauses {
     /// None has come yet; exceptions go to this pad.
     Before(usize),
-    /// The latest has caught this; the next one, or what follows the last, begins in the block, if anything gets
-    /// there.
-    Caught(Thrown, Option<Block>),
+    /// The latest has caught this, of which the collector knows by the reference; the next one, or what follows the
+    /// last, begins in the block, if anything gets there.
+    Caught(Thrown, Value, Option<Block>),
     /// Nothing is ever thrown there.
     Never,
 }
 
 impl Translator<'_, '_> {
     fn new_pad(&mut self) -> usize {
-        let block = self.block_of(&[types::I64; 2]);
+        let block = self.block_with(&[ValType::I64; 2]);
         self.pads.push(Pad { block, is_reached: false });
         self.pads.len() - 1
     }
@@ -69,32 +75,30 @@ impl Translator<'_, '_> {
         if !is_reached {
             return None;
         }
-        self.env.b.set_cold_block(block);
-        self.env.b.switch_to_block(block);
-        let [exception, tag] = [0, 1].map(|index| self.env.b.block_params(block)[index]);
-        // From here on it is a reference that a collection may change.
-        let exception = self.env.b.ins().ireduce(types::I32, exception);
-        self.note(exception, ValType::Ref(RefType::EXNREF));
-        Some(Thrown { exception, tag })
+        // Exceptions are exceptional, and so is what follows until somebody goes back to where it comes from.
+        self.cold = true;
+        self.begin(block);
+        let params = self.env.b.block_params(block);
+        Some(Thrown { exception: params[0], tag: params[1] })
     }
 
-    /// Calls, and goes on in a block of its own if what the function throws is looked at here.
+    /// Calls for results of these types, and goes on in a block of its own if what the function throws is looked at
+    /// here.
     pub(super) fn call_code(
         &mut self,
         signature: SigRef,
         code: Value,
         args: &[Value],
+        results: &[ValType],
     ) -> Vec<Value> {
         let Some(pad) = self.pad() else {
             let call = self.env.b.ins().call_indirect(signature, code, args);
             return self.env.b.inst_results(call).to_vec();
         };
-        let returns = &self.env.b.func.dfg.signatures[signature].returns;
-        let returns: Vec<_> = returns.iter().map(|result| result.value_type).collect();
-        let next = self.block_of(&returns);
+        let next = self.block_with(results);
         self.count_block();
         self.try_call(signature, code, args, next, pad);
-        self.env.b.switch_to_block(next);
+        self.begin(next);
         self.env.b.seal_block(next);
         self.env.b.block_params(next).to_vec()
     }
@@ -110,7 +114,7 @@ impl Translator<'_, '_> {
         if let Some(pad) = self.pad() {
             return self.try_call(signature, code, args, next, pad);
         }
-        let results = self.call_code(signature, code, args);
+        let results = self.call_code(signature, code, args, &[]);
         let results: Vec<BlockArg> = results.into_iter().map(BlockArg::Value).collect();
         self.env.b.ins().jump(next, &results);
     }
@@ -141,8 +145,7 @@ impl Translator<'_, '_> {
         let index = self.env.b.ins().iconst(types::I32, i64::from(tag));
         self.note_call();
         let made = self.env.builtin_value(Builtin::NewException, &[index]);
-        let failed = i64::from(REF_FAILED.cast_signed());
-        let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, made, failed);
+        let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, made, i64::from(NO_OBJECT));
         self.env.unwind_if(failed);
         if slots > 0 {
             // References lie where they are from now on: nothing is allocated before they are in the exception.
@@ -151,8 +154,9 @@ impl Translator<'_, '_> {
             let count = self.env.b.ins().iconst(types::I32, i64::from(slots));
             self.env.builtin_status(Builtin::FillException, &[made, place, count]);
         }
+        let exception = self.env.b.ins().uextend(types::I64, made);
         let tag = self.tag(tag);
-        self.throw(Thrown { exception: made, tag });
+        self.throw(Thrown { exception, tag });
     }
 
     /// Where the function puts what its exceptions carry.
@@ -173,15 +177,15 @@ impl Translator<'_, '_> {
         let reference = self.pop();
         let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.env.trap_if(null, TrapCode::NullExceptionReference);
+        let exception = self.env.b.ins().uextend(types::I64, reference);
         let tag = match self.pad() {
             Some(_) => {
                 let tag = self.env.builtin_value(Builtin::ExceptionTag, &[reference]);
                 self.env.b.ins().uextend(types::I64, tag)
             }
-            // Nobody looks at it.
-            None => self.env.b.ins().iconst(types::I64, 0),
+            None => exception,
         };
-        self.throw(Thrown { exception: reference, tag });
+        self.throw(Thrown { exception, tag });
     }
 
     /// Goes where an exception is looked at that is thrown here.
@@ -193,12 +197,11 @@ impl Translator<'_, '_> {
 
     fn throw_to(&mut self, pad: Option<Block>, thrown: Thrown) {
         if let Some(pad) = pad {
-            let exception = self.env.b.ins().uextend(types::I64, thrown.exception);
-            let args = [exception, thrown.tag].map(BlockArg::Value);
-            self.env.b.ins().jump(pad, &args);
+            self.env.b.ins().jump(pad, &thrown.args());
             return;
         }
-        self.env.builtin(Builtin::ThrowException, &[thrown.exception]);
+        let exception = self.env.b.ins().ireduce(types::I32, thrown.exception);
+        self.env.builtin(Builtin::ThrowException, &[exception]);
         self.env.trap(TrapCode::Unreachable);
     }
 
@@ -237,7 +240,7 @@ impl Translator<'_, '_> {
             let (block, _) = self.target(label);
             self.env.b.ins().jump(block, &super::frames::block_args(&values));
             let Some(next) = next else { return };
-            self.env.b.switch_to_block(next);
+            self.begin(next);
         }
         let pad = self.pad();
         self.throw_to(pad, thrown);
@@ -259,16 +262,17 @@ impl Translator<'_, '_> {
 
     /// Takes what a caught exception carries; a reference to it is in the second part.
     fn caught(&mut self, thrown: Thrown, tag: Option<u32>) -> (Vec<Value>, Value) {
-        let place = self.env.builtin_value(Builtin::CatchException, &[thrown.exception]);
+        let exception = self.env.b.ins().ireduce(types::I32, thrown.exception);
+        let place = self.env.builtin_value(Builtin::CatchException, &[exception]);
         let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, place, 0);
         self.env.unwind_if(failed);
-        let Some(tag) = tag else { return (Vec::new(), thrown.exception) };
-        let params = self.module.tag_type(tag).params();
-        let values = load_slots(&mut self.env.b, params, place);
-        for (value, ty) in values.iter().zip(params) {
+        self.note(exception, ValType::Ref(RefType::non_null(HeapType::Exn)));
+        let types = tag.map_or(&[][..], |tag| self.module.tag_type(tag).params());
+        let values = load_slots(&mut self.env.b, types, place);
+        for (value, ty) in values.iter().zip(types) {
             self.note(*value, *ty);
         }
-        (values, thrown.exception)
+        (values, exception)
     }
 
     // The early form.
@@ -299,6 +303,7 @@ impl Translator<'_, '_> {
             if self.live {
                 self.jump_with_top(*end, frame.results);
                 *reached = true;
+                frame.ends_warm |= !self.cold;
             }
             self.count_branch();
             self.stack.truncate(frame.height);
@@ -306,10 +311,10 @@ impl Translator<'_, '_> {
             *clauses = match self.begin_clause(*clauses) {
                 Some(thrown) => {
                     let next = tag.map(|tag| self.compare_tag(thrown, tag));
-                    let (values, _) = self.caught(thrown, tag);
+                    let (values, reference) = self.caught(thrown, tag);
                     self.stack.extend(values);
                     self.live = true;
-                    Clauses::Caught(thrown, next)
+                    Clauses::Caught(thrown, reference, next)
                 }
                 None => Clauses::Never,
             };
@@ -322,7 +327,7 @@ impl Translator<'_, '_> {
     fn begin_clause(&mut self, clauses: Clauses) -> Option<Thrown> {
         match clauses {
             Clauses::Before(pad) => self.begin_pad(pad),
-            Clauses::Caught(thrown, next) => {
+            Clauses::Caught(thrown, _, next) => {
                 self.env.b.switch_to_block(next?);
                 Some(thrown)
             }
@@ -342,8 +347,9 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn visit_delegate(&mut self, depth: u32) {
-        let Frame { kind, height, results, .. } =
-            self.frames.pop().expect("a validated body's frame");
+        let frame = self.frames.pop().expect("a validated body's frame");
+        let Frame { kind, height, results, ends_warm, .. } = frame;
+        let ends_warm = ends_warm || self.live && !self.cold;
         let Kind::Try { end, mut reached, clauses } = kind else {
             return self.stack.truncate(height);
         };
@@ -353,15 +359,22 @@ impl Translator<'_, '_> {
         }
         let outer = self.frames[self.frames.len() - 1 - depth as usize].pad;
         self.end_clauses(clauses, outer);
+        self.cold = !ends_warm;
         self.close(end, reached, height);
     }
 
     pub(super) fn visit_rethrow(&mut self, depth: u32) {
         self.flush_charge();
         let index = self.frames.len() - 1 - depth as usize;
-        let Kind::Try { clauses: Clauses::Caught(thrown, _), .. } = self.frames[index].kind else {
+        let clauses = match self.frames[index].kind {
+            Kind::Try { clauses, .. } => Some(clauses),
+            _ => None,
+        };
+        let Some(Clauses::Caught(thrown, reference, _)) = clauses else {
             return self.unsupported("rethrow");
         };
-        self.throw(thrown);
+        // It may have moved since it was caught.
+        let exception = self.env.b.ins().uextend(types::I64, reference);
+        self.throw(Thrown { exception, ..thrown });
     }
 }

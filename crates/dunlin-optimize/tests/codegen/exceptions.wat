@@ -87,15 +87,15 @@
 ;;   @005d                               jump block3(v14)
 ;;
 ;;                                   block4(v6: i64, v7: i64) cold:
-;;   @005d                               v15 = ireduce.i32 v6
-;;   @005d                               v16 = load.i64 notrap aligned readonly can_move v0+104
-;;   @005d                               v17 = load.i32 notrap aligned readonly can_move v16
-;;   @005d                               v18 = uextend.i64 v17
-;;   @005d                               v19 = icmp eq v7, v18
-;;   @005d                               brif v19, block7, block8
+;;   @005d                               v15 = load.i64 notrap aligned readonly can_move v0+104
+;;   @005d                               v16 = load.i32 notrap aligned readonly can_move v15
+;;   @005d                               v17 = uextend.i64 v16
+;;   @005d                               v18 = icmp eq v7, v17
+;;   @005d                               brif v18, block7, block8
 ;;
 ;;                                   block7 cold:
-;;   @005d                               v20 = call fn0(v0, v15)
+;;   @005d                               v19 = ireduce.i32 v6
+;;   @005d                               v20 = call fn0(v0, v19)
 ;;   @005d                               v21 = iconst.i64 0
 ;;   @005d                               v22 = icmp eq v20, v21  ; v21 = 0
 ;;   @005d                               brif v22, block9, block10
@@ -110,16 +110,17 @@
 ;;   @005d                               jump block2(v23, v24)
 ;;
 ;;                                   block8 cold:
-;;   @005d                               call fn2(v0, v15)
+;;   @005d                               v25 = ireduce.i32 v6
+;;   @005d                               call fn2(v0, v25)
 ;;   @005d                               trap user1
 ;;
 ;;                                   block3(v5: i32):
 ;;   @005e                               return v5
 ;;
-;;                                   block2(v3: i32, v4: f64):
+;;                                   block2(v3: i32, v4: f64) cold:
 ;;   @0061                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0061                               return v2
 ;;   }
 
@@ -143,8 +144,8 @@
 ;;   @0066                               v2 = f64const 0x1.0000000000000p0
 ;;   @006f                               v3 = iconst.i32 0
 ;;   @006f                               v4 = call fn0(v0, v3)  ; v3 = 0
-;;   @006f                               v5 = iconst.i32 -1
-;;   @006f                               v6 = icmp eq v4, v5  ; v5 = -1
+;;   @006f                               v5 = iconst.i32 0
+;;   @006f                               v6 = icmp eq v4, v5  ; v5 = 0
 ;;   @006f                               brif v6, block2, block3
 ;;
 ;;                                   block2 cold:
@@ -165,17 +166,19 @@
 ;;   @006f                               trap user1
 ;;
 ;;                                   block5:
-;;   @006f                               v11 = load.i64 notrap aligned readonly can_move v0+104
-;;   @006f                               v12 = load.i32 notrap aligned readonly can_move v11
-;;   @006f                               v13 = uextend.i64 v12
-;;   @006f                               call fn3(v0, v4)
+;;   @006f                               v11 = uextend.i64 v4
+;;   @006f                               v12 = load.i64 notrap aligned readonly can_move v0+104
+;;   @006f                               v13 = load.i32 notrap aligned readonly can_move v12
+;;   @006f                               v14 = uextend.i64 v13
+;;   @006f                               v15 = ireduce.i32 v11
+;;   @006f                               call fn3(v0, v15)
 ;;   @006f                               trap user1
 ;;   }
 
 ;; CLIF of here:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
-;;       region0 = 12 "Spill"
+;;       region0 = 11 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -188,21 +191,13 @@
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
-;;                                       v26 = stack_addr.i64 ss0
-;;                                       store notrap aligned region0 v1, v26
 ;;   @007d                               v6 = iconst.i32 0
-;;                                       v24 = stack_addr.i64 ss0
-;;                                       v25 = load.i32 notrap aligned region0 v24
-;;   @007d                               v7 = icmp eq v25, v6  ; v6 = 0
+;;   @007d                               v7 = icmp eq v1, v6  ; v6 = 0
 ;;   @007d                               trapnz v7, user19
-;;                                       v22 = stack_addr.i64 ss0
-;;                                       v23 = load.i32 notrap aligned region0 v22
-;;   @007d                               v8 = call fn0(v0, v23), stack_map=[i32 @ ss0+0]
-;;   @007d                               v9 = uextend.i64 v8
-;;                                       v20 = stack_addr.i64 ss0
-;;                                       v21 = load.i32 notrap aligned region0 v20
-;;   @007d                               v10 = uextend.i64 v21
-;;   @007d                               jump block4(v10, v9)
+;;   @007d                               v8 = uextend.i64 v1
+;;   @007d                               v9 = call fn0(v0, v1)
+;;   @007d                               v10 = uextend.i64 v9
+;;   @007d                               jump block4(v8, v10)
 ;;
 ;;                                   block4(v4: i64, v5: i64) cold:
 ;;   @007e                               v11 = ireduce.i32 v4
@@ -224,10 +219,10 @@
 ;;                                       v16 = load.i32 notrap aligned region0 v15
 ;;   @007e                               jump block2(v16)
 ;;
-;;                                   block2(v3: i32):
+;;                                   block2(v3: i32) cold:
 ;;   @0081                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0081                               return v2
 ;;   }
 
@@ -235,7 +230,7 @@
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
 ;;       region0 = 4 "Vm"
-;;       region1 = 12 "Spill"
+;;       region1 = 11 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -257,19 +252,15 @@
 ;;   @008a                               jump block2(v8)
 ;;
 ;;                                   block3(v4: i64, v5: i64) cold:
-;;   @008a                               v9 = ireduce.i32 v4
-;;                                       v28 = stack_addr.i64 ss0
-;;                                       store notrap aligned region1 v9, v28
-;;   @008a                               v10 = load.i64 notrap aligned readonly can_move v0+104
-;;   @008a                               v11 = load.i32 notrap aligned readonly can_move v10
-;;   @008a                               v12 = uextend.i64 v11
-;;   @008a                               v13 = icmp eq v5, v12
-;;   @008a                               brif v13, block5, block6
+;;   @008a                               v9 = load.i64 notrap aligned readonly can_move v0+104
+;;   @008a                               v10 = load.i32 notrap aligned readonly can_move v9
+;;   @008a                               v11 = uextend.i64 v10
+;;   @008a                               v12 = icmp eq v5, v11
+;;   @008a                               brif v12, block5, block6
 ;;
 ;;                                   block5 cold:
-;;                                       v22 = stack_addr.i64 ss0
-;;                                       v23 = load.i32 notrap aligned region1 v22
-;;   @008a                               v14 = call fn0(v0, v23)
+;;   @008a                               v13 = ireduce.i32 v4
+;;   @008a                               v14 = call fn0(v0, v13)
 ;;   @008a                               v15 = iconst.i64 0
 ;;   @008a                               v16 = icmp eq v14, v15  ; v15 = 0
 ;;   @008a                               brif v16, block7, block8
@@ -284,21 +275,26 @@
 ;;   @008d                               jump block2(v17)
 ;;
 ;;                                   block6 cold:
-;;                                       v26 = stack_addr.i64 ss0
-;;                                       v27 = load.i32 notrap aligned region1 v26
-;;   @008d                               v19 = call fn0(v0, v27), stack_map=[i32 @ ss0+0]
-;;   @008d                               v20 = iconst.i64 0
-;;   @008d                               v21 = icmp eq v19, v20  ; v20 = 0
-;;   @008d                               brif v21, block9, block10
+;;   @008d                               v19 = ireduce.i32 v4
+;;                                       v29 = stack_addr.i64 ss0
+;;                                       store notrap aligned region1 v19, v29
+;;                                       v27 = stack_addr.i64 ss0
+;;                                       v28 = load.i32 notrap aligned region1 v27
+;;   @008d                               v20 = call fn0(v0, v28), stack_map=[i32 @ ss0+0]
+;;   @008d                               v21 = iconst.i64 0
+;;   @008d                               v22 = icmp eq v20, v21  ; v21 = 0
+;;   @008d                               brif v22, block9, block10
 ;;
 ;;                                   block9 cold:
 ;;   @008d                               call fn1(v0)
 ;;   @008d                               trap user1
 ;;
 ;;                                   block10:
-;;                                       v24 = stack_addr.i64 ss0
-;;                                       v25 = load.i32 notrap aligned region1 v24
-;;   @008e                               call fn2(v0, v25)
+;;                                       v25 = stack_addr.i64 ss0
+;;                                       v26 = load.i32 notrap aligned region1 v25
+;;   @008e                               v23 = uextend.i64 v26
+;;   @008e                               v24 = ireduce.i32 v23
+;;   @008e                               call fn2(v0, v24)
 ;;   @008e                               trap user1
 ;;
 ;;                                   block2(v3: i32):
@@ -358,7 +354,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x60
 ;;     10: cmp r10, rsp
-;;     13: ja 0x125
+;;     13: ja 0x12f
 ;;     19: sub rsp, 0x50
 ;;     1d: mov [rsp+0x20], rbx
 ;;     22: mov [rsp+0x28], r12
@@ -371,13 +367,13 @@
 ;;     43: mov rcx, [rsi]
 ;;     46: mov [rsp+0x18], rsi
 ;;     4b: mov rsi, [rsp+0x8]
-;;     50: call rcx                               ; throws to bf
+;;     50: call rcx                               ; throws to 9f
 ;;     52: mov rsi, [rsp+0x18]
 ;;     57: mov [rsp+0x10], rax
 ;;     5c: mov rax, [rsi]                         ; @005a
 ;;     5f: mov rsi, [rsp+0x8]
 ;;     64: mov rdi, [rsp]
-;;     68: call rax                               ; throws to d2
+;;     68: call rax                               ; throws to b2
 ;;     6a: mov rcx, [rsp+0x10]
 ;;     6f: add eax, ecx                           ; @005c
 ;;     71: mov rbx, [rsp+0x20]                    ; @005e
@@ -391,40 +387,42 @@
 ;;     92: ret
 ;;     93: mov ecx, [rax]                         ; @005d
 ;;     95: movsd xmm0, [rax+0x8]
-;;     9a: mov rax, rcx
-;;     9d: mov rbx, [rsp+0x20]                    ; @0061
-;;     a2: mov r12, [rsp+0x28]
-;;     a7: mov r13, [rsp+0x30]
-;;     ac: mov r14, [rsp+0x38]
-;;     b1: mov r15, [rsp+0x40]
-;;     b6: add rsp, 0x50
-;;     ba: mov rsp, rbp
-;;     bd: pop rbp
-;;     be: ret
-;;     bf: mov [rsp+0x10], rax
-;;     c4: mov rsi, [rsp+0x10]
-;;     c9: mov rdi, [rsp]
-;;     cd: jmp 0xd9
-;;     d2: mov rsi, rax
-;;     d5: mov rdi, [rsp]
-;;     d9: mov rax, [rdi+0x68]                    ; @005d
-;;     dd: mov eax, [rax]
-;;     df: cmp rdx, rax
-;;     e2: je 0xfa
-;;     e8: mov rax, 0x0                           ; ThrowException
-;;     f2: mov rdi, [rsp]
-;;     f6: call rax
-;;     f8: ud2                                    ; traps: unreachable
-;;     fa: mov rax, 0x0                           ; CatchException
-;;    104: mov rdi, [rsp]
-;;    108: call rax
-;;    10a: test rax, rax
-;;    10d: jne 0x93
-;;    113: mov rax, 0x0                           ; Unwind
-;;    11d: mov rdi, [rsp]
-;;    121: call rax
-;;    123: ud2                                    ; traps: unreachable
-;;    125: ud2                                    ; traps: call stack exhausted
+;;     9a: jmp 0xf8
+;;     9f: mov [rsp+0x10], rax
+;;     a4: mov rsi, [rsp+0x10]
+;;     a9: mov rdi, [rsp]
+;;     ad: jmp 0xb9
+;;     b2: mov rsi, rax
+;;     b5: mov rdi, [rsp]
+;;     b9: mov rax, [rdi+0x68]                    ; @005d
+;;     bd: mov eax, [rax]
+;;     bf: cmp rdx, rax
+;;     c2: je 0xda
+;;     c8: mov rax, 0x0                           ; ThrowException
+;;     d2: mov rdi, [rsp]
+;;     d6: call rax
+;;     d8: ud2                                    ; traps: unreachable
+;;     da: mov rax, 0x0                           ; CatchException
+;;     e4: mov rdi, [rsp]
+;;     e8: call rax
+;;     ea: test rax, rax
+;;     ed: je 0x11d
+;;     f3: jmp 0x93
+;;     f8: mov rax, rcx
+;;     fb: mov rbx, [rsp+0x20]                    ; @0061
+;;    100: mov r12, [rsp+0x28]
+;;    105: mov r13, [rsp+0x30]
+;;    10a: mov r14, [rsp+0x38]
+;;    10f: mov r15, [rsp+0x40]
+;;    114: add rsp, 0x50
+;;    118: mov rsp, rbp
+;;    11b: pop rbp
+;;    11c: ret
+;;    11d: mov rax, 0x0                           ; @005d, Unwind
+;;    127: mov rdi, [rsp]
+;;    12b: call rax
+;;    12d: ud2                                    ; traps: unreachable
+;;    12f: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of throws:
 ;;      0: push rbp
@@ -433,7 +431,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x40
 ;;     10: cmp r10, rsp
-;;     13: ja 0xc4
+;;     13: ja 0xc6
 ;;     19: sub rsp, 0x30
 ;;     1d: mov [rsp+0x10], rbx
 ;;     22: mov [rsp+0x18], r12
@@ -443,37 +441,38 @@
 ;;     32: xor esi, esi                           ; @006f
 ;;     34: mov rax, 0x0                           ; NewException
 ;;     3e: call rax
-;;     40: mov r13, rax
-;;     43: cmp eax, 0xffffffff
-;;     46: je 0xb3
-;;     4c: mov rsi, r12
-;;     4f: mov ecx, esi                           ; @006f
-;;     51: lea rdx, [rsp]
-;;     55: mov [rsp], rcx
-;;     59: mov rcx, 0x3ff0000000000000            ; @0066
-;;     63: movq xmm0, rcx
-;;     68: movsd [rsp+0x8], xmm0                  ; @006f
-;;     6e: mov ecx, 0x2
-;;     73: mov r8, 0x0                            ; FillException
-;;     7d: mov rsi, r13
-;;     80: mov rdi, rbx
-;;     83: call r8
-;;     86: test eax, eax
-;;     88: jne 0xa2
-;;     8e: mov rax, 0x0                           ; ThrowException
-;;     98: mov rsi, r13
-;;     9b: mov rdi, rbx
-;;     9e: call rax
-;;     a0: ud2                                    ; traps: unreachable
-;;     a2: mov rax, 0x0                           ; Unwind
-;;     ac: mov rdi, rbx
-;;     af: call rax
-;;     b1: ud2                                    ; traps: unreachable
-;;     b3: mov rax, 0x0                           ; Unwind
-;;     bd: mov rdi, rbx
-;;     c0: call rax
-;;     c2: ud2                                    ; traps: unreachable
-;;     c4: ud2                                    ; traps: call stack exhausted
+;;     40: mov rcx, rax
+;;     43: mov r13, rax
+;;     46: test eax, ecx
+;;     48: je 0xb5
+;;     4e: mov rsi, r12
+;;     51: mov ecx, esi                           ; @006f
+;;     53: lea rdx, [rsp]
+;;     57: mov [rsp], rcx
+;;     5b: mov rcx, 0x3ff0000000000000            ; @0066
+;;     65: movq xmm0, rcx
+;;     6a: movsd [rsp+0x8], xmm0                  ; @006f
+;;     70: mov ecx, 0x2
+;;     75: mov r8, 0x0                            ; FillException
+;;     7f: mov rsi, r13
+;;     82: mov rdi, rbx
+;;     85: call r8
+;;     88: test eax, eax
+;;     8a: jne 0xa4
+;;     90: mov rax, 0x0                           ; ThrowException
+;;     9a: mov rsi, r13
+;;     9d: mov rdi, rbx
+;;     a0: call rax
+;;     a2: ud2                                    ; traps: unreachable
+;;     a4: mov rax, 0x0                           ; Unwind
+;;     ae: mov rdi, rbx
+;;     b1: call rax
+;;     b3: ud2                                    ; traps: unreachable
+;;     b5: mov rax, 0x0                           ; Unwind
+;;     bf: mov rdi, rbx
+;;     c2: call rax
+;;     c4: ud2                                    ; traps: unreachable
+;;     c6: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of here:
 ;;      0: push rbp
@@ -482,34 +481,39 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x7e
+;;     13: ja 0x96
 ;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r12
-;;     22: mov r12, rdi
-;;     25: mov [rsp], esi
-;;     28: test esi, esi                          ; @007d
-;;     2a: je 0x80
-;;     30: mov rax, 0x0                           ; ExceptionTag
-;;     3a: call rax
-;;     3c: mov esi, [rsp]
-;;     3f: jmp 0x55                               ; @007d
-;;     44: mov eax, [rsp]
-;;     47: mov r12, [rsp+0x10]                    ; @0081
-;;     4c: add rsp, 0x20
-;;     50: mov rsp, rbp
-;;     53: pop rbp
-;;     54: ret
-;;     55: mov rax, 0x0                           ; @007e, CatchException
+;;     1d: mov [rsp+0x10], rbx
+;;     22: mov [rsp+0x18], r12
+;;     27: mov r12, rdi
+;;     2a: test esi, esi                          ; @007d
+;;     2c: je 0x98
+;;     32: mov r10, 0x0                           ; ExceptionTag
+;;     3c: mov rbx, rsi
+;;     3f: call r10
+;;     42: jmp 0x4f
+;;     47: mov eax, [rsp]
+;;     4a: jmp 0x72                               ; @007e
+;;     4f: mov [rsp], ebx
+;;     52: mov rax, 0x0                           ; @007e, CatchException
+;;     5c: mov rsi, rbx
 ;;     5f: mov rdi, r12
 ;;     62: call rax
 ;;     64: test rax, rax
-;;     67: jne 0x44
-;;     6d: mov rax, 0x0                           ; Unwind
-;;     77: mov rdi, r12
-;;     7a: call rax
-;;     7c: ud2                                    ; traps: unreachable
-;;     7e: ud2                                    ; traps: call stack exhausted
-;;     80: ud2                                    ; @007d, traps: null exception reference
+;;     67: je 0x85
+;;     6d: jmp 0x47
+;;     72: mov rbx, [rsp+0x10]                    ; @0081
+;;     77: mov r12, [rsp+0x18]
+;;     7c: add rsp, 0x20
+;;     80: mov rsp, rbp
+;;     83: pop rbp
+;;     84: ret
+;;     85: mov rax, 0x0                           ; @007e, Unwind
+;;     8f: mov rdi, r12
+;;     92: call rax
+;;     94: ud2                                    ; traps: unreachable
+;;     96: ud2                                    ; traps: call stack exhausted
+;;     98: ud2                                    ; @007d, traps: null exception reference
 
 ;; x86-64 of early:
 ;;      0: push rbp
@@ -544,12 +548,12 @@
 ;;     76: pop rbp
 ;;     77: ret
 ;;     78: mov rsi, rax
-;;     7b: mov [rsp], esi
-;;     7e: mov rdi, [rsp+0x8]
-;;     83: mov rax, [rdi+0x68]                    ; @008a
-;;     87: mov eax, [rax]
-;;     89: cmp rdx, rax
-;;     8c: je 0xd5
+;;     7b: mov rdi, [rsp+0x8]
+;;     80: mov rax, [rdi+0x68]                    ; @008a
+;;     84: mov eax, [rax]
+;;     86: cmp rdx, rax
+;;     89: je 0xd5
+;;     8f: mov [rsp], esi
 ;;     92: mov rax, 0x0                           ; @008d, CatchException
 ;;     9c: mov rdi, [rsp+0x8]
 ;;     a1: call rax

@@ -97,11 +97,11 @@ impl Heap {
         let at = self.next();
         let next = at + bytes;
         // SAFETY: the context outlives the heap.
-        if next > unsafe { self.context.as_ref() }.nursery_end {
+        if next > unsafe { (*self.context.as_ptr()).nursery_end } {
             return self.allocate_slow(type_id, bytes);
         }
         // SAFETY: as above.
-        unsafe { self.context.as_mut() }.nursery_next = next;
+        unsafe { (*self.context.as_ptr()).nursery_next = next };
         self.begin(at, type_id);
         Some(at)
     }
@@ -161,7 +161,7 @@ impl Heap {
     #[inline]
     pub(super) fn next(&self) -> u32 {
         // SAFETY: the context outlives the heap.
-        unsafe { self.context.as_ref() }.nursery_next
+        unsafe { (*self.context.as_ptr()).nursery_next }
     }
 
     /// Bytes of the nursery's objects.

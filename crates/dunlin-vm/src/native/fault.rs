@@ -195,6 +195,9 @@ pub(crate) unsafe extern "C" fn note_unwind(
 unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool {
     let (mut pc, mut fp) = (pc, fp);
     let native = &mut context.native;
+    // Where it was looked at in vain, and is thrown on, the place is the call that it has left.
+    let looked_at = core::mem::take(&mut native.looked_at);
+    let mut place = if native.resume.fp == fp { looked_at } else { 0 };
     // The frames of one module's code are looked at together.
     while let Some(found) = map::look_up(pc - 1, |region| {
         while let Some(unit) = region.unit(pc - 1) {
@@ -204,7 +207,8 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
             match unit {
                 Unit::Enter(_) => return Some(None),
                 Unit::Func(_) if native.place_count < native.places.len() => {
-                    native.places[native.place_count] = pc - 1;
+                    let at = core::mem::take(&mut place);
+                    native.places[native.place_count] = if at == 0 { pc - 1 } else { at };
                     native.place_count += 1;
                 }
                 _ => {}
@@ -227,6 +231,7 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
         let tag = unsafe { &*context.store }.exception_tag(exception).unwrap_or(0);
         let (exception, tag) = (exception.into(), tag.into());
         native.resume = Resume { pc: handler, sp, fp, exception, tag };
+        native.looked_at = pc - 1;
         return true;
     }
     false

@@ -262,7 +262,7 @@ fn word(salt: u64, offset: u32) -> u32 {
 
 #[test]
 fn random_graphs_survive_as_they_are() {
-    let (seeds, steps) = (if cfg!(miri) { 1 } else { 6 }, scaled(8_000, 150));
+    let (seeds, steps) = (if cfg!(miri) { 1 } else { 6 }, scaled(8_000, 60));
     for config in configs() {
         for seed in 0..seeds {
             let world = World::new(config);

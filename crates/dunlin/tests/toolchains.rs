@@ -1,0 +1,71 @@
+//! What toolchains emit though no hand would write it: modules of odd shapes that must load and run.
+
+mod support;
+
+use std::fmt::Write as _;
+
+use dunlin::{Global, GlobalType, Linker, Module, Mutability, Store, Val, ValType};
+use support::any_engine;
+
+/// Dynamic linking and separate compilation import a global for every symbol.
+const GLOBALS: u32 = 2_000;
+
+#[test]
+fn two_thousand_imported_globals() {
+    let engine = any_engine();
+    let mut text = String::from("(module");
+    for number in 0..GLOBALS {
+        let ty = if number % 2 == 0 { "i32" } else { "(mut i64)" };
+        let _ = write!(text, "(import \"GOT.mem\" \"g{number}\" (global {ty}))");
+    }
+    // Own globals that begin with imported ones; then one function reads every global and writes those it may.
+    let _ = write!(
+        text,
+        "(global $first i32 (global.get 0)) (global $last i32 (global.get {}))",
+        GLOBALS - 2
+    );
+    text.push_str("(func (export \"sum\") (result i64) (local $sum i64)");
+    for number in 0..GLOBALS {
+        let read = if number % 2 == 0 {
+            "i64.extend_i32_u (global.get"
+        } else {
+            "i64.add (i64.const 0) (global.get"
+        };
+        let _ = write!(text, "(local.set $sum (i64.add (local.get $sum) ({read} {number}))))");
+        if number % 2 == 1 {
+            let _ = write!(text, "(global.set {number} (i64.const {number}))");
+        }
+    }
+    text.push_str(
+        "(i64.add (local.get $sum) (i64.extend_i32_u (i32.add (global.get $first) (global.get $last)))))",
+    );
+    let text = text + ")";
+
+    let module = Module::new(&engine, &text).expect("it is valid");
+    assert_eq!(module.imports().count(), GLOBALS as usize);
+    let mut store = Store::new(&engine, ());
+    let mut linker = Linker::new(&engine);
+    let mut written = Vec::new();
+    for number in 0..GLOBALS {
+        let (ty, value) = if number % 2 == 0 {
+            (GlobalType::new(ValType::I32, Mutability::Const), Val::I32(number as i32 + 1))
+        } else {
+            (GlobalType::new(ValType::I64, Mutability::Var), Val::I64(1 << 32))
+        };
+        let global = Global::new(&mut store, ty, value).expect("a global");
+        linker.define(&mut store, "GOT.mem", &format!("g{number}"), global).expect("it is new");
+        written.push(global);
+    }
+    let instance = linker.instantiate(&mut store, &module).expect("all imports are there");
+    let sum = instance.get_typed_func::<(), i64>(&mut store, "sum").expect("it is exported");
+
+    let constants: i64 = (0..i64::from(GLOBALS)).step_by(2).map(|number| number + 1).sum();
+    let own = 1 + i64::from(GLOBALS) - 1;
+    let first = constants + (i64::from(GLOBALS) / 2) * (1 << 32) + own;
+    assert_eq!(sum.call(&mut store, ()).expect("no trap"), first);
+    for (number, global) in written.iter().enumerate().skip(1).step_by(2) {
+        assert_eq!(global.get(&store).expect("it is there").i64(), Some(number as i64), "{number}");
+    }
+    let numbers: i64 = (1..i64::from(GLOBALS)).step_by(2).sum();
+    assert_eq!(sum.call(&mut store, ()).expect("no trap"), constants + numbers + own);
+}
