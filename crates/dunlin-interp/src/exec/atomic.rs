@@ -268,9 +268,9 @@ macro_rules! waits {
                     return r.raise(TrapCode::MemoryOutOfBounds);
                 };
                 let timeout = timeout.cast_signed();
+                let wait = ops::$function;
                 // SAFETY: validated: the memory exists; the instance is running.
-                let waited =
-                    unsafe { ops::$function(r.cx(), memory, address, expected, timeout) };
+                let waited = unsafe { wait(r.cx(), memory, address, expected, timeout) };
                 pushed(r, waited)
             }
         }
