@@ -1,9 +1,9 @@
 //! `cargo xtask sanitize`: tests of what threads share, under a thread sanitizer, which finds accesses that race.
 //!
 //! The sanitizer sees what is compiled with it: the engine, the interpreter and the standard library, which is built
-//! anew for that. It sees no code that the engine makes itself; of that the tests of the optimising tier exercise
-//! what the engine does around it. Guests that race on purpose would be found as well, so tests of that kind are not
-//! among these. A nightly toolchain with the library's sources is needed: this command installs it.
+//! anew for that. It does not see code that the engine makes itself, so that the guests here are interpreted; without
+//! the compiler, building for it takes minutes and not an hour. Guests that race on purpose would be found as well:
+//! no test here has one. A nightly toolchain with the library's sources is needed: this command installs it.
 
 use crate::error::Error;
 use crate::steps::{program, run as step};
@@ -12,15 +12,12 @@ use crate::test::tally;
 /// Test programs of a package, with features: the library's own tests where there is no name.
 type Row = (&'static str, &'static str, Option<&'static str>);
 
-/// What runs: waits and growth by themselves; guests on several threads; code that is published while others run,
-/// from the registry of types and the code cache; programs with threads.
+/// What runs: waits, growth, pools and the map of native code by themselves; guests on several threads, with the
+/// engine's types and functions that are prepared while others run; the litmus tests.
 const ROWS: &[Row] = &[
     ("dunlin-vm", "native", None),
-    ("dunlin", "optimize", Some("threads")),
-    ("dunlin", "optimize", Some("litmus")),
-    ("dunlin", "optimize", Some("published")),
-    ("dunlin", "optimize", Some("interruption")),
-    ("dunlin-wasi", "", Some("threads")),
+    ("dunlin", "", Some("threads")),
+    ("dunlin", "", Some("litmus")),
 ];
 
 /// The only target that this is for.

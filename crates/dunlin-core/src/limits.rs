@@ -47,6 +47,10 @@ pub const GUARDED_MEMORY_BYTES: u64 = 1 << 32;
 /// address space hold 32,261 guarded memories.
 pub const MEMORY_GUARD_BYTES: u64 = 64 << 20;
 
+/// Bytes that a shared memory with 64-bit addresses can have: it reserves its maximum, whatever it uses of it, and
+/// a module may declare that as it likes. As many as a store may have, 10,000, fit 47 bits of address space.
+pub const SHARED_MEMORY64_BYTES_MAX: u64 = 1 << 33;
+
 /// Bytes of a memory's initial contents that are laid out once for all instances, at most. Larger ones
 /// are written by each instance.
 pub const IMAGE_BYTES_MAX: usize = 64 << 20;

@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
 use dunlin_core::MemoryType;
-use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
+use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES, SHARED_MEMORY64_BYTES_MAX};
 
 /// Bytes of an access at most.
 #[cfg(feature = "native")]
@@ -266,7 +266,10 @@ impl Memory {
 }
 
 pub(crate) fn pages_max(ty: MemoryType) -> u64 {
-    let engine = ty.pages_max();
+    let engine = match (ty.memory64, ty.shared) {
+        (true, true) => ty.pages_of(SHARED_MEMORY64_BYTES_MAX),
+        _ => ty.pages_max(),
+    };
     ty.max.map_or(engine, |max| max.min(engine))
 }
 

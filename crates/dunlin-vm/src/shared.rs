@@ -396,6 +396,25 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_reserved_than_the_bound() {
+        let ty = |min, max| MemoryType {
+            min,
+            max: Some(max),
+            memory64: true,
+            page_size_log2: 16,
+            shared: true,
+        };
+        let make = |ty| SharedMemory::new(ty, &Arc::default());
+        let bound = dunlin_core::limits::SHARED_MEMORY64_BYTES_MAX / PAGE_BYTES;
+        // Where nothing can be reserved, all of it would have to be had.
+        if CAN_RESERVE {
+            let memory = make(ty(1, 1 << 47)).expect("the bound, not the maximum");
+            assert_eq!((memory.grow_by(bound), memory.pages_max()), (None, bound));
+        }
+        assert_eq!(make(ty(bound + 1, 1 << 47)).err(), Some(Refusal::Machine));
+    }
+
+    #[test]
     fn copies_are_checked_at_the_edges() {
         let memory = memory(1, 2);
         let end = PAGE_BYTES;

@@ -29,6 +29,10 @@ pub const THREADS_DEFAULT_MAX: usize = 256;
 /// Numbers of threads are below this: C libraries keep the bits above for themselves.
 const THREAD_ID_END: u32 = 1 << 29;
 
+/// Bytes of a thread's native stack: what the first one has on most machines. Compiled code stands on it, so that
+/// guests recurse as deeply in every thread. What nobody touches of it costs address space alone.
+const NATIVE_STACK_BYTES: usize = 8 << 20;
+
 /// Where guests import the start of threads from.
 const IMPORT: (&str, &str) = ("wasi", "thread-spawn");
 
@@ -287,7 +291,8 @@ impl<T: Send + 'static> Threads<T> {
                 running.inner.end(Some(error));
             }
         };
-        let spawned = thread::Builder::new().name(format!("guest {number}")).spawn(body);
+        let builder = thread::Builder::new().name(format!("guest {number}"));
+        let spawned = builder.stack_size(NATIVE_STACK_BYTES).spawn(body);
         // Without a thread, what it was to run is dropped, and with it its number given back.
         Ok(if spawned.is_ok() { number.cast_signed() } else { FAILED })
     }

@@ -192,6 +192,38 @@ fn references_live_through_calls_in_tail_position() {
     check(&text, 100, 1000 + 50);
 }
 
+/// What an exception carries is moved while it travels, and after it has been caught; what lives in frames that
+/// catch, is read again there.
+#[test]
+fn exceptions_carry_references_past_collections() {
+    let text = format!(
+        r#"(module {BOXES}
+            (tag $t (param (ref $box) i64 (ref $box)))
+            (func $throw (param $n i32) (local $mine (ref null $box))
+                (local.set $mine (call $box (local.get $n)))
+                (call $gc)
+                (throw $t (ref.as_non_null (local.get $mine)) (i64.const 1) (call $box (i32.const 20))))
+            (func (export "run") (param $n i32) (result i32)
+                (local $mine (ref null $box)) (local $a (ref null $box)) (local $b (ref null $box))
+                (local $e exnref)
+                (local.set $mine (call $box (i32.const 300)))
+                (block $caught (result (ref $box) i64 (ref $box) exnref)
+                    (try_table (catch_ref $t $caught) (call $throw (local.get $n)))
+                    (unreachable))
+                (local.set $e) (local.set $b) (drop) (local.set $a)
+                (call $gc)
+                (drop (call $box (i32.const 4)))
+                (call $of (local.get $a)) (call $of (local.get $b)) (call $of (local.get $mine))
+                (i32.add) (i32.add)
+                (block $again (result (ref $box) i64 (ref $box))
+                    (try_table (catch $t $again) (call $gc) (throw_ref (local.get $e)))
+                    (unreachable))
+                (local.set $b) (drop) (drop)
+                (i32.add (i32.mul (call $of (local.get $b)) (i32.const 1000)))))"#
+    );
+    check(&text, 1, 321 + 20_000);
+}
+
 /// Guest, host, guest, host …: every stretch of compiled code between has references of its own.
 #[test]
 fn hosts_that_call_back_collect_for_all_guests_around_them() {

@@ -924,18 +924,19 @@ impl Regs {
         self.top = value;
     }
 
-    /// The address of a place in an object of the store's heap.
+    /// The address of a place in an object of the store's heap: added up in 32 bits, so that whatever the
+    /// reference is, the place lies in what is reserved for the heap.
     #[inline(always)]
     pub(crate) fn object(&self, reference: u32, offset: u32) -> *mut u8 {
         // SAFETY: the store's context is alive.
         let base = unsafe { (*self.store()).heap.base };
-        base.wrapping_add(reference as usize).wrapping_add(offset as usize)
+        base.wrapping_add(reference.wrapping_add(offset) as usize)
     }
 
     /// Marks the card of a place in an object, to which a reference has been written.
     #[inline(always)]
     pub(crate) fn mark_card(&self, reference: u32, offset: u32) {
-        let card = (reference as usize + offset as usize) >> CARD_SHIFT;
+        let card = (reference.wrapping_add(offset) >> CARD_SHIFT) as usize;
         // SAFETY: the store's context is alive; the place is one of the heap, whose cards are open.
         unsafe { (*self.store()).heap.cards.add(card).write(1) };
     }

@@ -67,9 +67,9 @@
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
 ;;       sig3 = (i64, i32) system_v
-;;       fn0 = u0:19 sig1
+;;       fn0 = u0:18 sig1
 ;;       fn1 = u0:13 sig2
-;;       fn2 = u0:20 sig3
+;;       fn2 = u0:19 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -87,15 +87,15 @@
 ;;   @005d                               jump block3(v14)
 ;;
 ;;                                   block4(v6: i64, v7: i64) cold:
-;;   @005d                               v15 = load.i64 notrap aligned readonly can_move v0+104
-;;   @005d                               v16 = load.i32 notrap aligned readonly can_move v15
-;;   @005d                               v17 = uextend.i64 v16
-;;   @005d                               v18 = icmp eq v7, v17
-;;   @005d                               brif v18, block7, block8
+;;   @005d                               v15 = ireduce.i32 v6
+;;   @005d                               v16 = load.i64 notrap aligned readonly can_move v0+104
+;;   @005d                               v17 = load.i32 notrap aligned readonly can_move v16
+;;   @005d                               v18 = uextend.i64 v17
+;;   @005d                               v19 = icmp eq v7, v18
+;;   @005d                               brif v19, block7, block8
 ;;
 ;;                                   block7 cold:
-;;   @005d                               v19 = ireduce.i32 v6
-;;   @005d                               v20 = call fn0(v0, v19)
+;;   @005d                               v20 = call fn0(v0, v15)
 ;;   @005d                               v21 = iconst.i64 0
 ;;   @005d                               v22 = icmp eq v20, v21  ; v21 = 0
 ;;   @005d                               brif v22, block9, block10
@@ -110,17 +110,16 @@
 ;;   @005d                               jump block2(v23, v24)
 ;;
 ;;                                   block8 cold:
-;;   @005d                               v25 = ireduce.i32 v6
-;;   @005d                               call fn2(v0, v25)
+;;   @005d                               call fn2(v0, v15)
 ;;   @005d                               trap user1
 ;;
 ;;                                   block3(v5: i32):
 ;;   @005e                               return v5
 ;;
-;;                                   block2(v3: i32, v4: f64) cold:
+;;                                   block2(v3: i32, v4: f64):
 ;;   @0061                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32) cold:
+;;                                   block1(v2: i32):
 ;;   @0061                               return v2
 ;;   }
 
@@ -136,8 +135,8 @@
 ;;       sig3 = (i64, i32) system_v
 ;;       fn0 = u0:16 sig0
 ;;       fn1 = u0:13 sig1
-;;       fn2 = u0:17 sig2
-;;       fn3 = u0:20 sig3
+;;       fn2 = u0:20 sig2
+;;       fn3 = u0:19 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -166,40 +165,52 @@
 ;;   @006f                               trap user1
 ;;
 ;;                                   block5:
-;;   @006f                               v11 = uextend.i64 v4
-;;   @006f                               v12 = load.i64 notrap aligned readonly can_move v0+104
-;;   @006f                               v13 = load.i32 notrap aligned readonly can_move v12
-;;   @006f                               v14 = uextend.i64 v13
-;;   @006f                               v15 = ireduce.i32 v11
-;;   @006f                               call fn3(v0, v15)
+;;   @006f                               v11 = load.i64 notrap aligned readonly can_move v0+104
+;;   @006f                               v12 = load.i32 notrap aligned readonly can_move v11
+;;   @006f                               v13 = uextend.i64 v12
+;;   @006f                               call fn3(v0, v4)
 ;;   @006f                               trap user1
 ;;   }
 
 ;; CLIF of here:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       ss0 = explicit_slot 4, align = 4
+;;       region0 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       sig0 = (i64, i32) -> i32 system_v
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
-;;       fn0 = u0:18 sig0
-;;       fn1 = u0:19 sig1
+;;       fn0 = u0:17 sig0
+;;       fn1 = u0:18 sig1
 ;;       fn2 = u0:13 sig2
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
+;;                                       v26 = stack_addr.i64 ss0
+;;                                       store notrap aligned region0 v1, v26
 ;;   @007d                               v6 = iconst.i32 0
-;;   @007d                               v7 = icmp eq v1, v6  ; v6 = 0
+;;                                       v24 = stack_addr.i64 ss0
+;;                                       v25 = load.i32 notrap aligned region0 v24
+;;   @007d                               v7 = icmp eq v25, v6  ; v6 = 0
 ;;   @007d                               trapnz v7, user19
-;;   @007d                               v8 = uextend.i64 v1
-;;   @007d                               v9 = call fn0(v0, v1)
-;;   @007d                               v10 = uextend.i64 v9
-;;   @007d                               jump block4(v8, v10)
+;;                                       v22 = stack_addr.i64 ss0
+;;                                       v23 = load.i32 notrap aligned region0 v22
+;;   @007d                               v8 = call fn0(v0, v23), stack_map=[i32 @ ss0+0]
+;;   @007d                               v9 = uextend.i64 v8
+;;                                       v20 = stack_addr.i64 ss0
+;;                                       v21 = load.i32 notrap aligned region0 v20
+;;   @007d                               v10 = uextend.i64 v21
+;;   @007d                               jump block4(v10, v9)
 ;;
 ;;                                   block4(v4: i64, v5: i64) cold:
 ;;   @007e                               v11 = ireduce.i32 v4
-;;   @007e                               v12 = call fn1(v0, v11)
+;;                                       v19 = stack_addr.i64 ss0
+;;                                       store notrap aligned region0 v11, v19
+;;                                       v17 = stack_addr.i64 ss0
+;;                                       v18 = load.i32 notrap aligned region0 v17
+;;   @007e                               v12 = call fn1(v0, v18), stack_map=[i32 @ ss0+0]
 ;;   @007e                               v13 = iconst.i64 0
 ;;   @007e                               v14 = icmp eq v12, v13  ; v13 = 0
 ;;   @007e                               brif v14, block5, block6
@@ -209,18 +220,22 @@
 ;;   @007e                               trap user1
 ;;
 ;;                                   block6:
-;;   @007e                               jump block2(v11)
+;;                                       v15 = stack_addr.i64 ss0
+;;                                       v16 = load.i32 notrap aligned region0 v15
+;;   @007e                               jump block2(v16)
 ;;
-;;                                   block2(v3: i32) cold:
+;;                                   block2(v3: i32):
 ;;   @0081                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32) cold:
+;;                                   block1(v2: i32):
 ;;   @0081                               return v2
 ;;   }
 
 ;; CLIF of early:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
+;;       ss0 = explicit_slot 4, align = 4
 ;;       region0 = 4 "Vm"
+;;       region1 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -228,9 +243,9 @@
 ;;       sig1 = (i64, i32) -> i64 system_v
 ;;       sig2 = (i64) system_v
 ;;       sig3 = (i64, i32) system_v
-;;       fn0 = u0:19 sig1
+;;       fn0 = u0:18 sig1
 ;;       fn1 = u0:13 sig2
-;;       fn2 = u0:20 sig3
+;;       fn2 = u0:19 sig3
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
@@ -242,15 +257,19 @@
 ;;   @008a                               jump block2(v8)
 ;;
 ;;                                   block3(v4: i64, v5: i64) cold:
-;;   @008a                               v9 = load.i64 notrap aligned readonly can_move v0+104
-;;   @008a                               v10 = load.i32 notrap aligned readonly can_move v9
-;;   @008a                               v11 = uextend.i64 v10
-;;   @008a                               v12 = icmp eq v5, v11
-;;   @008a                               brif v12, block5, block6
+;;   @008a                               v9 = ireduce.i32 v4
+;;                                       v28 = stack_addr.i64 ss0
+;;                                       store notrap aligned region1 v9, v28
+;;   @008a                               v10 = load.i64 notrap aligned readonly can_move v0+104
+;;   @008a                               v11 = load.i32 notrap aligned readonly can_move v10
+;;   @008a                               v12 = uextend.i64 v11
+;;   @008a                               v13 = icmp eq v5, v12
+;;   @008a                               brif v13, block5, block6
 ;;
 ;;                                   block5 cold:
-;;   @008a                               v13 = ireduce.i32 v4
-;;   @008a                               v14 = call fn0(v0, v13)
+;;                                       v22 = stack_addr.i64 ss0
+;;                                       v23 = load.i32 notrap aligned region1 v22
+;;   @008a                               v14 = call fn0(v0, v23)
 ;;   @008a                               v15 = iconst.i64 0
 ;;   @008a                               v16 = icmp eq v14, v15  ; v15 = 0
 ;;   @008a                               brif v16, block7, block8
@@ -265,19 +284,21 @@
 ;;   @008d                               jump block2(v17)
 ;;
 ;;                                   block6 cold:
-;;   @008d                               v19 = ireduce.i32 v4
-;;   @008d                               v20 = call fn0(v0, v19)
-;;   @008d                               v21 = iconst.i64 0
-;;   @008d                               v22 = icmp eq v20, v21  ; v21 = 0
-;;   @008d                               brif v22, block9, block10
+;;                                       v26 = stack_addr.i64 ss0
+;;                                       v27 = load.i32 notrap aligned region1 v26
+;;   @008d                               v19 = call fn0(v0, v27), stack_map=[i32 @ ss0+0]
+;;   @008d                               v20 = iconst.i64 0
+;;   @008d                               v21 = icmp eq v19, v20  ; v20 = 0
+;;   @008d                               brif v21, block9, block10
 ;;
 ;;                                   block9 cold:
 ;;   @008d                               call fn1(v0)
 ;;   @008d                               trap user1
 ;;
 ;;                                   block10:
-;;   @008e                               v23 = ireduce.i32 v4
-;;   @008e                               call fn2(v0, v23)
+;;                                       v24 = stack_addr.i64 ss0
+;;                                       v25 = load.i32 notrap aligned region1 v24
+;;   @008e                               call fn2(v0, v25)
 ;;   @008e                               trap user1
 ;;
 ;;                                   block2(v3: i32):
@@ -337,7 +358,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x60
 ;;     10: cmp r10, rsp
-;;     13: ja 0x12f
+;;     13: ja 0x125
 ;;     19: sub rsp, 0x50
 ;;     1d: mov [rsp+0x20], rbx
 ;;     22: mov [rsp+0x28], r12
@@ -350,13 +371,13 @@
 ;;     43: mov rcx, [rsi]
 ;;     46: mov [rsp+0x18], rsi
 ;;     4b: mov rsi, [rsp+0x8]
-;;     50: call rcx                               ; throws to 9f
+;;     50: call rcx                               ; throws to bf
 ;;     52: mov rsi, [rsp+0x18]
 ;;     57: mov [rsp+0x10], rax
 ;;     5c: mov rax, [rsi]                         ; @005a
 ;;     5f: mov rsi, [rsp+0x8]
 ;;     64: mov rdi, [rsp]
-;;     68: call rax                               ; throws to b2
+;;     68: call rax                               ; throws to d2
 ;;     6a: mov rcx, [rsp+0x10]
 ;;     6f: add eax, ecx                           ; @005c
 ;;     71: mov rbx, [rsp+0x20]                    ; @005e
@@ -370,42 +391,40 @@
 ;;     92: ret
 ;;     93: mov ecx, [rax]                         ; @005d
 ;;     95: movsd xmm0, [rax+0x8]
-;;     9a: jmp 0xf8
-;;     9f: mov [rsp+0x10], rax
-;;     a4: mov rsi, [rsp+0x10]
-;;     a9: mov rdi, [rsp]
-;;     ad: jmp 0xb9
-;;     b2: mov rsi, rax
-;;     b5: mov rdi, [rsp]
-;;     b9: mov rax, [rdi+0x68]                    ; @005d
-;;     bd: mov eax, [rax]
-;;     bf: cmp rdx, rax
-;;     c2: je 0xda
-;;     c8: mov rax, 0x0                           ; ThrowException
-;;     d2: mov rdi, [rsp]
-;;     d6: call rax
-;;     d8: ud2                                    ; traps: unreachable
-;;     da: mov rax, 0x0                           ; CatchException
-;;     e4: mov rdi, [rsp]
-;;     e8: call rax
-;;     ea: test rax, rax
-;;     ed: je 0x11d
-;;     f3: jmp 0x93
-;;     f8: mov rax, rcx
-;;     fb: mov rbx, [rsp+0x20]                    ; @0061
-;;    100: mov r12, [rsp+0x28]
-;;    105: mov r13, [rsp+0x30]
-;;    10a: mov r14, [rsp+0x38]
-;;    10f: mov r15, [rsp+0x40]
-;;    114: add rsp, 0x50
-;;    118: mov rsp, rbp
-;;    11b: pop rbp
-;;    11c: ret
-;;    11d: mov rax, 0x0                           ; @005d, Unwind
-;;    127: mov rdi, [rsp]
-;;    12b: call rax
-;;    12d: ud2                                    ; traps: unreachable
-;;    12f: ud2                                    ; traps: call stack exhausted
+;;     9a: mov rax, rcx
+;;     9d: mov rbx, [rsp+0x20]                    ; @0061
+;;     a2: mov r12, [rsp+0x28]
+;;     a7: mov r13, [rsp+0x30]
+;;     ac: mov r14, [rsp+0x38]
+;;     b1: mov r15, [rsp+0x40]
+;;     b6: add rsp, 0x50
+;;     ba: mov rsp, rbp
+;;     bd: pop rbp
+;;     be: ret
+;;     bf: mov [rsp+0x10], rax
+;;     c4: mov rsi, [rsp+0x10]
+;;     c9: mov rdi, [rsp]
+;;     cd: jmp 0xd9
+;;     d2: mov rsi, rax
+;;     d5: mov rdi, [rsp]
+;;     d9: mov rax, [rdi+0x68]                    ; @005d
+;;     dd: mov eax, [rax]
+;;     df: cmp rdx, rax
+;;     e2: je 0xfa
+;;     e8: mov rax, 0x0                           ; ThrowException
+;;     f2: mov rdi, [rsp]
+;;     f6: call rax
+;;     f8: ud2                                    ; traps: unreachable
+;;     fa: mov rax, 0x0                           ; CatchException
+;;    104: mov rdi, [rsp]
+;;    108: call rax
+;;    10a: test rax, rax
+;;    10d: jne 0x93
+;;    113: mov rax, 0x0                           ; Unwind
+;;    11d: mov rdi, [rsp]
+;;    121: call rax
+;;    123: ud2                                    ; traps: unreachable
+;;    125: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of throws:
 ;;      0: push rbp
@@ -461,37 +480,36 @@
 ;;      1: mov rbp, rsp
 ;;      4: mov r10, [rdi+0x58]
 ;;      8: mov r10, [r10+0x8]
-;;      c: add r10, 0x20
+;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x83
-;;     19: sub rsp, 0x10
-;;     1d: mov [rsp], r12
-;;     21: mov [rsp+0x8], r13
-;;     26: mov r13, rdi
-;;     29: test esi, esi                          ; @007d
-;;     2b: mov r12, rsi
-;;     2e: je 0x85
-;;     34: mov r9, 0x0                            ; ExceptionTag
-;;     3e: call r9
-;;     41: mov r10, 0x0                           ; @007e, CatchException
-;;     4b: mov rsi, r12
-;;     4e: mov rdi, r13
-;;     51: call r10
-;;     54: test rax, rax
-;;     57: je 0x72
-;;     5d: mov rax, r12
-;;     60: mov r12, [rsp]                         ; @0081
-;;     64: mov r13, [rsp+0x8]
-;;     69: add rsp, 0x10
-;;     6d: mov rsp, rbp
-;;     70: pop rbp
-;;     71: ret
-;;     72: mov rax, 0x0                           ; @007e, Unwind
-;;     7c: mov rdi, r13
-;;     7f: call rax
-;;     81: ud2                                    ; traps: unreachable
-;;     83: ud2                                    ; traps: call stack exhausted
-;;     85: ud2                                    ; @007d, traps: null exception reference
+;;     13: ja 0x7e
+;;     19: sub rsp, 0x20
+;;     1d: mov [rsp+0x10], r12
+;;     22: mov r12, rdi
+;;     25: mov [rsp], esi
+;;     28: test esi, esi                          ; @007d
+;;     2a: je 0x80
+;;     30: mov rax, 0x0                           ; ExceptionTag
+;;     3a: call rax
+;;     3c: mov esi, [rsp]
+;;     3f: jmp 0x55                               ; @007d
+;;     44: mov eax, [rsp]
+;;     47: mov r12, [rsp+0x10]                    ; @0081
+;;     4c: add rsp, 0x20
+;;     50: mov rsp, rbp
+;;     53: pop rbp
+;;     54: ret
+;;     55: mov rax, 0x0                           ; @007e, CatchException
+;;     5f: mov rdi, r12
+;;     62: call rax
+;;     64: test rax, rax
+;;     67: jne 0x44
+;;     6d: mov rax, 0x0                           ; Unwind
+;;     77: mov rdi, r12
+;;     7a: call rax
+;;     7c: ud2                                    ; traps: unreachable
+;;     7e: ud2                                    ; traps: call stack exhausted
+;;     80: ud2                                    ; @007d, traps: null exception reference
 
 ;; x86-64 of early:
 ;;      0: push rbp
@@ -500,7 +518,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x50
 ;;     10: cmp r10, rsp
-;;     13: ja 0xfe
+;;     13: ja 0x102
 ;;     19: sub rsp, 0x40
 ;;     1d: mov [rsp+0x10], rbx
 ;;     22: mov [rsp+0x18], r12
@@ -508,52 +526,51 @@
 ;;     2c: mov [rsp+0x28], r14
 ;;     31: mov [rsp+0x30], r15
 ;;     36: mov rax, [rdi+0x48]                    ; @0088
-;;     3a: mov [rsp], rdi
-;;     3e: mov rax, [rax]
-;;     41: call rax                               ; throws to 77
-;;     43: mov rcx, rax
-;;     46: jmp 0x52                               ; @008a
-;;     4b: mov ecx, [rax]
-;;     4d: movsd xmm0, [rax+0x8]
-;;     52: mov rax, rcx
-;;     55: mov rbx, [rsp+0x10]                    ; @0091
-;;     5a: mov r12, [rsp+0x18]
-;;     5f: mov r13, [rsp+0x20]
-;;     64: mov r14, [rsp+0x28]
-;;     69: mov r15, [rsp+0x30]
-;;     6e: add rsp, 0x40
-;;     72: mov rsp, rbp
-;;     75: pop rbp
-;;     76: ret
-;;     77: mov rbx, rax
-;;     7a: mov rdi, [rsp]
-;;     7e: mov rax, [rdi+0x68]                    ; @008a
-;;     82: mov eax, [rax]
-;;     84: cmp rdx, rax
-;;     87: je 0xd0
-;;     8d: mov rax, 0x0                           ; @008d, CatchException
-;;     97: mov rsi, rbx
-;;     9a: mov rdi, [rsp]
-;;     9e: call rax
-;;     a0: test rax, rax
-;;     a3: je 0xbe
-;;     a9: mov rax, 0x0                           ; @008e, ThrowException
-;;     b3: mov rsi, rbx
-;;     b6: mov rdi, [rsp]
-;;     ba: call rax
-;;     bc: ud2                                    ; traps: unreachable
-;;     be: mov rax, 0x0                           ; @008d, Unwind
-;;     c8: mov rdi, [rsp]
-;;     cc: call rax
-;;     ce: ud2                                    ; traps: unreachable
-;;     d0: mov rsi, rbx
-;;     d3: mov rax, 0x0                           ; @008a, CatchException
-;;     dd: mov rdi, [rsp]
-;;     e1: call rax
-;;     e3: test rax, rax
-;;     e6: jne 0x4b
-;;     ec: mov rax, 0x0                           ; Unwind
-;;     f6: mov rdi, [rsp]
-;;     fa: call rax
-;;     fc: ud2                                    ; traps: unreachable
-;;     fe: ud2                                    ; traps: call stack exhausted
+;;     3a: mov [rsp+0x8], rdi
+;;     3f: mov rax, [rax]
+;;     42: call rax                               ; throws to 78
+;;     44: mov rcx, rax
+;;     47: jmp 0x53                               ; @008a
+;;     4c: mov ecx, [rax]
+;;     4e: movsd xmm0, [rax+0x8]
+;;     53: mov rax, rcx
+;;     56: mov rbx, [rsp+0x10]                    ; @0091
+;;     5b: mov r12, [rsp+0x18]
+;;     60: mov r13, [rsp+0x20]
+;;     65: mov r14, [rsp+0x28]
+;;     6a: mov r15, [rsp+0x30]
+;;     6f: add rsp, 0x40
+;;     73: mov rsp, rbp
+;;     76: pop rbp
+;;     77: ret
+;;     78: mov rsi, rax
+;;     7b: mov [rsp], esi
+;;     7e: mov rdi, [rsp+0x8]
+;;     83: mov rax, [rdi+0x68]                    ; @008a
+;;     87: mov eax, [rax]
+;;     89: cmp rdx, rax
+;;     8c: je 0xd5
+;;     92: mov rax, 0x0                           ; @008d, CatchException
+;;     9c: mov rdi, [rsp+0x8]
+;;     a1: call rax
+;;     a3: test rax, rax
+;;     a6: je 0xc2
+;;     ac: mov esi, [rsp]
+;;     af: mov rax, 0x0                           ; @008e, ThrowException
+;;     b9: mov rdi, [rsp+0x8]
+;;     be: call rax
+;;     c0: ud2                                    ; traps: unreachable
+;;     c2: mov rax, 0x0                           ; @008d, Unwind
+;;     cc: mov rdi, [rsp+0x8]
+;;     d1: call rax
+;;     d3: ud2                                    ; traps: unreachable
+;;     d5: mov rax, 0x0                           ; @008a, CatchException
+;;     df: mov rdi, [rsp+0x8]
+;;     e4: call rax
+;;     e6: test rax, rax
+;;     e9: jne 0x4c
+;;     ef: mov rax, 0x0                           ; Unwind
+;;     f9: mov rdi, [rsp+0x8]
+;;     fe: call rax
+;;    100: ud2                                    ; traps: unreachable
+;;    102: ud2                                    ; traps: call stack exhausted

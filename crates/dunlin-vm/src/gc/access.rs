@@ -5,7 +5,7 @@
 //! nothing.
 
 use super::heap::Heap;
-use super::{ARRAY_ELEMENTS, ARRAY_LENGTH, CARD_SHIFT, GRANULE, Layout};
+use super::{ARRAY_ELEMENTS, ARRAY_LENGTH, CARD_SHIFT, GRANULE, Layout, PAGE_BYTES};
 use core::cmp::Ordering;
 use core::ops::Range;
 
@@ -91,7 +91,9 @@ impl Heap {
     fn place(&self, object: u32, offset: u32, bytes: u32) -> Option<*mut u8> {
         debug_assert!(self.is_alive(object), "no object at {object:#x}");
         let at = u64::from(object) + u64::from(offset);
-        let is_open = at + u64::from(bytes) <= u64::from(self.ground.extent());
+        // Where null leads to nothing may be readable.
+        let is_open =
+            object >= PAGE_BYTES && at + u64::from(bytes) <= u64::from(self.ground.extent());
         debug_assert!(is_open, "offset {offset} of the object at {object:#x}");
         is_open.then(|| self.ground.base().wrapping_add(at as usize))
     }

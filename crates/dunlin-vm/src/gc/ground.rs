@@ -19,6 +19,9 @@ use dunlin_module::layout::HEAP_NULL_BYTES;
 /// The bytes that references can name.
 const HEAP_BYTES: u64 = 1 << 32;
 
+// Page 0 is never handed out.
+const _: () = assert!(HEAP_NULL_BYTES <= super::PAGE_BYTES as usize);
+
 /// Bytes behind the heap that are never opened: more than the largest offset of a field, which is 160 KB,
 /// and the access itself.
 pub const GUARD_BYTES: u64 = 1 << 20;

@@ -210,7 +210,8 @@ fn object_layout<'a, L: Layouts + ?Sized>(
     layouts: &'a L,
     at: u32,
 ) -> Option<(&'a Layout, u32)> {
-    if at >= ground.extent() {
+    // No object is where null leads to, of which nothing may be readable.
+    if at < PAGE_BYTES || at >= ground.extent() {
         return None;
     }
     // SAFETY: the extent is a multiple of 8, as the offsets of objects are.
