@@ -116,10 +116,10 @@
 ;;                                   block3(v5: i32):
 ;;   @005e                               return v5
 ;;
-;;                                   block2(v3: i32, v4: f64):
+;;                                   block2(v3: i32, v4: f64) cold:
 ;;   @0061                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0061                               return v2
 ;;   }
 
@@ -143,8 +143,8 @@
 ;;   @0066                               v2 = f64const 0x1.0000000000000p0
 ;;   @006f                               v3 = iconst.i32 0
 ;;   @006f                               v4 = call fn0(v0, v3)  ; v3 = 0
-;;   @006f                               v5 = iconst.i32 -1
-;;   @006f                               v6 = icmp eq v4, v5  ; v5 = -1
+;;   @006f                               v5 = iconst.i32 0
+;;   @006f                               v6 = icmp eq v4, v5  ; v5 = 0
 ;;   @006f                               brif v6, block2, block3
 ;;
 ;;                                   block2 cold:
@@ -224,10 +224,10 @@
 ;;                                       v16 = load.i32 notrap aligned region0 v15
 ;;   @007e                               jump block2(v16)
 ;;
-;;                                   block2(v3: i32):
+;;                                   block2(v3: i32) cold:
 ;;   @0081                               jump block1(v3)
 ;;
-;;                                   block1(v2: i32):
+;;                                   block1(v2: i32) cold:
 ;;   @0081                               return v2
 ;;   }
 
@@ -358,7 +358,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x60
 ;;     10: cmp r10, rsp
-;;     13: ja 0x125
+;;     13: ja 0x12f
 ;;     19: sub rsp, 0x50
 ;;     1d: mov [rsp+0x20], rbx
 ;;     22: mov [rsp+0x28], r12
@@ -371,13 +371,13 @@
 ;;     43: mov rcx, [rsi]
 ;;     46: mov [rsp+0x18], rsi
 ;;     4b: mov rsi, [rsp+0x8]
-;;     50: call rcx                               ; throws to bf
+;;     50: call rcx                               ; throws to 9f
 ;;     52: mov rsi, [rsp+0x18]
 ;;     57: mov [rsp+0x10], rax
 ;;     5c: mov rax, [rsi]                         ; @005a
 ;;     5f: mov rsi, [rsp+0x8]
 ;;     64: mov rdi, [rsp]
-;;     68: call rax                               ; throws to d2
+;;     68: call rax                               ; throws to b2
 ;;     6a: mov rcx, [rsp+0x10]
 ;;     6f: add eax, ecx                           ; @005c
 ;;     71: mov rbx, [rsp+0x20]                    ; @005e
@@ -391,40 +391,42 @@
 ;;     92: ret
 ;;     93: mov ecx, [rax]                         ; @005d
 ;;     95: movsd xmm0, [rax+0x8]
-;;     9a: mov rax, rcx
-;;     9d: mov rbx, [rsp+0x20]                    ; @0061
-;;     a2: mov r12, [rsp+0x28]
-;;     a7: mov r13, [rsp+0x30]
-;;     ac: mov r14, [rsp+0x38]
-;;     b1: mov r15, [rsp+0x40]
-;;     b6: add rsp, 0x50
-;;     ba: mov rsp, rbp
-;;     bd: pop rbp
-;;     be: ret
-;;     bf: mov [rsp+0x10], rax
-;;     c4: mov rsi, [rsp+0x10]
-;;     c9: mov rdi, [rsp]
-;;     cd: jmp 0xd9
-;;     d2: mov rsi, rax
-;;     d5: mov rdi, [rsp]
-;;     d9: mov rax, [rdi+0x68]                    ; @005d
-;;     dd: mov eax, [rax]
-;;     df: cmp rdx, rax
-;;     e2: je 0xfa
-;;     e8: mov rax, 0x0                           ; ThrowException
-;;     f2: mov rdi, [rsp]
-;;     f6: call rax
-;;     f8: ud2                                    ; traps: unreachable
-;;     fa: mov rax, 0x0                           ; CatchException
-;;    104: mov rdi, [rsp]
-;;    108: call rax
-;;    10a: test rax, rax
-;;    10d: jne 0x93
-;;    113: mov rax, 0x0                           ; Unwind
-;;    11d: mov rdi, [rsp]
-;;    121: call rax
-;;    123: ud2                                    ; traps: unreachable
-;;    125: ud2                                    ; traps: call stack exhausted
+;;     9a: jmp 0xf8
+;;     9f: mov [rsp+0x10], rax
+;;     a4: mov rsi, [rsp+0x10]
+;;     a9: mov rdi, [rsp]
+;;     ad: jmp 0xb9
+;;     b2: mov rsi, rax
+;;     b5: mov rdi, [rsp]
+;;     b9: mov rax, [rdi+0x68]                    ; @005d
+;;     bd: mov eax, [rax]
+;;     bf: cmp rdx, rax
+;;     c2: je 0xda
+;;     c8: mov rax, 0x0                           ; ThrowException
+;;     d2: mov rdi, [rsp]
+;;     d6: call rax
+;;     d8: ud2                                    ; traps: unreachable
+;;     da: mov rax, 0x0                           ; CatchException
+;;     e4: mov rdi, [rsp]
+;;     e8: call rax
+;;     ea: test rax, rax
+;;     ed: je 0x11d
+;;     f3: jmp 0x93
+;;     f8: mov rax, rcx
+;;     fb: mov rbx, [rsp+0x20]                    ; @0061
+;;    100: mov r12, [rsp+0x28]
+;;    105: mov r13, [rsp+0x30]
+;;    10a: mov r14, [rsp+0x38]
+;;    10f: mov r15, [rsp+0x40]
+;;    114: add rsp, 0x50
+;;    118: mov rsp, rbp
+;;    11b: pop rbp
+;;    11c: ret
+;;    11d: mov rax, 0x0                           ; @005d, Unwind
+;;    127: mov rdi, [rsp]
+;;    12b: call rax
+;;    12d: ud2                                    ; traps: unreachable
+;;    12f: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of throws:
 ;;      0: push rbp
@@ -433,7 +435,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x40
 ;;     10: cmp r10, rsp
-;;     13: ja 0xc4
+;;     13: ja 0xc6
 ;;     19: sub rsp, 0x30
 ;;     1d: mov [rsp+0x10], rbx
 ;;     22: mov [rsp+0x18], r12
@@ -443,37 +445,38 @@
 ;;     32: xor esi, esi                           ; @006f
 ;;     34: mov rax, 0x0                           ; NewException
 ;;     3e: call rax
-;;     40: mov r13, rax
-;;     43: cmp eax, 0xffffffff
-;;     46: je 0xb3
-;;     4c: mov rsi, r12
-;;     4f: mov ecx, esi                           ; @006f
-;;     51: lea rdx, [rsp]
-;;     55: mov [rsp], rcx
-;;     59: mov rcx, 0x3ff0000000000000            ; @0066
-;;     63: movq xmm0, rcx
-;;     68: movsd [rsp+0x8], xmm0                  ; @006f
-;;     6e: mov ecx, 0x2
-;;     73: mov r8, 0x0                            ; FillException
-;;     7d: mov rsi, r13
-;;     80: mov rdi, rbx
-;;     83: call r8
-;;     86: test eax, eax
-;;     88: jne 0xa2
-;;     8e: mov rax, 0x0                           ; ThrowException
-;;     98: mov rsi, r13
-;;     9b: mov rdi, rbx
-;;     9e: call rax
-;;     a0: ud2                                    ; traps: unreachable
-;;     a2: mov rax, 0x0                           ; Unwind
-;;     ac: mov rdi, rbx
-;;     af: call rax
-;;     b1: ud2                                    ; traps: unreachable
-;;     b3: mov rax, 0x0                           ; Unwind
-;;     bd: mov rdi, rbx
-;;     c0: call rax
-;;     c2: ud2                                    ; traps: unreachable
-;;     c4: ud2                                    ; traps: call stack exhausted
+;;     40: mov rcx, rax
+;;     43: mov r13, rax
+;;     46: test eax, ecx
+;;     48: je 0xb5
+;;     4e: mov rsi, r12
+;;     51: mov ecx, esi                           ; @006f
+;;     53: lea rdx, [rsp]
+;;     57: mov [rsp], rcx
+;;     5b: mov rcx, 0x3ff0000000000000            ; @0066
+;;     65: movq xmm0, rcx
+;;     6a: movsd [rsp+0x8], xmm0                  ; @006f
+;;     70: mov ecx, 0x2
+;;     75: mov r8, 0x0                            ; FillException
+;;     7f: mov rsi, r13
+;;     82: mov rdi, rbx
+;;     85: call r8
+;;     88: test eax, eax
+;;     8a: jne 0xa4
+;;     90: mov rax, 0x0                           ; ThrowException
+;;     9a: mov rsi, r13
+;;     9d: mov rdi, rbx
+;;     a0: call rax
+;;     a2: ud2                                    ; traps: unreachable
+;;     a4: mov rax, 0x0                           ; Unwind
+;;     ae: mov rdi, rbx
+;;     b1: call rax
+;;     b3: ud2                                    ; traps: unreachable
+;;     b5: mov rax, 0x0                           ; Unwind
+;;     bf: mov rdi, rbx
+;;     c2: call rax
+;;     c4: ud2                                    ; traps: unreachable
+;;     c6: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of here:
 ;;      0: push rbp
@@ -482,34 +485,36 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x7e
+;;     13: ja 0x88
 ;;     19: sub rsp, 0x20
 ;;     1d: mov [rsp+0x10], r12
 ;;     22: mov r12, rdi
 ;;     25: mov [rsp], esi
 ;;     28: test esi, esi                          ; @007d
-;;     2a: je 0x80
+;;     2a: je 0x8a
 ;;     30: mov rax, 0x0                           ; ExceptionTag
 ;;     3a: call rax
 ;;     3c: mov esi, [rsp]
-;;     3f: jmp 0x55                               ; @007d
+;;     3f: jmp 0x4c                               ; @007d
 ;;     44: mov eax, [rsp]
-;;     47: mov r12, [rsp+0x10]                    ; @0081
-;;     4c: add rsp, 0x20
-;;     50: mov rsp, rbp
-;;     53: pop rbp
-;;     54: ret
-;;     55: mov rax, 0x0                           ; @007e, CatchException
-;;     5f: mov rdi, r12
-;;     62: call rax
-;;     64: test rax, rax
-;;     67: jne 0x44
-;;     6d: mov rax, 0x0                           ; Unwind
-;;     77: mov rdi, r12
-;;     7a: call rax
-;;     7c: ud2                                    ; traps: unreachable
-;;     7e: ud2                                    ; traps: call stack exhausted
-;;     80: ud2                                    ; @007d, traps: null exception reference
+;;     47: jmp 0x69                               ; @007e
+;;     4c: mov rax, 0x0                           ; CatchException
+;;     56: mov rdi, r12
+;;     59: call rax
+;;     5b: test rax, rax
+;;     5e: je 0x77
+;;     64: jmp 0x44
+;;     69: mov r12, [rsp+0x10]                    ; @0081
+;;     6e: add rsp, 0x20
+;;     72: mov rsp, rbp
+;;     75: pop rbp
+;;     76: ret
+;;     77: mov rax, 0x0                           ; @007e, Unwind
+;;     81: mov rdi, r12
+;;     84: call rax
+;;     86: ud2                                    ; traps: unreachable
+;;     88: ud2                                    ; traps: call stack exhausted
+;;     8a: ud2                                    ; @007d, traps: null exception reference
 
 ;; x86-64 of early:
 ;;      0: push rbp
