@@ -365,6 +365,7 @@ fn every_operator_with_a_function_has_a_line() {
         .chain(dunlin_core::for_each_simd_plain_operator!(texts))
         .chain(dunlin_core::for_each_atomic_plain_operator!(texts))
         .chain(dunlin_core::for_each_wait_operator!(texts))
+        .chain(dunlin_core::for_each_gc_operator!(texts))
         .collect();
     let missing: Vec<&str> = dunlin_core::Operator::ALL
         .iter()

@@ -187,11 +187,11 @@ pub struct CompiledFunction {
     /// Offsets from which on code is of the operator at an offset of the module, ascending. Code before
     /// the first, and of offset `u32::MAX`, is of none.
     pub source: Vec<(u32, u32)>,
-    /// Calls behind which exceptions may be caught, by where they return to.
-    pub handlers: Vec<CallHandler>,
     /// Where references stand while a call has not returned yet that may collect: the offset behind the
     /// call, ascending, and how many bytes below the frame pointer each of them is.
     pub maps: Vec<(u32, Box<[u32]>)>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

@@ -167,10 +167,10 @@ impl<'f> Check<'f> {
                     continue;
                 };
                 let region = self.region(inst);
-                let is_one = |of: Region| region == Some(of as u32);
-                let is_memory = [Region::Memory, Region::Shared].into_iter().any(is_one);
                 let of_heap = [Region::Heap, Region::Fixed, Region::Header, Region::Card];
-                let is_object = of_heap.into_iter().any(is_one);
+                let is_object = of_heap.into_iter().any(|of| region == Some(of as u32));
+                let memories = [Region::Memory as u32, Region::Shared as u32];
+                let is_memory = region.is_some_and(|it| memories.contains(&it));
                 match self.taint(address) {
                     Taint::Short if is_memory && bounds != Bounds::Explicit => short += 1,
                     Taint::Short if is_object => {}

@@ -367,6 +367,28 @@ mod tests {
         format!("(block {sets}) {gets}")
     }
 
+    /// Calls from which exceptions bring another value of one of so many locals each.
+    fn throwing(calls: usize, locals: usize) -> String {
+        let set =
+            |i| format!("(local.set {} (i64.const {i})) (call 0 (i32.const 1))", 1 + i % locals);
+        (0..calls).map(set).collect()
+    }
+
+    #[test]
+    fn calls_that_may_throw_count_where_something_catches() {
+        let work = |text: &str| Work::of(&module(text), 0).expect("a body that decodes");
+        let calls = throwing(20, 5);
+        let plain = work(&format!("(module {})", function(5, &calls)));
+        assert_eq!((plain.brought, plain.blocks), (0, 0));
+        for body in [
+            format!("(block (try_table (catch_all 0) {calls}))"),
+            format!("(block try (block {calls}) catch_all end)"),
+        ] {
+            let caught = work(&format!("(module {})", function(5, &body)));
+            assert!(caught.brought >= 20 * 5 && caught.blocks >= 20, "{caught:?}");
+        }
+    }
+
     /// A function with so many locals besides its parameter.
     fn function(locals: usize, code: &str) -> String {
         format!("(func (param i32) (local {}) {code})", "i64 ".repeat(locals))
@@ -425,6 +447,8 @@ mod tests {
             format!("(func (param i32) (local.get 0) (br_table {}))", "0 ".repeat(200_000)),
             format!("(func {})", "block end ".repeat(12_001)),
             function(100, &meeting(6_000, 100)),
+            function(100, &format!("(try_table (catch_all 0) {})", throwing(6_000, 100))),
+            function(100, &format!("try {} catch_all end", throwing(6_000, 100))),
         ];
         let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
         for text in rows {

@@ -397,7 +397,13 @@ mod tests {
 
     #[test]
     fn no_more_is_reserved_than_the_bound() {
-        let ty = |min, max| MemoryType { min, max: Some(max), memory64: true, shared: true };
+        let ty = |min, max| MemoryType {
+            min,
+            max: Some(max),
+            memory64: true,
+            page_size_log2: 16,
+            shared: true,
+        };
         let make = |ty| SharedMemory::new(ty, &Arc::default());
         let bound = dunlin_core::limits::SHARED_MEMORY64_BYTES_MAX / PAGE_BYTES;
         // Where nothing can be reserved, all of it would have to be had.

@@ -69,3 +69,59 @@ fn two_thousand_imported_globals() {
     let numbers: i64 = (1..i64::from(GLOBALS)).step_by(2).sum();
     assert_eq!(sum.call(&mut store, ()).expect("no trap"), constants + numbers + own);
 }
+
+/// Runs `f` of a module without imports.
+fn run(text: &str, argument: i32) -> dunlin::Result<i32> {
+    let engine = any_engine();
+    let module = Module::new(&engine, text)?;
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+    instance.get_typed_func::<i32, i32>(&mut store, "f")?.call(&mut store, argument)
+}
+
+/// Programs compiled for threads are linked without them, and keep their atomics.
+#[test]
+fn atomics_on_a_memory_that_is_not_shared() {
+    let text = r#"(module (memory 1)
+        (func (export "f") (param i32) (result i32)
+            (i32.atomic.store (i32.const 8) (local.get 0))
+            (drop (i32.atomic.rmw.add (i32.const 8) (i32.const 3)))
+            (drop (i32.atomic.rmw8.cmpxchg_u (i32.const 9) (i32.const 0) (i32.const 1)))
+            (atomic.fence)
+            ;; Nobody can wait, so that nobody is woken.
+            (i32.add (i32.atomic.load (i32.const 8))
+                (memory.atomic.notify (i32.const 8) (i32.const 1)))))"#;
+    assert_eq!(run(text, 4).expect("no trap"), 4 + 3 + 256);
+}
+
+/// Most modules with exceptions have the encoding from before the standard's.
+#[test]
+fn the_older_encoding_of_exceptions() {
+    let text = r#"(module (tag $odd (param i32)) (tag $zero)
+        (func $g (param i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (throw $zero)))
+            (if (i32.and (local.get 0) (i32.const 1)) (then (throw $odd (local.get 0))))
+            (local.get 0))
+        (func $again (param i32) (result i32)
+            try (result i32)
+                local.get 0
+                call $g
+            catch $zero
+                rethrow 0
+            catch $odd
+                i32.const 100
+                i32.add
+            end)
+        (func (export "f") (param i32) (result i32)
+            try $outer (result i32)
+                try (result i32)
+                    local.get 0
+                    call $again
+                delegate $outer
+            catch_all
+                i32.const -1
+            end))"#;
+    for (argument, result) in [(2, 2), (3, 103), (0, -1)] {
+        assert_eq!(run(text, argument).expect("no trap"), result, "{argument}");
+    }
+}

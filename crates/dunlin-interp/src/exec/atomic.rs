@@ -251,41 +251,33 @@ impl Op for MemoryAtomicNotify {
     }
 }
 
-/// Waits for a value of so many bytes.
-#[inline]
-fn wait<M: Mode>(mut r: Regs, bytes: u32) -> Step<M> {
-    let (memory, offset) = argument(&mut r);
-    let (timeout, expected, address) = (r.pop(), r.pop(), r.pop());
-    let Some(address) = address.checked_add(offset) else {
-        return r.raise(TrapCode::MemoryOutOfBounds);
-    };
-    // SAFETY: validated: the memory exists; the instance is running.
-    let waited = unsafe {
-        ops::memory_wait(r.cx(), memory, bytes, address, expected, timeout.cast_signed())
-    };
-    pushed(r, waited)
+/// Handlers of waits, each with the function of the VM that waits.
+macro_rules! waits {
+    ($($name:ident $text:literal $function:ident)*) => {$(
+        #[doc = concat!("`", $text, "`.")]
+        pub(crate) struct $name;
+
+        impl Op for $name {
+            const COST: u8 = 1;
+
+            #[inline]
+            fn run<M: Mode>(mut r: Regs) -> Step<M> {
+                let (memory, offset) = argument(&mut r);
+                let (timeout, expected, address) = (r.pop(), r.pop(), r.pop());
+                let Some(address) = address.checked_add(offset) else {
+                    return r.raise(TrapCode::MemoryOutOfBounds);
+                };
+                let timeout = timeout.cast_signed();
+                // SAFETY: validated: the memory exists; the instance is running.
+                let waited =
+                    unsafe { ops::$function(r.cx(), memory, address, expected, timeout) };
+                pushed(r, waited)
+            }
+        }
+    )*};
 }
 
-/// `memory.atomic.wait32`.
-pub(crate) struct MemoryAtomicWait32;
-
-impl Op for MemoryAtomicWait32 {
-    const COST: u8 = 1;
-
-    #[inline]
-    fn run<M: Mode>(r: Regs) -> Step<M> {
-        wait(r, 4)
-    }
-}
-
-/// `memory.atomic.wait64`.
-pub(crate) struct MemoryAtomicWait64;
-
-impl Op for MemoryAtomicWait64 {
-    const COST: u8 = 1;
-
-    #[inline]
-    fn run<M: Mode>(r: Regs) -> Step<M> {
-        wait(r, 8)
-    }
+waits! {
+    MemoryAtomicWait32 "memory.atomic.wait32" memory_wait32
+    MemoryAtomicWait64 "memory.atomic.wait64" memory_wait64
 }

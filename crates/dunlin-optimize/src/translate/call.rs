@@ -81,9 +81,8 @@ impl Translator<'_, '_> {
     fn call(&mut self, callee: &Callee, ty: u32) {
         let args = self.arguments(callee.cx, ty);
         self.note_call();
-        let types = self.module.func_type_at(ty).results();
-        let results = self.call_code(callee.signature, callee.code, &args, types);
-        for (value, ty) in results.into_iter().zip(types) {
+        let results = self.call_code(callee.signature, callee.code, &args);
+        for (value, ty) in results.into_iter().zip(self.module.func_type_at(ty).results()) {
             self.push_of(value, *ty);
         }
     }

@@ -33,19 +33,19 @@ pub(crate) enum Region {
     Poll = 5,
     /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
     /// know that alone, keep away.
-    Shared = 12,
+    Shared = 6,
     /// Fields of objects that may change, and elements.
-    Heap = 6,
+    Heap = 7,
     /// Fields that are written once.
-    Fixed = 7,
+    Fixed = 8,
     /// What objects begin with: the numbers of types, and lengths.
-    Header = 8,
+    Header = 9,
     /// The cards of the heap.
-    Card = 9,
+    Card = 10,
     /// Where the next object begins, and where none does any more.
-    Nursery = 10,
+    Nursery = 11,
     /// Where references are kept across calls.
-    Spill = 11,
+    Spill = 12,
 }
 
 /// How many regions there are, and none for the first number.

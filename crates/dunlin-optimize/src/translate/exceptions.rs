@@ -17,7 +17,7 @@ use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, SigRef,
     StackSlotData, StackSlotKind, Value, types,
 };
-use dunlin_core::{HeapType, RefType, TrapCode, ValType};
+use dunlin_core::{RefType, TrapCode, ValType};
 use dunlin_module::Builtin;
 use dunlin_module::compile::NO_OBJECT;
 use dunlin_module::layout::{SLOT_BYTES, vm_context};
@@ -29,17 +29,11 @@ pub(super) struct Pad {
     is_reached: bool,
 }
 
-/// An exception on its way, and its tag, in words.
+/// An exception on its way, and its tag in a word.
 #[derive(Clone, Copy)]
 pub(super) struct Thrown {
     exception: Value,
     tag: Value,
-}
-
-impl Thrown {
-    fn args(self) -> [BlockArg; 2] {
-        [BlockArg::Value(self.exception), BlockArg::Value(self.tag)]
-    }
 }
 
 /// The clauses of an early `try`.
@@ -47,16 +41,16 @@ impl Thrown {
 pub(super) enum Clauses {
     /// None has come yet; exceptions go to this pad.
     Before(usize),
-    /// The latest has caught this, of which the collector knows by the reference; the next one, or what follows the
-    /// last, begins in the block, if anything gets there.
-    Caught(Thrown, Value, Option<Block>),
+    /// The latest has caught this; the next one, or what follows the last, begins in the block, if anything gets
+    /// there.
+    Caught(Thrown, Option<Block>),
     /// Nothing is ever thrown there.
     Never,
 }
 
 impl Translator<'_, '_> {
     fn new_pad(&mut self) -> usize {
-        let block = self.block_with(&[ValType::I64; 2]);
+        let block = self.block_of(&[types::I64; 2]);
         self.pads.push(Pad { block, is_reached: false });
         self.pads.len() - 1
     }
@@ -78,24 +72,27 @@ impl Translator<'_, '_> {
         // Exceptions are exceptional, and so is what follows until somebody goes back to where it comes from.
         self.cold = true;
         self.begin(block);
-        let params = self.env.b.block_params(block);
-        Some(Thrown { exception: params[0], tag: params[1] })
+        let [exception, tag] = [0, 1].map(|index| self.env.b.block_params(block)[index]);
+        // From here on it is a reference that a collection may change.
+        let exception = self.env.b.ins().ireduce(types::I32, exception);
+        self.note(exception, ValType::Ref(RefType::EXNREF));
+        Some(Thrown { exception, tag })
     }
 
-    /// Calls for results of these types, and goes on in a block of its own if what the function throws is looked at
-    /// here.
+    /// Calls, and goes on in a block of its own if what the function throws is looked at here.
     pub(super) fn call_code(
         &mut self,
         signature: SigRef,
         code: Value,
         args: &[Value],
-        results: &[ValType],
     ) -> Vec<Value> {
         let Some(pad) = self.pad() else {
             let call = self.env.b.ins().call_indirect(signature, code, args);
             return self.env.b.inst_results(call).to_vec();
         };
-        let next = self.block_with(results);
+        let returns = &self.env.b.func.dfg.signatures[signature].returns;
+        let returns: Vec<_> = returns.iter().map(|result| result.value_type).collect();
+        let next = self.block_of(&returns);
         self.count_block();
         self.try_call(signature, code, args, next, pad);
         self.begin(next);
@@ -114,7 +111,7 @@ impl Translator<'_, '_> {
         if let Some(pad) = self.pad() {
             return self.try_call(signature, code, args, next, pad);
         }
-        let results = self.call_code(signature, code, args, &[]);
+        let results = self.call_code(signature, code, args);
         let results: Vec<BlockArg> = results.into_iter().map(BlockArg::Value).collect();
         self.env.b.ins().jump(next, &results);
     }
@@ -154,9 +151,8 @@ impl Translator<'_, '_> {
             let count = self.env.b.ins().iconst(types::I32, i64::from(slots));
             self.env.builtin_status(Builtin::FillException, &[made, place, count]);
         }
-        let exception = self.env.b.ins().uextend(types::I64, made);
         let tag = self.tag(tag);
-        self.throw(Thrown { exception, tag });
+        self.throw(Thrown { exception: made, tag });
     }
 
     /// Where the function puts what its exceptions carry.
@@ -177,15 +173,15 @@ impl Translator<'_, '_> {
         let reference = self.pop();
         let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.env.trap_if(null, TrapCode::NullExceptionReference);
-        let exception = self.env.b.ins().uextend(types::I64, reference);
         let tag = match self.pad() {
             Some(_) => {
                 let tag = self.env.builtin_value(Builtin::ExceptionTag, &[reference]);
                 self.env.b.ins().uextend(types::I64, tag)
             }
-            None => exception,
+            // Nobody looks at it.
+            None => self.env.b.ins().iconst(types::I64, 0),
         };
-        self.throw(Thrown { exception, tag });
+        self.throw(Thrown { exception: reference, tag });
     }
 
     /// Goes where an exception is looked at that is thrown here.
@@ -197,11 +193,12 @@ impl Translator<'_, '_> {
 
     fn throw_to(&mut self, pad: Option<Block>, thrown: Thrown) {
         if let Some(pad) = pad {
-            self.env.b.ins().jump(pad, &thrown.args());
+            let exception = self.env.b.ins().uextend(types::I64, thrown.exception);
+            let args = [exception, thrown.tag].map(BlockArg::Value);
+            self.env.b.ins().jump(pad, &args);
             return;
         }
-        let exception = self.env.b.ins().ireduce(types::I32, thrown.exception);
-        self.env.builtin(Builtin::ThrowException, &[exception]);
+        self.env.builtin(Builtin::ThrowException, &[thrown.exception]);
         self.env.trap(TrapCode::Unreachable);
     }
 
@@ -262,17 +259,16 @@ impl Translator<'_, '_> {
 
     /// Takes what a caught exception carries; a reference to it is in the second part.
     fn caught(&mut self, thrown: Thrown, tag: Option<u32>) -> (Vec<Value>, Value) {
-        let exception = self.env.b.ins().ireduce(types::I32, thrown.exception);
-        let place = self.env.builtin_value(Builtin::CatchException, &[exception]);
+        let place = self.env.builtin_value(Builtin::CatchException, &[thrown.exception]);
         let failed = self.env.b.ins().icmp_imm_s(IntCC::Equal, place, 0);
         self.env.unwind_if(failed);
-        self.note(exception, ValType::Ref(RefType::non_null(HeapType::Exn)));
-        let types = tag.map_or(&[][..], |tag| self.module.tag_type(tag).params());
-        let values = load_slots(&mut self.env.b, types, place);
-        for (value, ty) in values.iter().zip(types) {
+        let Some(tag) = tag else { return (Vec::new(), thrown.exception) };
+        let params = self.module.tag_type(tag).params();
+        let values = load_slots(&mut self.env.b, params, place);
+        for (value, ty) in values.iter().zip(params) {
             self.note(*value, *ty);
         }
-        (values, exception)
+        (values, thrown.exception)
     }
 
     // The early form.
@@ -311,10 +307,10 @@ impl Translator<'_, '_> {
             *clauses = match self.begin_clause(*clauses) {
                 Some(thrown) => {
                     let next = tag.map(|tag| self.compare_tag(thrown, tag));
-                    let (values, reference) = self.caught(thrown, tag);
+                    let (values, _) = self.caught(thrown, tag);
                     self.stack.extend(values);
                     self.live = true;
-                    Clauses::Caught(thrown, reference, next)
+                    Clauses::Caught(thrown, next)
                 }
                 None => Clauses::Never,
             };
@@ -327,7 +323,7 @@ impl Translator<'_, '_> {
     fn begin_clause(&mut self, clauses: Clauses) -> Option<Thrown> {
         match clauses {
             Clauses::Before(pad) => self.begin_pad(pad),
-            Clauses::Caught(thrown, _, next) => {
+            Clauses::Caught(thrown, next) => {
                 self.env.b.switch_to_block(next?);
                 Some(thrown)
             }
@@ -366,15 +362,9 @@ impl Translator<'_, '_> {
     pub(super) fn visit_rethrow(&mut self, depth: u32) {
         self.flush_charge();
         let index = self.frames.len() - 1 - depth as usize;
-        let clauses = match self.frames[index].kind {
-            Kind::Try { clauses, .. } => Some(clauses),
-            _ => None,
-        };
-        let Some(Clauses::Caught(thrown, reference, _)) = clauses else {
+        let Kind::Try { clauses: Clauses::Caught(thrown, _), .. } = self.frames[index].kind else {
             return self.unsupported("rethrow");
         };
-        // It may have moved since it was caught.
-        let exception = self.env.b.ins().uextend(types::I64, reference);
-        self.throw(Thrown { exception, ..thrown });
+        self.throw(thrown);
     }
 }

@@ -3,7 +3,7 @@
 use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type};
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
 use wasmparser::{BlockType, Catch};
 
@@ -99,6 +99,15 @@ impl Translator<'_, '_> {
         for ty in types {
             let value = self.env.b.append_block_param(block, clif_type(*ty));
             self.note(value, *ty);
+        }
+        block
+    }
+
+    /// A block with parameters of these types, of which none is a reference.
+    pub(super) fn block_of(&mut self, types: &[Type]) -> Block {
+        let block = self.env.b.create_block();
+        for ty in types {
+            self.env.b.append_block_param(block, *ty);
         }
         block
     }

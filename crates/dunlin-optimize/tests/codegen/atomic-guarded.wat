@@ -9,7 +9,7 @@
 
 ;; CLIF of load:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 12 "Shared"
+;;       region0 = 6 "Shared"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -33,7 +33,7 @@
 
 ;; CLIF of store:
 ;;   function u0:0(i64 vmctx, i32, i64) tail {
-;;       region0 = 12 "Shared"
+;;       region0 = 6 "Shared"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -53,7 +53,7 @@
 
 ;; CLIF of add:
 ;;   function u0:0(i64 vmctx, i32, i32) -> i32 tail {
-;;       region0 = 12 "Shared"
+;;       region0 = 6 "Shared"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -75,7 +75,7 @@
 
 ;; CLIF of cmpxchg:
 ;;   function u0:0(i64 vmctx, i32, i32, i32) -> i32 tail {
-;;       region0 = 12 "Shared"
+;;       region0 = 6 "Shared"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8

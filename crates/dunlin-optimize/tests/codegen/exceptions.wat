@@ -87,15 +87,15 @@
 ;;   @005d                               jump block3(v14)
 ;;
 ;;                                   block4(v6: i64, v7: i64) cold:
-;;   @005d                               v15 = load.i64 notrap aligned readonly can_move v0+104
-;;   @005d                               v16 = load.i32 notrap aligned readonly can_move v15
-;;   @005d                               v17 = uextend.i64 v16
-;;   @005d                               v18 = icmp eq v7, v17
-;;   @005d                               brif v18, block7, block8
+;;   @005d                               v15 = ireduce.i32 v6
+;;   @005d                               v16 = load.i64 notrap aligned readonly can_move v0+104
+;;   @005d                               v17 = load.i32 notrap aligned readonly can_move v16
+;;   @005d                               v18 = uextend.i64 v17
+;;   @005d                               v19 = icmp eq v7, v18
+;;   @005d                               brif v19, block7, block8
 ;;
 ;;                                   block7 cold:
-;;   @005d                               v19 = ireduce.i32 v6
-;;   @005d                               v20 = call fn0(v0, v19)
+;;   @005d                               v20 = call fn0(v0, v15)
 ;;   @005d                               v21 = iconst.i64 0
 ;;   @005d                               v22 = icmp eq v20, v21  ; v21 = 0
 ;;   @005d                               brif v22, block9, block10
@@ -110,8 +110,7 @@
 ;;   @005d                               jump block2(v23, v24)
 ;;
 ;;                                   block8 cold:
-;;   @005d                               v25 = ireduce.i32 v6
-;;   @005d                               call fn2(v0, v25)
+;;   @005d                               call fn2(v0, v15)
 ;;   @005d                               trap user1
 ;;
 ;;                                   block3(v5: i32):
@@ -166,19 +165,17 @@
 ;;   @006f                               trap user1
 ;;
 ;;                                   block5:
-;;   @006f                               v11 = uextend.i64 v4
-;;   @006f                               v12 = load.i64 notrap aligned readonly can_move v0+104
-;;   @006f                               v13 = load.i32 notrap aligned readonly can_move v12
-;;   @006f                               v14 = uextend.i64 v13
-;;   @006f                               v15 = ireduce.i32 v11
-;;   @006f                               call fn3(v0, v15)
+;;   @006f                               v11 = load.i64 notrap aligned readonly can_move v0+104
+;;   @006f                               v12 = load.i32 notrap aligned readonly can_move v11
+;;   @006f                               v13 = uextend.i64 v12
+;;   @006f                               call fn3(v0, v4)
 ;;   @006f                               trap user1
 ;;   }
 
 ;; CLIF of here:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
-;;       region0 = 11 "Spill"
+;;       region0 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -191,13 +188,21 @@
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
+;;                                       v26 = stack_addr.i64 ss0
+;;                                       store notrap aligned region0 v1, v26
 ;;   @007d                               v6 = iconst.i32 0
-;;   @007d                               v7 = icmp eq v1, v6  ; v6 = 0
+;;                                       v24 = stack_addr.i64 ss0
+;;                                       v25 = load.i32 notrap aligned region0 v24
+;;   @007d                               v7 = icmp eq v25, v6  ; v6 = 0
 ;;   @007d                               trapnz v7, user19
-;;   @007d                               v8 = uextend.i64 v1
-;;   @007d                               v9 = call fn0(v0, v1)
-;;   @007d                               v10 = uextend.i64 v9
-;;   @007d                               jump block4(v8, v10)
+;;                                       v22 = stack_addr.i64 ss0
+;;                                       v23 = load.i32 notrap aligned region0 v22
+;;   @007d                               v8 = call fn0(v0, v23), stack_map=[i32 @ ss0+0]
+;;   @007d                               v9 = uextend.i64 v8
+;;                                       v20 = stack_addr.i64 ss0
+;;                                       v21 = load.i32 notrap aligned region0 v20
+;;   @007d                               v10 = uextend.i64 v21
+;;   @007d                               jump block4(v10, v9)
 ;;
 ;;                                   block4(v4: i64, v5: i64) cold:
 ;;   @007e                               v11 = ireduce.i32 v4
@@ -230,7 +235,7 @@
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
 ;;       region0 = 4 "Vm"
-;;       region1 = 11 "Spill"
+;;       region1 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -252,15 +257,19 @@
 ;;   @008a                               jump block2(v8)
 ;;
 ;;                                   block3(v4: i64, v5: i64) cold:
-;;   @008a                               v9 = load.i64 notrap aligned readonly can_move v0+104
-;;   @008a                               v10 = load.i32 notrap aligned readonly can_move v9
-;;   @008a                               v11 = uextend.i64 v10
-;;   @008a                               v12 = icmp eq v5, v11
-;;   @008a                               brif v12, block5, block6
+;;   @008a                               v9 = ireduce.i32 v4
+;;                                       v28 = stack_addr.i64 ss0
+;;                                       store notrap aligned region1 v9, v28
+;;   @008a                               v10 = load.i64 notrap aligned readonly can_move v0+104
+;;   @008a                               v11 = load.i32 notrap aligned readonly can_move v10
+;;   @008a                               v12 = uextend.i64 v11
+;;   @008a                               v13 = icmp eq v5, v12
+;;   @008a                               brif v13, block5, block6
 ;;
 ;;                                   block5 cold:
-;;   @008a                               v13 = ireduce.i32 v4
-;;   @008a                               v14 = call fn0(v0, v13)
+;;                                       v22 = stack_addr.i64 ss0
+;;                                       v23 = load.i32 notrap aligned region1 v22
+;;   @008a                               v14 = call fn0(v0, v23)
 ;;   @008a                               v15 = iconst.i64 0
 ;;   @008a                               v16 = icmp eq v14, v15  ; v15 = 0
 ;;   @008a                               brif v16, block7, block8
@@ -275,26 +284,21 @@
 ;;   @008d                               jump block2(v17)
 ;;
 ;;                                   block6 cold:
-;;   @008d                               v19 = ireduce.i32 v4
-;;                                       v29 = stack_addr.i64 ss0
-;;                                       store notrap aligned region1 v19, v29
-;;                                       v27 = stack_addr.i64 ss0
-;;                                       v28 = load.i32 notrap aligned region1 v27
-;;   @008d                               v20 = call fn0(v0, v28), stack_map=[i32 @ ss0+0]
-;;   @008d                               v21 = iconst.i64 0
-;;   @008d                               v22 = icmp eq v20, v21  ; v21 = 0
-;;   @008d                               brif v22, block9, block10
+;;                                       v26 = stack_addr.i64 ss0
+;;                                       v27 = load.i32 notrap aligned region1 v26
+;;   @008d                               v19 = call fn0(v0, v27), stack_map=[i32 @ ss0+0]
+;;   @008d                               v20 = iconst.i64 0
+;;   @008d                               v21 = icmp eq v19, v20  ; v20 = 0
+;;   @008d                               brif v21, block9, block10
 ;;
 ;;                                   block9 cold:
 ;;   @008d                               call fn1(v0)
 ;;   @008d                               trap user1
 ;;
 ;;                                   block10:
-;;                                       v25 = stack_addr.i64 ss0
-;;                                       v26 = load.i32 notrap aligned region1 v25
-;;   @008e                               v23 = uextend.i64 v26
-;;   @008e                               v24 = ireduce.i32 v23
-;;   @008e                               call fn2(v0, v24)
+;;                                       v24 = stack_addr.i64 ss0
+;;                                       v25 = load.i32 notrap aligned region1 v24
+;;   @008e                               call fn2(v0, v25)
 ;;   @008e                               trap user1
 ;;
 ;;                                   block2(v3: i32):
@@ -481,39 +485,36 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x96
+;;     13: ja 0x88
 ;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], rbx
-;;     22: mov [rsp+0x18], r12
-;;     27: mov r12, rdi
-;;     2a: test esi, esi                          ; @007d
-;;     2c: je 0x98
-;;     32: mov r10, 0x0                           ; ExceptionTag
-;;     3c: mov rbx, rsi
-;;     3f: call r10
-;;     42: jmp 0x4f
-;;     47: mov eax, [rsp]
-;;     4a: jmp 0x72                               ; @007e
-;;     4f: mov [rsp], ebx
-;;     52: mov rax, 0x0                           ; @007e, CatchException
-;;     5c: mov rsi, rbx
-;;     5f: mov rdi, r12
-;;     62: call rax
-;;     64: test rax, rax
-;;     67: je 0x85
-;;     6d: jmp 0x47
-;;     72: mov rbx, [rsp+0x10]                    ; @0081
-;;     77: mov r12, [rsp+0x18]
-;;     7c: add rsp, 0x20
-;;     80: mov rsp, rbp
-;;     83: pop rbp
-;;     84: ret
-;;     85: mov rax, 0x0                           ; @007e, Unwind
-;;     8f: mov rdi, r12
-;;     92: call rax
-;;     94: ud2                                    ; traps: unreachable
-;;     96: ud2                                    ; traps: call stack exhausted
-;;     98: ud2                                    ; @007d, traps: null exception reference
+;;     1d: mov [rsp+0x10], r12
+;;     22: mov r12, rdi
+;;     25: mov [rsp], esi
+;;     28: test esi, esi                          ; @007d
+;;     2a: je 0x8a
+;;     30: mov rax, 0x0                           ; ExceptionTag
+;;     3a: call rax
+;;     3c: mov esi, [rsp]
+;;     3f: jmp 0x4c                               ; @007d
+;;     44: mov eax, [rsp]
+;;     47: jmp 0x69                               ; @007e
+;;     4c: mov rax, 0x0                           ; CatchException
+;;     56: mov rdi, r12
+;;     59: call rax
+;;     5b: test rax, rax
+;;     5e: je 0x77
+;;     64: jmp 0x44
+;;     69: mov r12, [rsp+0x10]                    ; @0081
+;;     6e: add rsp, 0x20
+;;     72: mov rsp, rbp
+;;     75: pop rbp
+;;     76: ret
+;;     77: mov rax, 0x0                           ; @007e, Unwind
+;;     81: mov rdi, r12
+;;     84: call rax
+;;     86: ud2                                    ; traps: unreachable
+;;     88: ud2                                    ; traps: call stack exhausted
+;;     8a: ud2                                    ; @007d, traps: null exception reference
 
 ;; x86-64 of early:
 ;;      0: push rbp
@@ -548,12 +549,12 @@
 ;;     76: pop rbp
 ;;     77: ret
 ;;     78: mov rsi, rax
-;;     7b: mov rdi, [rsp+0x8]
-;;     80: mov rax, [rdi+0x68]                    ; @008a
-;;     84: mov eax, [rax]
-;;     86: cmp rdx, rax
-;;     89: je 0xd5
-;;     8f: mov [rsp], esi
+;;     7b: mov [rsp], esi
+;;     7e: mov rdi, [rsp+0x8]
+;;     83: mov rax, [rdi+0x68]                    ; @008a
+;;     87: mov eax, [rax]
+;;     89: cmp rdx, rax
+;;     8c: je 0xd5
 ;;     92: mov rax, 0x0                           ; @008d, CatchException
 ;;     9c: mov rdi, [rsp+0x8]
 ;;     a1: call rax

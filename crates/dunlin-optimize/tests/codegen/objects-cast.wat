@@ -15,9 +15,9 @@
 
 ;; CLIF of final:
 ;;   function u0:0(i64 vmctx, i32) -> f64 tail {
-;;       region0 = 8 "Header"
+;;       region0 = 9 "Header"
 ;;       region1 = 4 "Vm"
-;;       region2 = 7 "Fixed"
+;;       region2 = 8 "Fixed"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -48,7 +48,7 @@
 
 ;; CLIF of open:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 8 "Header"
+;;       region0 = 9 "Header"
 ;;       region1 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88

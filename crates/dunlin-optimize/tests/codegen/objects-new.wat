@@ -11,12 +11,12 @@
 ;; CLIF of new:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
-;;       region0 = 10 "Nursery"
+;;       region0 = 11 "Nursery"
 ;;       region1 = 4 "Vm"
-;;       region2 = 8 "Header"
-;;       region3 = 6 "Heap"
-;;       region4 = 7 "Fixed"
-;;       region5 = 11 "Spill"
+;;       region2 = 9 "Header"
+;;       region3 = 7 "Heap"
+;;       region4 = 8 "Fixed"
+;;       region5 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -84,9 +84,9 @@
 
 ;; CLIF of array:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 10 "Nursery"
+;;       region0 = 11 "Nursery"
 ;;       region1 = 4 "Vm"
-;;       region2 = 8 "Header"
+;;       region2 = 9 "Header"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8

@@ -15,9 +15,9 @@
 
 ;; CLIF of reference:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
-;;       region0 = 6 "Heap"
+;;       region0 = 7 "Heap"
 ;;       region1 = 4 "Vm"
-;;       region2 = 9 "Card"
+;;       region2 = 10 "Card"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -46,7 +46,7 @@
 
 ;; CLIF of null:
 ;;   function u0:0(i64 vmctx, i32) tail {
-;;       region0 = 6 "Heap"
+;;       region0 = 7 "Heap"
 ;;       region1 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -68,7 +68,7 @@
 
 ;; CLIF of number:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
-;;       region0 = 6 "Heap"
+;;       region0 = 7 "Heap"
 ;;       region1 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -89,10 +89,10 @@
 
 ;; CLIF of element:
 ;;   function u0:0(i64 vmctx, i32, i32, i32) tail {
-;;       region0 = 8 "Header"
+;;       region0 = 9 "Header"
 ;;       region1 = 4 "Vm"
-;;       region2 = 6 "Heap"
-;;       region3 = 9 "Card"
+;;       region2 = 7 "Heap"
+;;       region3 = 10 "Card"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -133,9 +133,9 @@
 
 ;; CLIF of read:
 ;;   function u0:0(i64 vmctx, i32, i32) -> i32 tail {
-;;       region0 = 8 "Header"
+;;       region0 = 9 "Header"
 ;;       region1 = 4 "Vm"
-;;       region2 = 6 "Heap"
+;;       region2 = 7 "Heap"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8

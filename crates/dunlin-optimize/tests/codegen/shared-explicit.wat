@@ -12,7 +12,7 @@
 ;; CLIF of fill:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
 ;;       region0 = 4 "Vm"
-;;       region1 = 12 "Shared"
+;;       region1 = 6 "Shared"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8

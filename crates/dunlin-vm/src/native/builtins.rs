@@ -34,11 +34,6 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::MemoryNotify => memory_notify as *const (),
         Builtin::MemoryWait => memory_wait as *const (),
         Builtin::Unwind => isa::unwind as *const (),
-        Builtin::NewException => isa::new_exception as *const (),
-        Builtin::ExceptionTag => exception_tag as *const (),
-        Builtin::CatchException => catch_exception as *const (),
-        Builtin::FillException => fill_exception as *const (),
-        Builtin::ThrowException => isa::throw as *const (),
         Builtin::NewStruct => isa::new_struct as *const (),
         Builtin::NewArray => isa::new_array as *const (),
         Builtin::ArrayNewData => isa::array_new_data as *const (),
@@ -47,6 +42,11 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::ArrayCopy => array_copy as *const (),
         Builtin::ArrayInitData => array_init_data as *const (),
         Builtin::ArrayInitElem => array_init_elem as *const (),
+        Builtin::NewException => isa::new_exception as *const (),
+        Builtin::ExceptionTag => exception_tag as *const (),
+        Builtin::CatchException => catch_exception as *const (),
+        Builtin::FillException => fill_exception as *const (),
+        Builtin::ThrowException => isa::throw as *const (),
     };
     address as usize
 }
@@ -163,10 +163,6 @@ status! {
         ops::table_copy(cx, (to, dst), (from, src), len);
     table_init = TableInit(cx, table: u32, element: u32, dst: u64, src: u64, len: u64) =>
         ops::table_init(cx, table, element, dst, src, len);
-    fill_exception = FillException(cx, exception: u32, payload: *const u64, slots: u32) => {
-        ops::fill_exception(cx, exception, payload, slots as usize);
-        Ok(())
-    };
     array_fill = ArrayFill(
         cx, ty: u32, array: u32, index: u32, low: u64, high: u64, len: u32
     ) => object_ops::array_fill(cx, ty, (array, index), [low, high], len);
@@ -179,6 +175,10 @@ status! {
     array_init_elem = ArrayInitElem(
         cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32
     ) => object_ops::array_init_elem(cx, ty, element, (array, index), src, len);
+    fill_exception = FillException(cx, exception: u32, payload: *const u64, slots: u32) => {
+        ops::fill_exception(cx, exception, payload, slots as usize);
+        Ok(())
+    };
     data_drop = DataDrop(cx, data: u32) => {
         ops::data_drop(cx, data);
         Ok(())
@@ -241,8 +241,9 @@ unsafe extern "C" fn memory_wait(
     timeout: i64,
 ) -> u64 {
     let run = || {
+        let wait = if bytes == 4 { ops::memory_wait32 } else { ops::memory_wait64 };
         // SAFETY: see the head.
-        let result = unsafe { ops::memory_wait(cx, memory, bytes, address, expected, timeout) };
+        let result = unsafe { wait(cx, memory, address, expected, timeout) };
         // SAFETY: see the head.
         unsafe { grown(cx, result) }
     };
@@ -266,22 +267,6 @@ unsafe extern "C" fn ref_func(cx: *mut VmContext, func: u32) -> u32 {
     let run = || unsafe { ops::ref_func(cx, func) };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::RefFunc, REF_FAILED, run) }
-}
-
-unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
-    // SAFETY: see the head.
-    let store = unsafe { &*(*(*cx).store).store };
-    store.exception_tag(exception).unwrap_or(REF_FAILED)
-}
-
-unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *const u64 {
-    let run = || {
-        // SAFETY: see the head.
-        let store = unsafe { &mut *(*(*cx).store).store };
-        store.catch_exception(exception).as_ptr()
-    };
-    // SAFETY: see the head.
-    unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }
 
 /// Builtins that make objects, and so may collect: called by stubs (`isa`) that note where compiled code is.
@@ -316,4 +301,20 @@ objects! {
         object_ops::array_new_data(cx, ty, data, src, len);
     array_new_elem = ArrayNewElem(cx, ty: u32, element: u32, src: u32, len: u32) =>
         object_ops::array_new_elem(cx, ty, element, src, len);
+}
+
+unsafe extern "C" fn exception_tag(cx: *mut VmContext, exception: u32) -> u32 {
+    // SAFETY: see the head.
+    let store = unsafe { &*(*(*cx).store).store };
+    store.exception_tag(exception).unwrap_or(REF_FAILED)
+}
+
+unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *const u64 {
+    let run = || {
+        // SAFETY: see the head.
+        let store = unsafe { &mut *(*(*cx).store).store };
+        store.catch_exception(exception).as_ptr()
+    };
+    // SAFETY: see the head.
+    unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }

@@ -24,9 +24,9 @@ pub(super) struct Region {
     units: Box<[(u32, u32, Unit)]>,
     traps: Box<[(u32, TrapCode)]>,
     source: Box<[(u32, u32)]>,
-    handlers: Box<[CallHandler]>,
     maps: Box<[(u32, u32)]>,
     map_words: Box<[u32]>,
+    handlers: Box<[CallHandler]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -68,15 +68,6 @@ impl Region {
         (offset < end).then_some(unit)
     }
 
-    /// The handler behind the call that returns to `pc`: its address, and how far the stack pointer is below
-    /// the frame pointer there.
-    pub(super) fn handler(&self, pc: usize) -> Option<(usize, usize)> {
-        let offset = self.offset(pc)?;
-        let found = self.handlers.binary_search_by_key(&offset, |of| of.returns_to).ok()?;
-        let of = self.handlers[found];
-        Some((self.memory.base() + of.handler as usize, of.frame_bytes as usize))
-    }
-
     /// Where references stand in the frame of code that is to be returned to at `pc`: bytes below its frame
     /// pointer.
     pub(super) fn references(&self, pc: usize) -> &[u32] {
@@ -87,6 +78,15 @@ impl Region {
         let end =
             self.maps.get(found + 1).map_or(self.map_words.len(), |(_, start)| *start as usize);
         &self.map_words[self.maps[found].1 as usize..end]
+    }
+
+    /// The handler behind the call that returns to `pc`: its address, and how far the stack pointer is below
+    /// the frame pointer there.
+    pub(super) fn handler(&self, pc: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(pc)?;
+        let found = self.handlers.binary_search_by_key(&offset, |of| of.returns_to).ok()?;
+        let of = self.handlers[found];
+        Some((self.memory.base() + of.handler as usize, of.frame_bytes as usize))
     }
 
     /// What stands at `pc`.
@@ -128,9 +128,9 @@ impl NativeCode {
             units: image.units.into(),
             traps: image.traps.into(),
             source: image.source.into(),
-            handlers: image.handlers.into(),
             maps: image.maps.into(),
             map_words: image.map_words.into(),
+            handlers: image.handlers.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -151,9 +151,9 @@ impl NativeCode {
             relocations: region.relocations.to_vec(),
             traps: region.traps.to_vec(),
             source: region.source.to_vec(),
-            handlers: region.handlers.to_vec(),
             maps: region.maps.to_vec(),
             map_words: region.map_words.to_vec(),
+            handlers: region.handlers.to_vec(),
         }
     }
 

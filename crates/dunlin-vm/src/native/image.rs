@@ -33,13 +33,13 @@ pub struct CodeImage<'a> {
     pub traps: Vec<(u32, TrapCode)>,
     /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none.
     pub source: Vec<(u32, u32)>,
-    /// Calls behind which exceptions may be caught, by where they return to.
-    pub handlers: Vec<CallHandler>,
     /// Addresses that calls return to, ascending, and where in `map_words` it begins which words of the
     /// frame are references meanwhile.
     pub maps: Vec<(u32, u32)>,
     /// How many bytes below the frame pointer references are.
     pub map_words: Vec<u32>,
+    /// Calls behind which exceptions may be caught, by where they return to.
+    pub handlers: Vec<CallHandler>,
 }
 
 impl CodeImage<'_> {
@@ -64,15 +64,15 @@ impl CodeImage<'_> {
             let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
             image.source.extend([(start, u32::MAX)].into_iter().chain(source));
             image.source.push((end, u32::MAX));
+            for (behind, words) in &compiled.maps {
+                image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
+                image.map_words.extend_from_slice(words);
+            }
             image.handlers.extend(compiled.handlers.iter().map(|of| CallHandler {
                 returns_to: start + of.returns_to,
                 handler: start + of.handler,
                 ..*of
             }));
-            for (behind, words) in &compiled.maps {
-                image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
-                image.map_words.extend_from_slice(words);
-            }
         }
         Some(image)
     }

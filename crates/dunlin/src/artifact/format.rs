@@ -9,15 +9,15 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source, handlers, maps, words of maps
+//! lengths            u32 each: code, units, relocations, traps, source, maps, handlers, words of maps
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
 //! relocations        u32 offset, u32 builtin, i64 addend
 //! traps              u32 offset, u32 trap code
 //! source             u32 offset, u32 offset in the module
-//! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
 //! maps               u32 offset behind a call, u32 where its words begin
+//! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
 //! words of maps      u32 bytes below the frame pointer
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
@@ -97,8 +97,8 @@ pub(crate) fn write(
         image.relocations.len(),
         image.traps.len(),
         image.source.len(),
-        image.handlers.len(),
         image.maps.len(),
+        image.handlers.len(),
         image.map_words.len(),
     ];
     let lengths = [image.code.len()].into_iter().chain(tables);
@@ -142,12 +142,12 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
     for (offset, source) in &image.source {
         row([*offset, *source]);
     }
+    for (behind, start) in &image.maps {
+        row([*behind, *start]);
+    }
     for of in &image.handlers {
         row([of.returns_to, of.handler]);
         row([of.frame_bytes, 0]);
-    }
-    for (behind, start) in &image.maps {
-        row([*behind, *start]);
     }
     for word in &image.map_words {
         out.extend_from_slice(&word.to_le_bytes());
@@ -192,7 +192,7 @@ impl<'a> Artifact<'a> {
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source, handlers, maps, map_words] = lengths;
+        let [code, units, relocations, traps, source, maps, handlers, map_words] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -204,8 +204,8 @@ impl<'a> Artifact<'a> {
             relocations: from.rows(relocations, relocation)?,
             traps: from.rows(traps, trap)?,
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
-            handlers: from.rows(handlers, handler)?,
             maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
+            handlers: from.rows(handlers, handler)?,
             map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
@@ -367,9 +367,9 @@ mod tests {
             relocations: vec![relocation],
             traps: vec![(3, TrapCode::Unreachable), (69, TrapCode::OutOfFuel)],
             source: vec![(0, u32::MAX), (2, 30), (20, u32::MAX), (70, u32::MAX)],
-            handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
             maps: vec![(9, 0), (12, 2), (40, 2)],
             map_words: vec![16, 8, 4],
+            handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
         }
     }
 

@@ -74,7 +74,7 @@ impl Translator<'_, '_> {
         self.env.b.ins().jump(done, &[BlockArg::Value(next_value)]);
         self.env.b.switch_to_block(done);
         self.env.b.seal_block(done);
-        self.begin_object(made, ty, length);
+        self.write_header(made, ty, length);
         made
     }
 
@@ -105,7 +105,7 @@ impl Translator<'_, '_> {
     }
 
     /// Writes what an object begins with.
-    fn begin_object(&mut self, made: Value, ty: u32, length: Option<Value>) {
+    fn write_header(&mut self, made: Value, ty: u32, length: Option<Value>) {
         let ids = self.env.context_pointer(vm_context::TYPE_IDS);
         let number = self.env.constant(types::I32, ids, ty as usize * 4);
         let at = self.env.b.ins().uextend(types::I64, made);

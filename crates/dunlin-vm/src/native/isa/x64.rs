@@ -6,8 +6,7 @@
 //! if the call had returned. Below them is where compiled code had been left when it was entered again.
 
 use crate::context::{Resume, StoreContext, VmContext};
-use crate::native::builtins;
-use crate::native::{fault, leave};
+use crate::native::{builtins, fault, leave};
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use dunlin_module::layout::{store_context, vm_context};
@@ -225,14 +224,14 @@ macro_rules! noted {
 }
 
 noted! {
-    /// Makes an exception.
-    new_exception(tag: u32);
     /// Makes a structure.
     new_struct(ty: u32);
     /// Makes an array.
     new_array(ty: u32, len: u32);
     /// Makes an array of a data segment.
     array_new_data(ty: u32, data: u32, src: u32, len: u32);
+    /// Makes an exception.
+    new_exception(tag: u32);
     /// Makes an array of an element segment.
     array_new_elem(ty: u32, element: u32, src: u32, len: u32);
 }
