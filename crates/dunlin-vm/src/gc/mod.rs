@@ -156,7 +156,8 @@ pub struct HeapConfig {
     pub nursery_bytes_max: u32,
     /// Whether to reserve address space, where the machine can: the base never moves then, and a wrong
     /// reference cannot leave the heap even in code that does not check. 4.2 GiB of it are reserved, of
-    /// which a 64-bit process has room for some 30,000.
+    /// which a 64-bit process has room for some 30,000. Compiled code needs it: it notices null by a fault in
+    /// the heap's first page, which is closed then.
     pub reserve: bool,
     /// Whether to ask for a collection at every allocation, move as much as can be moved, and poison
     /// what is left: finds references that a collection does not know of.
