@@ -16,9 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
 use dunlin_core::MemoryType;
-use dunlin_core::limits::{
-    GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES, SHARED_MEMORY64_BYTES_MAX,
-};
+use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES, SHARED_MEMORY64_BYTES_MAX};
 
 /// Bytes of an access at most.
 #[cfg(feature = "native")]
