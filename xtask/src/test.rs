@@ -23,6 +23,7 @@ const TIER_TESTS: &[&str] = &[
     "linker",
     "misuse",
     "modules",
+    "toolchains",
     "traps",
 ];
 

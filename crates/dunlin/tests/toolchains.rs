@@ -125,3 +125,22 @@ fn the_older_encoding_of_exceptions() {
         assert_eq!(run(text, argument).expect("no trap"), result, "{argument}");
     }
 }
+
+/// Kotlin's functions pass objects on without looking into them; whoever holds one across a call must let the
+/// collector find it there.
+#[test]
+fn functions_that_only_hold_references() {
+    let text = r#"(module (type $s (struct (field i32)))
+        (func $new (param i32) (result (ref $s)) (struct.new $s (local.get 0)))
+        (func $get (param (ref $s)) (result i32) (struct.get $s 0 (local.get 0)))
+        (func $waste (param i32)
+            (loop $again
+                (drop (call $new (i32.const 1)))
+                (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                (br_if $again (local.get 0))))
+        (func (export "f") (param i32) (result i32) (local $held (ref null $s))
+            (local.set $held (call $new (i32.const 42)))
+            (call $waste (local.get 0))
+            (call $get (ref.as_non_null (local.get $held)))))"#;
+    assert_eq!(run(text, 300_000).expect("no trap"), 42);
+}
