@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(alone[0], second[1], "one type, at another index");
         assert_eq!(alone[0] & KIND_MASK, KIND_STRUCT);
         let pair = [list(0), list(1)];
-        let pair = canon.intern_all(&pair, &[0..2]);
+        let pair = canon.intern_all(&pair, core::slice::from_ref(&(0..2)));
         assert_ne!(pair[0], alone[0], "of another group");
         assert_ne!(pair[0], pair[1]);
         let twice = canon.intern_all(&[list(0), list(1)], &[]);

@@ -116,7 +116,7 @@ pub(crate) fn sub_type(ty: &wasmparser::SubType, offset: u64) -> Result<SubType,
         CompositeInnerType::Array(ty) => CompositeType::Array(field_type(&ty.0, offset)?),
         CompositeInnerType::Cont(_) => return Err(unsupported()),
     };
-    let supertype = match ty.supertype_idxs.first().map(|index| index.unpack()) {
+    let supertype = match ty.supertype_idxs.first().map(wasmparser::PackedIndex::unpack) {
         None => None,
         Some(UnpackedIndex::Module(index)) => Some(index),
         Some(_) => return Err(unsupported()),

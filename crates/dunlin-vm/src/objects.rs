@@ -91,7 +91,7 @@ impl Store {
         #[cfg(feature = "native")]
         // SAFETY: as above.
         unsafe {
-            self.visit_native_frames(visit)
+            self.visit_native_frames(visit);
         };
         for (cell, ty) in &self.globals {
             if is_traced(ty.content) {

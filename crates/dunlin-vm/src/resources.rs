@@ -315,7 +315,7 @@ impl fmt::Debug for Resources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(all(feature = "native", target_os = "linux", not(miri)))]
+    #[cfg(all(feature = "native", not(miri)))]
     use crate::context::Interrupts;
 
     fn resources(stacks_kept: usize) -> Resources {
@@ -356,11 +356,15 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(feature = "native", target_os = "linux", not(miri)))]
+    #[cfg(all(feature = "native", not(miri)))]
     fn a_poll_page_is_open_for_the_next_store_whoever_closed_it() {
         let resources = resources(1);
         let first = Interrupts::new(Some(resources.poll_pages()));
         let page = first.poll_page();
+        if page.is_null() {
+            // No native code runs on this machine, and there are no pages.
+            return;
+        }
         first.interrupt();
         drop(first);
         let second = Interrupts::new(Some(resources.poll_pages()));

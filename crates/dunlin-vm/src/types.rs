@@ -48,6 +48,7 @@ struct Inner {
     funcs: Vec<Option<Arc<FuncType>>>,
     /// The memory of the lines and layouts.
     lines: Vec<Box<[u32]>>,
+    #[allow(clippy::vec_box, reason = "the table leads to them, and the list moves")]
     layouts: Vec<Box<Layout>>,
     /// The table of the types, and those that became too small.
     records: Vec<TypeRecord>,

@@ -225,11 +225,12 @@ fn the_host_makes_objects_of_a_guests_types() -> Result<()> {
         let (sum, bytes) = heap(&mut store, "sum");
         let (second, pairs) = heap(&mut store, "second");
         let (pair, pair_type) = heap(&mut store, "pair");
+        // They add up to 300 - 256.
         let list: Vec<Val> = [1, 2, -3, 300].map(Val::I32).into();
         let array = AnyRef::new_array(&mut store, bytes, &list)?;
         let mut result = [Val::I32(0)];
         sum.call(&mut store, &[array.into()], &mut result)?;
-        assert_eq!(result[0].i32(), Some(1 + 2 - 3 + 44), "elements keep their low bits");
+        assert_eq!(result[0].i32(), Some(44), "elements keep their low bits");
         array.set_element(&mut store, 0, Val::I32(100))?;
         assert_eq!((array.len(&store)?, array.element(&store, 2)?.i32()), (4, Some(253)));
         let deep = AnyRef::new_struct(&mut store, pair_type, &[Val::I32(-1), array.into()])?;

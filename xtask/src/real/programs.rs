@@ -13,6 +13,9 @@ use crate::real::{numpy, ruby};
 use crate::steps;
 use crate::workspace;
 
+/// Fetches and builds what is missing, and returns where it is.
+pub type Fetch = fn() -> Result<PathBuf, Error>;
+
 /// A program: how its module is made, and the runs that are checked.
 pub struct Program {
     /// The name in arguments and the folder of its sources.
@@ -20,9 +23,9 @@ pub struct Program {
     /// What it is.
     pub about: &'static str,
     /// Fetches and builds what is missing, and returns the module.
-    pub module: fn() -> Result<PathBuf, Error>,
+    pub module: Fetch,
     /// A folder that it reads beside its module, and what the guest calls it.
-    pub library: Option<(fn() -> Result<PathBuf, Error>, &'static str)>,
+    pub library: Option<(Fetch, &'static str)>,
     /// Whether it imports functions of hosts other than WASI.
     pub unknown_imports_trap: bool,
     /// Whether it starts threads.
