@@ -99,7 +99,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             );
             let rounds = request.rounds.unwrap_or(PEAK_ROUNDS);
             gc::run(&gc::Plan { filters: request.filters, engines, rounds }, &mut record)?;
-            if whole { record.write("gc") } else { Ok(()) }
+            if whole { record.write("gc-kernels") } else { Ok(()) }
         }
         Mode::Start => {
             let mut record = Record::new("Start-up", command, &versions);
