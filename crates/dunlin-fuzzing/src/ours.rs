@@ -9,7 +9,7 @@ use crate::value::{Ending, Kind, Trap, Value};
 use dunlin::{
     Config, Engine, Error, ErrorKind, Extern, ExternRef, ExternType, Func, FuncType, Global,
     HeapType, Instance, Interruption, Memory, MemoryStrategy, Module, Store, StoreLimits,
-    StoreLimitsBuilder, Table, Tier, TrapCode, V128, Val, ValType,
+    StoreLimitsBuilder, Table, Tag, Tier, TrapCode, V128, Val, ValType,
 };
 use std::marker::PhantomData;
 
@@ -180,7 +180,7 @@ impl<T: Tiered> Subject for Ours<T> {
                     });
                     state.tables.push((size, elements));
                 }
-                Extern::Func(_) => {}
+                Extern::Func(_) | Extern::Tag(_) => {}
             }
         }
         state
@@ -207,6 +207,7 @@ fn define(store: &mut Store<Data>, number: usize, ty: &ExternType) -> Result<Ext
             let val = to_val(&mut *store, value);
             Global::new(&mut *store, *ty, val)?.into()
         }
+        ExternType::Tag(ty) => Tag::new(&mut *store, ty.clone())?.into(),
     })
 }
 
@@ -265,8 +266,11 @@ fn from_val(store: impl dunlin::AsContext, val: Val) -> Value {
         Val::ExternRef(None) => Value::Extern(None),
         Val::ExternRef(Some(reference)) => {
             let data = reference.data(store.as_context()).expect("a reference of this store");
-            Value::Extern(data.downcast_ref::<u32>().copied())
+            Value::Extern(data.and_then(|data| data.downcast_ref::<u32>()).copied())
         }
+        // The second engine has neither, so that no module that is made has: only whether they are null.
+        Val::AnyRef(reference) => Value::Extern(reference.map(|_| 0)),
+        Val::ExnRef(reference) => Value::Extern(reference.map(|_| 0)),
     }
 }
 

@@ -9,6 +9,7 @@ use super::regs::{Place, Regs};
 use super::{Mode, Op, Step};
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
 use dunlin_core::{TrapCode, numeric};
+use dunlin_vm::context::VmContext;
 use dunlin_vm::ops::{self, Stop};
 
 /// Raw bits of an atomic access, little-endian in memory. Places are checked for the width and aligned to it.
@@ -95,7 +96,7 @@ impl Bits for u64 {
 const MEMORY_INDEX: u32 = 0x40;
 
 /// Takes a memory argument: the memory, and the offset.
-#[inline]
+#[inline(always)]
 fn argument(r: &mut Regs) -> (u32, u64) {
     let alignment = r.leb_u32();
     let memory = if alignment & MEMORY_INDEX != 0 { r.leb_u32() } else { 0 };
@@ -104,7 +105,7 @@ fn argument(r: &mut Regs) -> (u32, u64) {
 
 /// Takes a memory argument and finds the place of an access of `bytes` bytes whose address stands below `above`
 /// slots. An address that is not aligned traps, wherever it is.
-#[inline]
+#[inline(always)]
 fn place(r: &mut Regs, above: usize, bytes: usize) -> Result<Place, TrapCode> {
     let (memory, offset) = argument(r);
     let address = r.under_top(above);
@@ -212,7 +213,7 @@ pub(crate) struct AtomicFence;
 impl Op for AtomicFence {
     const COST: u8 = 1;
 
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         r.skip(1);
         fence(Ordering::SeqCst);
@@ -221,7 +222,7 @@ impl Op for AtomicFence {
 }
 
 /// Pushes the result of an operator of the VM.
-#[inline]
+#[inline(always)]
 fn pushed<M: Mode>(mut r: Regs, result: Result<u64, Stop>) -> Step<M> {
     match result {
         Ok(value) => {
@@ -238,7 +239,7 @@ pub(crate) struct MemoryAtomicNotify;
 impl Op for MemoryAtomicNotify {
     const COST: u8 = 1;
 
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let (memory, offset) = argument(&mut r);
         let (count, address) = (r.pop(), r.pop());
@@ -260,22 +261,63 @@ macro_rules! waits {
         impl Op for $name {
             const COST: u8 = 1;
 
-            #[inline]
-            fn run<M: Mode>(mut r: Regs) -> Step<M> {
+            #[inline(always)]
+fn run<M: Mode>(mut r: Regs) -> Step<M> {
                 let (memory, offset) = argument(&mut r);
                 let (timeout, expected, address) = (r.pop(), r.pop(), r.pop());
                 let Some(address) = address.checked_add(offset) else {
                     return r.raise(TrapCode::MemoryOutOfBounds);
                 };
                 let timeout = timeout.cast_signed();
-                let wait = ops::$function;
                 // SAFETY: validated: the memory exists; the instance is running.
-                let waited = unsafe { wait(r.cx(), memory, address, expected, timeout) };
-                pushed(r, waited)
+                match unsafe { $function(r.cx(), memory, address, expected, timeout) } {
+                    FAILED => {
+                        // SAFETY: the store's context is alive.
+                        let code = unsafe { (*r.store()).exit.code };
+                        r.raise(code)
+                    }
+                    waited => {
+                        r.push(waited);
+                        Step::Next(r)
+                    }
+                }
             }
         }
     )*};
 }
+
+/// What says that the guest must end, and that the store's context has why. Both fit a register: a result in
+/// memory would keep the handlers from ending in a jump.
+const FAILED: u64 = u64::MAX;
+
+macro_rules! waiting {
+    ($($name:ident)*) => {$(
+        /// # Safety
+        ///
+        /// As for the function of this name in `ops`.
+        #[inline(never)]
+        unsafe fn $name(
+            cx: *mut VmContext,
+            memory: u32,
+            address: u64,
+            expected: u64,
+            timeout: i64,
+        ) -> u64 {
+            // SAFETY: the caller's promise.
+            let code = match unsafe { ops::$name(cx, memory, address, expected, timeout) } {
+                Ok(waited) => return waited,
+                Err(Stop::Trap(code)) => code,
+                // Waiting calls nothing of the host's.
+                Err(Stop::Host | Stop::Exception) => TrapCode::Unreachable,
+            };
+            // SAFETY: the caller's promise: the contexts are alive.
+            unsafe { (*(*cx).store).exit.code = code };
+            FAILED
+        }
+    )*};
+}
+
+waiting! { memory_wait32 memory_wait64 }
 
 waits! {
     MemoryAtomicWait32 "memory.atomic.wait32" memory_wait32

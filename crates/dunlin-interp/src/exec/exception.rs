@@ -13,7 +13,7 @@ use dunlin_vm::ops;
 pub(crate) struct TryTable;
 
 impl Op for TryTable {
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         const HAS_NO_TAG: u8 = 2;
         r.skip_type();
@@ -45,7 +45,7 @@ pub(crate) struct Throw;
 impl Op for Throw {
     const COST: u8 = 1;
 
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let slots = r.side_word() as usize;
         let mut immediate = r;
@@ -63,7 +63,7 @@ pub(crate) struct ThrowRef;
 impl Op for ThrowRef {
     const COST: u8 = 1;
 
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         match r.top() as u32 {
             0 => r.raise(TrapCode::NullExceptionReference),
@@ -78,7 +78,7 @@ pub(crate) struct Rethrow;
 impl Op for Rethrow {
     const COST: u8 = 1;
 
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(mut r: Regs) -> Step<M> {
         let slot = r.side_word() as u32;
         let exception = r.local(slot) as u32;
@@ -87,7 +87,7 @@ impl Op for Rethrow {
 }
 
 /// Throws an exception at the operator whose code `ip` is behind.
-#[inline]
+#[inline(always)]
 fn throw<M: Mode>(mut r: Regs, exception: u32) -> Step<M> {
     r.set_top(exception.into());
     Step::Go(handler::<Search, M>(), r)
@@ -97,7 +97,7 @@ fn throw<M: Mode>(mut r: Regs, exception: u32) -> Step<M> {
 pub(crate) struct Search;
 
 impl Op for Search {
-    #[inline]
+    #[inline(always)]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let exception = r.top() as u32;
         // SAFETY: the instance is running, here; the reference is an operand's, or what travels.

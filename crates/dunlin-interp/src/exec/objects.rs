@@ -98,6 +98,7 @@ fn element(r: &Regs, ty: u32, array: u32, index: u32) -> Result<FieldPlace, Trap
 }
 
 /// Pays for so many elements of an array that has them; what traps costs nothing.
+#[inline(always)]
 fn pay<M: Mode>(r: &mut Regs, array: u32, index: u32, len: u32) -> bool {
     if !M::FUEL || array == 0 {
         return true;
@@ -107,6 +108,7 @@ fn pay<M: Mode>(r: &mut Regs, array: u32, index: u32, len: u32) -> bool {
 }
 
 /// Pays for a new array of so many elements.
+#[inline(always)]
 fn pay_new<M: Mode>(r: &mut Regs, len: u32) -> bool {
     !M::FUEL || r.pay(u64::from(len) / BULK_PER_FUEL_UNIT)
 }
@@ -138,6 +140,7 @@ macro_rules! attempt {
     };
 }
 
+#[inline(always)]
 fn struct_get<M: Mode>(r: Regs, extend: Extend) -> Step<M> {
     let mut next = r;
     let (ty, field) = (next.leb_u32(), next.leb_u32());
@@ -149,6 +152,7 @@ fn struct_get<M: Mode>(r: Regs, extend: Extend) -> Step<M> {
     Step::Next(load(next, object, place, extend))
 }
 
+#[inline(always)]
 fn array_get<M: Mode>(r: Regs, extend: Extend) -> Step<M> {
     let mut next = r;
     let ty = next.leb_u32();
@@ -161,6 +165,7 @@ fn array_get<M: Mode>(r: Regs, extend: Extend) -> Step<M> {
 }
 
 /// Makes an array of the topmost value, or of zeros.
+#[inline(always)]
 fn array_new<M: Mode>(mut r: Regs, is_default: bool) -> Step<M> {
     let ty = r.leb_u32();
     let len = r.top() as u32;
@@ -185,11 +190,12 @@ fn array_new<M: Mode>(mut r: Regs, is_default: bool) -> Step<M> {
 }
 
 /// Whether a reference is null, if it may be, or of a heap type.
-#[inline]
+#[inline(always)]
 fn is_of(r: &Regs, reference: u32, nullable: bool, ty: HeapType) -> bool {
     if reference == 0 { nullable } else { r.is_of(reference, ty) }
 }
 
+#[inline(always)]
 fn ref_test<M: Mode>(mut r: Regs, nullable: bool) -> Step<M> {
     let ty = r.heap_type();
     let found = is_of(&r, r.top() as u32, nullable, ty);
@@ -197,6 +203,7 @@ fn ref_test<M: Mode>(mut r: Regs, nullable: bool) -> Step<M> {
     Step::Next(r)
 }
 
+#[inline(always)]
 fn ref_cast<M: Mode>(r: Regs, nullable: bool) -> Step<M> {
     let mut next = r;
     let ty = next.heap_type();
@@ -208,6 +215,7 @@ fn ref_cast<M: Mode>(r: Regs, nullable: bool) -> Step<M> {
 }
 
 /// Branches if the cast has this outcome.
+#[inline(always)]
 fn br_on_cast<M: Mode>(r: Regs, outcome: bool) -> Step<M> {
     const TO_IS_NULLABLE: u8 = 2;
     let mut next = r;
@@ -223,7 +231,7 @@ fn br_on_cast<M: Mode>(r: Regs, outcome: bool) -> Step<M> {
 }
 
 /// The topmost slots as numbers of 32 bits, the lowest first.
-#[inline]
+#[inline(always)]
 fn top_words<const N: usize>(r: &mut Regs) -> [u32; N] {
     let first = r.spilled(N);
     // SAFETY: validated: there are as many operands of one slot, all in memory.

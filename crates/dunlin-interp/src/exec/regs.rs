@@ -273,7 +273,7 @@ impl Regs {
     }
 
     /// Moves `ip` over the type of a block or of a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn skip_type(&mut self) {
         if is_reference_prefix(self.peek(0)) {
             self.skip(1);
@@ -691,7 +691,7 @@ impl Regs {
     }
 
     /// Whether the type with the number `sub` is `sup` or below it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_subtype(&self, sub: u32, sup: u32) -> bool {
         // SAFETY: both numbers are of types of the store's instances or host functions.
         sub == sup || unsafe { ops::is_subtype(self.store(), sub, sup) }
@@ -899,7 +899,7 @@ impl Regs {
     }
 
     /// Notes that the interpreter is left in the frame that an activation which is over returns to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_place_of(&self, back: Back) {
         // SAFETY: the store's context is alive.
         let context = unsafe { &mut *self.store() };
@@ -911,14 +911,14 @@ impl Regs {
     }
 
     /// The slots of the topmost `count` operands, all of which are in memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spilled(&mut self, count: usize) -> *mut u64 {
         self.spill();
         self.sp.wrapping_add(1).wrapping_sub(count)
     }
 
     /// Drops the topmost `count` slots, which are in memory, and pushes a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn replace_spilled(&mut self, count: usize, value: u64) {
         self.sp = self.sp.wrapping_add(1).wrapping_sub(count);
         self.top = value;
@@ -942,7 +942,7 @@ impl Regs {
     }
 
     /// Whether a reference that is not null is one of the heap type that an immediate spells.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_of(&self, reference: u32, ty: HeapType) -> bool {
         let ty = match ty {
             HeapType::Concrete(index) => HeapType::Concrete(self.type_id(index)),
@@ -953,7 +953,7 @@ impl Regs {
     }
 
     /// Takes a heap type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn heap_type(&mut self) -> HeapType {
         let first = self.peek(0);
         if !(0x40..0x80).contains(&first) {
@@ -1034,22 +1034,21 @@ impl Regs {
         Step::Go(handler::<Raise, M>(), self)
     }
 
-    /// Ends the execution for a reason of the VM's.
-    #[cold]
+    /// Ends the execution for a reason of the VM's. Each way is a jump: a call that gave its caller a step would
+    /// leave that step in memory, and the handler could not end in a jump either.
+    #[inline(always)]
     pub(crate) fn stop<M: Mode>(mut self, stop: Stop) -> Step<M> {
-        // Where the host failed, the store knows why; the code is of no meaning then.
-        let code = match stop {
-            Stop::Trap(code) => code,
-            Stop::Host => TrapCode::Unreachable,
+        match stop {
+            Stop::Trap(code) => self.raise(code),
+            // The store knows why; the code is of no meaning.
+            Stop::Host => self.raise(TrapCode::Unreachable),
             Stop::Exception => {
                 // SAFETY: the store's context is alive.
                 let exception = unsafe { core::mem::take(&mut (*self.store()).exception) };
                 self.top = exception.into();
-                return Step::Go(handler::<Search, M>(), self);
+                Step::Go(handler::<Search, M>(), self)
             }
-        };
-        self.note(code);
-        Step::Exit(Exit::Failed)
+        }
     }
 
     /// Notes that an exception leaves this activation of the interpreter.
@@ -1134,7 +1133,8 @@ impl Op for Raise {
     #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
         let code = TrapCode::from_number(r.top as u8).unwrap_or(TrapCode::Unreachable);
-        r.stop(Stop::Trap(code))
+        r.note(code);
+        Step::Exit(Exit::Failed)
     }
 }
 
