@@ -1,9 +1,11 @@
 //! What an instance costs: store and instance created and dropped together, in processor time, with and
 //! without a pool.
 //!
-//! `cargo run --release -p dunlin --example instance_cost [ROUND_INSTANCES]`
+//! `cargo run --release -p dunlin --features optimize --example instance_cost [ROUND_INSTANCES] [optimize]`
 
-use dunlin::{Config, Engine, Instance, MemoryStrategy, Module, PoolingConfig, Result, Store};
+use dunlin::{
+    Config, Engine, Instance, MemoryStrategy, Module, PoolingConfig, Result, Store, Tier,
+};
 
 /// Rounds of which the least is taken: what else the machine does only ever adds.
 const ROUNDS: usize = 30;
@@ -21,8 +23,13 @@ const ONE_PAGE: &str = r#"(module
 fn main() -> Result<()> {
     let instances = std::env::args().nth(1).and_then(|count| count.parse().ok());
     let instances: u32 = instances.unwrap_or(INSTANCES_DEFAULT);
+    let tier = match std::env::args().nth(2).as_deref() {
+        Some("optimize") => Tier::Optimize,
+        _ => Tier::default(),
+    };
     let large = large();
-    for (name, config) in configurations() {
+    for (name, mut config) in configurations() {
+        config.tier(tier);
         let engine = Engine::new(&config)?;
         for (what, text) in [("one page", ONE_PAGE), ("1 MB image", &large)] {
             let module = Module::new(&engine, text)?;

@@ -48,7 +48,8 @@ pub enum Interruption {
     /// It looks at a word of the store's, at every function's entry and where loops begin.
     Flag,
     /// It reads a page of the store's at the same places, which a request makes unreadable: the cheapest
-    /// way while guests run. Making the page takes some 3 microseconds a store.
+    /// way while guests run. Mapping a page takes some 3 microseconds; an engine keeps those of stores that
+    /// have ended for later ones.
     Page,
     /// By the page with [`Tier::Optimize`]; by the word with [`Tier::Auto`], where most stores may never run
     /// compiled code.
