@@ -46,10 +46,10 @@ struct Inner {
     canon: Canon,
     /// By the types' places: those of functions.
     funcs: Vec<Option<Arc<FuncType>>>,
-    /// The memory of the lines and layouts.
-    lines: Vec<Box<[u32]>>,
-    #[allow(clippy::vec_box, reason = "the table leads to them, and the list moves")]
-    layouts: Vec<Box<Layout>>,
+    /// The memory of the lines and layouts, which the table leads to: in an `Arc`, since a `Box` that moves claims
+    /// that no other pointer leads into it.
+    lines: Vec<Arc<[u32]>>,
+    layouts: Vec<Arc<Layout>>,
     /// The table of the types, and those that became too small.
     records: Vec<TypeRecord>,
     retired: Vec<Vec<TypeRecord>>,
@@ -71,11 +71,11 @@ impl Inner {
         for defined in new {
             let len = defined.line.len();
             let padding = core::iter::repeat_n(NO_TYPE, LINE_PLACES_MIN.saturating_sub(len));
-            let line: Box<[u32]> = defined.line.iter().copied().chain(padding).collect();
+            let line: Arc<[u32]> = defined.line.iter().copied().chain(padding).collect();
             let mut keep = |layout: Option<Layout>| match layout {
                 Some(layout) => {
-                    let layout = Box::new(layout);
-                    let at: *const Layout = &raw const *layout;
+                    let layout = Arc::new(layout);
+                    let at = Arc::as_ptr(&layout);
                     self.layouts.push(layout);
                     at
                 }
@@ -84,7 +84,12 @@ impl Inner {
             let layout = keep(Layout::of(&defined.ty, canon::is_func));
             let tag = defined.ty.composite.as_func().filter(|ty| ty.results().is_empty());
             let exception = keep(tag.map(|ty| Layout::of_exception(ty, canon::is_func)));
-            self.records.push(TypeRecord { line: line.as_ptr(), len, layout, exception });
+            self.records.push(TypeRecord {
+                line: Arc::as_ptr(&line).cast(),
+                len,
+                layout,
+                exception,
+            });
             self.lines.push(line);
             self.funcs.push(defined.ty.composite.as_func().cloned().map(Arc::new));
         }
