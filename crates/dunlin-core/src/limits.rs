@@ -35,6 +35,10 @@ pub const BULK_PER_FUEL_UNIT: u64 = 64;
 /// native stack, so this bound is what keeps a guest from exhausting it.
 pub const HOST_REENTRY_DEPTH_MAX: u32 = 100;
 
+/// Distinct types that an engine keeps, unless the configuration says otherwise: a gigabyte of them or so, and
+/// far from what [`canon`](crate::canon) can number.
+pub const TYPES_MAX_DEFAULT: usize = 1 << 22;
+
 /// Bytes of the value stack of a store, unless the configuration says otherwise.
 pub const VALUE_STACK_BYTES_DEFAULT: usize = 8 << 20;
 

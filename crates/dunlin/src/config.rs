@@ -3,7 +3,7 @@
 use crate::pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 use crate::{artifact::ArtifactKey, cache::Cache, profile::Profile};
-use dunlin_core::limits::VALUE_STACK_BYTES_DEFAULT;
+use dunlin_core::limits::{TYPES_MAX_DEFAULT, VALUE_STACK_BYTES_DEFAULT};
 use dunlin_core::numeric::Relaxed;
 use dunlin_module::Features;
 use dunlin_vm::gc::HeapConfig;
@@ -94,6 +94,7 @@ pub enum MemoryStrategy {
 pub struct Config {
     pub(crate) fuel: bool,
     pub(crate) heap: HeapConfig,
+    pub(crate) types_max: usize,
     pub(crate) epochs: bool,
     pub(crate) validate: ValidateMode,
     pub(crate) stack_bytes: usize,
@@ -155,6 +156,7 @@ impl Config {
         Self {
             fuel: false,
             heap: HeapConfig::default(),
+            types_max: TYPES_MAX_DEFAULT,
             epochs: false,
             validate: ValidateMode::default(),
             stack_bytes: VALUE_STACK_BYTES_DEFAULT,
@@ -198,6 +200,13 @@ impl Config {
     /// unless set, and never more. It is made when the first object is.
     pub fn heap_max(&mut self, bytes: u32) -> &mut Self {
         self.heap.bytes_max = bytes;
+        self
+    }
+
+    /// Distinct types that the modules of an engine may define together; 2^22 unless set. An engine keeps types
+    /// for as long as it lives: beyond this number modules that define types are refused.
+    pub fn max_types(&mut self, types: usize) -> &mut Self {
+        self.types_max = types;
         self
     }
 

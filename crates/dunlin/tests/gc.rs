@@ -3,7 +3,8 @@
 #![cfg(feature = "optimize")]
 
 use dunlin::{
-    ArtifactKey, Caller, Config, Engine, Error, Instance, Linker, Module, Store, Tier, TrapCode,
+    ArtifactKey, Caller, Config, Engine, Error, ErrorKind, Instance, Linker, Module, Store, Tier,
+    TrapCode,
 };
 
 /// Choices of functions that are compiled, by the bits of their indices.
@@ -392,4 +393,17 @@ fn null_and_bounds_trap_as_what_they_are() {
             assert_eq!(trap.trap_code(), Some(code), "case {what}");
         }
     }
+}
+
+#[test]
+fn an_engine_keeps_no_more_types_than_it_may() {
+    let engine = Engine::new(Config::new().max_types(8)).expect("an engine");
+    let module = |fields: usize| {
+        let field = "(field i32)".repeat(fields);
+        Module::new(&engine, format!("(module (type (struct {field})))"))
+    };
+    let refused = (0..20).map(module).find_map(Result::err).expect("an end");
+    assert_eq!(refused.kind(), ErrorKind::Resource, "{refused}");
+    assert!(refused.to_string().contains("8 types"), "{refused}");
+    Module::new(&engine, "(module)").expect("a module without types");
 }
