@@ -185,13 +185,54 @@ pub struct CompiledFunction {
     /// Offsets of instructions that trap by faulting, ascending, and why they do.
     pub traps: Vec<(u32, TrapCode)>,
     /// Offsets from which on code is of the operator at an offset of the module, ascending. Code before
-    /// the first, and of offset `u32::MAX`, is of none.
+    /// the first, and of offset `u32::MAX`, is of none. From [`InlinedCall::FIRST_WORD`] on, a word is of an
+    /// operator in one of `inlined`.
     pub source: Vec<(u32, u32)>,
     /// Where references stand while a call has not returned yet that may collect: the offset behind the
     /// call, ascending, and how many bytes below the frame pointer each of them is.
     pub maps: Vec<(u32, Box<[u32]>)>,
     /// Calls behind which exceptions may be caught, by where they return to.
     pub handlers: Vec<CallHandler>,
+    /// Calls in whose place the code of other functions' bodies stands, by their words.
+    pub inlined: Vec<InlinedCall>,
+}
+
+/// A call in whose place the called function's body stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlinedCall {
+    /// The word that stands for the body's first byte in tables of sources; those that follow stand for the
+    /// bytes behind it. Words of different calls are different.
+    pub word: u32,
+    /// The function that is called.
+    pub func: u32,
+    /// Offset of its body in the module.
+    pub body: u32,
+    /// The word of the call itself: an offset in the module, or of an operator in the place of another call, which
+    /// is less than `word`.
+    pub caller: u32,
+}
+
+impl InlinedCall {
+    /// The least word that is no offset in a module: those are smaller than modules may be large.
+    pub const FIRST_WORD: u32 = 1 << 31;
+
+    /// The operators that a word of a table of sources stands for, from the innermost one outwards: functions, and
+    /// offsets in the module. `func` is the function whose code it is, and `inlined` ascends by words. None for
+    /// `u32::MAX`.
+    pub fn operators(word: u32, func: u32, inlined: &[Self]) -> impl Iterator<Item = (u32, u32)> {
+        let mut next = (word != u32::MAX).then_some(word);
+        core::iter::from_fn(move || {
+            let word = next.take()?;
+            if word < Self::FIRST_WORD {
+                return Some((func, word));
+            }
+            let after = inlined.partition_point(|call| call.word <= word);
+            let call = &inlined[after.checked_sub(1)?];
+            // Words lead outwards, or nowhere.
+            next = (call.caller < word).then_some(call.caller);
+            Some((call.func, call.body.saturating_add(word.saturating_sub(call.word))))
+        })
+    }
 }
 
 /// Why a unit could not be compiled. Its functions still run elsewhere.

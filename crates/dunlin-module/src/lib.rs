@@ -36,7 +36,7 @@ mod text;
 mod types;
 
 pub use body::Scratch;
-pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, Unit, Worker};
+pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, InlinedCall, Unit, Worker};
 pub use const_expr::ConstOp;
 pub use error::Invalid;
 pub use features::{Feature, Features};

@@ -65,3 +65,15 @@ pub(crate) const ROTATIONS_MAX: u32 = 2;
 /// References that are live across calls, counted for each call: Cranelift looks at all of them at every call,
 /// some three times a microsecond.
 pub(crate) const MAPPED_MAX: usize = 4 << 20;
+
+/// Bytes of bodies that stand in place of calls, in one function.
+pub(crate) const INLINED_BYTES_MAX: usize = 16 << 10;
+
+/// How deep they stand in one another.
+pub(crate) const INLINED_DEPTH_MAX: usize = 5;
+
+/// How often tests are looked for that others have decided: those inside one another need a look each.
+pub(crate) const THREAD_ROUNDS: usize = 4;
+
+/// Steps of such a test before its branch.
+pub(crate) const THREAD_STEPS_MAX: usize = 4;

@@ -99,13 +99,11 @@ impl<'f> Check<'f> {
                     Region::Shared,
                     Region::Global,
                     Region::Heap,
-                    Region::Fixed,
                     Region::Header,
                     Region::Spill,
                 ];
-                let from_guest = from_guest.map(|region| region as u32);
                 match self.region(inst) {
-                    Some(region) if from_guest.contains(&region) => Taint::Full,
+                    Some(region) if from_guest.into_iter().any(|of| of.is(region)) => Taint::Full,
                     _ => Taint::None,
                 }
             }
@@ -167,8 +165,8 @@ impl<'f> Check<'f> {
                     continue;
                 };
                 let region = self.region(inst);
-                let of_heap = [Region::Heap, Region::Fixed, Region::Header, Region::Card];
-                let is_object = of_heap.into_iter().any(|of| region == Some(of as u32));
+                let of_heap = [Region::Heap, Region::Header, Region::Card];
+                let is_object = of_heap.into_iter().any(|of| region.is_some_and(|it| of.is(it)));
                 let memories = [Region::Memory as u32, Region::Shared as u32];
                 let is_memory = region.is_some_and(|it| memories.contains(&it));
                 match self.taint(address) {

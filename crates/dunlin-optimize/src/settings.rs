@@ -33,7 +33,7 @@ pub enum Polls {
 }
 
 /// How code is made.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// How accesses of memories stay in bounds.
     pub bounds: Bounds,
@@ -45,6 +45,23 @@ pub struct Settings {
     pub canonical_nans: bool,
     /// Which results relaxed operators have. [`Relaxed::Fused`] needs a machine that fuses.
     pub relaxed: Relaxed,
+    /// Whether bodies of small functions may stand in place of calls: off, every call leads to what the VM has
+    /// for the function.
+    pub inline: bool,
     /// Whether the code generator checks its own intermediate form: for tests, since it takes time.
     pub verify: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bounds: Bounds::default(),
+            polls: Polls::default(),
+            fuel: false,
+            canonical_nans: false,
+            relaxed: Relaxed::default(),
+            inline: true,
+            verify: false,
+        }
+    }
 }

@@ -81,3 +81,28 @@ pub(crate) const BULK_TURNS_MIN: i64 = 32;
 /// What the code of a function is aligned to: a processor fetches a line of so many bytes at once. Small
 /// loops and functions differ by a fifth in speed by where they lie in it.
 pub(crate) const FUNCTION_ALIGNMENT: u32 = 64;
+
+/// Whether bodies of small functions stand in place of calls.
+pub(crate) const INLINE: bool = true;
+
+/// Bytes of such a body.
+pub(crate) const INLINED_BODY_BYTES_MAX: usize = 48;
+
+/// Locals of such a body that are no parameters.
+pub(crate) const INLINED_LOCALS_MAX: usize = 16;
+
+/// How many times its own bytes a function may grow by such bodies, and what is always allowed.
+pub(crate) const INLINED_TIMES_MAX: usize = 3;
+pub(crate) const INLINED_BYTES_ALWAYS: usize = 256;
+
+/// Whether what has been read from objects, and found of them, is used again.
+pub(crate) const FACTS: bool = true;
+
+/// Whether ways that end with an exception or a trap are taken to be rare.
+pub(crate) const FAILURES_ARE_RARE: bool = true;
+
+/// Whether tests in a block that a loop begins with are repeated too.
+pub(crate) const ROTATE_BLOCKS: bool = true;
+
+/// Whether branches on what others have decided are taken there.
+pub(crate) const THREAD_BRANCHES: bool = true;

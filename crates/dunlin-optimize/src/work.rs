@@ -8,7 +8,7 @@
 //! operators counts all this. Counts depend on the bytes alone, so that what is compiled is the same on
 //! every machine and at every time, whatever it has to do besides.
 
-use crate::limits;
+use crate::{limits, translate};
 use dunlin_module::{CompileError, Module};
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 
@@ -17,6 +17,8 @@ use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 pub(crate) struct Work {
     /// Bytes of the body.
     bytes: u64,
+    /// Bytes of bodies that may stand in place of calls.
+    inlined: u64,
     /// Parameters and other locals.
     locals: u64,
     /// Blocks, loops and conditions.
@@ -172,6 +174,8 @@ impl Work {
                     return Err(CompileError::new("a call of no function"));
                 }
                 self.call(module, module.func_type_index(*function_index))?;
+                let bytes = translate::small_bytes(module, *function_index).unwrap_or(0);
+                self.inlined += bytes as u64;
                 self.throws(labels);
             }
             Operator::CallIndirect { type_index, .. }
@@ -308,7 +312,10 @@ impl Work {
     /// have 1.2 to 5.6 units a byte, of which they take one to three quarters.
     pub(crate) fn units(&self) -> u64 {
         let Self { bytes, locals, blocks, targets, values, brought_squared, .. } = *self;
-        let rest = [locals / 4, targets, 2 * values, blocks * locals / 8, blocks * blocks / 144];
+        // Those that stand in one another are not looked for.
+        let inlined = self.inlined.min(translate::allowed_bytes(bytes as usize) as u64);
+        let rest =
+            [inlined, locals / 4, targets, 2 * values, blocks * locals / 8, blocks * blocks / 144];
         let sum = rest.into_iter().fold(bytes, u64::saturating_add);
         UNIT_UNITS.saturating_add(sum).saturating_add(brought_squared / 1_000)
     }
@@ -408,6 +415,8 @@ mod tests {
         let (loops, blocks) = ((1 + 1) * (2 + 2), 1 + 4);
         let expected = Work {
             bytes: work.bytes,
+            // The body that is called, which is this one.
+            inlined: work.bytes,
             locals: 4,
             blocks: 2,
             branches: 1,

@@ -7,6 +7,7 @@
 
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
+use crate::translate::Candidates;
 use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
@@ -22,10 +23,10 @@ use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
-    BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
-    StaticTables, Unit, Worker,
+    BranchHints, Builtin, CompileError, CompiledFunction, InlinedCall, Module,
+    STATIC_ELEMENT_BYTES, StaticTables, Unit, Worker,
 };
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 /// Compiles units of one module.
@@ -36,6 +37,10 @@ pub(crate) struct FunctionWorker<'m> {
     tables: &'m StaticTables,
     /// Read when the first function is built.
     hints: OnceCell<BranchHints>,
+    /// What is known of functions that are called.
+    candidates: RefCell<Candidates>,
+    /// The calls in the latest unit in whose place bodies stand.
+    inlined: Vec<InlinedCall>,
     context: Context,
     allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
@@ -77,7 +82,20 @@ impl<'m> FunctionWorker<'m> {
         let allocator = regalloc2::Ctx::default();
         let stubs = HashMap::new();
         let hints = OnceCell::new();
-        Self { isa, settings, module, tables, hints, context, allocator, builder, stubs }
+        let (candidates, inlined) = (RefCell::default(), Vec::new());
+        Self {
+            isa,
+            settings,
+            module,
+            tables,
+            hints,
+            candidates,
+            inlined,
+            context,
+            allocator,
+            builder,
+            stubs,
+        }
     }
 
     /// What the latest unit was made of, as it was when instructions were chosen.
@@ -98,13 +116,17 @@ impl<'m> FunctionWorker<'m> {
     fn build(&mut self, index: u32) -> Result<(), CompileError> {
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
-        let hints = self.hints.get_or_init(|| self.module.branch_hints()).of(index);
-        let source = translate::Source { module: self.module, tables: self.tables, index, hints };
+        let (module, tables) = (self.module, self.tables);
+        let hints = self.hints.get_or_init(|| module.branch_hints());
+        let source = translate::Source { module, tables, hints, candidates: &self.candidates };
         let config = self.isa.frontend_config();
-        if let Err(error) = translate::function(&source, self.settings, config, func, builder) {
-            // A half-built function must not leak into the next one.
-            self.builder = FunctionBuilderContext::new();
-            return Err(error);
+        match translate::function(&source, index, self.settings, config, func, builder) {
+            Ok(inlined) => self.inlined = inlined,
+            Err(error) => {
+                // A half-built function must not leak into the next one.
+                self.builder = FunctionBuilderContext::new();
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -130,6 +152,7 @@ impl<'m> FunctionWorker<'m> {
     /// Builds the CLIF of a way in or out.
     fn build_stub(&mut self, stub: Stub, ty: &FuncType) {
         self.context.clear();
+        self.inlined.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
         match stub {
@@ -170,6 +193,7 @@ impl<'m> FunctionWorker<'m> {
     fn code(&mut self) -> Result<CompiledCode, CompileError> {
         let (context, isa) = (&mut self.context, self.isa);
         let mut plane = ControlPlane::default();
+        passes::prepare(&mut context.func);
         context.optimize(isa, &mut plane).map_err(CompileError::new)?;
         if passes::run(context, self.settings) {
             context.verify_if(isa).map_err(CompileError::new)?;
@@ -210,6 +234,7 @@ impl<'m> FunctionWorker<'m> {
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
             maps: buffer.user_stack_maps().iter().map(frame_map).collect(),
+            inlined: self.inlined.clone(),
         })
     }
 }

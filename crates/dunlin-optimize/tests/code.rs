@@ -138,7 +138,7 @@ fn between_calls(compiled: &CompiledFunction) -> usize {
 fn blocks_that_catch_cost_no_instruction() {
     let compile = |body: &str| {
         let text = format!("(module (tag $t) (func $f) (func {body}))");
-        compile(&Settings::default(), &text, Unit::Func(1))
+        compile(&Settings { inline: false, ..Settings::default() }, &text, Unit::Func(1))
     };
     let calls = "(call $f)".repeat(20);
     let plain = compile(&calls);

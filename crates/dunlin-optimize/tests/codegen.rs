@@ -6,6 +6,7 @@
 //! * `explicit`, `guarded`: how accesses of memories stay in bounds;
 //! * `off`, `flag`, `page`: how guests are interrupted;
 //! * `fuel`: operators are charged;
+//! * `inline`: bodies of small functions stand in place of calls;
 //! * `deterministic`, `fast`, `fused`: which results relaxed operators have;
 //! * `v2`, `v3`: the level of x86-64, whatever the machine has that the test runs on;
 //! * `enter`, `leave`: the ways into and out of compiled code are shown too.
@@ -88,7 +89,12 @@ impl Header {
     fn parse(source: &str) -> Self {
         let line = source.lines().next().and_then(|line| line.strip_prefix(";;!"));
         let mut header = Self {
-            settings: Settings { polls: Polls::Off, verify: true, ..Settings::default() },
+            settings: Settings {
+                polls: Polls::Off,
+                inline: false,
+                verify: true,
+                ..Settings::default()
+            },
             extensions: V2.to_vec(),
             enter: false,
             leave: false,
@@ -104,6 +110,7 @@ impl Header {
                 "fast" => header.settings.relaxed = Relaxed::Fast,
                 "fused" => header.settings.relaxed = Relaxed::Fused,
                 "fuel" => header.settings.fuel = true,
+                "inline" => header.settings.inline = true,
                 "v2" => {}
                 "v3" => header.extensions.extend(V3),
                 "enter" => header.enter = true,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const GUARDED: Bounds = Bounds::Guarded { reserved_bytes: 1 << 32, guard_bytes: 64 << 20 };
 
 fn compile(bounds: Bounds, polls: Polls, body: &str) -> CompiledFunction {
-    compile_with(Settings { bounds, polls, ..Settings::default() }, body)
+    compile_with(Settings { bounds, polls, inline: false, ..Settings::default() }, body)
 }
 
 /// Compiles the second function of a module: a pointer, another, a number.

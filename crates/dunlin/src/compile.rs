@@ -319,6 +319,8 @@ mod native {
                 fuel: config.fuel,
                 canonical_nans: false,
                 relaxed: config.relaxed(),
+                // Where every second function is to be another tier's, calls lead there.
+                inline: config.mixed.is_none(),
                 verify: config.verify_code,
             };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;

@@ -16,7 +16,9 @@ mod native {
     use alloc::string::String;
     use alloc::vec::Vec;
     use dunlin_core::TrapCode;
-    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit};
+    use dunlin_module::{
+        CompiledFunction, Compiler as _, InlinedCall, Scratch, StaticTables, Unit,
+    };
     use dunlin_optimize::Optimizer;
     use dunlin_vm::native::CodeImage;
 
@@ -30,9 +32,9 @@ mod native {
         pub traps: Vec<(u32, TrapCode)>,
         /// Where an address of the VM's belongs, and of which of its functions.
         pub builtins: Vec<(u32, String)>,
-        /// From where on code is of the operator at an offset of the module, ascending; `None` is of
-        /// none.
-        pub source: Vec<(u32, Option<u32>)>,
+        /// From where on code is of an operator, ascending: of which function, and at which offset of the module;
+        /// `None` is of none. Functions are others where their bodies stand in place of calls.
+        pub source: Vec<(u32, Option<(u32, u32)>)>,
         /// Where code begins that looks at what functions have thrown which this one called.
         pub handlers: Vec<u32>,
     }
@@ -55,15 +57,18 @@ mod native {
                 builtins: relocations
                     .map(|at| (at.offset - start, alloc::format!("{:?}", at.builtin)))
                     .collect(),
-                source: source.map(|(at, offset)| (at - start, operator(*offset))).collect(),
+                source: source
+                    .map(|(at, word)| (at - start, operator(*word, func, &image.inlined)))
+                    .collect(),
                 handlers: handlers.map(|of| of.handler - start).collect(),
             })
         }
 
-        fn of(compiled: CompiledFunction) -> Self {
+        fn of(compiled: CompiledFunction, func: u32) -> Self {
             let builtins = compiled.relocations.iter();
             let builtins = builtins.map(|at| (at.offset, alloc::format!("{:?}", at.builtin)));
-            let source = compiled.source.iter().map(|(at, offset)| (*at, operator(*offset)));
+            let source = compiled.source.iter();
+            let source = source.map(|(at, word)| (*at, operator(*word, func, &compiled.inlined)));
             Self {
                 builtins: builtins.collect(),
                 source: source.collect(),
@@ -74,8 +79,8 @@ mod native {
         }
     }
 
-    fn operator(offset: u32) -> Option<u32> {
-        (offset != u32::MAX).then_some(offset)
+    fn operator(word: u32, func: u32, inlined: &[InlinedCall]) -> Option<(u32, u32)> {
+        InlinedCall::operators(word, func, inlined).next()
     }
 
     impl Module {
@@ -104,7 +109,7 @@ mod native {
             let compile = |optimizer: &Optimizer, tables: &StaticTables| {
                 optimizer.worker(self.code().module(), tables).compile(Unit::Func(func))
             };
-            Ok(FunctionCode::of(self.with_optimizer(func, compile)?))
+            Ok(FunctionCode::of(self.with_optimizer(func, compile)?, func))
         }
 
         /// What the machine code of a function is made of: its translation to Cranelift's intermediate

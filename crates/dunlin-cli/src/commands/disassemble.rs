@@ -3,6 +3,7 @@
 //! The interpreter executes the operators, so its listing is of them; compiled code is listed by
 //! instructions, below the operator that each belongs to. Nothing is run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -210,27 +211,45 @@ fn machine_code(module: &Module, func: u32, code: &FunctionCode, text: &mut Stri
     let size = show_size(code.bytes.len() as u64);
     let _ = writeln!(text, "optimising tier: {size} of x86-64 code\n");
     // What an artifact says of its module may be wrong; then there are offsets only.
-    let operators = module.info().operators(func).unwrap_or_default();
+    let mut operators = Operators { module, func, known: BTreeMap::new() };
     let mut of = None;
     for line in disassemble(&code.bytes, &code.handlers) {
         let after = code.source.partition_point(|(at, _)| *at <= line.offset);
         let now = after.checked_sub(1).and_then(|index| code.source[index].1);
         if now != of && line.kind == LineKind::Instruction {
-            push_operator(text, now, &operators);
+            operators.push(text, now);
             of = now;
         }
         push_line(text, &line, code);
     }
 }
 
-fn push_operator(text: &mut String, offset: Option<u32>, operators: &[OperatorText]) {
-    let Some(offset) = offset else {
-        text.push_str("no operator\n");
-        return;
-    };
-    let found = operators.binary_search_by_key(&(offset as usize), |operator| operator.offset);
-    let operator = found.map_or("", |index| &*operators[index].text);
-    let _ = writeln!(text, "{}", format!("{offset:#x} {}", Clean(operator)).trim_end());
+/// The operators of a function, and of those whose bodies stand in it in place of calls.
+struct Operators<'m> {
+    module: &'m Module,
+    func: u32,
+    known: BTreeMap<u32, Vec<OperatorText>>,
+}
+
+impl Operators<'_> {
+    /// Writes which operator the code below is of: the function, and the offset in the module.
+    fn push(&mut self, text: &mut String, of: Option<(u32, u32)>) {
+        let Some((func, offset)) = of else {
+            text.push_str("no operator\n");
+            return;
+        };
+        let info = self.module.info();
+        let operators =
+            self.known.entry(func).or_insert_with(|| info.operators(func).unwrap_or_default());
+        let found = operators.binary_search_by_key(&(offset as usize), |operator| operator.offset);
+        let operator = found.map_or("", |index| &*operators[index].text);
+        let place = match func == self.func {
+            true => String::new(),
+            false => format!(" of function {func}, in place of a call"),
+        };
+        let line = format!("{offset:#x} {}", Clean(operator));
+        let _ = writeln!(text, "{}{place}", line.trim_end());
+    }
 }
 
 fn push_line(text: &mut String, line: &Line, code: &FunctionCode) {

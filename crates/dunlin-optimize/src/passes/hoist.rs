@@ -106,8 +106,8 @@ fn look(func: &Function, loops: &LoopAnalysis, block: Block, to: &mut HashMap<Lo
         let Some(inside) = inside else { continue };
         let region =
             func.dfg.insts[inst].memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
-        let is_vm = region
-            .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Vm as u32);
+        let is_vm =
+            region.is_some_and(|region| Region::Vm.is(func.dfg.alias_regions[region].user_id));
         if opcode.is_call() || (opcode.can_store() && (is_vm || region.is_none())) {
             to.entry(inside).or_default().changes = true;
         } else if opcode == Opcode::Load && is_vm {

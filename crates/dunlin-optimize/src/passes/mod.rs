@@ -1,5 +1,6 @@
-//! Our own passes, between the code generator's optimiser and its lowering.
+//! Our own passes, before the code generator's optimiser and between that and its lowering.
 //!
+//! 0. [`thread`]: branches on what others have decided are taken there.
 //! 1. [`hoist`]: bounds of memories are read outside of loops that cannot change them.
 //! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
 //!    range before it begins.
@@ -14,6 +15,7 @@ mod counted;
 mod hoist;
 mod places;
 mod streams;
+mod thread;
 mod unroll;
 
 use crate::settings::{Bounds, Settings};
@@ -36,6 +38,13 @@ pub(crate) fn run(context: &mut Context, settings: &Settings) -> bool {
     }
     places::run(&mut context.func);
     changed
+}
+
+/// Runs those that come before the code generator's optimiser.
+pub(crate) fn prepare(func: &mut Function) {
+    if tuning::PASSES && tuning::THREAD_BRANCHES && func.layout.blocks().count() > 1 {
+        thread::run(func);
+    }
 }
 
 /// The passes over loops.
@@ -96,8 +105,7 @@ fn is_poll(func: &Function, inst: Inst) -> bool {
     }
     let region = data.memflags_data(&func.dfg).and_then(MemFlagsData::alias_region);
     data.opcode().can_load()
-        && region
-            .is_some_and(|region| func.dfg.alias_regions[region].user_id == Region::Poll as u32)
+        && region.is_some_and(|region| Region::Poll.is(func.dfg.alias_regions[region].user_id))
 }
 
 /// Whether an instruction reads or writes the register that counts fuel.

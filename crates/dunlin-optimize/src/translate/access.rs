@@ -188,7 +188,7 @@ impl Translator<'_, '_> {
             0 => self.env.cx,
             _ => self.env.pointer_of(vm_context::MEMORIES, memory),
         };
-        if tuning::CONSTANT_BOUNDS && self.survey.keeps_memories() {
+        if tuning::CONSTANT_BOUNDS && self.own_survey().keeps_memories() {
             self.env.constant(types::I64, of, offset)
         } else {
             self.env.field(types::I64, of, offset)

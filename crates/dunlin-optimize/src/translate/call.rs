@@ -73,6 +73,12 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_call(&mut self, func: u32) {
         self.flush_charge();
+        if let Some(body) = self.inlined_body(func) {
+            if let Err(error) = self.inline(func, &body) {
+                self.failed = Some(error);
+            }
+            return;
+        }
         let callee = self.callee(func);
         self.call(&callee, self.module.func_type_index(func));
     }

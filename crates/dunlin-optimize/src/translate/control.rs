@@ -20,16 +20,22 @@ use wasmparser::{BlockType, BrTable};
 impl Translator<'_, '_> {
     pub(super) fn visit_unreachable(&mut self) {
         self.flush_charge();
-        if let Some(block) = self.env.b.current_block()
-            && self.env.b.func.layout.entry_block() != Some(block)
-        {
-            self.env.b.set_cold_block(block);
-        }
+        self.is_rare();
         // A block that does nothing but trap would become part of the branch to it, and the trap would
         // happen at that operator instead of this one.
         self.env.b.ins().sequence_point();
         self.env.trap(TrapCode::Unreachable);
         self.end_of_path();
+    }
+
+    /// Notes that control seldom gets where it is.
+    pub(super) fn is_rare(&mut self) {
+        // The layout has no first block before its first instruction, and the function begins at that.
+        if let Some(block) = self.env.b.current_block()
+            && self.env.b.func.layout.entry_block().is_some_and(|entry| entry != block)
+        {
+            self.env.b.set_cold_block(block);
+        }
     }
 
     #[allow(clippy::unused_self, reason = "an operator like the others")]
@@ -42,6 +48,13 @@ impl Translator<'_, '_> {
         } else {
             Kind::Dead
         };
+        if self.live && self.begins_loop(ty) {
+            let (height, facts) = (self.stack.len(), self.facts.count());
+            let pad = self.frames.last().and_then(|outer| outer.pad);
+            let frame = Frame::new(kind, height, 0, self.cold, pad, facts);
+            self.count_block();
+            return self.frames.push(Frame { begins_loop: true, ..frame });
+        }
         self.open(kind, params.len(), results.len());
     }
 
@@ -53,6 +66,7 @@ impl Translator<'_, '_> {
         let start = self.block_with(&params);
         self.jump_with_top(start, params.len());
         self.go_on_at(start, self.stack.len() - params.len());
+        self.facts.begin_loop();
         let rotation = self.rotation(ty);
         let kind = Kind::Loop { start, params: params.len(), rotation };
         self.open(kind, params.len(), results.len());
@@ -89,7 +103,7 @@ impl Translator<'_, '_> {
         self.blocks += 1;
         if self.blocks > limits::BLOCKS_MAX {
             self.refuse("the function has too many blocks for this tier");
-        } else if self.blocks * self.locals.len() > limits::BLOCKS_TIMES_LOCALS_MAX {
+        } else if self.blocks * self.local_count > limits::BLOCKS_TIMES_LOCALS_MAX {
             self.refuse("the function has too many locals for its blocks, for this tier");
         }
     }
@@ -101,7 +115,8 @@ impl Translator<'_, '_> {
         let params = if matches!(kind, Kind::Dead) { 0 } else { params };
         let height = self.stack.len() - params;
         let pad = self.frames.last().and_then(|outer| outer.pad);
-        self.frames.push(Frame::new(kind, height, results, self.cold, pad));
+        let facts = self.facts.count();
+        self.frames.push(Frame::new(kind, height, results, self.cold, pad, facts));
     }
 
     pub(super) fn visit_else(&mut self) {
@@ -115,6 +130,7 @@ impl Translator<'_, '_> {
             frame.ends_warm |= !self.cold;
         }
         self.cold = frame.cold || frame.hint == Some(true);
+        self.facts.forget(frame.facts);
         self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
         self.stack.extend(params);
@@ -125,6 +141,13 @@ impl Translator<'_, '_> {
         let frame = self.frames.pop().expect("a validated body's frame");
         let Frame { kind, height, results, .. } = frame;
         let mut ends_warm = frame.ends_warm || self.live && !self.cold;
+        if frame.begins_loop {
+            self.no_first_test();
+        }
+        // Where there is one way to the end, what is known on it is known behind it.
+        if !matches!(kind, Kind::Dead | Kind::Loop { .. } | Kind::Block { reached: false, .. }) {
+            self.facts.forget(frame.facts);
+        }
         match kind {
             Kind::Dead => self.stack.truncate(height),
             Kind::Loop { start, rotation, .. } => {
@@ -199,7 +222,7 @@ impl Translator<'_, '_> {
     fn finish(&mut self) {
         // What the function cost is paid before anybody sees what it did.
         self.flush_charge();
-        let results = self.func_type.results().len();
+        let results = self.scope.func_type.results().len();
         let values = self.top(results).to_vec();
         self.env.b.ins().return_(&values);
         self.end_of_path();
@@ -237,7 +260,7 @@ impl Translator<'_, '_> {
         let next = self.env.b.create_block();
         self.flush_charge();
         self.env.b.ins().brif(condition, block, &args, next, &[]);
-        if depth == 0 || count != 0 {
+        if count != 0 {
             self.no_first_test();
         }
         if !self.first_test([Way::Depth(depth), Way::Block(next)]) {
@@ -253,6 +276,7 @@ impl Translator<'_, '_> {
         let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.push(null);
         self.visit_br_if(depth);
+        self.is_not_null(reference);
         self.push(reference);
     }
 
@@ -266,8 +290,12 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_ref_as_non_null(&mut self) {
         let reference = self.top(1)[0];
+        if !self.may_be_null(reference) {
+            return;
+        }
         let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.env.trap_if(null, TrapCode::NullReference);
+        self.is_not_null(reference);
     }
 
     pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
@@ -293,7 +321,9 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn visit_return(&mut self) {
-        self.finish();
+        if !self.return_inlined() {
+            self.finish();
+        }
     }
 
     pub(super) fn visit_select(&mut self) {
@@ -315,7 +345,7 @@ impl Translator<'_, '_> {
 
     /// Lets the guest be stopped where the function begins, unless it ends by itself.
     pub(super) fn poll_entry(&mut self) {
-        if !(tuning::LEAVES_WITHOUT_POLLS && self.survey.ends_by_itself()) {
+        if !(tuning::LEAVES_WITHOUT_POLLS && self.scope.survey.ends_by_itself()) {
             self.poll();
         }
     }

@@ -2,6 +2,7 @@
 //! operations cannot touch the same bytes.
 
 use super::clif_type;
+use super::facts::Place;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, Block, Endianness, ExtFuncData,
@@ -13,6 +14,7 @@ use cranelift_frontend::FunctionBuilder;
 use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::Builtin;
 use dunlin_module::layout::{self, vm_context};
+use std::collections::HashMap;
 
 /// Bytes of a pointer of the target.
 pub(crate) const POINTER_BYTES: usize = 8;
@@ -34,10 +36,8 @@ pub(crate) enum Region {
     /// Bytes of shared memories: never the same as a [`Memory`](Self::Memory)'s, and of which our passes, which
     /// know that alone, keep away.
     Shared = 6,
-    /// Fields of objects that may change, and elements.
+    /// Fields of objects, and elements: one region for each [`Place`].
     Heap = 7,
-    /// Fields that are written once.
-    Fixed = 8,
     /// What objects begin with: the numbers of types, and lengths.
     Header = 9,
     /// The cards of the heap.
@@ -51,7 +51,15 @@ pub(crate) enum Region {
 /// How many regions there are, and none for the first number.
 const REGIONS: usize = 13;
 
+/// Bits of a region's number that say which it is; those above, which kind of places in objects.
+const REGION_BITS: u32 = 8;
+
 impl Region {
+    /// Whether a region of Cranelift's with this number is this one, or one of its.
+    pub(crate) fn is(self, id: u32) -> bool {
+        id & ((1 << REGION_BITS) - 1) == self as u32
+    }
+
     /// What Cranelift knows of it.
     pub(crate) fn data(self) -> AliasRegionData {
         AliasRegionData { user_id: self as u32, description: format!("{self:?}").into() }
@@ -74,6 +82,9 @@ pub(crate) struct Environment<'a> {
     /// The running instance's context.
     pub(crate) cx: Value,
     regions: [Option<AliasRegion>; REGIONS],
+    places: HashMap<Place, AliasRegion>,
+    /// Calls so far of builtins that return.
+    pub(super) calls: u32,
     builtins: [Option<FuncRef>; Builtin::ALL.len()],
 }
 
@@ -86,7 +97,8 @@ impl<'a> Environment<'a> {
 
     /// The environment of a function that has the context elsewhere.
     pub(crate) fn with_context(b: FunctionBuilder<'a>, cx: Value) -> Self {
-        Self { b, cx, regions: [None; REGIONS], builtins: [None; Builtin::ALL.len()] }
+        let (regions, builtins) = ([None; REGIONS], [None; Builtin::ALL.len()]);
+        Self { b, cx, regions, places: HashMap::new(), calls: 0, builtins }
     }
 
     /// Flags of an access of this region that cannot fault.
@@ -94,6 +106,22 @@ impl<'a> Environment<'a> {
         let known = &mut self.regions[region as usize];
         let region =
             *known.get_or_insert_with(|| self.b.func.dfg.alias_regions.insert(region.data()));
+        Self::flags_of(region)
+    }
+
+    /// Flags of an access of places of this kind in objects.
+    pub(crate) fn object_flags(&mut self, place: Place) -> MemFlagsData {
+        let region = *self.places.entry(place).or_insert_with(|| {
+            let of_all = Region::Heap.data();
+            let user_id = of_all.user_id | place.0 << REGION_BITS;
+            let description = format!("{} {}", of_all.description, place.0).into();
+            let data = AliasRegionData { user_id, description };
+            self.b.func.dfg.alias_regions.insert(data)
+        });
+        Self::flags_of(region)
+    }
+
+    fn flags_of(region: AliasRegion) -> MemFlagsData {
         let flags = MemFlagsData::new().with_notrap().with_endianness(Endianness::Little);
         flags.with_alias_region(Some(region))
     }
@@ -145,6 +173,7 @@ impl<'a> Environment<'a> {
 
     /// Calls a builtin with the context and `args`.
     pub(crate) fn builtin(&mut self, builtin: Builtin, args: &[Value]) -> Inst {
+        self.calls += u32::from(!matches!(builtin, Builtin::Unwind | Builtin::ThrowException));
         let func = match self.builtins[builtin as usize] {
             Some(func) => func,
             None => self.import(builtin),

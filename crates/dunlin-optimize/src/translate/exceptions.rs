@@ -69,6 +69,8 @@ impl Translator<'_, '_> {
         if !is_reached {
             return None;
         }
+        // Whoever throws may have collected.
+        self.facts.call();
         // Exceptions are exceptional, and so is what follows until somebody goes back to where it comes from.
         self.cold = true;
         self.begin(block);
@@ -136,6 +138,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_throw(&mut self, tag: u32) {
         self.flush_charge();
+        self.is_rare();
         let params = self.module.tag_type(tag).params().len();
         let slots = self.module.tag_type(tag).param_slots();
         let payload = self.stack.split_off(self.stack.len() - params);
@@ -170,6 +173,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_throw_ref(&mut self) {
         self.flush_charge();
+        self.is_rare();
         let reference = self.pop();
         let null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.env.trap_if(null, TrapCode::NullExceptionReference);
@@ -303,6 +307,7 @@ impl Translator<'_, '_> {
             }
             self.count_branch();
             self.stack.truncate(frame.height);
+            self.facts.forget(frame.facts);
             self.live = false;
             *clauses = match self.begin_clause(*clauses) {
                 Some(thrown) => {
@@ -345,6 +350,7 @@ impl Translator<'_, '_> {
     pub(super) fn visit_delegate(&mut self, depth: u32) {
         let frame = self.frames.pop().expect("a validated body's frame");
         let Frame { kind, height, results, ends_warm, .. } = frame;
+        self.facts.forget(frame.facts);
         let ends_warm = ends_warm || self.live && !self.cold;
         let Kind::Try { end, mut reached, clauses } = kind else {
             return self.stack.truncate(height);

@@ -3,6 +3,7 @@
 use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type};
+use crate::tuning;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use dunlin_core::ValType;
 use wasmparser::{BlockType, Catch};
@@ -21,6 +22,10 @@ pub(super) struct Frame {
     pub(super) ends_warm: bool,
     /// Where exceptions go that are thrown inside, if not out of the function.
     pub(super) pad: Option<usize>,
+    /// Facts that were known where it was opened.
+    pub(super) facts: usize,
+    /// Whether it is a block that a loop begins with, so that the loop's test may be inside.
+    pub(super) begins_loop: bool,
 }
 
 impl Frame {
@@ -31,8 +36,19 @@ impl Frame {
         results: usize,
         cold: bool,
         pad: Option<usize>,
+        facts: usize,
     ) -> Self {
-        Self { kind, height, results, cold, hint: None, ends_warm: false, pad }
+        Self {
+            kind,
+            height,
+            results,
+            cold,
+            hint: None,
+            ends_warm: false,
+            pad,
+            facts,
+            begins_loop: false,
+        }
     }
 }
 
@@ -60,17 +76,20 @@ pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
 impl Translator<'_, '_> {
     /// The frame of the whole body.
     pub(super) fn open_body(&mut self) {
-        let results = self.func_type.results();
+        let results = self.scope.func_type.results();
         let end = self.block_with(results);
         let kind = Kind::Block { end, reached: false };
-        self.frames.push(Frame::new(kind, 0, results.len(), false, None));
+        self.frames.push(Frame::new(kind, 0, results.len(), false, None, 0));
     }
 
-    /// What a hint says of the condition of the operator at hand.
+    /// What a hint says of the condition of the operator at hand, or the body itself.
     pub(super) fn hint(&self) -> Option<bool> {
-        let offset = (self.operator - self.body_start) as u32;
-        let found = self.hints.binary_search_by_key(&offset, |hint| hint.offset).ok()?;
-        Some(self.hints[found].likely)
+        let scope = &self.scope;
+        let offset = (self.operator - scope.body_start) as u32;
+        match scope.hints.binary_search_by_key(&offset, |hint| hint.offset) {
+            Ok(found) => Some(scope.hints[found].likely),
+            Err(_) => scope.survey.likely(self.operator).filter(|_| tuning::FAILURES_ARE_RARE),
+        }
     }
 
     /// Begins a block that leaves the operands as they are.

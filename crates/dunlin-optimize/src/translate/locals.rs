@@ -12,18 +12,18 @@ use dunlin_module::layout::vm_context;
 
 impl Translator<'_, '_> {
     pub(super) fn visit_local_get(&mut self, index: u32) {
-        let value = self.env.b.use_var(self.locals[index as usize]);
-        self.push_of(value, self.local_types[index as usize]);
+        let value = self.env.b.use_var(self.scope.locals[index as usize]);
+        self.push_of(value, self.scope.local_types[index as usize]);
     }
 
     pub(super) fn visit_local_set(&mut self, index: u32) {
         let value = self.pop();
-        self.env.b.def_var(self.locals[index as usize], value);
+        self.env.b.def_var(self.scope.locals[index as usize], value);
     }
 
     pub(super) fn visit_local_tee(&mut self, index: u32) {
         let value = self.top(1)[0];
-        self.env.b.def_var(self.locals[index as usize], value);
+        self.env.b.def_var(self.scope.locals[index as usize], value);
     }
 
     pub(super) fn visit_global_get(&mut self, index: u32) {

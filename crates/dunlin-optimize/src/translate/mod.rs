@@ -18,7 +18,9 @@ mod control;
 mod convert;
 mod environment;
 mod exceptions;
+mod facts;
 mod frames;
+mod inline;
 mod locals;
 mod numeric;
 mod objects;
@@ -32,17 +34,19 @@ mod wide;
 
 use crate::limits;
 use crate::settings::Settings;
-use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, SourceLoc, Type, Value, types};
+use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use dunlin_core::{FuncType, ValType};
-use dunlin_module::{BranchHint, CompileError, Module, StaticTables};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use dunlin_core::ValType;
+use dunlin_module::{BranchHints, CompileError, InlinedCall, Module, StaticTables};
 use exceptions::Pad;
 use frames::Frame;
+use inline::Scope;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use survey::Survey;
 
 pub(crate) use environment::{Environment, POINTER_BYTES, Region, import, signature};
+pub(crate) use inline::{Candidates, allowed_bytes, small_bytes};
 
 /// The state of the pass.
 struct Translator<'a, 'm> {
@@ -50,22 +54,28 @@ struct Translator<'a, 'm> {
     module: &'m Module,
     tables: &'m StaticTables,
     settings: &'m Settings,
-    func_type: &'m FuncType,
-    /// The bytes of the body, and where they stand in the module.
-    body: &'m [u8],
-    body_start: u64,
+    source: Source<'m>,
+    /// The body at hand, and those around it.
+    scope: Scope<'m>,
+    outer: Vec<Scope<'m>>,
+    /// Calls in whose place bodies stand, the word that the next one begins with, and how many bytes more may
+    /// follow.
+    inlined: Vec<InlinedCall>,
+    next_word: u32,
+    inlined_left: usize,
     /// Where the operator at hand stands in the module.
     operator: u64,
-    survey: Survey,
-    hints: &'m [BranchHint],
     /// Whether what is translated is rarely executed, as hints say.
     cold: bool,
     /// Operands.
     stack: Vec<Value>,
     frames: Vec<Frame>,
-    locals: Vec<Variable>,
-    local_types: Vec<ValType>,
+    /// Locals of all bodies so far.
+    local_count: usize,
     refs: refs::Refs,
+    facts: facts::Facts,
+    /// Calls of builtins when facts were last asked for.
+    calls_seen: u32,
     /// Whether the operator at hand can be reached.
     live: bool,
     signatures: HashMap<u32, SigRef>,
@@ -87,37 +97,38 @@ struct Translator<'a, 'm> {
     failed: Option<CompileError>,
 }
 
-/// What is translated.
+/// What functions are translated from.
+#[derive(Clone, Copy)]
 pub(crate) struct Source<'m> {
     pub(crate) module: &'m Module,
     pub(crate) tables: &'m StaticTables,
-    /// The function, imports first.
-    pub(crate) index: u32,
-    /// Hints at its branches.
-    pub(crate) hints: &'m [BranchHint],
+    /// Hints at branches.
+    pub(crate) hints: &'m BranchHints,
+    /// What is known of functions that are called.
+    pub(crate) candidates: &'m RefCell<Candidates>,
 }
 
-/// Translates a function's body.
+/// Translates the body of the function with this index; the calls in whose place other bodies stand.
 ///
 /// # Errors
 ///
 /// If the body does not decode, or contains what this tier does not know.
 pub(crate) fn function(
     source: &Source<'_>,
+    index: u32,
     settings: &Settings,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
-) -> Result<(), CompileError> {
-    let Source { module, tables, index, hints } = *source;
+) -> Result<Vec<InlinedCall>, CompileError> {
+    let Source { module, tables, .. } = *source;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
     if body.as_bytes().len() > limits::BODY_BYTES_MAX {
         return Err(CompileError::new("the function's body is too large for this tier"));
     }
-    let func_type = module.func_type(index);
-    func.signature = signature(func_type);
+    func.signature = signature(module.func_type(index));
     let mut builder = FunctionBuilder::new(func, builder);
     refs::keep_spills_apart(&mut builder);
     let entry = builder.create_block();
@@ -129,18 +140,20 @@ pub(crate) fn function(
         module,
         tables,
         settings,
-        func_type,
-        body: body.as_bytes(),
-        body_start: body.range().start,
+        source: *source,
+        scope: Scope::new(source, index, &body)?,
+        outer: Vec::new(),
+        inlined: Vec::new(),
+        next_word: InlinedCall::FIRST_WORD,
+        inlined_left: inline::allowed_bytes(body.as_bytes().len()),
         operator: 0,
-        survey: Survey::of(&body)?,
-        hints,
         cold: false,
         stack: Vec::new(),
         frames: Vec::new(),
-        locals: Vec::new(),
-        local_types: Vec::new(),
+        local_count: 0,
         refs: refs::Refs::default(),
+        facts: facts::Facts::default(),
+        calls_seen: 0,
         live: true,
         signatures: HashMap::new(),
         poll_sites: 0,
@@ -156,7 +169,7 @@ pub(crate) fn function(
     translator.declare_locals(&body)?;
     translator.body(&body)?;
     translator.env.b.finalize(config);
-    Ok(())
+    Ok(translator.inlined)
 }
 
 impl Translator<'_, '_> {
@@ -164,7 +177,7 @@ impl Translator<'_, '_> {
     fn enter(&mut self, entry: ir::Block) {
         self.env.limit_stack();
         let params = self.env.b.block_params(entry)[1..].to_vec();
-        for (value, ty) in params.into_iter().zip(self.func_type.params()) {
+        for (value, ty) in params.into_iter().zip(self.scope.func_type.params()) {
             self.note(value, *ty);
             self.add_local(*ty, value);
         }
@@ -173,7 +186,7 @@ impl Translator<'_, '_> {
     fn declare_locals(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            if self.locals.len() + count as usize > limits::LOCALS_MAX {
+            if self.local_count + count as usize > limits::LOCALS_MAX {
                 return Err(CompileError::new("the function has too many locals for this tier"));
             }
             let ty = dunlin_module::val_type(ty, 0)?;
@@ -192,17 +205,23 @@ impl Translator<'_, '_> {
             self.refs.locals += 1;
         }
         self.env.b.def_var(local, value);
-        self.locals.push(local);
-        self.local_types.push(ty);
+        self.scope.locals.push(local);
+        self.scope.local_types.push(ty);
+        self.local_count += 1;
     }
 
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
-        let mut reader = body.get_operators_reader()?;
         self.open_body();
         self.poll_entry();
+        self.operators(body)
+    }
+
+    /// Translates the operators of the body at hand.
+    fn operators(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), CompileError> {
+        let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             self.operator = reader.original_position();
-            self.env.b.set_srcloc(SourceLoc::new(self.operator as u32));
+            self.set_source(self.operator);
             reader.visit_operator(&mut visitor::Visitor(self))?;
             if let Some(error) = self.failed.take() {
                 return Err(error);

@@ -12,11 +12,12 @@ mod bulk;
 mod cast;
 
 use super::environment::Region;
+use super::facts::{Extension, Fact, Place};
 use super::{Translator, clif_type};
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
-use dunlin_core::{CompositeType, FieldType, Mutability, StorageType, TrapCode};
+use dunlin_core::{CompositeType, FieldType, StorageType, TrapCode, ValType};
 use dunlin_module::layout::{CARD_SHIFT, HEAP_NULL_BYTES, object, store_context, vm_context};
 
 /// What becomes of a field of fewer bits than its value has.
@@ -24,6 +25,33 @@ use dunlin_module::layout::{CARD_SHIFT, HEAP_NULL_BYTES, object, store_context, 
 enum Extend {
     Zero,
     Sign,
+}
+
+/// Fields from this index on are of one place, for each kind of storage.
+const FIELD_PLACES: u32 = 31;
+
+/// The kinds of storage, of which no two are of the same place.
+fn storage_number(storage: StorageType) -> u32 {
+    match storage {
+        StorageType::I8 => 0,
+        StorageType::I16 => 1,
+        StorageType::Val(ValType::I32) => 2,
+        StorageType::Val(ValType::I64) => 3,
+        StorageType::Val(ValType::F32) => 4,
+        StorageType::Val(ValType::F64) => 5,
+        StorageType::Val(ValType::V128) => 6,
+        StorageType::Val(ValType::Ref(_)) => 7,
+    }
+}
+
+/// The places of fields at an index of structures.
+fn field_place(field: u32, storage: StorageType) -> Place {
+    Place(field.min(FIELD_PLACES) * 8 + storage_number(storage))
+}
+
+/// The places of elements of arrays.
+fn element_place(storage: StorageType) -> Place {
+    Place((FIELD_PLACES + 1) * 8 + storage_number(storage))
 }
 
 /// Where a field or an element is.
@@ -34,6 +62,7 @@ struct Slot {
     /// What stands in the access.
     offset: i32,
     ty: FieldType,
+    place: Place,
     flags: MemFlagsData,
 }
 
@@ -68,14 +97,6 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Flags of an access of a field of this type.
-    fn field_flags(&mut self, ty: FieldType) -> MemFlagsData {
-        self.env.flags(match ty.mutability {
-            Mutability::Var => Region::Heap,
-            Mutability::Const => Region::Fixed,
-        })
-    }
-
     /// Flags of an access at an offset of what a reference leads to, which traps with `code` if that is null.
     fn checked(
         &mut self,
@@ -98,33 +119,46 @@ impl Translator<'_, '_> {
     fn struct_slot(&mut self, reference: Value, ty: u32, field: u32) -> Slot {
         let (fields, offsets, _) = self.struct_fields(ty);
         let (ty, offset) = (fields[field as usize], offsets[field as usize]);
-        let flags = self.field_flags(ty);
+        let place = field_place(field, ty.storage);
+        let flags = self.env.object_flags(place);
         let flags = self.checked(flags, (reference, offset), TrapCode::NullStructureReference);
         let at = self.env.b.ins().uextend(types::I64, reference);
-        Slot { at, offset: offset as i32, ty, flags }
+        Slot { at, offset: offset as i32, ty, place, flags }
     }
 
     /// The length of an array; traps if that is null.
     fn array_length(&mut self, array: Value) -> Value {
+        if let Some(length) = self.known(Fact::Length(array)) {
+            return length;
+        }
         let flags = self.env.flags(Region::Header).with_aligned();
         let offset = object::LENGTH as u32;
         let flags = self.checked(flags, (array, offset), TrapCode::NullArrayReference);
         let at = self.env.b.ins().uextend(types::I64, array);
         let address = self.heap_address(at);
-        self.env.b.ins().load(types::I32, flags, address, offset as i32)
+        let length = self.env.b.ins().load(types::I32, flags, address, offset as i32);
+        self.is_not_null(array);
+        self.learn(Fact::Length(array), length);
+        length
     }
 
     /// An element of an array; the access traps where there is none.
     fn array_slot(&mut self, array: Value, ty: u32, index: Value) -> Slot {
+        let ty = self.element_type(ty);
+        let (place, offset) = (element_place(ty.storage), object::ELEMENTS as i32);
+        let flags = self.env.object_flags(place);
+        if let Some(at) = self.known(Fact::Element(array, index)) {
+            return Slot { at, offset, ty, place, flags };
+        }
         let length = self.array_length(array);
         let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
-        let ty = self.element_type(ty);
         let at = self.element_offset(array, ty, index);
         let zero = self.env.b.ins().iconst(types::I64, 0);
         let at = self.env.b.ins().select_spectre_guard(outside, zero, at);
-        let flags = self.field_flags(ty);
         let flags = flags.with_trap_code(Some(clif_trap(TrapCode::ArrayOutOfBounds)));
-        Slot { at, offset: object::ELEMENTS as i32, ty, flags }
+        // The access that follows traps where there is none.
+        self.learn(Fact::Element(array, index), at);
+        Slot { at, offset, ty, place, flags }
     }
 
     /// How far from offset 0 an element is, less where the first one is in its array.
@@ -137,7 +171,7 @@ impl Translator<'_, '_> {
     }
 
     /// Reads a field or element, and pushes it.
-    fn read(&mut self, slot: Slot, extend: Extend) {
+    fn read(&mut self, slot: Slot, extend: Extend) -> Value {
         let address = self.heap_address(slot.at);
         let Slot { flags, offset, .. } = slot;
         let ins = self.env.b.ins();
@@ -149,6 +183,7 @@ impl Translator<'_, '_> {
             (StorageType::Val(ty), _) => ins.load(clif_type(ty), flags, address, offset),
         };
         self.push_of(value, slot.ty.storage.unpacked());
+        value
     }
 
     /// Writes a field or element.
@@ -195,8 +230,16 @@ impl Translator<'_, '_> {
 
     fn struct_get(&mut self, ty: u32, field: u32, extend: Extend) {
         let reference = self.pop();
+        let (fields, ..) = self.struct_fields(ty);
+        let storage = fields[field as usize].storage;
+        let fact = Fact::Field(reference, field_place(field, storage), extend as Extension);
+        if let Some(value) = self.known(fact) {
+            return self.push_of(value, storage.unpacked());
+        }
         let slot = self.struct_slot(reference, ty, field);
-        self.read(slot, extend);
+        let value = self.read(slot, extend);
+        self.is_not_null(reference);
+        self.learn(fact, value);
     }
 
     pub(super) fn visit_struct_get(&mut self, ty: u32, field: u32) {
@@ -215,6 +258,17 @@ impl Translator<'_, '_> {
         let (reference, value) = self.pop2();
         let slot = self.struct_slot(reference, ty, field);
         self.write_barred(slot, value);
+        self.is_not_null(reference);
+        self.facts().store(slot.place);
+        self.learn_field(reference, slot, value);
+    }
+
+    /// Learns what a field has been given.
+    fn learn_field(&mut self, reference: Value, slot: Slot, value: Value) {
+        if let StorageType::Val(_) = slot.ty.storage {
+            let fact = Fact::Field(reference, slot.place, Extend::Zero as Extension);
+            self.learn(fact, value);
+        }
     }
 
     fn array_get(&mut self, ty: u32, extend: Extend) {

@@ -7,8 +7,9 @@
 //! What is known of a value is noted where it is defined, and true wherever it is used. A local's value that has
 //! not been defined by an operator is one that several values of the local's type have come together to.
 
+use super::facts::{Fact, Facts};
 use super::{Region, Translator};
-use crate::limits;
+use crate::{limits, tuning};
 use cranelift_codegen::ir::Value;
 use cranelift_frontend::FunctionBuilder;
 use dunlin_core::{HeapType, RefType, ValType};
@@ -56,8 +57,49 @@ impl Translator<'_, '_> {
     }
 
     /// Whether a value may be null, as far as is known.
-    pub(super) fn may_be_null(&self, value: Value) -> bool {
-        self.refs.types.get(&value).is_none_or(|ty| ty.nullable)
+    pub(super) fn may_be_null(&mut self, value: Value) -> bool {
+        let is_nullable = self.refs.types.get(&value).is_none_or(|ty| ty.nullable);
+        is_nullable && self.known(Fact::NotNull(value)).is_none()
+    }
+
+    /// Notes that a value is not null from here on.
+    pub(super) fn is_not_null(&mut self, value: Value) {
+        if self.may_be_null(value) {
+            self.learn(Fact::NotNull(value), value);
+        }
+    }
+
+    /// What is known, brought up to date.
+    pub(super) fn facts(&mut self) -> &mut Facts {
+        if self.calls_seen != self.env.calls {
+            self.calls_seen = self.env.calls;
+            self.facts.call();
+        }
+        &mut self.facts
+    }
+
+    /// What a fact is about, if it is known.
+    pub(super) fn known(&mut self, fact: Fact) -> Option<Value> {
+        let fact = self.resolved(fact);
+        self.facts().get(fact).filter(|_| tuning::FACTS)
+    }
+
+    /// Learns a fact.
+    pub(super) fn learn(&mut self, fact: Fact, value: Value) {
+        let fact = self.resolved(fact);
+        self.facts().learn(fact, value);
+    }
+
+    /// The fact, about values that are no others' aliases.
+    fn resolved(&self, fact: Fact) -> Fact {
+        let of = |value| self.env.b.func.dfg.resolve_aliases(value);
+        match fact {
+            Fact::Field(value, place, extension) => Fact::Field(of(value), place, extension),
+            Fact::Length(value) => Fact::Length(of(value)),
+            Fact::Element(array, index) => Fact::Element(of(array), of(index)),
+            Fact::NotNull(value) => Fact::NotNull(of(value)),
+            Fact::Is(value, ty) => Fact::Is(of(value), ty),
+        }
     }
 
     /// Whether a value is known to be null or an object: no small integer, and no value of the host.
@@ -80,6 +122,7 @@ impl Translator<'_, '_> {
     /// Counts what is live across a call, before the call.
     pub(super) fn note_call(&mut self) {
         let live = self.refs.types.len().min(self.refs.locals + self.stack.len());
+        self.facts().call();
         self.refs.mapped = self.refs.mapped.saturating_add(live);
         if self.refs.mapped > limits::MAPPED_MAX {
             self.refuse("the function keeps too many references across calls for this tier");

@@ -20,7 +20,7 @@ use super::Translator;
 use super::frames::Kind;
 use super::visitor::Visitor;
 use crate::{limits, tuning};
-use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
+use cranelift_codegen::ir::{Block, InstBuilder};
 use wasmparser::{BinaryReader, BlockType, OperatorsReader};
 
 /// Bytes of the operator that opens a loop, and of its empty type.
@@ -30,8 +30,8 @@ const LOOP_BYTES: u64 = 2;
 pub(super) enum Rotation {
     /// There is none that can be repeated.
     Never,
-    /// It has not come yet; the loop's first operator is here.
-    Before { start: u64 },
+    /// It has not come yet; the loop's first operator behind so many blocks that it begins with is here.
+    Before { start: u64, blocks: usize },
     /// It is known.
     Test(Test),
 }
@@ -39,6 +39,8 @@ pub(super) enum Rotation {
 /// The first test of a loop.
 #[derive(Clone, Copy)]
 pub(super) struct Test {
+    /// How many blocks the loop begins with that are around it.
+    blocks: usize,
     /// Where the operators before it are, in the module.
     start: u64,
     end: u64,
@@ -62,34 +64,69 @@ impl Translator<'_, '_> {
     pub(super) fn rotation(&self, ty: BlockType) -> Rotation {
         match ty {
             BlockType::Empty if tuning::ROTATE_LOOPS => {
-                Rotation::Before { start: self.operator + LOOP_BYTES }
+                Rotation::Before { start: self.operator + LOOP_BYTES, blocks: 0 }
             }
             _ => Rotation::Never,
         }
     }
 
+    /// The frame of the loop whose test may be here: the innermost one, or that around blocks which it begins with.
+    fn tested_loop(&self) -> Option<usize> {
+        let blocks = self.frames.iter().rev().take_while(|frame| frame.begins_loop).count();
+        self.frames.len().checked_sub(1 + blocks)
+    }
+
     /// Notes that the innermost frame, if it is a loop before its first test, has none that can be repeated.
     pub(super) fn no_first_test(&mut self) {
-        if let Some(Kind::Loop { rotation, .. }) =
-            self.frames.last_mut().map(|frame| &mut frame.kind)
+        if let Some(index) = self.tested_loop()
+            && let Kind::Loop { rotation, .. } = &mut self.frames[index].kind
             && matches!(rotation, Rotation::Before { .. })
         {
             *rotation = Rotation::Never;
         }
     }
 
+    /// Whether a block of this type that opens here is what a loop begins with; its test may be inside then.
+    pub(super) fn begins_loop(&mut self, ty: BlockType) -> bool {
+        let at = self.operator;
+        if ty != BlockType::Empty || !tuning::ROTATE_BLOCKS {
+            return false;
+        }
+        if let Some(index) = self.tested_loop()
+            && let Kind::Loop { rotation: Rotation::Before { start, blocks }, .. } =
+                &mut self.frames[index].kind
+            && *start == at
+        {
+            (*start, *blocks) = (at + LOOP_BYTES, *blocks + 1);
+            return true;
+        }
+        false
+    }
+
     /// Notes that the operator at hand is the test of the innermost frame's loop, if it can be that. Its
     /// blocks are then sealed with the loop; whether they are.
     pub(super) fn first_test(&mut self, ways: [Way; 2]) -> bool {
         let (end, height) = (self.operator, self.stack.len());
-        let Some(frame) = self.frames.last_mut() else { return false };
+        let Some(index) = self.tested_loop() else { return false };
+        let around = self.frames.len() - 1 - index;
+        let frame = &mut self.frames[index];
         let Kind::Loop { rotation, .. } = &mut frame.kind else { return false };
-        let Rotation::Before { start } = *rotation else { return false };
+        let Rotation::Before { start, blocks } = *rotation else { return false };
         *rotation = Rotation::Never;
-        if height != frame.height || end - start > limits::ROTATED_BYTES_MAX {
+        let goes_back =
+            ways.iter().any(|way| matches!(way, Way::Depth(depth) if *depth as usize == around));
+        if height != frame.height
+            || blocks != around
+            || goes_back
+            || end - start > limits::ROTATED_BYTES_MAX
+        {
             return false;
         }
-        *rotation = Rotation::Test(Test { start, end, ways, left: limits::ROTATIONS_MAX });
+        let left = limits::ROTATIONS_MAX;
+        *rotation = Rotation::Test(Test { blocks, start, end, ways, left });
+        // What follows the test will follow its repetitions too.
+        let facts = frame.facts;
+        self.facts.forget(facts);
         for way in ways {
             if let Way::Block(block) = way {
                 self.sealed_late.insert(block);
@@ -127,17 +164,23 @@ impl Translator<'_, '_> {
         let Some(left) = test.left.checked_sub(1) else { return false };
         test.left = left;
         let (test, height) = (*test, frame.height);
-        let inner = self.frames.split_off(index + 1);
+        let tested = index + 1 + test.blocks;
+        let is_inside = |frames: &[super::frames::Frame]| frames.iter().all(|it| it.begins_loop);
+        if !self.frames.get(index + 1..tested).is_some_and(is_inside) {
+            return false;
+        }
+        let inner = self.frames.split_off(tested);
         let operands = self.stack.split_off(height);
-        let at = self.operator;
+        let (at, facts) = (self.operator, self.facts.count());
         self.flush_charge();
         // It is the loop's poll: what stops there, stops at the loop.
-        self.env.b.set_srcloc(SourceLoc::new((test.start - LOOP_BYTES) as u32));
+        self.set_source(test.start - LOOP_BYTES);
         self.poll();
         if let Err(error) = self.repeat(test) {
             self.failed = Some(error.into());
         }
         self.operator = at;
+        self.facts.forget(facts);
         self.stack.truncate(height);
         self.stack.extend(operands);
         self.frames.extend(inner);
@@ -147,15 +190,19 @@ impl Translator<'_, '_> {
 
     /// Translates a test and what is before it.
     fn repeat(&mut self, test: Test) -> Result<(), wasmparser::BinaryReaderError> {
-        let range = (test.start - self.body_start) as usize..(test.end - self.body_start) as usize;
-        let bytes = &self.body[range];
+        let range = (test.start - self.scope.body_start) as usize
+            ..(test.end - self.scope.body_start) as usize;
+        let bytes = &self.scope.body[range];
         let mut reader = OperatorsReader::new(BinaryReader::new(bytes, test.start));
         while !reader.eof() {
             self.operator = reader.original_position();
-            self.env.b.set_srcloc(SourceLoc::new(self.operator as u32));
+            self.set_source(self.operator);
             reader.visit_operator(&mut Visitor(self))?;
         }
-        self.env.b.set_srcloc(SourceLoc::new(test.end as u32));
+        if !self.live {
+            return Ok(());
+        }
+        self.set_source(test.end);
         let condition = self.pop();
         self.charge += 1;
         let [then, otherwise] = test.ways.map(|way| match way {

@@ -17,7 +17,7 @@
 ;;   function u0:0(i64 vmctx, i32) -> f64 tail {
 ;;       region0 = 9 "Header"
 ;;       region1 = 4 "Vm"
-;;       region2 = 8 "Fixed"
+;;       region2 = 1287 "Heap 5"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -39,7 +39,7 @@
 ;;   @0036                               v14 = load.i64 notrap aligned readonly can_move v0
 ;;   @0036                               v15 = load.i64 notrap aligned little region1 v14+32
 ;;   @0036                               v16 = iadd v15, v13
-;;   @0036                               v17 = load.f64 user16 little region2 v16+8
+;;   @0036                               v17 = load.f64 notrap little region2 v16+8
 ;;   @003a                               jump block1(v17)
 ;;
 ;;                                   block1(v2: f64):
@@ -147,7 +147,7 @@
 ;;     12: mov r11, [rdi+0x40]
 ;;     16: cmp r10d, [r11+0x4]
 ;;     1a: jne 0x2c
-;;     20: movsd xmm0, [r8+r9+0x8]                ; @0036, traps: null structure reference
+;;     20: movsd xmm0, [r8+r9+0x8]                ; @0036
 ;;     27: mov rsp, rbp                           ; @003a
 ;;     2a: pop rbp
 ;;     2b: ret

@@ -25,7 +25,7 @@
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 4, align = 4
 ;;       region0 = 4 "Vm"
-;;       region1 = 7 "Heap"
+;;       region1 = 519 "Heap 2"
 ;;       region2 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88

@@ -14,8 +14,8 @@
 ;;       region0 = 11 "Nursery"
 ;;       region1 = 4 "Vm"
 ;;       region2 = 9 "Header"
-;;       region3 = 7 "Heap"
-;;       region4 = 8 "Fixed"
+;;       region3 = 1799 "Heap 7"
+;;       region4 = 2823 "Heap 11"
 ;;       region5 = 12 "Spill"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88

@@ -15,7 +15,7 @@
 
 ;; CLIF of reference:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
-;;       region0 = 7 "Heap"
+;;       region0 = 1799 "Heap 7"
 ;;       region1 = 4 "Vm"
 ;;       region2 = 10 "Card"
 ;;       gv0 = vmctx
@@ -46,7 +46,7 @@
 
 ;; CLIF of null:
 ;;   function u0:0(i64 vmctx, i32) tail {
-;;       region0 = 7 "Heap"
+;;       region0 = 1799 "Heap 7"
 ;;       region1 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -68,7 +68,7 @@
 
 ;; CLIF of number:
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
-;;       region0 = 7 "Heap"
+;;       region0 = 2567 "Heap 10"
 ;;       region1 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -89,9 +89,9 @@
 
 ;; CLIF of element:
 ;;   function u0:0(i64 vmctx, i32, i32, i32) tail {
-;;       region0 = 9 "Header"
-;;       region1 = 4 "Vm"
-;;       region2 = 7 "Heap"
+;;       region0 = 67335 "Heap 263"
+;;       region1 = 9 "Header"
+;;       region2 = 4 "Vm"
 ;;       region3 = 10 "Card"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -101,9 +101,9 @@
 ;;                                   block0(v0: i64, v1: i32, v2: i32, v3: i32):
 ;;   @006c                               v4 = uextend.i64 v1
 ;;   @006c                               v5 = load.i64 notrap aligned readonly can_move v0
-;;   @006c                               v6 = load.i64 notrap aligned little region1 v5+32
+;;   @006c                               v6 = load.i64 notrap aligned little region2 v5+32
 ;;   @006c                               v7 = iadd v6, v4
-;;   @006c                               v8 = load.i32 notrap aligned little region0 v7+4
+;;   @006c                               v8 = load.i32 notrap aligned little region1 v7+4
 ;;   @006c                               v9 = icmp uge v2, v8
 ;;   @006c                               v10 = uextend.i64 v1
 ;;   @006c                               v11 = uextend.i64 v2
@@ -113,15 +113,15 @@
 ;;   @006c                               v15 = iconst.i64 0
 ;;   @006c                               v16 = select_spectre_guard v9, v15, v14  ; v15 = 0
 ;;   @006c                               v17 = load.i64 notrap aligned readonly can_move v0
-;;   @006c                               v18 = load.i64 notrap aligned little region1 v17+32
+;;   @006c                               v18 = load.i64 notrap aligned little region2 v17+32
 ;;   @006c                               v19 = iadd v18, v16
-;;   @006c                               store user20 little region2 v3, v19+8
+;;   @006c                               store user20 little region0 v3, v19+8
 ;;   @006c                               v20 = iconst.i64 8
 ;;   @006c                               v21 = iadd v16, v20  ; v20 = 8
 ;;   @006c                               v22 = iconst.i64 9
 ;;   @006c                               v23 = ushr v21, v22  ; v22 = 9
 ;;   @006c                               v24 = load.i64 notrap aligned readonly can_move v0
-;;   @006c                               v25 = load.i64 notrap aligned little region1 v24+40
+;;   @006c                               v25 = load.i64 notrap aligned little region2 v24+40
 ;;   @006c                               v26 = iadd v25, v23
 ;;   @006c                               v27 = iconst.i8 1
 ;;   @006c                               store notrap little region3 v27, v26  ; v27 = 1
@@ -133,9 +133,9 @@
 
 ;; CLIF of read:
 ;;   function u0:0(i64 vmctx, i32, i32) -> i32 tail {
-;;       region0 = 9 "Header"
-;;       region1 = 4 "Vm"
-;;       region2 = 7 "Heap"
+;;       region0 = 67335 "Heap 263"
+;;       region1 = 9 "Header"
+;;       region2 = 4 "Vm"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
@@ -144,9 +144,9 @@
 ;;                                   block0(v0: i64, v1: i32, v2: i32):
 ;;   @0076                               v4 = uextend.i64 v1
 ;;   @0076                               v5 = load.i64 notrap aligned readonly can_move v0
-;;   @0076                               v6 = load.i64 notrap aligned little region1 v5+32
+;;   @0076                               v6 = load.i64 notrap aligned little region2 v5+32
 ;;   @0076                               v7 = iadd v6, v4
-;;   @0076                               v8 = load.i32 user17 aligned little region0 v7+4
+;;   @0076                               v8 = load.i32 user17 aligned little region1 v7+4
 ;;   @0076                               v9 = icmp uge v2, v8
 ;;   @0076                               v10 = uextend.i64 v1
 ;;   @0076                               v11 = uextend.i64 v2
@@ -156,9 +156,9 @@
 ;;   @0076                               v15 = iconst.i64 0
 ;;   @0076                               v16 = select_spectre_guard v9, v15, v14  ; v15 = 0
 ;;   @0076                               v17 = load.i64 notrap aligned readonly can_move v0
-;;   @0076                               v18 = load.i64 notrap aligned little region1 v17+32
+;;   @0076                               v18 = load.i64 notrap aligned little region2 v17+32
 ;;   @0076                               v19 = iadd v18, v16
-;;   @0076                               v20 = load.i32 user20 little region2 v19+8
+;;   @0076                               v20 = load.i32 user20 little region0 v19+8
 ;;   @0079                               jump block1(v20)
 ;;
 ;;                                   block1(v3: i32):

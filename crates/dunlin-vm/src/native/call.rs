@@ -302,22 +302,31 @@ impl Store {
         let count = core::mem::take(&mut native.place_count);
         let places = native.places;
         for pc in &places[..count] {
-            if self.frames.len() == BACKTRACE_FRAMES_MAX {
-                break;
-            }
-            let frame = self.frame_at(*pc);
-            self.frames.extend(frame);
+            let frames = self.frames_at(*pc);
+            let left = BACKTRACE_FRAMES_MAX - self.frames.len();
+            self.frames.extend(frames.into_iter().take(left));
         }
     }
 
-    /// The frame of compiled code at `pc`; of a module's instances the first stands for all.
-    fn frame_at(&self, pc: usize) -> Option<Frame> {
-        self.instances.iter().enumerate().find_map(|(instance, of)| {
-            let place = of.code().native()?.place(pc)?;
+    /// The frames of compiled code at `pc`, from the innermost one outwards: several where bodies stand in place
+    /// of calls. Of a module's instances the first stands for all.
+    fn frames_at(&self, pc: usize) -> Vec<Frame> {
+        let found = self.instances.iter().enumerate().find_map(|(instance, of)| {
+            let native = of.code().native()?;
+            let place = native.place(pc)?;
             let Unit::Func(func) = place.unit else { return None };
             let body = of.code().module().body_range(func)?;
-            let offset = place.offset.map_or(body.start, |offset| offset as usize);
-            Some(Frame { instance: instance as u32, func, offset })
-        })
+            let frame = |(func, offset): (u32, u32)| Frame {
+                instance: instance as u32,
+                func,
+                offset: offset as usize,
+            };
+            let mut frames: Vec<Frame> = native.operators(place).map(frame).collect();
+            if frames.is_empty() {
+                frames.push(frame((func, body.start as u32)));
+            }
+            Some(frames)
+        });
+        found.unwrap_or_default()
     }
 }

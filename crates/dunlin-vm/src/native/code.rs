@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use dunlin_core::TrapCode;
 use dunlin_module::compile::{CallHandler, Relocation};
-use dunlin_module::{Module, Unit};
+use dunlin_module::{InlinedCall, Module, Unit};
 
 /// The native code of a module. Dropping it removes the code.
 pub struct NativeCode {
@@ -27,6 +27,7 @@ pub(super) struct Region {
     maps: Box<[(u32, u32)]>,
     map_words: Box<[u32]>,
     handlers: Box<[CallHandler]>,
+    inlined: Box<[InlinedCall]>,
     /// Kept for artifacts, which hold the code without addresses.
     relocations: Box<[Relocation]>,
 }
@@ -36,8 +37,8 @@ pub(super) struct Region {
 pub(super) struct Place {
     /// Whose code it is.
     pub(super) unit: Unit,
-    /// Offset in the module of the operator; `None` in code that belongs to none.
-    pub(super) offset: Option<u32>,
+    /// The word of the operator (`CodeImage::source`); `None` in code that belongs to none.
+    word: Option<u32>,
 }
 
 impl Region {
@@ -95,7 +96,14 @@ impl Region {
         let offset = self.offset(pc)?;
         let after = self.source.partition_point(|(start, _)| *start <= offset);
         let source = after.checked_sub(1).map(|index| self.source[index].1);
-        Some(Place { unit, offset: source.filter(|offset| *offset != u32::MAX) })
+        Some(Place { unit, word: source.filter(|word| *word != u32::MAX) })
+    }
+
+    /// The operators that stand at a place in a function's code, from the innermost one outwards: functions, and
+    /// offsets in the module. None where the code belongs to none.
+    fn operators(&self, place: Place) -> impl Iterator<Item = (u32, u32)> {
+        let func = if let Unit::Func(func) = place.unit { func } else { 0 };
+        InlinedCall::operators(place.word.unwrap_or(u32::MAX), func, &self.inlined)
     }
 }
 
@@ -131,6 +139,7 @@ impl NativeCode {
             maps: image.maps.into(),
             map_words: image.map_words.into(),
             handlers: image.handlers.into(),
+            inlined: image.inlined.into(),
             relocations: image.relocations.into(),
         });
         map::register(&region);
@@ -154,6 +163,7 @@ impl NativeCode {
             maps: region.maps.to_vec(),
             map_words: region.map_words.to_vec(),
             handlers: region.handlers.to_vec(),
+            inlined: region.inlined.to_vec(),
         }
     }
 
@@ -203,15 +213,21 @@ impl NativeCode {
         let source = &self.region.source;
         let first = source.partition_point(|(at, _)| *at < start);
         let here = source[first..].iter().take_while(move |(at, _)| *at < start + len as u32);
-        here.map(move |(at, offset)| {
-            let offset = if *offset == u32::MAX { 0 } else { *offset };
-            ((base + *at as usize) as u64, offset)
+        here.map(move |(at, word)| {
+            let innermost = InlinedCall::operators(*word, 0, &self.region.inlined).next();
+            ((base + *at as usize) as u64, innermost.map_or(0, |(_, offset)| offset))
         })
     }
 
     /// What stands at `pc`, if it is code of this module.
     pub(super) fn place(&self, pc: usize) -> Option<Place> {
         self.region.place(pc)
+    }
+
+    /// The operators that stand at a place in a function's code, from the innermost one outwards: functions, and
+    /// offsets in the module. None where the code belongs to none.
+    pub(super) fn operators(&self, place: Place) -> impl Iterator<Item = (u32, u32)> {
+        self.region.operators(place)
     }
 
     /// Where the code begins.

@@ -6,7 +6,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
 use dunlin_module::compile::{CallHandler, Relocation};
-use dunlin_module::{CompiledFunction, Module, Unit};
+use dunlin_module::{CompiledFunction, InlinedCall, Module, Unit};
 
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
 const UNIT_ALIGNMENT: usize = 16;
@@ -31,7 +31,8 @@ pub struct CodeImage<'a> {
     pub relocations: Vec<Relocation>,
     /// Instructions that trap by faulting, ascending, and why they do.
     pub traps: Vec<(u32, TrapCode)>,
-    /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none.
+    /// From where on code is of the operator at an offset of the module, ascending; `u32::MAX` is none, and from
+    /// [`InlinedCall::FIRST_WORD`] on words are of operators in `inlined`.
     pub source: Vec<(u32, u32)>,
     /// Addresses that calls return to, ascending, and where in `map_words` it begins which words of the
     /// frame are references meanwhile.
@@ -40,6 +41,27 @@ pub struct CodeImage<'a> {
     pub map_words: Vec<u32>,
     /// Calls behind which exceptions may be caught, by where they return to.
     pub handlers: Vec<CallHandler>,
+    /// Calls in whose place bodies stand, by their words.
+    pub inlined: Vec<InlinedCall>,
+}
+
+/// Words of sources: those of a unit, which begin anew for each, become words of the image.
+struct Words {
+    /// What is added.
+    shift: u32,
+    /// The first word of the image that is not taken.
+    end: u32,
+}
+
+impl Words {
+    fn of_image(&mut self, word: u32) -> Option<u32> {
+        if word < InlinedCall::FIRST_WORD || word == u32::MAX {
+            return Some(word);
+        }
+        let word = word.checked_add(self.shift).filter(|word| *word < u32::MAX - 1)?;
+        self.end = self.end.max(word + 1);
+        Some(word)
+    }
 }
 
 impl CodeImage<'_> {
@@ -49,6 +71,7 @@ impl CodeImage<'_> {
         let mut image = Self::default();
         let code = image.code.to_mut();
         code.reserve(units.iter().map(|(_, unit)| unit.code.len() + UNIT_ALIGNMENT).sum());
+        let mut next_word = InlinedCall::FIRST_WORD;
         for (unit, compiled) in units {
             let alignment = UNIT_ALIGNMENT.max(compiled.alignment as usize);
             code.resize(code.len().next_multiple_of(alignment), 0);
@@ -61,9 +84,17 @@ impl CodeImage<'_> {
                 .relocations
                 .extend(relocations.map(|r| Relocation { offset: start + r.offset, ..*r }));
             image.traps.extend(compiled.traps.iter().map(|(at, code)| (start + at, *code)));
-            let source = compiled.source.iter().map(|(at, offset)| (start + at, *offset));
-            image.source.extend([(start, u32::MAX)].into_iter().chain(source));
+            let mut words = Words { shift: next_word - InlinedCall::FIRST_WORD, end: next_word };
+            image.source.push((start, u32::MAX));
+            for (at, word) in &compiled.source {
+                image.source.push((start + at, words.of_image(*word)?));
+            }
             image.source.push((end, u32::MAX));
+            for call in &compiled.inlined {
+                let (word, caller) = (words.of_image(call.word)?, words.of_image(call.caller)?);
+                image.inlined.push(InlinedCall { word, caller, ..*call });
+            }
+            next_word = words.end;
             for (behind, words) in &compiled.maps {
                 image.maps.push((start + behind, u32::try_from(image.map_words.len()).ok()?));
                 image.map_words.extend_from_slice(words);
@@ -108,7 +139,22 @@ impl CodeImage<'_> {
         {
             return Err("a table of handlers that does not ascend within the code");
         }
+        self.check_inlined(module)?;
         self.check_maps()
+    }
+
+    /// Calls in whose place bodies stand ascend, and are of functions that the module has.
+    fn check_inlined(&self, module: &Module) -> Result<(), &'static str> {
+        let is_sound = |call: &InlinedCall| {
+            call.word >= InlinedCall::FIRST_WORD
+                && call.caller < call.word
+                && module.body_range(call.func).is_some_and(|body| body.start == call.body as usize)
+        };
+        if !self.inlined.is_sorted_by(|a, b| a.word < b.word) || !self.inlined.iter().all(is_sound)
+        {
+            return Err("a table of calls in place that does not ascend within the module");
+        }
+        Ok(())
     }
 
     /// Maps ascend within the code, and name words of a frame. Which ones is believed, as the code is.

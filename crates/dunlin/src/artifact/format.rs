@@ -34,11 +34,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
 use dunlin_module::compile::{CallHandler, Relocation};
-use dunlin_module::{Builtin, Unit};
+use dunlin_module::{Builtin, InlinedCall, Unit};
 use dunlin_vm::native::CodeImage;
 
 /// The number of this format. Whoever changes what is written changes it.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Bytes of an artifact at least: its fixed beginning, and its end.
 const END_BYTES: usize = 2 * HASH_BYTES;
@@ -100,6 +100,7 @@ pub(crate) fn write(
         image.maps.len(),
         image.handlers.len(),
         image.map_words.len(),
+        image.inlined.len(),
     ];
     let lengths = [image.code.len()].into_iter().chain(tables);
     for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
@@ -149,6 +150,10 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
         row([of.returns_to, of.handler]);
         row([of.frame_bytes, 0]);
     }
+    for call in &image.inlined {
+        row([call.word, call.func]);
+        row([call.body, call.caller]);
+    }
     for word in &image.map_words {
         out.extend_from_slice(&word.to_le_bytes());
     }
@@ -188,11 +193,11 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 8];
+        let mut lengths = [0; 9];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source, maps, handlers, map_words] = lengths;
+        let [code, units, relocations, traps, source, maps, handlers, map_words, inlined] = lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -206,6 +211,7 @@ impl<'a> Artifact<'a> {
             source: from.rows(source, |[offset, source]: [u32; 2]| Some((offset, source)))?,
             maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
             handlers: from.rows(handlers, handler)?,
+            inlined: from.rows(inlined, inlined_call)?,
             map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
@@ -270,6 +276,10 @@ fn relocation([offset, builtin, low, high]: [u32; 4]) -> Option<Relocation> {
 
 fn handler([returns_to, handler, frame_bytes, zero]: [u32; 4]) -> Option<CallHandler> {
     (zero == 0).then_some(CallHandler { returns_to, handler, frame_bytes })
+}
+
+fn inlined_call([word, func, body, caller]: [u32; 4]) -> Option<InlinedCall> {
+    Some(InlinedCall { word, func, body, caller })
 }
 
 fn trap([offset, code]: [u32; 2]) -> Option<(u32, TrapCode)> {
@@ -344,6 +354,9 @@ mod tests {
 
     const KEY: &[u8; HASH_BYTES] = &[3; HASH_BYTES];
 
+    /// Where the body of the test's module begins.
+    const BODY_START: u32 = 28;
+
     fn identity() -> Identity {
         Identity {
             engine: "1".into(),
@@ -370,6 +383,12 @@ mod tests {
             maps: vec![(9, 0), (12, 2), (40, 2)],
             map_words: vec![16, 8, 4],
             handlers: vec![CallHandler { returns_to: 9, handler: 15, frame_bytes: 32 }],
+            inlined: vec![InlinedCall {
+                word: InlinedCall::FIRST_WORD,
+                func: 0,
+                body: BODY_START,
+                caller: 30,
+            }],
         }
     }
 
@@ -458,7 +477,7 @@ mod tests {
         assert_eq!(info.module, Some(&b"module"[..]));
         let code = info.function_code(0).expect("code");
         assert_eq!((code.bytes.len(), &code.traps[..]), (20, &[(3, TrapCode::Unreachable)][..]));
-        assert_eq!(code.source, [(0, None), (2, Some(30))]);
+        assert_eq!(code.source, [(0, None), (2, Some((0, 30)))]);
         assert_eq!(info.function_code(1), None);
         let body = &whole[..whole.len() - END_BYTES];
         for at in LENGTH_AT + 8..body.len() {

@@ -189,7 +189,7 @@ fn weight(func: &Function, block: Block, turns: i64) -> i64 {
 fn address(func: &Function, inst: Inst) -> Option<Value> {
     let flags = func.dfg.insts[inst].memflags_data(&func.dfg)?;
     let region = flags.alias_region()?;
-    if func.dfg.alias_regions[region].user_id != Region::Memory as u32 {
+    if !Region::Memory.is(func.dfg.alias_regions[region].user_id) {
         return None;
     }
     match func.dfg.insts[inst] {

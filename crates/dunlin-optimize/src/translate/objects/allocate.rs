@@ -6,14 +6,18 @@
 
 use super::super::Translator;
 use super::super::environment::Region;
-use super::Slot;
+use super::{Slot, element_place, field_place};
+use crate::translate::facts::Place;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
 use dunlin_core::{FieldType, HeapType, RefType, ValType};
 use dunlin_module::Builtin;
 use dunlin_module::compile::NO_OBJECT;
 use dunlin_module::layout::{object, store_context, vm_context};
+
+/// Fields of a new object whose values are kept in mind.
+const FIELDS_LEARNT_MAX: usize = 8;
 
 /// How long an object is.
 #[derive(Clone, Copy)]
@@ -118,10 +122,18 @@ impl Translator<'_, '_> {
     }
 
     /// Writes a field or element of an object that has just been made.
-    fn initialize(&mut self, made: Value, ty: FieldType, offset: u32, value: Value) {
+    fn initialize(
+        &mut self,
+        made: Value,
+        (ty, place): (FieldType, Place),
+        offset: u32,
+        value: Value,
+    ) -> Slot {
         let at = self.env.b.ins().uextend(types::I64, made);
-        let flags: MemFlagsData = self.field_flags(ty);
-        self.write(Slot { at, offset: offset as i32, ty, flags }, value);
+        let flags = self.env.object_flags(place);
+        let slot = Slot { at, offset: offset as i32, ty, place, flags };
+        self.write(slot, value);
+        slot
     }
 
     fn new_struct(&mut self, ty: u32) -> Value {
@@ -135,8 +147,15 @@ impl Translator<'_, '_> {
         // The operands stay on the stack until the object is there: they live across the call.
         let made = self.new_struct(ty);
         let values = self.stack.split_off(self.stack.len() - fields.len());
-        for ((value, ty), offset) in values.into_iter().zip(fields).zip(offsets) {
-            self.initialize(made, ty, offset, value);
+        for (index, ((value, ty), offset)) in
+            values.into_iter().zip(fields).zip(offsets).enumerate()
+        {
+            let place = field_place(index as u32, ty.storage);
+            // No fact is about the new object yet, so none is made old.
+            let slot = self.initialize(made, (ty, place), offset, value);
+            if index < FIELDS_LEARNT_MAX {
+                self.learn_field(made, slot, value);
+            }
         }
         self.push_new(made, ty);
     }
@@ -193,7 +212,7 @@ impl Translator<'_, '_> {
         let values = self.stack.split_off(self.stack.len() - count as usize);
         for (index, value) in values.into_iter().enumerate() {
             let offset = object::ELEMENTS as u32 + ((index as u32) << shift);
-            self.initialize(made, element, offset, value);
+            self.initialize(made, (element, element_place(element.storage)), offset, value);
         }
         self.push_new(made, ty);
     }

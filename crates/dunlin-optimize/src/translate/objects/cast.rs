@@ -3,6 +3,7 @@
 
 use super::super::Translator;
 use super::super::environment::Region;
+use super::super::facts::Fact;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
@@ -184,6 +185,13 @@ impl Translator<'_, '_> {
     fn ref_cast(&mut self, ty: wasmparser::HeapType, nullable: bool) {
         let heap = self.heap_type(ty);
         let reference = self.top(1)[0];
+        let fact = match heap {
+            HeapType::Concrete(index) if !nullable => Some(Fact::Is(reference, index)),
+            _ => None,
+        };
+        if fact.is_some_and(|fact| self.known(fact).is_some()) {
+            return;
+        }
         let is = match heap {
             // Null's fault is the cast's trap.
             HeapType::Concrete(index)
@@ -197,6 +205,12 @@ impl Translator<'_, '_> {
         };
         let other = self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0);
         self.env.trap_if(other, TrapCode::CastFailure);
+        if !nullable {
+            self.is_not_null(reference);
+        }
+        if let Some(fact) = fact {
+            self.learn(fact, reference);
+        }
     }
 
     pub(in super::super) fn visit_ref_cast_non_null(&mut self, ty: wasmparser::HeapType) {

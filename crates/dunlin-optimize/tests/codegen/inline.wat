@@ -1,0 +1,431 @@
+;;! inline v3
+;; The shape that compilers of languages with classes give arrays: an element is two calls away, and the array a
+;; field. The bodies stand in place of the calls, the field and the length are read once a turn, the check that
+;; has been decided is not made again, and what throws is out of the way.
+(module
+  (type $bytes (array (mut i8)))
+  (type $list (struct (field (mut (ref $bytes)))))
+  (tag $outside)
+  (func $check (param i32 i32)
+    (if (i32.or (i32.lt_s (local.get 0) (i32.const 0)) (i32.ge_s (local.get 0) (local.get 1)))
+      (then (throw $outside))))
+  (func $get (param (ref null $list) i32) (result i32)
+    (call $check (local.get 1) (array.len (struct.get $list 0 (local.get 0))))
+    (return (array.get_s $bytes (struct.get $list 0 (local.get 0)) (local.get 1))))
+  (func $sum (param (ref null $list) i32) (result i32) (local i32 i32)
+    (loop $next
+      (block $done
+        (br_if $done (i32.eqz (i32.lt_s (local.get 2) (local.get 1))))
+        (local.set 3 (i32.add (local.get 3) (call $get (local.get 0) (local.get 2))))
+        (local.set 2 (i32.add (local.get 2) (i32.const 1)))
+        (br $next)))
+    (local.get 3)))
+
+;; CLIF of check:
+;;   function u0:0(i64 vmctx, i32, i32) tail {
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32) -> i32 system_v
+;;       sig1 = (i64) system_v
+;;       sig2 = (i64, i32) system_v
+;;       fn0 = u0:16 sig0
+;;       fn1 = u0:13 sig1
+;;       fn2 = u0:19 sig2
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32, v2: i32):
+;;   @0034                               v3 = iconst.i32 0
+;;   @0036                               v4 = icmp slt v1, v3  ; v3 = 0
+;;   @0036                               v5 = uextend.i32 v4
+;;   @003b                               v6 = icmp sge v1, v2
+;;   @003b                               v7 = uextend.i32 v6
+;;   @003c                               v8 = bor v5, v7
+;;   @003d                               brif v8, block2, block3
+;;
+;;                                   block2 cold:
+;;   @003f                               v9 = iconst.i32 0
+;;   @003f                               v10 = call fn0(v0, v9)  ; v9 = 0
+;;   @003f                               v11 = iconst.i32 0
+;;   @003f                               v12 = icmp eq v10, v11  ; v11 = 0
+;;   @003f                               brif v12, block5, block6
+;;
+;;                                   block5 cold:
+;;   @003f                               call fn1(v0)
+;;   @003f                               trap user1
+;;
+;;                                   block6:
+;;   @003f                               v13 = load.i64 notrap aligned readonly can_move v0+104
+;;   @003f                               v14 = load.i32 notrap aligned readonly can_move v13
+;;   @003f                               v15 = uextend.i64 v14
+;;   @003f                               call fn2(v0, v10)
+;;   @003f                               trap user1
+;;
+;;                                   block3:
+;;   @0041                               jump block4
+;;
+;;                                   block4:
+;;   @0042                               jump block1
+;;
+;;                                   block1:
+;;   @0042                               return
+;;   }
+
+;; CLIF of get:
+;;   function u0:0(i64 vmctx, i32, i32) -> i32 tail {
+;;       region0 = 1799 "Heap 7"
+;;       region1 = 4 "Vm"
+;;       region2 = 9 "Header"
+;;       region3 = 65543 "Heap 256"
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32) -> i32 system_v
+;;       sig1 = (i64) system_v
+;;       sig2 = (i64, i32) system_v
+;;       fn0 = u0:16 sig0
+;;       fn1 = u0:13 sig1
+;;       fn2 = u0:19 sig2
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32, v2: i32):
+;;   @0049                               v4 = uextend.i64 v1
+;;   @0049                               v5 = load.i64 notrap aligned readonly can_move v0
+;;   @0049                               v6 = load.i64 notrap aligned little region1 v5+32
+;;   @0049                               v7 = iadd v6, v4
+;;   @0049                               v8 = load.i32 user16 little region0 v7+4
+;;   @004d                               v9 = uextend.i64 v8
+;;   @004d                               v10 = load.i64 notrap aligned readonly can_move v0
+;;   @004d                               v11 = load.i64 notrap aligned little region1 v10+32
+;;   @004d                               v12 = iadd v11, v9
+;;   @004d                               v13 = load.i32 notrap aligned little region2 v12+4
+;;   @80000003                           v14 = iconst.i32 0
+;;   @80000005                           v15 = icmp slt v2, v14  ; v14 = 0
+;;   @80000005                           v16 = uextend.i32 v15
+;;   @8000000a                           v17 = icmp sge v2, v13
+;;   @8000000a                           v18 = uextend.i32 v17
+;;   @8000000b                           v19 = bor v16, v18
+;;   @8000000c                           brif v19, block3, block4
+;;
+;;                                   block3 cold:
+;;   @8000000e                           v20 = iconst.i32 0
+;;   @8000000e                           v21 = call fn0(v0, v20)  ; v20 = 0
+;;   @8000000e                           v22 = iconst.i32 0
+;;   @8000000e                           v23 = icmp eq v21, v22  ; v22 = 0
+;;   @8000000e                           brif v23, block6, block7
+;;
+;;                                   block6 cold:
+;;   @8000000e                           call fn1(v0)
+;;   @8000000e                           trap user1
+;;
+;;                                   block7:
+;;   @8000000e                           v24 = load.i64 notrap aligned readonly can_move v0+104
+;;   @8000000e                           v25 = load.i32 notrap aligned readonly can_move v24
+;;   @8000000e                           v26 = uextend.i64 v25
+;;   @8000000e                           call fn2(v0, v21)
+;;   @8000000e                           trap user1
+;;
+;;                                   block4:
+;;   @80000010                           jump block5
+;;
+;;                                   block5:
+;;   @80000011                           jump block2
+;;
+;;                                   block2:
+;;   @0053                               v27 = uextend.i64 v1
+;;   @0053                               v28 = load.i64 notrap aligned readonly can_move v0
+;;   @0053                               v29 = load.i64 notrap aligned little region1 v28+32
+;;   @0053                               v30 = iadd v29, v27
+;;   @0053                               v31 = load.i32 notrap little region0 v30+4
+;;   @0059                               v32 = uextend.i64 v31
+;;   @0059                               v33 = load.i64 notrap aligned readonly can_move v0
+;;   @0059                               v34 = load.i64 notrap aligned little region1 v33+32
+;;   @0059                               v35 = iadd v34, v32
+;;   @0059                               v36 = load.i32 notrap aligned little region2 v35+4
+;;   @0059                               v37 = icmp.i32 uge v2, v36
+;;   @0059                               v38 = uextend.i64 v31
+;;   @0059                               v39 = uextend.i64 v2
+;;   @0059                               v40 = iconst.i64 0
+;;   @0059                               v41 = ishl v39, v40  ; v40 = 0
+;;   @0059                               v42 = iadd v38, v41
+;;   @0059                               v43 = iconst.i64 0
+;;   @0059                               v44 = select_spectre_guard v37, v43, v42  ; v43 = 0
+;;   @0059                               v45 = load.i64 notrap aligned readonly can_move v0
+;;   @0059                               v46 = load.i64 notrap aligned little region1 v45+32
+;;   @0059                               v47 = iadd v46, v44
+;;   @0059                               v48 = sload8.i32 user20 little region3 v47+8
+;;   @005c                               return v48
+;;   }
+
+;; CLIF of sum:
+;;   function u0:0(i64 vmctx, i32, i32) -> i32 tail {
+;;       region0 = 1799 "Heap 7"
+;;       region1 = 4 "Vm"
+;;       region2 = 9 "Header"
+;;       region3 = 65543 "Heap 256"
+;;       gv0 = vmctx
+;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
+;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
+;;       sig0 = (i64, i32) -> i32 system_v
+;;       sig1 = (i64) system_v
+;;       sig2 = (i64, i32) system_v
+;;       fn0 = u0:16 sig0
+;;       fn1 = u0:13 sig1
+;;       fn2 = u0:19 sig2
+;;       stack_limit = gv2
+;;
+;;                                   block0(v0: i64, v1: i32, v2: i32):
+;;                                       v13 -> v1
+;;                                       v6 -> v2
+;;                                       v64 -> v2
+;;                                       v3 = iconst.i32 0
+;;                                       v5 -> v3
+;;   @0062                               jump block2
+;;
+;;                                   block2:
+;;   @006a                               v7 = icmp.i32 slt v5, v6  ; v5 = 0
+;;   @006a                               v8 = uextend.i32 v7
+;;   @006b                               v9 = iconst.i32 0
+;;   @006b                               v10 = icmp eq v8, v9  ; v9 = 0
+;;   @006b                               v11 = uextend.i32 v10
+;;   @006c                               brif v11, block3(v3), block4(v3, v5)  ; v3 = 0, v3 = 0, v5 = 0
+;;
+;;                                   block4(v12: i32, v14: i32):
+;;   @80000005                           v16 = uextend.i64 v13
+;;   @80000005                           v17 = load.i64 notrap aligned readonly can_move v0
+;;   @80000005                           v18 = load.i64 notrap aligned little region1 v17+32
+;;   @80000005                           v19 = iadd v18, v16
+;;   @80000005                           v20 = load.i32 user16 little region0 v19+4
+;;   @80000009                           v21 = uextend.i64 v20
+;;   @80000009                           v22 = load.i64 notrap aligned readonly can_move v0
+;;   @80000009                           v23 = load.i64 notrap aligned little region1 v22+32
+;;   @80000009                           v24 = iadd v23, v21
+;;   @80000009                           v25 = load.i32 notrap aligned little region2 v24+4
+;;   @8000001d                           v26 = iconst.i32 0
+;;   @8000001f                           v27 = icmp slt v14, v26  ; v26 = 0
+;;   @8000001f                           v28 = uextend.i32 v27
+;;   @80000024                           v29 = icmp sge v14, v25
+;;   @80000024                           v30 = uextend.i32 v29
+;;   @80000025                           v31 = bor v28, v30
+;;   @80000026                           brif v31, block7, block8
+;;
+;;                                   block7 cold:
+;;   @80000028                           v32 = iconst.i32 0
+;;   @80000028                           v33 = call fn0(v0, v32)  ; v32 = 0
+;;   @80000028                           v34 = iconst.i32 0
+;;   @80000028                           v35 = icmp eq v33, v34  ; v34 = 0
+;;   @80000028                           brif v35, block10, block11
+;;
+;;                                   block10 cold:
+;;   @80000028                           call fn1(v0)
+;;   @80000028                           trap user1
+;;
+;;                                   block11:
+;;   @80000028                           v36 = load.i64 notrap aligned readonly can_move v0+104
+;;   @80000028                           v37 = load.i32 notrap aligned readonly can_move v36
+;;   @80000028                           v38 = uextend.i64 v37
+;;   @80000028                           call fn2(v0, v33)
+;;   @80000028                           trap user1
+;;
+;;                                   block8:
+;;   @8000002a                           jump block9
+;;
+;;                                   block9:
+;;   @8000002b                           jump block6
+;;
+;;                                   block6:
+;;   @8000000f                           v39 = uextend.i64 v13
+;;   @8000000f                           v40 = load.i64 notrap aligned readonly can_move v0
+;;   @8000000f                           v41 = load.i64 notrap aligned little region1 v40+32
+;;   @8000000f                           v42 = iadd v41, v39
+;;   @8000000f                           v43 = load.i32 notrap little region0 v42+4
+;;   @80000015                           v44 = uextend.i64 v43
+;;   @80000015                           v45 = load.i64 notrap aligned readonly can_move v0
+;;   @80000015                           v46 = load.i64 notrap aligned little region1 v45+32
+;;   @80000015                           v47 = iadd v46, v44
+;;   @80000015                           v48 = load.i32 notrap aligned little region2 v47+4
+;;   @80000015                           v49 = icmp.i32 uge v14, v48
+;;   @80000015                           v50 = uextend.i64 v43
+;;   @80000015                           v51 = uextend.i64 v14
+;;   @80000015                           v52 = iconst.i64 0
+;;   @80000015                           v53 = ishl v51, v52  ; v52 = 0
+;;   @80000015                           v54 = iadd v50, v53
+;;   @80000015                           v55 = iconst.i64 0
+;;   @80000015                           v56 = select_spectre_guard v49, v55, v54  ; v55 = 0
+;;   @80000015                           v57 = load.i64 notrap aligned readonly can_move v0
+;;   @80000015                           v58 = load.i64 notrap aligned little region1 v57+32
+;;   @80000015                           v59 = iadd v58, v56
+;;   @80000015                           v60 = sload8.i32 user20 little region3 v59+8
+;;   @80000019                           jump block5(v60)
+;;
+;;                                   block5(v15: i32):
+;;   @0076                               v61 = iadd.i32 v12, v15
+;;   @007b                               v62 = iconst.i32 1
+;;   @007d                               v63 = iadd.i32 v14, v62  ; v62 = 1
+;;   @006a                               v65 = icmp slt v63, v64
+;;   @006a                               v66 = uextend.i32 v65
+;;   @006b                               v67 = iconst.i32 0
+;;   @006b                               v68 = icmp eq v66, v67  ; v67 = 0
+;;   @006b                               v69 = uextend.i32 v68
+;;   @006c                               brif v69, block3(v61), block4(v61, v63)
+;;
+;;                                   block3(v70: i32):
+;;   @0086                               jump block1(v70)
+;;
+;;                                   block1(v4: i32):
+;;   @0086                               return v4
+;;   }
+
+;; x86-64 of check:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x20
+;;     10: cmp r10, rsp
+;;     13: ja 0x87
+;;     19: sub rsp, 0x10
+;;     1d: mov [rsp], r13
+;;     21: mov r13, rdi
+;;     24: mov r10, rsi
+;;     27: shr r10d, 0x1f                         ; @0036
+;;     2b: cmp esi, edx                           ; @003b
+;;     2d: setge al
+;;     30: or r10d, eax
+;;     33: test r10b, r10b                        ; @003d
+;;     36: jne 0x49
+;;     3c: mov r13, [rsp]                         ; @0042
+;;     40: add rsp, 0x10
+;;     44: mov rsp, rbp
+;;     47: pop rbp
+;;     48: ret
+;;     49: xor esi, esi
+;;     4b: mov rax, 0x0                           ; @003f, NewException
+;;     55: mov rdi, r13
+;;     58: call rax
+;;     5a: test eax, eax
+;;     5c: je 0x76
+;;     62: mov rcx, 0x0                           ; ThrowException
+;;     6c: mov rsi, rax
+;;     6f: mov rdi, r13
+;;     72: call rcx
+;;     74: ud2                                    ; traps: unreachable
+;;     76: mov rdi, r13
+;;     79: mov rax, 0x0                           ; @003f, Unwind
+;;     83: call rax
+;;     85: ud2                                    ; traps: unreachable
+;;     87: ud2                                    ; traps: call stack exhausted
+
+;; x86-64 of get:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x20
+;;     10: cmp r10, rsp
+;;     13: ja 0xaf
+;;     19: sub rsp, 0x10
+;;     1d: mov [rsp], rbx
+;;     21: mov rax, [rdi]                         ; @0049
+;;     24: mov rbx, rdi
+;;     27: mov rax, [rax+0x20]
+;;     2b: mov ecx, esi
+;;     2d: mov ecx, [rax+rcx+0x4]                 ; traps: null structure reference
+;;     31: mov ecx, ecx
+;;     33: mov esi, [rax+rcx+0x4]                 ; @004d
+;;     37: mov rdi, rdx
+;;     3a: shr edi, 0x1f                          ; @80000005
+;;     3d: cmp edx, esi                           ; @8000000a
+;;     3f: setge r8b
+;;     43: or edi, r8d
+;;     46: test dil, dil                          ; @8000000c
+;;     49: jne 0x71
+;;     4f: xor rdi, rdi                           ; @0059
+;;     52: mov r8d, edx
+;;     55: add rcx, r8
+;;     58: cmp edx, esi
+;;     5a: cmovae rcx, rdi
+;;     5e: movsx rax, byte ptr [rax+rcx+0x8]      ; traps: out of bounds array access
+;;     64: mov rbx, [rsp]
+;;     68: add rsp, 0x10
+;;     6c: mov rsp, rbp
+;;     6f: pop rbp
+;;     70: ret
+;;     71: xor esi, esi
+;;     73: mov rax, 0x0                           ; @8000000e, NewException
+;;     7d: mov rdi, rbx
+;;     80: call rax
+;;     82: test eax, eax
+;;     84: je 0x9e
+;;     8a: mov rcx, 0x0                           ; ThrowException
+;;     94: mov rsi, rax
+;;     97: mov rdi, rbx
+;;     9a: call rcx
+;;     9c: ud2                                    ; traps: unreachable
+;;     9e: mov rdi, rbx
+;;     a1: mov rax, 0x0                           ; @8000000e, Unwind
+;;     ab: call rax
+;;     ad: ud2                                    ; traps: unreachable
+;;     af: ud2                                    ; traps: call stack exhausted
+
+;; x86-64 of sum:
+;;      0: push rbp
+;;      1: mov rbp, rsp
+;;      4: mov r10, [rdi+0x58]
+;;      8: mov r10, [r10+0x8]
+;;      c: add r10, 0x20
+;;     10: cmp r10, rsp
+;;     13: ja 0xdc
+;;     19: sub rsp, 0x10
+;;     1d: mov [rsp], rbx
+;;     21: mov [rsp+0x8], r12
+;;     26: xor eax, eax
+;;     28: mov rcx, [rdi]                         ; @80000005
+;;     2b: mov r12, rdi
+;;     2e: mov esi, esi
+;;     30: test edx, edx                          ; @006c
+;;     32: jle 0x8c
+;;     38: mov rdi, rax
+;;     3b: mov r8, [rcx+0x20]                     ; @80000005
+;;     3f: mov r9d, [r8+rsi+0x4]                  ; traps: null structure reference
+;;     44: mov r10d, r9d
+;;     47: mov r9d, [r8+r10+0x4]                  ; @80000009
+;;     4c: mov r11, rdi
+;;     4f: shr r11d, 0x1f
+;;     53: cmp edi, r9d                           ; @80000024
+;;     56: setge bl
+;;     59: or r11d, ebx
+;;     5c: test r11b, r11b                        ; @80000026
+;;     5f: jne 0x9e
+;;     65: mov r11d, edi                          ; @80000015
+;;     68: add r10, r11
+;;     6b: xor r11, r11
+;;     6e: cmp edi, r9d
+;;     71: cmovae r10, r11
+;;     75: movsx r8, byte ptr [r8+r10+0x8]        ; @80000015, traps: out of bounds array access
+;;     7b: add edi, 0x1
+;;     81: add eax, r8d                           ; @0076
+;;     84: cmp edi, edx                           ; @006c
+;;     86: jl 0x3b
+;;     8c: mov rbx, [rsp]                         ; @0086
+;;     90: mov r12, [rsp+0x8]
+;;     95: add rsp, 0x10
+;;     99: mov rsp, rbp
+;;     9c: pop rbp
+;;     9d: ret
+;;     9e: xor esi, esi
+;;     a0: mov rax, 0x0                           ; @80000028, NewException
+;;     aa: mov rdi, r12
+;;     ad: call rax
+;;     af: test eax, eax
+;;     b1: je 0xcb
+;;     b7: mov rcx, 0x0                           ; ThrowException
+;;     c1: mov rsi, rax
+;;     c4: mov rdi, r12
+;;     c7: call rcx
+;;     c9: ud2                                    ; traps: unreachable
+;;     cb: mov rdi, r12
+;;     ce: mov rax, 0x0                           ; @80000028, Unwind
+;;     d8: call rax
+;;     da: ud2                                    ; traps: unreachable
+;;     dc: ud2                                    ; traps: call stack exhausted
