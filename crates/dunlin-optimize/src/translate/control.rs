@@ -10,7 +10,9 @@ use crate::settings::Polls;
 use crate::tuning;
 use crate::worker::clif_trap;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockCall, InstBuilder, JumpTableData, Value, types};
+use cranelift_codegen::ir::{
+    BlockCall, InstBuilder, InstructionData, JumpTableData, Opcode, Value, types,
+};
 use dunlin_core::TrapCode;
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
 use dunlin_module::CompileError;
@@ -90,12 +92,13 @@ impl Translator<'_, '_> {
         let values = self.top(params.len()).to_vec();
         let kind = Kind::If { otherwise, params: values, end, reached: false };
         self.open(kind, params.len(), results.len());
-        let hint = self.hint();
+        let (hint, asked) = (self.hint(), self.condition(condition));
         if let Some(frame) = self.frames.last_mut() {
-            frame.hint = hint;
+            (frame.hint, frame.condition) = (hint, asked);
         }
         self.cold |= hint == Some(false);
         self.begin(then);
+        self.learn_of(asked, true);
     }
 
     /// Counts a block that is opened, or that a call ends.
@@ -125,6 +128,7 @@ impl Translator<'_, '_> {
             return self.frames.push(frame);
         };
         if self.live {
+            frame.left_zero = frame.results == 1 && !reached && self.is_const_zero(self.top(1)[0]);
             self.jump_with_top(end, frame.results);
             reached = true;
             frame.ends_warm |= !self.cold;
@@ -134,7 +138,16 @@ impl Translator<'_, '_> {
         self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
         self.stack.extend(params);
+        let asked = frame.condition;
         self.frames.push(Frame { kind: Kind::Block { end, reached }, ..frame });
+        self.learn_of(asked, false);
+    }
+
+    /// Whether a value is the constant zero.
+    fn is_const_zero(&self, value: Value) -> bool {
+        let dfg = &self.env.b.func.dfg;
+        let Some(inst) = dfg.value_def(value).inst() else { return false };
+        matches!(dfg.insts[inst], InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } if imm.bits() == 0)
     }
 
     pub(super) fn visit_end(&mut self) {
@@ -158,12 +171,17 @@ impl Translator<'_, '_> {
                 }
             }
             Kind::Block { end, mut reached } => {
+                let left = self.live && frame.left_zero && frame.branches == 0;
+                let left = left.then(|| self.top(1)[0]);
                 if self.live {
                     self.jump_with_top(end, results);
                     reached = true;
                 }
                 self.cold = !ends_warm;
                 self.close(end, reached, height);
+                if let Some(value) = left {
+                    self.joined(self.top(1)[0], value);
+                }
             }
             Kind::TryTable { end, mut reached, pad, catches } => {
                 if self.live {
@@ -184,17 +202,21 @@ impl Translator<'_, '_> {
                 self.cold = !ends_warm;
                 self.close(end, reached, height);
             }
-            Kind::If { otherwise, params, end, .. } => {
+            Kind::If { otherwise, params, end, reached } => {
                 if self.live {
                     self.jump_with_top(end, results);
                 }
                 self.cold = frame.cold || frame.hint == Some(true);
                 ends_warm |= !self.cold;
+                let is_only_way = !self.live && !reached;
                 self.begin(otherwise);
                 self.seal(otherwise);
                 self.env.b.ins().jump(end, &block_args(&params));
                 self.cold = !ends_warm;
                 self.close(end, true, height);
+                if is_only_way {
+                    self.learn_of(frame.condition, false);
+                }
             }
         }
         if self.frames.is_empty() && self.live {
@@ -252,6 +274,7 @@ impl Translator<'_, '_> {
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         self.count_branch();
         let condition = self.pop();
+        let asked = self.condition(condition);
         let (hint, cold) = (self.hint(), self.cold);
         self.cold |= hint == Some(false);
         let (block, count) = self.target(depth);
@@ -268,6 +291,7 @@ impl Translator<'_, '_> {
         }
         self.cold |= hint == Some(true);
         self.begin(next);
+        self.learn_of(asked, false);
     }
 
     /// Branches if what is on top is null, which is dropped then.

@@ -1,5 +1,6 @@
 //! The blocks that are open, and how they end.
 
+use super::conditions::Condition;
 use super::exceptions::Clauses;
 use super::rotate::Rotation;
 use super::{Translator, clif_type};
@@ -24,6 +25,12 @@ pub(super) struct Frame {
     pub(super) pad: Option<usize>,
     /// Facts that were known where it was opened.
     pub(super) facts: usize,
+    /// Branches to its end or start so far.
+    pub(super) branches: usize,
+    /// What the condition of an `if` asks.
+    pub(super) condition: Option<Condition>,
+    /// Whether it is an `if` whose first way left a zero.
+    pub(super) left_zero: bool,
     /// Whether it is a block that a loop begins with, so that the loop's test may be inside.
     pub(super) begins_loop: bool,
 }
@@ -47,6 +54,9 @@ impl Frame {
             ends_warm: false,
             pad,
             facts,
+            branches: 0,
+            condition: None,
+            left_zero: false,
             begins_loop: false,
         }
     }
@@ -136,6 +146,7 @@ impl Translator<'_, '_> {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         frame.ends_warm |= !self.cold;
+        frame.branches += 1;
         match &mut frame.kind {
             Kind::Loop { start, params, .. } => (*start, *params),
             Kind::Block { end, reached }

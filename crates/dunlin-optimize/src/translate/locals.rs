@@ -1,5 +1,6 @@
 //! Locals, globals, constants and references.
 
+use super::conditions::Condition;
 use super::environment::Region;
 use super::{Translator, clif_type};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -84,6 +85,7 @@ impl Translator<'_, '_> {
         let reference = self.pop();
         let is_null = self.env.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         let value = self.env.b.ins().uextend(types::I32, is_null);
+        self.conditions.insert(value, Condition::Null(reference));
         self.push(value);
     }
 

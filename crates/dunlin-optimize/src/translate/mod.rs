@@ -14,6 +14,7 @@ mod access;
 mod atomic;
 mod bulk;
 mod call;
+mod conditions;
 mod control;
 mod convert;
 mod environment;
@@ -34,6 +35,7 @@ mod wide;
 
 use crate::limits;
 use crate::settings::Settings;
+use conditions::Condition;
 use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -74,6 +76,8 @@ struct Translator<'a, 'm> {
     local_count: usize,
     refs: refs::Refs,
     facts: facts::Facts,
+    /// What values ask, that conditions are.
+    conditions: HashMap<Value, Condition>,
     /// Calls of builtins when facts were last asked for.
     calls_seen: u32,
     /// Whether the operator at hand can be reached.
@@ -153,6 +157,7 @@ pub(crate) fn function(
         local_count: 0,
         refs: refs::Refs::default(),
         facts: facts::Facts::default(),
+        conditions: HashMap::new(),
         calls_seen: 0,
         live: true,
         signatures: HashMap::new(),

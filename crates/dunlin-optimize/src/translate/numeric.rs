@@ -193,6 +193,9 @@ impl Translator<'_, '_> {
         let operand = self.pop();
         let bit = self.env.b.ins().icmp_imm_s(IntCC::Equal, operand, 0);
         let value = self.env.b.ins().uextend(types::I32, bit);
+        if let Some(asked) = self.condition(operand) {
+            self.conditions.insert(value, asked.not());
+        }
         self.push(value);
     }
 

@@ -2,6 +2,7 @@
 //! the line of that type.
 
 use super::super::Translator;
+use super::super::conditions::Condition;
 use super::super::environment::Region;
 use super::super::facts::Fact;
 use crate::worker::clif_trap;
@@ -42,6 +43,11 @@ impl Translator<'_, '_> {
 
     /// Whether a reference is of a type: 0 or 1.
     fn is_of(&mut self, reference: Value, ty: RefType) -> Value {
+        if let HeapType::Concrete(index) = ty.heap
+            && self.known(Fact::Is(reference, index)).is_some()
+        {
+            return self.truth(true);
+        }
         match ty.heap {
             HeapType::Any | HeapType::Extern | HeapType::Func | HeapType::Exn => {
                 if ty.nullable {
@@ -169,8 +175,10 @@ impl Translator<'_, '_> {
     fn ref_test(&mut self, ty: wasmparser::HeapType, nullable: bool) {
         let heap = self.heap_type(ty);
         let reference = self.pop();
-        let is = self.is_of(reference, RefType { nullable, heap });
+        let ty = RefType { nullable, heap };
+        let is = self.is_of(reference, ty);
         let is = self.env.b.ins().uextend(types::I32, is);
+        self.conditions.insert(is, Condition::Is(reference, ty));
         self.push(is);
     }
 
@@ -192,24 +200,47 @@ impl Translator<'_, '_> {
         if fact.is_some_and(|fact| self.known(fact).is_some()) {
             return;
         }
-        let is = match heap {
-            // Null's fault is the cast's trap.
-            HeapType::Concrete(index)
-                if !nullable && !self.is_func_type(index) && self.is_object_or_null(reference) =>
-            {
-                let null = self.may_be_null(reference).then_some(TrapCode::CastFailure);
-                let found = self.type_number(reference, null);
-                self.is_type(found, index)
+        match heap {
+            HeapType::Concrete(index) if !self.is_func_type(index) => {
+                self.cast_object(reference, index, nullable);
             }
-            _ => self.is_of(reference, RefType { nullable, heap }),
-        };
-        let other = self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0);
-        self.env.trap_if(other, TrapCode::CastFailure);
+            _ => {
+                let is = self.is_of(reference, RefType { nullable, heap });
+                let other = self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0);
+                self.env.trap_if(other, TrapCode::CastFailure);
+            }
+        }
         if !nullable {
             self.is_not_null(reference);
         }
         if let Some(fact) = fact {
             self.learn(fact, reference);
+        }
+    }
+
+    /// Traps if a reference is not to an object of this type.
+    fn cast_object(&mut self, reference: Value, ty: u32, nullable: bool) {
+        let done = (nullable && self.may_be_null(reference)).then(|| {
+            let (some, done) = (self.env.b.create_block(), self.env.b.create_block());
+            self.env.b.ins().brif(reference, some, &[], done, &[]);
+            self.env.b.switch_to_block(some);
+            self.env.b.seal_block(some);
+            done
+        });
+        if !self.is_object_or_null(reference) {
+            let tag = self.env.b.ins().band_imm_s(reference, i64::from(object::TAG_MASK));
+            self.env.trap_if(tag, TrapCode::CastFailure);
+        }
+        // Null's fault is the cast's trap.
+        let may_fault = done.is_none() && self.may_be_null(reference);
+        let found = self.type_number(reference, may_fault.then_some(TrapCode::CastFailure));
+        let is = self.is_type(found, ty);
+        let other = self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0);
+        self.env.trap_if(other, TrapCode::CastFailure);
+        if let Some(done) = done {
+            self.env.b.ins().jump(done, &[]);
+            self.env.b.switch_to_block(done);
+            self.env.b.seal_block(done);
         }
     }
 
@@ -225,8 +256,11 @@ impl Translator<'_, '_> {
     fn branch_on(&mut self, depth: u32, to: wasmparser::RefType, outcome: bool) {
         let heap = self.heap_type(to.heap_type());
         let reference = self.top(1)[0];
-        let is = self.is_of(reference, RefType { nullable: to.is_nullable(), heap });
+        let ty = RefType { nullable: to.is_nullable(), heap };
+        let is = self.is_of(reference, ty);
         let condition = if outcome { is } else { self.env.b.ins().icmp_imm_s(IntCC::Equal, is, 0) };
+        let known = Condition::Is(reference, ty);
+        self.conditions.insert(condition, if outcome { known } else { known.not() });
         self.push(condition);
         self.visit_br_if(depth);
     }
