@@ -23,6 +23,7 @@ pub mod generate;
 pub mod judge;
 pub mod lockstep;
 pub mod mutate;
+pub mod objects;
 pub mod ours;
 pub mod peer;
 pub mod random;
