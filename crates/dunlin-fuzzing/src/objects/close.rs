@@ -15,8 +15,8 @@ use wasm_encoder::reencode::{Error, Reencode};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements,
     ExportKind, ExportSection, Function, FunctionSection, GlobalSection, ImportSection,
-    Instruction, MemorySection, MemoryType, Module, StartSection, TableSection, TableType,
-    TagKind, TagSection, TagType, TypeSection, ValType,
+    Instruction, MemorySection, MemoryType, Module, StartSection, TableSection, TableType, TagKind,
+    TagSection, TagType, TypeSection, ValType,
 };
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
@@ -80,8 +80,7 @@ pub fn close(bytes: &[u8]) -> Result<Closed, String> {
         return Err("exceptions are caught in both ways".into());
     }
     let types = shape.types.len() as u32;
-    let helpers =
-        Helpers { func: shape.funcs.len() as u32 + 1, block: types + 1 + Helpers::FUNCS };
+    let helpers = Helpers { func: shape.funcs.len() as u32 + 1, block: types + 1 + Helpers::FUNCS };
     let closer = Closer {
         shape: &shape,
         maker: Maker::new(&shape, helpers),
@@ -230,7 +229,11 @@ impl Closer<'_> {
         let helpers = self.looker.helpers;
         let mut exports = ExportSection::new();
         for (index, call) in calls.iter().enumerate() {
-            exports.export(&call.name, ExportKind::Func, helpers.func + Helpers::FUNCS + index as u32);
+            exports.export(
+                &call.name,
+                ExportKind::Func,
+                helpers.func + Helpers::FUNCS + index as u32,
+            );
         }
         exports.export("~s", ExportKind::Func, helpers.state());
         for index in 0..self.shape.memories.len() {
@@ -263,9 +266,7 @@ fn copy(to: &mut Sections, payload: Payload<'_>) -> Result<(), Error<std::conver
     let shift = &mut Shift;
     match payload {
         Payload::TypeSection(section) => shift.parse_type_section(&mut to.types, section),
-        Payload::FunctionSection(section) => {
-            shift.parse_function_section(&mut to.funcs, section)
-        }
+        Payload::FunctionSection(section) => shift.parse_function_section(&mut to.funcs, section),
         Payload::TableSection(section) => shift.parse_table_section(&mut to.tables, section),
         Payload::MemorySection(section) => shift.parse_memory_section(&mut to.memories, section),
         Payload::TagSection(section) => shift.parse_tag_section(&mut to.tags, section),
@@ -274,9 +275,7 @@ fn copy(to: &mut Sections, payload: Payload<'_>) -> Result<(), Error<std::conver
             to.start = Some(shift.start_section(func)?);
             Ok(())
         }
-        Payload::ElementSection(section) => {
-            shift.parse_element_section(&mut to.elements, section)
-        }
+        Payload::ElementSection(section) => shift.parse_element_section(&mut to.elements, section),
         Payload::DataCountSection { count, .. } => {
             to.data_count = Some(count);
             Ok(())
@@ -297,7 +296,10 @@ impl Reencode for Shift {
         Ok(func + 1)
     }
 
-    fn memory_type(&mut self, ty: wasmparser::MemoryType) -> Result<MemoryType, Error<Self::Error>> {
+    fn memory_type(
+        &mut self,
+        ty: wasmparser::MemoryType,
+    ) -> Result<MemoryType, Error<Self::Error>> {
         Ok(bounded_memory(wasm_encoder::reencode::utils::memory_type(self, ty)))
     }
 

@@ -50,8 +50,8 @@ pub fn entropy(source: Source, seed: u64) -> Vec<u8> {
         (Source::Smith, 0) => 500,
         (Source::Smith, 1..=5) => 4_000,
         (Source::Smith, _) => 16_000,
-        (Source::Binaryen, 0..=5) => 2_000,
-        (Source::Binaryen, _) => 12_000,
+        (Source::Binaryen, 0..=6) => 800,
+        (Source::Binaryen, _) => 6_000,
     };
     let count = count / 2 + random.below(count);
     random.bytes(count as usize)

@@ -70,10 +70,13 @@ pub fn judge(peers: &mut Peers, seed: u64, closed: &Closed) -> Report {
                 continue;
             }
         };
+        if said.first().is_some_and(|verdict| verdict == "refused") {
+            report.inconclusive += 1;
+            continue;
+        }
         for way in Way::ALL {
-            let compared = catch_unwind(AssertUnwindSafe(|| {
-                compare(way, seed, closed, &steps, &said)
-            }));
+            let compared =
+                catch_unwind(AssertUnwindSafe(|| compare(way, seed, closed, &steps, &said)));
             match compared {
                 Ok(compared) => {
                     report.calls += compared.calls;

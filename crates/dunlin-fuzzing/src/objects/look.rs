@@ -6,8 +6,8 @@
 
 use super::shape::{Shape, Top, heap};
 use wasm_encoder::{
-    AbstractHeapType, BlockType, Catch, FieldType, Function, HeapType, Instruction,
-    StorageType, ValType,
+    AbstractHeapType, BlockType, Catch, FieldType, Function, HeapType, Instruction, StorageType,
+    ValType,
 };
 
 type Code = Vec<Instruction<'static>>;
@@ -138,8 +138,7 @@ impl Looker<'_> {
 
     /// Of a value within the one that a function looks at.
     fn look_within(&self, ty: ValType) -> Code {
-        let depth =
-            vec![Instruction::LocalGet(1), Instruction::I32Const(1), Instruction::I32Sub];
+        let depth = vec![Instruction::LocalGet(1), Instruction::I32Const(1), Instruction::I32Sub];
         self.look_to(ty, depth)
     }
 
@@ -198,8 +197,7 @@ impl Looker<'_> {
             Instruction::I32Const(1),
             Instruction::LocalSet(3),
         ]);
-        let cast =
-            [Instruction::LocalGet(0), Instruction::RefCastNonNull(HeapType::Concrete(ty))];
+        let cast = [Instruction::LocalGet(0), Instruction::RefCastNonNull(HeapType::Concrete(ty))];
         if let Some(fields) = self.shape.fields(ty) {
             for (index, field) in fields.iter().enumerate().take(FIELDS_MAX) {
                 code.extend(cast.clone());

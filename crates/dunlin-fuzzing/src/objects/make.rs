@@ -49,11 +49,9 @@ impl<'s> Maker<'s> {
                 Instruction::F32ReinterpretI32,
                 Instruction::Call(self.helpers.canon32()),
             ],
-            ValType::F64 => vec![
-                get,
-                Instruction::F64ReinterpretI64,
-                Instruction::Call(self.helpers.canon64()),
-            ],
+            ValType::F64 => {
+                vec![get, Instruction::F64ReinterpretI64, Instruction::Call(self.helpers.canon64())]
+            }
             ValType::V128 => vec![get, Instruction::I64x2Splat],
             ValType::Ref(ty) => return self.reference(ty, from, depth),
         })
@@ -256,9 +254,7 @@ impl<'s> Maker<'s> {
             ]),
             _ => (0..self.shape.types.len() as u32)
                 .filter(|index| fits(*index))
-                .find_map(|index| {
-                    self.constant_object(HeapType::Concrete(index), number, depth)
-                }),
+                .find_map(|index| self.constant_object(HeapType::Concrete(index), number, depth)),
         }
     }
 }

@@ -132,6 +132,26 @@ pub fn compare(way: Way, seed: u64, closed: &Closed, steps: &[Step], said: &[Str
     }
 }
 
+/// What one configuration says of the steps, as a second engine would.
+///
+/// # Panics
+///
+/// If the module is not valid.
+#[must_use]
+pub fn transcript(way: Way, seed: u64, closed: &Closed, steps: &[Step]) -> Vec<String> {
+    let engine = Engine::new(&way.config(seed)).expect("the configuration is possible");
+    let module = Module::new(&engine, &closed.bytes).expect("valid");
+    let mut run = Run { module, closed, count: 0, live: None };
+    let mut said = vec!["valid".to_owned(), run.first()];
+    for step in steps {
+        if run.live.is_none() && run.count == INSTANCES_MAX {
+            break;
+        }
+        said.push(run.call(step));
+    }
+    said
+}
+
 impl Run<'_> {
     fn first(&mut self) -> String {
         let ending = self.instantiate();
@@ -173,8 +193,7 @@ impl Run<'_> {
         let Some(func) = instance.get_func(&mut *store, &step.name) else {
             return "? no such export".into();
         };
-        let arguments: Vec<Val> =
-            step.values.iter().map(|value| Val::I64(*value as i64)).collect();
+        let arguments: Vec<Val> = step.values.iter().map(|value| Val::I64(*value as i64)).collect();
         let count = func.ty(&*store).map_or(0, |ty| ty.results().len());
         let mut results = vec![Val::I64(0); count];
         let ending = match func.call(&mut *store, &arguments, &mut results) {

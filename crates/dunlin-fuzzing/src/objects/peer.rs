@@ -36,12 +36,6 @@ impl Peer {
         Self::new(vec![node.into(), "--no-warnings".into(), script("v8.mjs")])
     }
 
-    /// Wasmtime, from the Python package in a folder.
-    #[must_use]
-    pub fn wasmtime(package: &str) -> Self {
-        Self::new(vec!["python3".into(), script("wasmtime_peer.py"), package.into()])
-    }
-
     /// Binaryen's generator: the program `wasm-opt` as JavaScript, run by this Node.
     #[must_use]
     pub fn binaryen(node: &str, wasm_opt: &str) -> Self {

@@ -195,7 +195,11 @@ impl Shape {
     pub(super) fn top(&self, heap: HeapType) -> Option<Top> {
         Some(match heap {
             HeapType::Concrete(ty) | HeapType::Exact(ty) => {
-                if self.is_func(ty) { Top::Func } else { Top::Any }
+                if self.is_func(ty) {
+                    Top::Func
+                } else {
+                    Top::Any
+                }
             }
             HeapType::Abstract { ty, .. } => match ty {
                 AbstractHeapType::Func | AbstractHeapType::NoFunc => Top::Func,

@@ -7,16 +7,13 @@ use dunlin_fuzzing::objects::peer::Peer;
 /// Modules when nobody says how many.
 const MODULES_DEFAULT: u64 = 1_000;
 
-pub(crate) const USAGE: &str = "Usage: objects [--node PROGRAM] [--wasmtime FOLDER] [--wasm-opt PROGRAM]
-               [--source smith|binaryen] [--modules N] [--seed FIRST] [--one SEED]
-
-`--node` compares with V8, `--wasmtime` with the Python package in that folder; one of them is needed.
-`--source binaryen` needs `--node` and `--wasm-opt`.";
+pub(crate) const USAGE: &str =
+    "Usage: objects --node PROGRAM [--source smith] [--modules N] [--seed FIRST] [--one SEED]
+       objects --node PROGRAM --source binaryen --wasm-opt PROGRAM …";
 
 /// What the arguments ask for.
 pub(crate) struct Arguments {
-    node: Option<String>,
-    wasmtime: Option<String>,
+    node: String,
     wasm_opt: Option<String>,
     pub(crate) source: Source,
     pub(crate) modules: u64,
@@ -28,18 +25,15 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The processes, not started yet.
     pub(crate) fn peers(&self) -> Peers {
-        let v8 = self.node.as_deref().filter(|_| self.wasmtime.is_none()).map(Peer::v8);
-        let engines = v8.into_iter().chain(self.wasmtime.as_deref().map(Peer::wasmtime)).collect();
-        let ttf = self.node.as_deref().zip(self.wasm_opt.as_deref());
-        Peers { engines, ttf: ttf.map(|(node, program)| Peer::binaryen(node, program)) }
+        let ttf = self.wasm_opt.as_deref().map(|program| Peer::binaryen(&self.node, program));
+        Peers { engines: vec![Peer::v8(&self.node)], ttf }
     }
 }
 
 /// Reads the words after the program's name; `None` if they make no sense.
 pub(crate) fn parse(words: &[String]) -> Option<Arguments> {
     let mut arguments = Arguments {
-        node: None,
-        wasmtime: None,
+        node: String::new(),
         wasm_opt: None,
         source: Source::Smith,
         modules: MODULES_DEFAULT,
@@ -51,8 +45,7 @@ pub(crate) fn parse(words: &[String]) -> Option<Arguments> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--worker" => arguments.worker = true,
-            "--node" => arguments.node = Some(words.next()?.clone()),
-            "--wasmtime" => arguments.wasmtime = Some(words.next()?.clone()),
+            "--node" => arguments.node.clone_from(words.next()?),
             "--wasm-opt" => arguments.wasm_opt = Some(words.next()?.clone()),
             "--source" => {
                 arguments.source = match words.next()?.as_str() {
@@ -67,7 +60,6 @@ pub(crate) fn parse(words: &[String]) -> Option<Arguments> {
             _ => return None,
         }
     }
-    let engine = arguments.node.is_some() || arguments.wasmtime.is_some();
-    let generator = arguments.node.is_some() && arguments.wasm_opt.is_some();
-    (engine && (arguments.source == Source::Smith || generator)).then_some(arguments)
+    let generator = arguments.source == Source::Smith || arguments.wasm_opt.is_some();
+    (!arguments.node.is_empty() && generator).then_some(arguments)
 }

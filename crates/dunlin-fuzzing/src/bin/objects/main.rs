@@ -1,8 +1,7 @@
-//! Compares modules with objects, exceptions and atomic operators on Dunlin's tiers and on V8, Wasmtime or both.
+//! Compares modules with objects, exceptions and atomic operators on Dunlin's tiers and on V8.
 //!
-//! `objects [--node PROGRAM] [--wasmtime FOLDER] [--wasm-opt PROGRAM] [--source smith|binaryen] [--modules N]
-//! [--seed FIRST] [--one SEED]`: exit code 1 if any module differs, with its seed and a smaller module that
-//! differs as well.
+//! `objects --node PROGRAM [--source smith|binaryen] [--wasm-opt PROGRAM] [--modules N] [--seed FIRST]
+//! [--one SEED]`: exit code 1 if any module differs, with its seed and a smaller module that differs as well.
 //!
 //! Dunlin runs in a child process, because it may crash rather than panic: the parent tells the seed and goes on
 //! behind it.
