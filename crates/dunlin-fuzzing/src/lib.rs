@@ -9,6 +9,7 @@
 //! 3. [`judge`] does so for Dunlin's tiers too.
 //! 4. [`mutate`] damages modules and compares what is said about their validity.
 //! 5. [`shrink`] makes a finding small enough to read.
+//! 6. [`objects`] does all of this for modules that the peer cannot run, beside an engine in another process.
 //!
 //! Invariants: nothing here depends on time, on addresses or on the order of a hash table; the peer
 //! engine stands in this workspace's lock file and never in the product's.
@@ -23,6 +24,7 @@ pub mod generate;
 pub mod judge;
 pub mod lockstep;
 pub mod mutate;
+pub mod objects;
 pub mod ours;
 pub mod peer;
 pub mod random;

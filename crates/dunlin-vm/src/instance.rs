@@ -29,8 +29,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 use dunlin_core::{CompositeType, ExternType, StorageType, TrapCode};
 use dunlin_module::{
-    ConstOp, ConstRange, DataMode, ElementItem, ElementMode, ElementSegment, ExternIdx, Import,
-    ImportKind, Invalid, Module,
+    ConstOp, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment,
+    ExternIdx, Import, ImportKind, Invalid, Module,
 };
 
 /// An import that is missing or of the wrong type.
@@ -516,6 +516,10 @@ impl Store {
                 data = 0;
             }
         }
+        // What images hold was written before: their segments are dropped, like those that are written below.
+        let written = blueprint.is_some_and(Blueprint::has_images);
+        let is_dropped =
+            |segment: &DataSegment| written && matches!(segment.mode, DataMode::Active { .. });
         let has_memory = !module.memories().is_empty();
         self.instances.push(Instance {
             block,
@@ -524,7 +528,7 @@ impl Store {
             first_func_ref: 0,
             func_refs: FuncRefs::Few(Vec::new()),
             elements: alloc::vec![Box::default(); elements].into(),
-            data_dropped: alloc::vec![false; data].into(),
+            data_dropped: module.data().iter().take(data).map(is_dropped).collect(),
         });
         if has_memory {
             let memory = self.instances[index as usize].memory(0);
