@@ -30,7 +30,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if !workspace::root().join(MANIFEST).is_file() {
         return Err(Error::new(format!("`{MANIFEST}` does not stand in this tree")));
     }
-    search("differential", modules, &[])?;
+    search(modules, &[])?;
     objects(modules)
 }
 
@@ -50,18 +50,18 @@ fn objects(modules: u32) -> Result<(), Error> {
     };
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let (node, wasm_opt) = (text(&node), text(&wasm_opt));
-    let smith = ["--node", &node];
-    search("objects", modules.div_ceil(OBJECTS_ONCE_IN), &smith)?;
-    let binaryen = ["--node", &node, "--source", "binaryen", "--wasm-opt", &wasm_opt];
-    search("objects", modules.div_ceil(BINARYEN_ONCE_IN), &binaryen)
+    let smith = ["objects", "--node", &node];
+    search(modules.div_ceil(OBJECTS_ONCE_IN), &smith)?;
+    let binaryen = ["objects", "--node", &node, "--source", "binaryen", "--wasm-opt", &wasm_opt];
+    search(modules.div_ceil(BINARYEN_ONCE_IN), &binaryen)
 }
 
-/// Runs one of the crate's programs for so many modules.
-fn search(program: &str, modules: u32, arguments: &[&str]) -> Result<(), Error> {
+/// Runs the program that searches, for so many modules.
+fn search(modules: u32, arguments: &[&str]) -> Result<(), Error> {
     let modules = modules.to_string();
-    let mut words = vec!["run", "--release", "--manifest-path", MANIFEST, "--bin", program, "--"];
+    let program = ["--manifest-path", MANIFEST, "--bin", "differential", "--"];
+    let mut words = [&["run", "--release"][..], &program, arguments].concat();
     words.extend(["--modules", &modules]);
-    words.extend(arguments);
     step("fuzz", &mut cargo(&words))
 }
 

@@ -32,11 +32,11 @@ impl Subject for Wrong {
     type Module = <Ours as Subject>::Module;
 
     fn compile(bytes: &[u8], plan: &Plan) -> Result<Self::Module, String> {
-        Ours::compile(bytes, plan)
+        <Ours>::compile(bytes, plan)
     }
 
     fn exports(module: &Self::Module) -> Vec<Export> {
-        Ours::exports(module)
+        <Ours>::exports(module)
     }
 
     fn instantiate(module: &Self::Module, plan: &Plan) -> (Option<Self>, Ending) {

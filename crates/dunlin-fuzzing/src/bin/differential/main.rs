@@ -5,7 +5,11 @@
 //!
 //! The modules run in a child process, because an engine may crash rather than panic: the parent then
 //! asks Dunlin alone, in another child, whose crash it was, and goes on behind the seed.
+//!
+//! `differential objects …` is the other search, of modules with objects: one program, since linking takes longer
+//! than running.
 
+mod objects;
 mod totals;
 mod worker;
 
@@ -35,7 +39,13 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let Some(arguments) = parse(std::env::args().skip(1)) else {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == objects::WORD
+    {
+        return objects::run(rest);
+    }
+    let Some(arguments) = parse(words.into_iter()) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };

@@ -8,8 +8,8 @@ use dunlin_fuzzing::objects::peer::Peer;
 const MODULES_DEFAULT: u64 = 1_000;
 
 pub(crate) const USAGE: &str =
-    "Usage: objects --node PROGRAM [--source smith] [--modules N] [--seed FIRST] [--one SEED]
-       objects --node PROGRAM --source binaryen --wasm-opt PROGRAM …";
+    "Usage: differential objects --node PROGRAM [--modules N] [--seed FIRST] [--one SEED]
+       differential objects --node PROGRAM --source binaryen --wasm-opt PROGRAM …";
 
 /// What the arguments ask for.
 pub(crate) struct Arguments {

@@ -1,6 +1,6 @@
 //! Compares modules with objects, exceptions and atomic operators on Dunlin's tiers and on V8.
 //!
-//! `objects --node PROGRAM [--source smith|binaryen] [--wasm-opt PROGRAM] [--modules N] [--seed FIRST]
+//! `differential objects --node PROGRAM [--source smith|binaryen] [--wasm-opt PROGRAM] [--modules N] [--seed FIRST]
 //! [--one SEED]`: exit code 1 if any module differs, with its seed and a smaller module that differs as well.
 //!
 //! Dunlin runs in a child process, because it may crash rather than panic: the parent tells the seed and goes on
@@ -20,9 +20,12 @@ use worker::Totals;
 /// A line of progress for so many modules.
 const PROGRESS_EVERY: u64 = 1_000;
 
-fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let Some(arguments) = parse(&words) else {
+/// The word that asks for this search.
+pub(crate) const WORD: &str = "objects";
+
+/// Runs the search; `words` are those behind its own.
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let Some(arguments) = parse(words) else {
         eprintln!("{}", arguments::USAGE);
         return ExitCode::from(2);
     };
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     }
     match arguments.one {
         Some(seed) => single(&arguments, seed),
-        None => many(&arguments, &words),
+        None => many(&arguments, words),
     }
 }
 
@@ -70,7 +73,7 @@ fn run_worker(
 ) -> (u64, bool) {
     let mut command = Command::new(std::env::current_exe().expect("the program's own path"));
     // Of an option that is given twice the last one counts.
-    command.args(words).args(["--worker", "--seed", &seed.to_string()]);
+    command.arg(WORD).args(words).args(["--worker", "--seed", &seed.to_string()]);
     command.args(["--modules", &modules.to_string()]).stdout(Stdio::piped());
     let mut child = command.spawn().expect("a child");
     let mut last = seed;

@@ -1,6 +1,6 @@
 //! The child: runs modules and says on its standard output what each gave.
 
-use crate::arguments::Arguments;
+use super::arguments::Arguments;
 use dunlin_fuzzing::objects::generate::entropy;
 use dunlin_fuzzing::objects::judge::{self, Peers, Report};
 use dunlin_fuzzing::shrink::text;
