@@ -13,8 +13,16 @@ use dunlin_fuzzing::{generate, shrink};
 /// Seeds of each test.
 const SEEDS: u64 = 60;
 
+/// Bytes of native stack: more than the engines are told that they may use, and than tests usually get.
+const STACK_BYTES: usize = 64 << 20;
+
 #[test]
 fn all_engines_agree() {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(agree_everywhere);
+    thread.expect("a thread").join().expect("they agree");
+}
+
+fn agree_everywhere() {
     let mut calls = 0;
     for seed in 0..SEEDS {
         let Some(generated) = generate::module(seed) else { continue };

@@ -78,22 +78,19 @@ pub(crate) fn work(arguments: &Arguments) {
     while ran < arguments.modules {
         CURRENT.store(seed, Ordering::Relaxed);
         let decisions = entropy(arguments.source, seed);
-        match judge::module(&mut peers, arguments.source, seed, &decisions) {
-            Ok(Some(closed)) => {
-                say(&format!("{MARK}{seed}"));
-                let report = judge::judge(&mut peers, seed, &closed);
-                if report.peer_failures > 0 {
-                    say(&format!("seed {seed}: the second engine crashed or hung"));
-                }
-                if let Some(difference) = &report.difference {
-                    CURRENT.store(u64::MAX, Ordering::Relaxed);
-                    tell(arguments, &mut peers, seed, difference);
-                }
-                say(&done(seed, &report));
-                ran += 1;
+        // There is none if an import is of a type of which no value can be made.
+        if let Ok(Some(closed)) = judge::module(&mut peers, arguments.source, seed, &decisions) {
+            say(&format!("{MARK}{seed}"));
+            let report = judge::judge(&mut peers, seed, &closed);
+            if report.peer_failures > 0 {
+                say(&format!("seed {seed}: the second engine crashed or hung"));
             }
-            // An import of which no value can be made.
-            Ok(None) | Err(_) => {}
+            if let Some(difference) = &report.difference {
+                CURRENT.store(u64::MAX, Ordering::Relaxed);
+                tell(arguments, &mut peers, seed, difference);
+            }
+            say(&done(seed, &report));
+            ran += 1;
         }
         seed += 1;
     }
