@@ -60,7 +60,7 @@ impl Stubs {
         let mut b = {
             let mut env = Environment::with_context(b, cx);
             // A few values fit what is left to the host; a thousand may not.
-            if ty.param_slots() + ty.result_slots() > tuning::WAY_IN_SLOTS_UNCHECKED {
+            if ty.param_slots() + ty.result_slots() > tuning::WAY_SLOTS_UNCHECKED {
                 env.limit_stack();
             }
             env.b
@@ -106,7 +106,9 @@ impl Stubs {
         let slot = b.create_sized_stack_slot(slot);
         let slots = b.ins().stack_addr(types::I64, slot, 0);
         let mut env = Environment::new(b, entry);
-        env.limit_stack();
+        if ty.param_slots().max(ty.result_slots()) > tuning::WAY_SLOTS_UNCHECKED {
+            env.limit_stack();
+        }
         store_slots(&mut env.b, args, slots);
         note_frame(&mut env);
         if self.fuel {

@@ -28,9 +28,9 @@ pub(crate) const STATIC_TABLES: bool = true;
 /// Bytes from one poll site's offset in the poll page to the next site's.
 pub(crate) const POLL_SITE_STRIDE: u32 = 8;
 
-/// Slots of parameters and results that a way in passes on without asking how much of the stack is left:
+/// Slots of parameters and results that a way in or out passes on without asking how much of the stack is left:
 /// half a kilobyte, of sixteen that the host keeps at least.
-pub(crate) const WAY_IN_SLOTS_UNCHECKED: u32 = 64;
+pub(crate) const WAY_SLOTS_UNCHECKED: u32 = 64;
 
 /// Whether functions that neither loop nor call do without a poll at their entry.
 pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;

@@ -8,13 +8,9 @@
 ;; CLIF of LeaveFunc(0):
 ;;   function u0:0(i64 vmctx, i32, f64) -> i32 tail {
 ;;       ss0 = explicit_slot 16, align = 16
-;;       gv0 = vmctx
-;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
-;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       sig0 = (i64, i64, i64, i64) -> i32 system_v
 ;;       sig1 = (i64) system_v
 ;;       fn0 = u0:13 sig1
-;;       stack_limit = gv2
 ;;
 ;;   block0(v0: i64, v1: i32, v2: f64):
 ;;       v3 = stack_addr.i64 ss0
@@ -81,14 +77,10 @@
 ;; CLIF of LeaveRef(0):
 ;;   function u0:0(i64 vmctx, i32, f64, i32) -> i32 tail {
 ;;       ss0 = explicit_slot 16, align = 16
-;;       gv0 = vmctx
-;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
-;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       sig0 = (i64, i32, i64) -> i32 system_v
 ;;       sig1 = (i64) system_v
 ;;       fn0 = u0:12 sig0
 ;;       fn1 = u0:13 sig1
-;;       stack_limit = gv2
 ;;
 ;;   block0(v0: i64, v1: i32, v2: f64, v3: i32):
 ;;       v4 = stack_addr.i64 ss0
@@ -113,39 +105,33 @@
 ;; x86-64 of LeaveFunc(0):
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
-;;      4: mov r10, [rdi+0x58]
-;;      8: mov r10, [r10+0x8]
-;;      c: add r10, 0x30
-;;     10: cmp r10, rsp
-;;     13: ja 0x81
-;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r14
-;;     22: mov eax, esi
-;;     24: lea rcx, [rsp]
-;;     28: mov [rsp], rax
-;;     2c: movsd [rsp+0x8], xmm0
-;;     32: mov rax, rbp
-;;     35: mov rsi, [rdi]
-;;     38: mov [rsi+0x48], rax
-;;     3c: mov rax, [rdi+0x50]
-;;     40: mov r14, rdi
-;;     43: mov r8, [rax+0x10]
-;;     4a: mov rdi, [rax+0x18]
-;;     51: mov rdx, r14
-;;     54: call r8
-;;     57: test eax, eax
-;;     59: jne 0x70
-;;     5f: mov eax, [rsp]
-;;     62: mov r14, [rsp+0x10]
-;;     67: add rsp, 0x20
-;;     6b: mov rsp, rbp
-;;     6e: pop rbp
-;;     6f: ret
-;;     70: mov rax, 0x0                           ; Unwind
-;;     7a: mov rdi, r14
-;;     7d: call rax
-;;     7f: ud2                                    ; traps: unreachable
-;;     81: ud2                                    ; traps: call stack exhausted
+;;      4: sub rsp, 0x20
+;;      8: mov [rsp+0x10], r14
+;;      d: mov eax, esi
+;;      f: lea rcx, [rsp]
+;;     13: mov [rsp], rax
+;;     17: movsd [rsp+0x8], xmm0
+;;     1d: mov rax, rbp
+;;     20: mov rsi, [rdi]
+;;     23: mov [rsi+0x48], rax
+;;     27: mov rax, [rdi+0x50]
+;;     2b: mov r14, rdi
+;;     2e: mov r8, [rax+0x10]
+;;     35: mov rdi, [rax+0x18]
+;;     3c: mov rdx, r14
+;;     3f: call r8
+;;     42: test eax, eax
+;;     44: jne 0x5b
+;;     4a: mov eax, [rsp]
+;;     4d: mov r14, [rsp+0x10]
+;;     52: add rsp, 0x20
+;;     56: mov rsp, rbp
+;;     59: pop rbp
+;;     5a: ret
+;;     5b: mov rax, 0x0                           ; Unwind
+;;     65: mov rdi, r14
+;;     68: call rax
+;;     6a: ud2                                    ; traps: unreachable
 
 ;; x86-64 of recurse:
 ;;      0: push rbp
@@ -207,35 +193,29 @@
 ;; x86-64 of LeaveRef(0):
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
-;;      4: mov r10, [rdi+0x58]
-;;      8: mov r10, [r10+0x8]
-;;      c: add r10, 0x30
-;;     10: cmp r10, rsp
-;;     13: ja 0x7b
-;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r13
-;;     22: mov r8, rdx
-;;     25: mov eax, esi
-;;     27: lea rdx, [rsp]
-;;     2b: mov [rsp], rax
-;;     2f: movsd [rsp+0x8], xmm0
-;;     35: mov rax, rbp
-;;     38: mov rcx, [rdi]
-;;     3b: mov r13, rdi
-;;     3e: mov [rcx+0x48], rax
-;;     42: mov rax, 0x0                           ; CallRef
-;;     4c: mov rsi, r8
-;;     4f: call rax
-;;     51: test eax, eax
-;;     53: jne 0x6a
-;;     59: mov eax, [rsp]
-;;     5c: mov r13, [rsp+0x10]
-;;     61: add rsp, 0x20
-;;     65: mov rsp, rbp
-;;     68: pop rbp
-;;     69: ret
-;;     6a: mov rax, 0x0                           ; Unwind
-;;     74: mov rdi, r13
-;;     77: call rax
-;;     79: ud2                                    ; traps: unreachable
-;;     7b: ud2                                    ; traps: call stack exhausted
+;;      4: sub rsp, 0x20
+;;      8: mov [rsp+0x10], r13
+;;      d: mov r8, rdx
+;;     10: mov eax, esi
+;;     12: lea rdx, [rsp]
+;;     16: mov [rsp], rax
+;;     1a: movsd [rsp+0x8], xmm0
+;;     20: mov rax, rbp
+;;     23: mov rcx, [rdi]
+;;     26: mov r13, rdi
+;;     29: mov [rcx+0x48], rax
+;;     2d: mov rax, 0x0                           ; CallRef
+;;     37: mov rsi, r8
+;;     3a: call rax
+;;     3c: test eax, eax
+;;     3e: jne 0x55
+;;     44: mov eax, [rsp]
+;;     47: mov r13, [rsp+0x10]
+;;     4c: add rsp, 0x20
+;;     50: mov rsp, rbp
+;;     53: pop rbp
+;;     54: ret
+;;     55: mov rax, 0x0                           ; Unwind
+;;     5f: mov rdi, r13
+;;     62: call rax
+;;     64: ud2                                    ; traps: unreachable
