@@ -40,8 +40,8 @@ const PEAK_ENGINES: [Engine; 6] = [
 ];
 const START_ENGINES: [Engine; 4] = [Engine::Dunlin, Engine::Wasmi, Engine::Wasmtime, Engine::Node];
 
-const GC_ENGINES: [Engine; 4] =
-    [Engine::Dunlin, Engine::DunlinOptimize, Engine::Library, Engine::Node];
+const GC_ENGINES: [Engine; 5] =
+    [Engine::Dunlin, Engine::DunlinOptimize, Engine::Cranelift, Engine::Library, Engine::Node];
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
