@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
@@ -43,6 +43,25 @@ pub struct ModuleCode {
     building: Mutex<()>,
     /// Whether there has been an instance.
     is_instantiated: AtomicBool,
+    /// Whether instances keep references to their functions to themselves.
+    keeps_funcs: Once,
+}
+
+/// The answer to a question, once it has been asked.
+#[derive(Default)]
+struct Once(AtomicU8);
+
+impl Once {
+    fn get_or(&self, answer: impl FnOnce() -> bool) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            0 => {
+                let answer = answer();
+                self.0.store(1 + u8::from(answer), Ordering::Relaxed);
+                answer
+            }
+            known => known == 2,
+        }
+    }
 }
 
 /// What prepared functions own. Vectors, which may be moved while tiers point into them, and are never
@@ -85,6 +104,7 @@ impl ModuleCode {
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
+            keeps_funcs: Once::default(),
         }
     }
 
@@ -218,6 +238,11 @@ impl ModuleCode {
     pub(crate) fn blueprint(&self) -> Option<&Blueprint> {
         // SAFETY: a pointer that is not null is that of a box which lives as long as `self`.
         unsafe { self.blueprint.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Whether instances keep references to their functions to themselves.
+    pub(crate) fn keeps_funcs(&self) -> bool {
+        self.keeps_funcs.get_or(|| crate::freeing::keeps_funcs(&self.module))
     }
 
     /// The module.

@@ -44,11 +44,21 @@ impl HostValues {
 }
 
 /// The layouts of the types that a store knows.
-struct StoreLayouts {
+pub(crate) struct StoreLayouts {
     records: *const TypeRecord,
     count: usize,
     /// Of what has no layout.
     none: Layout,
+}
+
+impl StoreLayouts {
+    /// The layouts of the types that the store has been told of last.
+    pub(crate) fn of(store: &Store) -> Self {
+        // SAFETY: the context lives as long as the store.
+        let context = unsafe { &*store.context() };
+        let none = Layout::of_exception(&dunlin_core::FuncType::new([], []), |_| true);
+        Self { records: context.types, count: context.type_count, none }
+    }
 }
 
 impl Layouts for StoreLayouts {
@@ -93,17 +103,17 @@ impl Store {
         unsafe {
             self.visit_native_frames(visit);
         };
-        for (cell, ty) in &self.globals {
-            if is_traced(ty.content) {
-                visit(cell.as_ptr().cast());
+        for global in self.globals.iter() {
+            if is_traced(global.ty.content) {
+                visit(global.cell.as_ptr().cast());
             }
         }
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             if is_traced(ValType::Ref(table.ty().element)) {
                 table.elements_mut().iter_mut().for_each(|element| visit(element));
             }
         }
-        for instance in &mut self.instances {
+        for instance in self.instances.iter_mut() {
             instance.visit_elements(visit);
         }
         self.handles.visit(visit);
@@ -158,18 +168,20 @@ impl Store {
         Err(TrapCode::OutOfHeap)
     }
 
-    /// Collects what the request says. Every activation has noted its place.
+    /// Collects what the request says, and frees removed instances too if it is [`Request::Major`] and no guest
+    /// runs. Every activation has noted its place.
     pub fn collect(&mut self, request: Request) {
         // What a defect has left behind is not to be walked.
         if self.bug().is_some() {
             return;
         }
+        if request == Request::Major {
+            self.free_unreached();
+        }
         self.renew_types();
+        let layouts = StoreLayouts::of(self);
         // SAFETY: the context lives as long as the store.
-        let context = unsafe { &*self.context() };
-        let none = Layout::of_exception(&dunlin_core::FuncType::new([], []), |_| true);
-        let layouts = StoreLayouts { records: context.types, count: context.type_count, none };
-        let (owner, hook) = (context.owner, self.growth_hook());
+        let (owner, hook) = (unsafe { (*self.context()).owner }, self.growth_hook());
         self.heap_mut();
         let Some(mut heap) = self.heap.take() else { return };
         let mut is_alive = alloc::vec![false; self.values.values.len()];

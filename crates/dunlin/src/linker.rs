@@ -102,7 +102,7 @@ impl Definition {
     fn resolve<T: 'static>(&self, store: &mut StoreInner<T>) -> Result<Extern> {
         Ok(match self {
             Self::Extern(item, _) => *item,
-            Self::Host(func) => func.add_to(store).into(),
+            Self::Host(func) => func.once_in(store).into(),
             Self::Shared(memory) => memory.in_store(StoreContextMut(store))?.into(),
         })
     }
@@ -229,7 +229,7 @@ impl<T: 'static> Linker<T> {
         instance: Instance,
     ) -> Result<&mut Self> {
         let mut store = store.as_context_mut();
-        store.0.check(instance.store, "the instance")?;
+        instance.check(store.0)?;
         for export in instance.exports(&mut store) {
             let name = export.name().to_owned();
             self.define(&store, module, &name, export.into_extern())?;
@@ -400,7 +400,7 @@ impl<T: 'static> Linker<T> {
         let inner = store.as_context_mut().0;
         let found = self.find(module, name)?;
         if let Definition::Extern(item, _) = found
-            && item.parts().0 != inner.id
+            && item.item(inner.home(), "the definition").is_err()
         {
             return None;
         }
@@ -514,10 +514,11 @@ impl<T: 'static> InstancePre<T> {
         }
         for (import, found) in self.module.imports().zip(&self.imports) {
             if let Definition::Extern(item, _) = found
-                && item.parts().0 != store.id
+                && item.item(store.home(), "").is_err()
             {
                 let (module, name) = (import.module(), import.name());
-                return Err(Error::other_store(&format!("the definition `{module}` `{name}`")));
+                let what = format!("the definition `{module}` `{name}`");
+                item.item(store.home(), &what)?;
             }
         }
         Ok(())

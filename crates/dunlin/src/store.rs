@@ -24,9 +24,9 @@ type Limiter<T> = Box<dyn (FnMut(&mut T) -> &mut dyn ResourceLimiter) + Send + S
 
 /// Owns instances, functions, memories, tables and globals, and data of the embedder's.
 ///
-/// Objects are freed with the store, not before. Handles to them ([`Func`](crate::Func),
-/// [`Memory`](crate::Memory) …) are small and copied; they know their store, and using one with another
-/// store is refused.
+/// They are freed with the store; instances that are [removed](crate::Instance::remove), before. Handles
+/// ([`Func`](crate::Func), [`Memory`](crate::Memory) …) are small and copied; they know their store, and using
+/// one with another store, or of a removed instance, is refused.
 ///
 /// # Examples
 ///
@@ -142,7 +142,8 @@ impl<T: 'static> Store<T> {
         result
     }
 
-    /// Collects the store's garbage: all objects and host values that nothing refers to.
+    /// Collects the store's garbage: all objects and host values that nothing refers to, and the instances that
+    /// were [removed](crate::Instance::remove) and that nothing leads to any more.
     ///
     /// The store does so by itself when it needs memory.
     pub fn gc(&mut self) {
@@ -153,6 +154,13 @@ impl<T: 'static> Store<T> {
     #[must_use]
     pub fn heap_stats(&self) -> HeapStats {
         self.inner.vm.heap_stats()
+    }
+
+    /// How many instances the store has, those included that were [removed](crate::Instance::remove) and have
+    /// not been freed yet.
+    #[must_use]
+    pub fn instance_count(&self) -> usize {
+        self.inner.vm.counts().0
     }
 
     /// Ends the store and gives the data back.
@@ -464,25 +472,27 @@ impl<T: 'static> StoreInner<T> {
             }
             None => [STORE_OBJECTS_DEFAULT_MAX; 3],
         };
-        let have = self.vm.counts();
-        let rows = [
-            ("instances", have.0, instances),
-            ("memories", have.1, memories),
-            ("tables", have.2, tables),
-        ];
-        for ((what, have, more), most) in rows.into_iter().zip(most) {
-            if more > 0 && have.saturating_add(more) > most {
+        let rows = |have: (usize, usize, usize)| {
+            let rows = [
+                ("instances", have.0, instances),
+                ("memories", have.1, memories),
+                ("tables", have.2, tables),
+            ];
+            rows.into_iter().zip(most)
+        };
+        let is_over =
+            |have: usize, more: usize, most: usize| more > 0 && have.saturating_add(more) > most;
+        if rows(self.vm.counts()).any(|((_, have, more), most)| is_over(have, more, most)) {
+            // What is no longer wanted may have taken what is missing.
+            self.vm.free_unreached();
+        }
+        for ((what, have, more), most) in rows(self.vm.counts()) {
+            if is_over(have, more, most) {
                 return Err(Error::resource(format_args!(
                     "the store has {have} {what}, and may not have {more} more: {most} are allowed"
                 )));
             }
         }
         Ok(())
-    }
-
-    /// Checks that an object of the store `id` is one of this store.
-    #[inline]
-    pub(crate) fn check(&self, id: u64, what: &str) -> Result<()> {
-        if id == self.id { Ok(()) } else { Err(Error::other_store(what)) }
     }
 }

@@ -312,12 +312,12 @@ impl Store {
 
     /// The frame of compiled code at `pc`; of a module's instances the first stands for all.
     fn frame_at(&self, pc: usize) -> Option<Frame> {
-        self.instances.iter().enumerate().find_map(|(instance, of)| {
+        self.instances.entries().find_map(|(instance, of)| {
             let place = of.code().native()?.place(pc)?;
             let Unit::Func(func) = place.unit else { return None };
             let body = of.code().module().body_range(func)?;
             let offset = place.offset.map_or(body.start, |offset| offset as usize);
-            Some(Frame { instance: instance as u32, func, offset })
+            Some(Frame { instance, func, offset })
         })
     }
 }
