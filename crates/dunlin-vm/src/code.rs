@@ -84,7 +84,7 @@ impl ModuleCode {
     #[must_use]
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = types.intern_all(&module);
-        let objects = ObjectType::all_of(&module, &type_ids, |number| types.layout(number));
+        let objects = ObjectType::all_of(&module, &type_ids, &types);
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
         // One more is for the tables that never change.
@@ -390,6 +390,7 @@ impl Drop for ModuleCode {
             // SAFETY: the pointer is that of a box, and is freed only here.
             drop(unsafe { Box::from_raw(built) });
         }
+        self.types.release(&self.type_ids);
     }
 }
 

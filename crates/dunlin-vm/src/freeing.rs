@@ -11,6 +11,7 @@
 //!
 //! Nothing is freed while a guest runs: a frame may be of any instance.
 
+use crate::gc::Request;
 use crate::instance::First;
 use crate::reach;
 use crate::store::{Extern, NO_FUNC, Store};
@@ -20,6 +21,9 @@ use dunlin_module::{ImportKind, Module};
 
 /// Instances that may wait in any case, before a search is made for them.
 const WAITING_MIN: usize = 32;
+
+/// Types of objects that are kept without an instance that has them, before a collection is made for them.
+const OBJECT_TYPES_MIN: usize = 1 << 10;
 
 /// Bytes of the heap, for each of which one more may wait.
 const HEAP_BYTES_PER_WAITING: u64 = 64 << 10;
@@ -43,6 +47,23 @@ impl Store {
     #[inline]
     pub fn instance_generation(&self, instance: u32) -> u32 {
         self.instances.generation(instance)
+    }
+
+    /// How often something was freed: what was found out about indices before may not be so after.
+    #[must_use]
+    #[inline]
+    pub fn frees(&self) -> u64 {
+        self.frees
+    }
+
+    /// What a tag's exceptions carry: the number of the function type whose parameters they are.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such tag.
+    #[must_use]
+    pub fn tag_type_id(&self, tag: u32) -> u32 {
+        self.tags[tag as usize]
     }
 
     /// Notes that the host has put a reference to a function somewhere.
@@ -118,7 +139,7 @@ impl Store {
         let mut waiting = core::mem::take(&mut self.waiting);
         let before = waiting.len();
         waiting.retain(|instance| {
-            let is_reached = reached[*instance as usize];
+            let is_reached = reached.instances[*instance as usize];
             if !is_reached {
                 self.free_instance(*instance);
             }
@@ -138,10 +159,14 @@ impl Store {
         if self.waiting.len() >= due {
             self.free_unreached();
         }
+        if self.object_types.len() >= self.types_used * 2 + OBJECT_TYPES_MIN && self.is_idle() {
+            // Other modules may want their places.
+            self.collect(Request::Major);
+        }
     }
 
     /// Whether no guest runs, whose frames would have to be looked at, and nothing is left of a defect.
-    fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         // SAFETY: the context lives as long as the store.
         self.bug().is_none() && unsafe { (*self.context()).depth } == 0
     }
@@ -189,9 +214,11 @@ impl Store {
             self.func_places.give(run);
         }
         self.free_things(code.module(), first);
+        self.keep_types_of_objects(&code);
         self.resources().subtract(1, 0, 0);
         // After its things, which have their cells in its block.
         self.instances.free(instance..instance + 1);
+        self.frees += 1;
         // They are kept by the addresses of operators, which may be another module's next.
         self.frame_maps.clear();
     }

@@ -3,12 +3,15 @@
 //! A closure becomes a pair of a function in the platform's C convention, made for this closure alone, and
 //! the closure's address. Whoever links an import to it keeps the pair, so that a call asks nobody.
 
-use crate::context::{StoreContext, VmContext};
+use crate::context::{FuncRecord, StoreContext, VmContext};
 use crate::exception::Thrown;
 use crate::ops::Stop;
+use crate::store::{NO_CODE, Store};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
+use core::ptr::null_mut;
+use dunlin_core::FuncType;
 
 /// What a host function or a limit reports instead of a result; the embedder's, passed through. A host function
 /// throws by a [`Thrown`].
@@ -67,6 +70,32 @@ impl HostFn {
     #[inline]
     pub(crate) fn parts(&self) -> (HostCode, *const ()) {
         (self.code, self.data)
+    }
+}
+
+impl Store {
+    /// Adds a function of the host; returns a reference to it.
+    pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
+        let type_id = self.types().intern(ty);
+        self.host_types.push(type_id);
+        self.renew_types();
+        self.hosts.push(host);
+        let index = self.hosts.len() as u32 - 1;
+        let (params, results) = (ty.param_slots(), ty.result_slots());
+        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
+        self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
+    }
+
+    /// As [`create_host_func`](Self::create_host_func), but the same function for the same `host` each time.
+    pub fn create_host_func_once(&mut self, ty: &FuncType, host: &HostFn) -> u32 {
+        // The store's own clone keeps the data where it is.
+        let id = host.parts().1 as usize;
+        if let Some(made) = self.hosts_once.get(&id) {
+            return *made;
+        }
+        let made = self.create_host_func(ty, host.clone());
+        self.hosts_once.insert(id, made);
+        made
     }
 }
 

@@ -613,7 +613,7 @@ impl Store {
             // SAFETY: the block has a reference for each imported function, which has been written.
             let import = unsafe { *block.funcs().add(i) };
             let found = self.func(import).filter(|record| {
-                // SAFETY: records of functions point to code pointers that live as long as the store.
+                // SAFETY: records of functions point to code pointers that live as long as the function.
                 let pointer = unsafe { &*record.code };
                 !pointer.load(Ordering::Acquire).is_null()
             });
@@ -898,7 +898,7 @@ impl Store {
         is_default: bool,
     ) -> Result<u32, TrapCode> {
         let object = &code.objects()[ty as usize];
-        // SAFETY: a structure's layout lives as long as the engine's types.
+        // SAFETY: a structure's layout lives as long as the module's code.
         let bytes = unsafe { (*object.layout).bytes() };
         let made = self.allocate(object.number, bytes.into())?;
         let CompositeType::Struct(fields) = &code.module().types()[ty as usize].composite else {
@@ -921,7 +921,7 @@ impl Store {
         value: impl Fn(u32) -> ConstValue,
     ) -> Result<u32, TrapCode> {
         let object = &code.objects()[ty as usize];
-        // SAFETY: an array's layout lives as long as the engine's types.
+        // SAFETY: an array's layout lives as long as the module's code.
         let layout = unsafe { &*object.layout };
         let made = self.allocate(object.number, layout.object_bytes(len))?;
         let CompositeType::Array(element) = &code.module().types()[ty as usize].composite else {

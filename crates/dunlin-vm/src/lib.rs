@@ -34,6 +34,7 @@ pub mod gc;
 mod host;
 mod image;
 mod instance;
+mod kept_types;
 mod list;
 mod memory;
 #[cfg(feature = "native")]

@@ -5,62 +5,12 @@
 //! place whose generations are used up is not used again. Until something is freed nothing of this takes
 //! memory.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut, Range};
+use dunlin_core::runs::Runs;
 
 /// The last generation of a place.
 const LAST: u32 = u32::MAX;
-
-/// Runs of free places. Neighbours are joined, so that what many small ones leave serves a large one.
-#[derive(Default)]
-struct Runs {
-    /// How long the run is that begins at a place.
-    by_start: BTreeMap<u32, u32>,
-    /// Lengths and starts.
-    by_len: BTreeSet<(u32, u32)>,
-}
-
-impl Runs {
-    /// Takes places that follow each other, from the shortest run that has so many.
-    fn take(&mut self, len: u32) -> Option<u32> {
-        let (have, start) = self.by_len.range((len, 0)..).next().copied()?;
-        self.remove(start, have);
-        if have > len {
-            self.insert(start + len, have - len);
-        }
-        Some(start)
-    }
-
-    /// Gives places back.
-    fn give(&mut self, run: Range<u32>) {
-        let (mut start, mut end) = (run.start, run.end);
-        if let Some((before, len)) = self.by_start.range(..start).next_back()
-            && before + len == start
-        {
-            let (before, len) = (*before, *len);
-            self.remove(before, len);
-            start = before;
-        }
-        if let Some(len) = self.by_start.get(&end).copied() {
-            self.remove(end, len);
-            end += len;
-        }
-        if start < end {
-            self.insert(start, end - start);
-        }
-    }
-
-    fn insert(&mut self, start: u32, len: u32) {
-        self.by_start.insert(start, len);
-        self.by_len.insert((len, start));
-    }
-
-    fn remove(&mut self, start: u32, len: u32) {
-        self.by_start.remove(&start);
-        self.by_len.remove(&(len, start));
-    }
-}
 
 /// The generations of a list's places, and which of them are free.
 #[derive(Default)]
@@ -273,7 +223,7 @@ mod tests {
         assert_eq!((list.len(), list.places()), (2, 4));
         list.free(first..first + 1);
         list.free(run..run + 3);
-        assert_eq!((list.len(), list.push('c'), list.generation(first)), (1, first, 1));
+        assert_eq!((list.push('c'), list.len(), list.generation(first)), (first, 1, 1));
         assert_eq!((list.get(first), list.get(run)), (Some(&'c'), None));
         assert_eq!(list.reserve(3), run);
         assert_eq!(list.places(), 4);

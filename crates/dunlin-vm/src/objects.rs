@@ -68,11 +68,11 @@ impl Layouts for StoreLayouts {
         if index >= self.count {
             return &self.none;
         }
-        // SAFETY: the table has as many records, and lives as long as the engine's types.
+        // SAFETY: the table has as many records, and lives as long as the registry.
         let record = unsafe { &*self.records.add(index) };
         let layout =
             if number & KIND_MASK == KIND_EXCEPTION { record.exception } else { record.layout };
-        // SAFETY: layouts live as long as the table.
+        // SAFETY: layouts live as long as their types: those of objects that have not been swept.
         unsafe { layout.as_ref() }.unwrap_or(&self.none)
     }
 }
@@ -179,6 +179,7 @@ impl Store {
             self.free_unreached();
         }
         self.renew_types();
+        let types = if request == Request::Major { self.types_in_use() } else { None };
         let layouts = StoreLayouts::of(self);
         // SAFETY: the context lives as long as the store.
         let (owner, hook) = (unsafe { (*self.context()).owner }, self.growth_hook());
@@ -206,7 +207,12 @@ impl Store {
         if heap.stats().major_collections > majors {
             self.values.sweep(&is_alive);
         }
+        let stats = heap.stats();
+        let is_swept = stats.major_collections > majors || stats.heap_bytes == 0;
         self.heap = Some(heap);
+        if let Some(types) = types.filter(|_| is_swept) {
+            self.release_types(&types);
+        }
         if let Some(failure) = failure {
             self.failure = Some(failure);
         }

@@ -13,8 +13,10 @@ use crate::exception::TAG;
 use crate::gc::{self, ARRAY_ELEMENTS, Heap, Layout, LayoutKind, Layouts};
 use crate::objects::{StoreLayouts, is_traced};
 use crate::store::Store;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use dunlin_core::ValType;
+use dunlin_core::canon::index_of;
 
 /// The owner of what the host has made.
 const HOST: u32 = u32::MAX;
@@ -30,6 +32,9 @@ struct Search<'s> {
     /// A bit for each 8 bytes of the heap: an object that has been reached begins there.
     marks: Vec<u64>,
     objects: Vec<u32>,
+    types: BTreeSet<u32>,
+    /// The type that was last added to these.
+    last_type: u32,
     /// Whether there was no memory to note something.
     has_failed: bool,
 }
@@ -71,10 +76,18 @@ fn filled<T: Copy>(len: usize, value: T) -> Option<Vec<T>> {
     Some(list)
 }
 
-/// By the instances' places: which can be reached. `None` where there is no memory to find out.
+/// What can be reached.
+pub(crate) struct Reached {
+    /// By the instances' places.
+    pub(crate) instances: Vec<bool>,
+    /// The places of the types of objects; of exceptions, that of the function type that says what they carry.
+    pub(crate) types: BTreeSet<u32>,
+}
+
+/// What can be reached. `None` where there is no memory to find out.
 ///
 /// No guest of the store runs, and it knows all of its types.
-pub(crate) fn reached(store: &Store) -> Option<Vec<bool>> {
+pub(crate) fn reached(store: &Store) -> Option<Reached> {
     let extent = store.heap().map_or(0, |heap| heap.stats().heap_bytes as usize);
     let mut search = Search {
         store,
@@ -84,11 +97,13 @@ pub(crate) fn reached(store: &Store) -> Option<Vec<bool>> {
         instances: Vec::new(),
         marks: filled(extent.div_ceil(64 * gc::GRANULE as usize), 0)?,
         objects: Vec::new(),
+        types: BTreeSet::new(),
+        last_type: u32::MAX,
         has_failed: false,
     };
     search.begin();
     search.run();
-    (!search.has_failed).then_some(search.reached)
+    (!search.has_failed).then_some(Reached { instances: search.reached, types: search.types })
 }
 
 impl Search<'_> {
@@ -212,7 +227,12 @@ impl Search<'_> {
 
     fn look_at_object(&mut self, object: u32) {
         let Some(heap) = self.store.heap() else { return };
-        let layout: *const Layout = self.layouts.layout(heap.type_id(object));
+        let ty = heap.type_id(object);
+        if ty != self.last_type {
+            self.last_type = ty;
+            self.types.insert(index_of(ty) as u32);
+        }
+        let layout: *const Layout = self.layouts.layout(ty);
         // SAFETY: layouts outlive the search, and are never written again.
         let layout = unsafe { &*layout };
         match layout.kind() {

@@ -29,7 +29,7 @@ use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -90,8 +90,8 @@ pub enum Growth {
 pub type GrowthHook = fn(owner: *mut (), growth: Growth) -> Result<bool, HostFailure>;
 
 /// What the code pointer of a function without native code is.
-struct NoCode(AtomicPtr<u8>);
-static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
+pub(crate) struct NoCode(pub(crate) AtomicPtr<u8>);
+pub(crate) static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
 
 /// What null stands for, and what stands in a free place: of no type.
 pub(crate) struct NoFunc(pub(crate) FuncRecord);
@@ -205,9 +205,17 @@ pub struct Store {
     is_reached: AtomicBool,
     pub(crate) funcs: Vec<FuncRecord>,
     pub(crate) func_places: Places,
-    hosts: Vec<HostFn>,
+    pub(crate) hosts: Vec<HostFn>,
+    /// Numbers of types that what the host has made here has, released with the store.
+    pub(crate) host_types: Vec<u32>,
+    /// Numbers of types that objects may have although no instance has them any more.
+    pub(crate) object_types: BTreeSet<u32>,
+    /// How many of them the last collection has found objects of.
+    pub(crate) types_used: usize,
+    /// How often something was freed.
+    pub(crate) frees: u64,
     /// Functions of the host's that each store has once, by the address of their data.
-    hosts_once: BTreeMap<usize, u32>,
+    pub(crate) hosts_once: BTreeMap<usize, u32>,
     /// The objects, once there are some. Before the context, which it writes to.
     pub(crate) heap: Option<Box<Heap>>,
     pub(crate) heap_config: HeapConfig,
@@ -284,6 +292,10 @@ impl Store {
             funcs,
             func_places: Places::default(),
             hosts: Vec::new(),
+            host_types: Vec::new(),
+            object_types: BTreeSet::new(),
+            types_used: 0,
+            frees: 0,
             hosts_once: BTreeMap::new(),
             heap: None,
             heap_config: config.heap,
@@ -378,29 +390,6 @@ impl Store {
         }
         // SAFETY: as in `fuel`.
         Ok(unsafe { (*self.context()).stack_top })
-    }
-
-    /// Adds a function of the host; returns a reference to it.
-    pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
-        let type_id = self.types.intern(ty);
-        self.renew_types();
-        self.hosts.push(host);
-        let index = self.hosts.len() as u32 - 1;
-        let (params, results) = (ty.param_slots(), ty.result_slots());
-        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
-        self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
-    }
-
-    /// As [`create_host_func`](Self::create_host_func), but the same function for the same `host` each time.
-    pub fn create_host_func_once(&mut self, ty: &FuncType, host: &HostFn) -> u32 {
-        // The store's own clone keeps the data where it is.
-        let id = host.parts().1 as usize;
-        if let Some(made) = self.hosts_once.get(&id) {
-            return *made;
-        }
-        let made = self.create_host_func(ty, host.clone());
-        self.hosts_once.insert(id, made);
-        made
     }
 
     /// The code of the host function of this index, and its data; both live as long as the store.
@@ -498,7 +487,7 @@ impl Store {
         (context.types, context.type_count) = self.types.records();
     }
 
-    fn push_func(&mut self, record: FuncRecord) -> u32 {
+    pub(crate) fn push_func(&mut self, record: FuncRecord) -> u32 {
         if let Some(place) = self.func_places.take(1) {
             self.funcs[place as usize] = record;
             return place;
@@ -834,18 +823,9 @@ impl Store {
     /// Adds a tag of exceptions that carry this function type's parameters.
     pub fn create_tag(&mut self, ty: &FuncType) -> u32 {
         let number = self.types.intern(ty);
+        self.host_types.push(number);
         self.renew_types();
         self.tags.push(number)
-    }
-
-    /// What a tag's exceptions carry: the number of the function type whose parameters they are.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such tag.
-    #[must_use]
-    pub fn tag_type_id(&self, tag: u32) -> u32 {
-        self.tags[tag as usize]
     }
 
     /// The type of a global.
@@ -976,6 +956,10 @@ impl Drop for Store {
     fn drop(&mut self) {
         let counted = self.memories.iter().filter(|memory| memory.is_counted()).count();
         self.resources.subtract(self.instances.len(), counted, self.tables.len());
+        self.types.release(&self.host_types);
+        if !self.object_types.is_empty() {
+            self.types.release(&self.object_types.iter().copied().collect::<Vec<_>>());
+        }
         if !*self.is_reached.get_mut() {
             self.memories.iter_mut().for_each(Memory::set_unreached);
         }

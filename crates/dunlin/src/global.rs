@@ -35,6 +35,7 @@ impl Global {
     /// If the value is not of the global's type, or one of another store.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self> {
         let inner = store.as_context_mut().0;
+        inner.keep_type(ty.content)?;
         let cell = value.to_cell(inner.home(), ty.content, "the global's value")?;
         let index = inner.vm.create_global(ty, cell);
         Ok(Self::of(inner.home(), index))

@@ -170,7 +170,7 @@ impl Instance {
     pub fn remove(&self, mut store: impl AsContextMut) -> Result<()> {
         let inner = store.as_context_mut().0;
         self.check(inner)?;
-        inner.vm.remove_instance(self.index);
+        inner.enter().remove_instance(self.index);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use dunlin_core::{FuncType, TrapCode};
+use dunlin_core::{FuncType, TrapCode, ValType};
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
@@ -55,6 +55,8 @@ pub(crate) struct StoreInner<T: 'static> {
     interrupted: Arc<AtomicBool>,
     /// Function types by the engine's number, as far as untyped calls have asked for them.
     func_types: Vec<Option<Arc<FuncType>>>,
+    /// How often the VM had freed something when these were asked for: numbers are used again.
+    func_types_at: u64,
     pub(crate) limiter: Option<Limiter<T>>,
     pub(crate) data: T,
 }
@@ -86,6 +88,7 @@ impl<T: 'static> Store<T> {
             deadline: EpochDeadline::new(engine.clone(), id),
             interrupted: Arc::default(),
             func_types: Vec::new(),
+            func_types_at: 0,
             limiter: None,
             data,
         };
@@ -354,6 +357,10 @@ impl<T: 'static> StoreInner<T> {
         let (id, slots) = self.vm.func(func).map_or((0, 0), |record| {
             (record.type_id as usize, record.params.max(record.results) as usize)
         });
+        if self.func_types_at != self.vm.frees() {
+            self.func_types_at = self.vm.frees();
+            self.func_types.clear();
+        }
         let kept = self.func_types.get_mut(id).and_then(Option::take);
         let ty = kept.unwrap_or_else(|| self.vm.func_type(func));
         LentType { id, ty, slots }
@@ -456,6 +463,16 @@ impl<T: 'static> StoreInner<T> {
                 interrupts.interrupt();
             }
         });
+    }
+
+    /// Keeps the type that something which the host makes mentions.
+    pub(crate) fn keep_type(&mut self, ty: ValType) -> Result<()> {
+        match ty {
+            ValType::Ref(ty) if !self.vm.keep_type(ty.heap) => {
+                Err(Error::usage("the type is gone: no module defines it any more"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that the store may have this many more instances, memories and tables.

@@ -45,6 +45,7 @@ impl Table {
         if ty.max.is_some_and(|max| max < ty.min) {
             return Err(Error::usage("a table's maximum is at least its minimum"));
         }
+        inner.keep_type(ValType::Ref(ty.element))?;
         let init = reference(inner, ty, init)?;
         inner.check_counts(0, 0, 1)?;
         let made = inner.enter().create_table(ty, init);
