@@ -10,7 +10,7 @@ use dunlin::{
 use support::{engine, func, refused};
 
 /// Modules that come and go, with more types in all than the engine may have.
-const MODULES: i32 = if cfg!(miri) { 8 } else { 200 };
+const MODULES: i32 = if cfg!(miri) { 5 } else { 200 };
 
 /// An engine with few types.
 fn narrow() -> Engine {
@@ -225,7 +225,7 @@ fn calls_know_the_type_of_what_they_call() {
 #[test]
 fn threads_come_and_go_with_types_of_their_own() {
     let engine = engine(|config| config.max_types(100));
-    let rounds = if cfg!(miri) { 6 } else { 120 };
+    let rounds = if cfg!(miri) { 2 } else { 120 };
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let engine = &engine;
