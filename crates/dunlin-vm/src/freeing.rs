@@ -15,6 +15,7 @@ use crate::gc::Request;
 use crate::instance::First;
 use crate::reach;
 use crate::store::{Extern, NO_FUNC, Store};
+use alloc::collections::BTreeSet;
 use core::sync::atomic::Ordering;
 use dunlin_core::{CompositeType, RefType, StorageType, SubType, ValType};
 use dunlin_module::{ImportKind, Module};
@@ -103,14 +104,14 @@ impl Store {
     ///
     /// If there is no such instance.
     pub fn remove_instance(&mut self, instance: u32) {
-        self.expire(instance);
         let is_unwanted = &mut self.instances[instance as usize].is_unwanted;
-        if core::mem::replace(is_unwanted, true) {
-            return;
+        let is_waiting = core::mem::replace(is_unwanted, true);
+        if !is_waiting && self.is_idle() && self.is_apart(instance) {
+            // Which ends the generations, too.
+            return self.free_instance(instance);
         }
-        if self.is_idle() && self.is_apart(instance) {
-            self.free_instance(instance);
-        } else {
+        self.expire(instance);
+        if !is_waiting {
             self.waiting.push(instance);
             self.free_if_due();
         }
@@ -152,14 +153,23 @@ impl Store {
     }
 
     /// As [`free_unreached`](Self::free_unreached), if so much waits that it is worth while.
+    #[inline]
     pub(crate) fn free_if_due(&mut self) {
+        if !self.waiting.is_empty() || self.object_types.is_some() {
+            self.free_much();
+        }
+    }
+
+    #[cold]
+    fn free_much(&mut self) {
         let heap = self.heap().map_or(0, |heap| heap.stats().heap_bytes / HEAP_BYTES_PER_WAITING);
         // What was found to be reached is likely to be still.
         let due = self.searched + WAITING_MIN + self.instances.len() / 2 + heap as usize;
         if self.waiting.len() >= due {
             self.free_unreached();
         }
-        if self.object_types.len() >= self.types_used * 2 + OBJECT_TYPES_MIN && self.is_idle() {
+        let kept = self.object_types.as_ref().map_or(0, BTreeSet::len);
+        if kept >= self.types_used * 2 + OBJECT_TYPES_MIN && self.is_idle() {
             // Other modules may want their places.
             self.collect(Request::Major);
         }

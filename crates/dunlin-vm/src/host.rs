@@ -7,6 +7,8 @@ use crate::context::{FuncRecord, StoreContext, VmContext};
 use crate::exception::Thrown;
 use crate::ops::Stop;
 use crate::store::{NO_CODE, Store};
+use crate::tuning::HOSTS_SEARCHED_MAX;
+use crate::types::{KeptType, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -73,28 +75,69 @@ impl HostFn {
     }
 }
 
+/// A host function that many stores may have. It keeps its type, so that a store that comes to have it asks nobody.
+pub struct SharedHostFn {
+    host: HostFn,
+    type_id: u32,
+    params: u32,
+    results: u32,
+}
+
+impl SharedHostFn {
+    /// The host function of this type, for stores whose types this registry numbers.
+    #[must_use]
+    pub fn new(types: &Arc<TypeRegistry>, ty: &FuncType, host: HostFn) -> Self {
+        let kept = KeptType::new(types.clone(), ty);
+        let type_id = kept.number();
+        // Who has a clone has the type.
+        let closure = Arc::new((host._closure, kept));
+        let host = HostFn { _closure: closure, ..host };
+        Self { host, type_id, params: ty.param_slots(), results: ty.result_slots() }
+    }
+}
+
 impl Store {
     /// Adds a function of the host; returns a reference to it.
     pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
         let type_id = self.types().intern(ty);
         self.host_types.push(type_id);
         self.renew_types();
-        self.hosts.push(host);
-        let index = self.hosts.len() as u32 - 1;
-        let (params, results) = (ty.param_slots(), ty.result_slots());
-        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
-        self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
+        self.push_host_func(host, type_id, ty.param_slots(), ty.result_slots())
     }
 
-    /// As [`create_host_func`](Self::create_host_func), but the same function for the same `host` each time.
-    pub fn create_host_func_once(&mut self, ty: &FuncType, host: &HostFn) -> u32 {
+    /// The one function of this store that a function of many stores' is here, however often it is asked for.
+    pub fn shared_host_func(&mut self, shared: &SharedHostFn) -> u32 {
         // The store's own clone keeps the data where it is.
-        let id = host.parts().1 as usize;
-        if let Some(made) = self.hosts_once.get(&id) {
-            return *made;
+        let data = shared.host.data;
+        if let Some(made) = self.find_host(data) {
+            return made;
         }
-        let made = self.create_host_func(ty, host.clone());
-        self.hosts_once.insert(id, made);
+        // Without an instance nobody reads the table, for which instantiating asks.
+        if self.instances.places() > 0 {
+            self.renew_types();
+        }
+        let (params, results) = (shared.params, shared.results);
+        let made = self.push_host_func(shared.host.clone(), shared.type_id, params, results);
+        if self.hosts.len() > HOSTS_SEARCHED_MAX {
+            self.more_hosts.get_or_insert_default().insert(data.addr(), made);
+        }
+        made
+    }
+
+    fn find_host(&self, data: *const ()) -> Option<u32> {
+        let mut first = self.hosts.iter().take(HOSTS_SEARCHED_MAX);
+        match first.find(|(host, _)| host.data == data) {
+            Some((_, made)) => Some(*made),
+            None => self.more_hosts.as_ref()?.get(&data.addr()).copied(),
+        }
+    }
+
+    fn push_host_func(&mut self, host: HostFn, type_id: u32, params: u32, results: u32) -> u32 {
+        let index = self.hosts.len() as u32;
+        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
+        let record = FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results };
+        let made = self.push_func(record);
+        self.hosts.push((host, made));
         made
     }
 }

@@ -25,12 +25,12 @@ impl Store {
     /// Keeps the type of an object that the host is about to make, for as long as there may be such objects; says
     /// whether there is such a type.
     pub fn keep_object_type(&mut self, number: u32) -> bool {
-        if self.object_types.contains(&number) {
+        if self.has_object_type(number) {
             return true;
         }
         let is_kept = self.types().keep(number);
         if is_kept {
-            self.object_types.insert(number);
+            self.object_types.get_or_insert_default().insert(number);
             self.renew_types();
         }
         is_kept
@@ -44,16 +44,20 @@ impl Store {
             return;
         }
         for number in code.type_ids() {
-            if !self.object_types.contains(number) && self.types().keep(*number) {
-                self.object_types.insert(*number);
+            if !self.has_object_type(*number) && self.types().keep(*number) {
+                self.object_types.get_or_insert_default().insert(*number);
             }
         }
+    }
+
+    fn has_object_type(&self, number: u32) -> bool {
+        self.object_types.as_ref().is_some_and(|types| types.contains(&number))
     }
 
     /// Which types objects still have, unless a guest runs or there is no memory to find out. What nothing leads
     /// to must be collected before others are released.
     pub(crate) fn types_in_use(&self) -> Option<BTreeSet<u32>> {
-        if self.object_types.is_empty() || !self.is_idle() {
+        if self.object_types.is_none() || !self.is_idle() {
             return None;
         }
         reach::reached(self).map(|reached| reached.types)
@@ -61,8 +65,9 @@ impl Store {
 
     /// Releases the types that no object has any more.
     pub(crate) fn release_types(&mut self, used: &BTreeSet<u32>) {
+        let Some(mut types) = self.object_types.take() else { return };
         let mut released = Vec::new();
-        self.object_types.retain(|number| {
+        types.retain(|number| {
             let is_used = used.contains(&(index_of(*number) as u32));
             if !is_used {
                 released.push(*number);
@@ -70,7 +75,8 @@ impl Store {
             is_used
         });
         self.types().release(&released);
-        self.types_used = self.object_types.len();
+        self.types_used = types.len();
+        self.object_types = (!types.is_empty()).then_some(types);
         // What has been found out about them is void.
         self.frees += 1;
     }

@@ -62,7 +62,7 @@ pub mod walk;
 
 pub use code::ModuleCode;
 pub use exception::Thrown;
-pub use host::{HostCall, HostCode, HostFailure, HostFn};
+pub use host::{HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]
 pub use parking::Until;

@@ -5,6 +5,7 @@
 //! place whose generations are used up is not used again. Until something is freed nothing of this takes
 //! memory.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut, Range};
 use dunlin_core::runs::Runs;
@@ -12,9 +13,13 @@ use dunlin_core::runs::Runs;
 /// The last generation of a place.
 const LAST: u32 = u32::MAX;
 
-/// The generations of a list's places, and which of them are free.
+/// The generations of a list's places, and which of them are free. Nothing until something is freed.
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct Places(Option<Box<Used>>);
+
+/// What there is to know of places that have been used.
+#[derive(Default)]
+struct Used {
     /// Places beyond the end are in their first generation, 0.
     generations: Vec<u32>,
     free: Runs,
@@ -25,46 +30,82 @@ impl Places {
     /// The generation of a place.
     #[inline]
     pub(crate) fn generation(&self, place: u32) -> u32 {
-        self.generations.get(place as usize).copied().unwrap_or(0)
+        self.0.as_ref().map_or(0, |used| used.generation(place))
     }
 
     /// Ends the generation of a place: handles to what stands there are void.
     pub(crate) fn expire(&mut self, place: u32) {
-        let len = self.generations.len().max(place as usize + 1);
-        self.generations.resize(len, 0);
-        let generation = &mut self.generations[place as usize];
-        *generation = generation.saturating_add(1);
+        self.0.get_or_insert_default().expire(place..place + 1);
     }
 
     /// Takes free places that follow each other, if there are so many.
     #[inline]
     pub(crate) fn take(&mut self, len: u32) -> Option<u32> {
-        if self.free_count == 0 || len == 0 {
+        let used = self.0.as_mut()?;
+        if used.free_count == 0 || len == 0 {
             return None;
         }
-        let start = self.free.take(len)?;
-        self.free_count -= len as usize;
+        let start = used.free.take(len)?;
+        used.free_count -= len as usize;
         Some(start)
     }
 
     /// Frees places, and ends their generations.
     pub(crate) fn give(&mut self, run: Range<u32>) {
-        let mut start = run.start;
-        for place in run.clone() {
-            self.expire(place);
-            if self.generation(place) == LAST {
-                self.give_run(start..place);
-                start = place + 1;
-            }
+        if run.is_empty() {
+            return;
         }
-        self.give_run(start..run.end);
+        let used = self.0.get_or_insert_default();
+        if !used.expire(run.clone()) {
+            return used.give(run);
+        }
+        let mut start = run.start;
+        for place in run.clone().filter(|place| used.generation(*place) == LAST).collect::<Vec<_>>()
+        {
+            used.give(start..place);
+            start = place + 1;
+        }
+        used.give(start..run.end);
+    }
+}
+
+impl Drop for Places {
+    #[inline]
+    fn drop(&mut self) {
+        // Most stores have nothing here, and should not have to look closer.
+        if let Some(used) = self.0.take() {
+            drop_used(used);
+        }
+    }
+}
+
+#[cold]
+fn drop_used(used: Box<Used>) {
+    drop(used);
+}
+
+impl Used {
+    #[inline]
+    fn generation(&self, place: u32) -> u32 {
+        self.generations.get(place as usize).copied().unwrap_or(0)
     }
 
-    fn give_run(&mut self, run: Range<u32>) {
-        self.free_count += run.len();
-        if !run.is_empty() {
-            self.free.give(run);
+    /// Ends the generations of places; says whether one of them has come to its last.
+    fn expire(&mut self, run: Range<u32>) -> bool {
+        if self.generations.len() < run.end as usize {
+            self.generations.resize(run.end as usize, 0);
         }
+        let mut is_last = false;
+        for generation in &mut self.generations[run.start as usize..run.end as usize] {
+            *generation = generation.saturating_add(1);
+            is_last |= *generation == LAST;
+        }
+        is_last
+    }
+
+    fn give(&mut self, run: Range<u32>) {
+        self.free_count += run.len();
+        self.free.give(run);
     }
 }
 
@@ -103,39 +144,41 @@ impl<T> List<T> {
         self.places.expire(place);
     }
 
-    /// So many places that follow each other, with nothing in them.
+    /// So many places that follow each other, with nothing in them. New ones are only there once something is put
+    /// into them, one after the other and before anything else is reserved.
+    #[inline]
     pub(crate) fn reserve(&mut self, len: usize) -> u32 {
         if let Some(start) = self.places.take(len as u32) {
             return start;
         }
-        let start = self.items.len();
-        self.items.resize_with(start + len, || None);
-        start as u32
+        if self.items.capacity() == 0 {
+            // Most stores have one instance, whose things are all there will be.
+            self.items.reserve_exact(len);
+        }
+        self.items.len() as u32
     }
 
     /// Puts a thing into a place that was reserved.
+    #[inline]
     pub(crate) fn put(&mut self, place: u32, item: T) {
-        self.len += usize::from(self.items[place as usize].replace(item).is_none());
+        if place as usize == self.items.len() {
+            self.items.push(Some(item));
+        } else {
+            self.items[place as usize] = Some(item);
+        }
+        self.len += 1;
     }
 
     /// Adds a thing; its place.
     pub(crate) fn push(&mut self, item: T) -> u32 {
-        let place = match self.places.take(1) {
-            Some(place) => {
-                self.items[place as usize] = Some(item);
-                place
-            }
-            None => {
-                self.items.push(Some(item));
-                self.items.len() as u32 - 1
-            }
-        };
-        self.len += 1;
+        let place = self.reserve(1);
+        self.put(place, item);
         place
     }
 
-    /// Drops what is in these places, and frees them.
+    /// Drops what is in these places, and frees them; those that were reserved and are not there yet stay so.
     pub(crate) fn free(&mut self, run: Range<u32>) {
+        let run = run.start..run.end.min(self.items.len() as u32);
         for item in &mut self.items[run.start as usize..run.end as usize] {
             self.len -= usize::from(item.take().is_some());
         }
@@ -219,8 +262,10 @@ mod tests {
         let mut list = List::default();
         let first = list.push('a');
         let run = list.reserve(3);
-        list.put(run + 1, 'b');
-        assert_eq!((list.len(), list.places()), (2, 4));
+        list.put(run, 'b');
+        assert_eq!((list.len(), list.places()), (2, 2));
+        (1..3).for_each(|next| list.put(run + next, 'b'));
+        assert_eq!((list.len(), list.places()), (4, 4));
         list.free(first..first + 1);
         list.free(run..run + 3);
         assert_eq!((list.push('c'), list.len(), list.generation(first)), (first, 1, 1));
@@ -230,8 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn places_that_nothing_was_put_into_are_not_freed() {
+        let mut list = List::default();
+        let run = list.reserve(3);
+        list.put(run, 'a');
+        list.free(run..run + 3);
+        assert_eq!((list.len(), list.places(), list.reserve(2), list.reserve(1)), (0, 1, 1, 0));
+    }
+
+    #[test]
     fn a_place_without_more_generations_is_not_used_again() {
-        let mut places = Places { generations: alloc::vec![0, LAST - 1, 7], ..Places::default() };
+        let used = Used { generations: alloc::vec![0, LAST - 1, 7], ..Used::default() };
+        let mut places = Places(Some(Box::new(used)));
         places.give(0..3);
         assert_eq!((places.take(2), places.take(1), places.take(1)), (None, Some(0), Some(2)));
         assert_eq!(places.take(1), None);

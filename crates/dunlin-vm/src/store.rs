@@ -205,17 +205,18 @@ pub struct Store {
     is_reached: AtomicBool,
     pub(crate) funcs: Vec<FuncRecord>,
     pub(crate) func_places: Places,
-    pub(crate) hosts: Vec<HostFn>,
+    /// Functions of the host, and the references to them.
+    pub(crate) hosts: Vec<(HostFn, u32)>,
     /// Numbers of types that what the host has made here has, released with the store.
     pub(crate) host_types: Vec<u32>,
     /// Numbers of types that objects may have although no instance has them any more.
-    pub(crate) object_types: BTreeSet<u32>,
+    pub(crate) object_types: Option<BTreeSet<u32>>,
     /// How many of them the last collection has found objects of.
     pub(crate) types_used: usize,
     /// How often something was freed.
     pub(crate) frees: u64,
-    /// Functions of the host's that each store has once, by the address of their data.
-    pub(crate) hosts_once: BTreeMap<usize, u32>,
+    /// References to functions of the host's that come after the first few, by the address of their data.
+    pub(crate) more_hosts: Option<BTreeMap<usize, u32>>,
     /// The objects, once there are some. Before the context, which it writes to.
     pub(crate) heap: Option<Box<Heap>>,
     pub(crate) heap_config: HeapConfig,
@@ -293,10 +294,10 @@ impl Store {
             func_places: Places::default(),
             hosts: Vec::new(),
             host_types: Vec::new(),
-            object_types: BTreeSet::new(),
+            object_types: None,
             types_used: 0,
             frees: 0,
-            hosts_once: BTreeMap::new(),
+            more_hosts: None,
             heap: None,
             heap_config: config.heap,
             values: HostValues::default(),
@@ -395,7 +396,7 @@ impl Store {
     /// The code of the host function of this index, and its data; both live as long as the store.
     #[inline]
     pub(crate) fn host(&self, index: u32) -> Option<(HostCode, *const ())> {
-        self.hosts.get(index as usize).map(HostFn::parts)
+        self.hosts.get(index as usize).map(|(host, _)| host.parts())
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
@@ -957,8 +958,8 @@ impl Drop for Store {
         let counted = self.memories.iter().filter(|memory| memory.is_counted()).count();
         self.resources.subtract(self.instances.len(), counted, self.tables.len());
         self.types.release(&self.host_types);
-        if !self.object_types.is_empty() {
-            self.types.release(&self.object_types.iter().copied().collect::<Vec<_>>());
+        if let Some(types) = &self.object_types {
+            self.types.release(&types.iter().copied().collect::<Vec<_>>());
         }
         if !*self.is_reached.get_mut() {
             self.memories.iter_mut().for_each(Memory::set_unreached);

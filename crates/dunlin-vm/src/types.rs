@@ -242,6 +242,31 @@ impl TypeRegistry {
     }
 }
 
+/// A function type that is kept for as long as this is there.
+pub(crate) struct KeptType {
+    types: Arc<TypeRegistry>,
+    number: u32,
+}
+
+impl KeptType {
+    /// Keeps the type.
+    pub(crate) fn new(types: Arc<TypeRegistry>, ty: &FuncType) -> Self {
+        let number = types.intern(ty);
+        Self { types, number }
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for KeptType {
+    fn drop(&mut self) {
+        self.types.release(&[self.number]);
+    }
+}
+
 /// A type of a module with the engine's numbers in place of the module's indices.
 #[must_use]
 pub fn numbered(ty: &ExternType, numbers: &[u32]) -> ExternType {

@@ -77,12 +77,6 @@ impl HostFunc {
         let index = store.vm.create_host_func(&self.ty, self.code.clone());
         Func::of(store.home(), index)
     }
-
-    /// The one function of this store that it is, however often it is asked for.
-    pub(crate) fn once_in<T>(&self, store: &mut StoreInner<T>) -> Func {
-        let index = store.vm.create_host_func_once(&self.ty, &self.code);
-        Func::of(store.home(), index)
-    }
 }
 
 /// Runs a closure over values: arguments from the slots, results back into them.

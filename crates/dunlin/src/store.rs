@@ -475,6 +475,20 @@ impl<T: 'static> StoreInner<T> {
         }
     }
 
+    /// Of what there would be too many with so many more: its name, how many there are, more, and at most.
+    #[inline]
+    fn over_counts(
+        &self,
+        more: [usize; 3],
+        most: [usize; 3],
+    ) -> Option<(&'static str, usize, usize, usize)> {
+        let (instances, memories, tables) = self.vm.counts();
+        let rows = [("instances", instances), ("memories", memories), ("tables", tables)];
+        let mut rows = rows.into_iter().zip(more).zip(most);
+        rows.find(|(((_, have), more), most)| *more > 0 && have.saturating_add(*more) > *most)
+            .map(|(((what, have), more), most)| (what, have, more, most))
+    }
+
     /// Checks that the store may have this many more instances, memories and tables.
     pub(crate) fn check_counts(
         &mut self,
@@ -489,22 +503,12 @@ impl<T: 'static> StoreInner<T> {
             }
             None => [STORE_OBJECTS_DEFAULT_MAX; 3],
         };
-        let rows = |have: (usize, usize, usize)| {
-            let rows = [
-                ("instances", have.0, instances),
-                ("memories", have.1, memories),
-                ("tables", have.2, tables),
-            ];
-            rows.into_iter().zip(most)
-        };
-        let is_over =
-            |have: usize, more: usize, most: usize| more > 0 && have.saturating_add(more) > most;
-        if rows(self.vm.counts()).any(|((_, have, more), most)| is_over(have, more, most)) {
+        if self.over_counts([instances, memories, tables], most).is_some() {
             // What is no longer wanted may have taken what is missing.
             self.vm.free_unreached();
-        }
-        for ((what, have, more), most) in rows(self.vm.counts()) {
-            if is_over(have, more, most) {
+            if let Some((what, have, more, most)) =
+                self.over_counts([instances, memories, tables], most)
+            {
                 return Err(Error::resource(format_args!(
                     "the store has {have} {what}, and may not have {more} more: {most} are allowed"
                 )));
