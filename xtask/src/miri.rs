@@ -16,8 +16,11 @@ type Row = (&'static str, &'static [&'static str]);
 
 /// The tests that run: the interpreter through its own door, calls through the API, each in less than a minute;
 /// then the rest.
-const ROWS: &[Row] =
-    &[("dunlin-interp", &["calls"]), ("dunlin", &["calls"]), ("dunlin", &["linker"])];
+const ROWS: &[Row] = &[
+    ("dunlin-interp", &["calls"]),
+    ("dunlin", &["calls"]),
+    ("dunlin", &["linker", "freeing", "types"]),
+];
 
 /// How many of the rows `cargo xtask ci` runs. What the types' table leads to is seen through the API only.
 const BOUNDED: usize = 2;

@@ -18,6 +18,7 @@ const ROWS: &[Row] = &[
     ("dunlin-vm", "native", None),
     ("dunlin", "", Some("threads")),
     ("dunlin", "", Some("litmus")),
+    ("dunlin", "", Some("types")),
 ];
 
 /// The only target that this is for.

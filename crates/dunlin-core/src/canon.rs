@@ -5,12 +5,17 @@
 //! whole: mentions of the group's own types become places in it, mentions of others their numbers, and
 //! what has the same spelling then is the same group.
 //!
+//! Groups are counted: a group is kept as long as somebody has asked for its numbers and not released them
+//! again, or another group mentions it. Then its numbers are free for other types.
+//!
 //! A number says what its type is made of in its upper bits, so that a structure is told from an array
 //! without a look at anything else.
 
+use crate::runs::Runs;
 use crate::types::{CompositeType, FuncType, HeapType, RefType, SubType, ValType};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What the type with a number is made of: the bits of [`KIND_MASK`] in it.
@@ -28,7 +33,7 @@ pub const KIND_MASK: u32 = 3 << 28;
 /// Marks a mention of a type of the same group, by its place there.
 const SAME_GROUP: u32 = 1 << 31;
 
-/// Where the type with this number stands in [`Canon::types`].
+/// The place of the type with this number, for [`Canon::at`].
 #[must_use]
 pub const fn index_of(number: u32) -> usize {
     (number & !KIND_MASK) as usize
@@ -63,32 +68,101 @@ impl Defined {
     }
 }
 
+/// A recursion group.
+#[derive(Debug)]
+struct Group {
+    rolled: Arc<[SubType]>,
+    /// How often it has been asked for and not been released, by type; and the mentions by other groups.
+    uses: u64,
+    /// The types of other groups that it keeps.
+    mentions: Box<[u32]>,
+}
+
 /// Numbers of defined types.
 #[derive(Default, Debug)]
 pub struct Canon {
-    groups: BTreeMap<Box<[SubType]>, u32>,
-    types: Vec<Defined>,
+    numbers: BTreeMap<Arc<[SubType]>, u32>,
+    /// By place, and where its group begins.
+    types: Vec<Option<(Defined, u32)>>,
+    /// By the places of their first types.
+    groups: BTreeMap<u32, Group>,
+    free: Runs,
+    count: usize,
+    /// Places whose types are others than when [`Canon::take_changed`] was last asked.
+    changed: Vec<u32>,
 }
 
 impl Canon {
-    /// The types by [`index_of`] their numbers.
+    /// How many types there are.
     #[must_use]
-    pub fn types(&self) -> &[Defined] {
-        &self.types
+    pub fn len(&self) -> usize {
+        self.count
     }
 
-    /// The type with this number.
-    ///
-    /// # Panics
-    ///
-    /// If there is none.
+    /// Whether there are no types.
     #[must_use]
-    pub fn get(&self, number: u32) -> &Defined {
-        &self.types[index_of(number)]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The type at a place, which is what [`index_of`] says of its number; `None` where there is none.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<&Defined> {
+        self.types.get(place)?.as_ref().map(|(defined, _)| defined)
+    }
+
+    /// The type with this number; `None` where there is none.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<&Defined> {
+        self.at(index_of(number)).filter(|defined| defined.number() == number)
+    }
+
+    /// The places whose types have come or gone since this was last asked.
+    pub fn take_changed(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Keeps the type with this number until it is released once more; says whether there is one.
+    pub fn keep(&mut self, number: u32) -> bool {
+        if self.get(number).is_none() {
+            return false;
+        }
+        self.add_uses(index_of(number), 1);
+        true
+    }
+
+    /// Takes back that each of these numbers was asked for, or kept.
+    pub fn release(&mut self, numbers: &[u32]) {
+        let mut numbers = numbers.to_vec();
+        while let Some(number) = numbers.pop() {
+            let Some(Some((_, first))) = self.types.get(index_of(number)) else { continue };
+            let first = *first;
+            let Some(group) = self.groups.get_mut(&first) else { continue };
+            group.uses -= 1;
+            if group.uses == 0
+                && let Some(group) = self.groups.remove(&first)
+            {
+                self.numbers.remove(&group.rolled);
+                let places = first..first + group.rolled.len() as u32;
+                places.clone().for_each(|place| self.types[place as usize] = None);
+                self.count -= places.len();
+                self.changed.extend(places.clone());
+                self.free.give(places);
+                numbers.extend(&group.mentions);
+            }
+        }
+    }
+
+    fn add_uses(&mut self, place: usize, uses: u64) {
+        if let Some(Some((_, first))) = self.types.get(place)
+            && let Some(group) = self.groups.get_mut(first)
+        {
+            group.uses += uses;
+        }
     }
 
     /// The numbers of a list of types that mention each other by index, of which these ranges are recursion
-    /// groups of more or fewer than one type, and every other type is one of its own.
+    /// groups of more or fewer than one type, and every other type is one of its own. Each is asked for once.
     pub fn intern_all(
         &mut self,
         types: &[SubType],
@@ -103,16 +177,20 @@ impl Canon {
             if end > first {
                 let group = &types[first as usize..end as usize];
                 let found = self.intern_group(group, first, &numbers);
-                numbers.extend(self.types[found..][..group.len()].iter().map(Defined::number));
+                self.add_uses(found, group.len() as u64);
+                let places = found..found + group.len();
+                numbers.extend(places.filter_map(|place| self.at(place)).map(Defined::number));
             }
         }
         numbers.into()
     }
 
-    /// The number of a function type that mentions others by number: a final one, of its own group.
+    /// The number of a function type that mentions others by number: a final one, of its own group. It is
+    /// asked for once.
     pub fn intern_func(&mut self, ty: &FuncType) -> u32 {
-        let found = self.intern_rolled(Box::new([SubType::func(ty.clone())]));
-        self.types[found].number()
+        let found = self.intern_rolled(Arc::new([SubType::func(ty.clone())]));
+        self.add_uses(found, 1);
+        found as u32 | KIND_FUNC
     }
 
     /// Where the first type of a group stands; `first` is its index in its list, and `before` the numbers
@@ -125,11 +203,17 @@ impl Canon {
         self.intern_rolled(group.iter().map(|ty| ty.map_types(roll)).collect())
     }
 
-    fn intern_rolled(&mut self, rolled: Box<[SubType]>) -> usize {
-        if let Some(found) = self.groups.get(&rolled) {
+    fn intern_rolled(&mut self, rolled: Arc<[SubType]>) -> usize {
+        if let Some(found) = self.numbers.get(&rolled) {
             return *found as usize;
         }
-        let first = self.types.len() as u32;
+        let len = rolled.len() as u32;
+        let first = self.free.take(len).unwrap_or_else(|| {
+            let first = self.types.len() as u32;
+            self.types.resize_with((first + len) as usize, || None);
+            first
+        });
+        let mut mentions = Vec::new();
         let number = |place: u32| {
             (first + place)
                 | match rolled[place as usize].composite {
@@ -143,19 +227,33 @@ impl Canon {
             _ => number(mention & !SAME_GROUP),
         };
         for (ty, place) in rolled.iter().zip(0..) {
-            let ty = ty.map_types(unroll);
-            let above = ty.supertype.map_or(&[][..], |above| &self.get(above).line);
+            let ty = ty.map_types(|mention| {
+                if mention & SAME_GROUP == 0 {
+                    mentions.push(mention);
+                }
+                unroll(mention)
+            });
+            let above = ty.supertype.and_then(|above| self.get(above));
+            let above = above.map_or(&[][..], |above| &above.line);
             let line = above.iter().copied().chain([number(place)]).collect();
-            self.types.push(Defined { ty, line });
+            self.types[(first + place) as usize] = Some((Defined { ty, line }, first));
+            self.changed.push(first + place);
         }
-        self.groups.insert(rolled, first);
+        self.count += rolled.len();
+        mentions.sort_unstable();
+        mentions.dedup();
+        // The host may mention what is not there any more.
+        mentions.retain(|mention| self.keep(*mention));
+        self.numbers.insert(rolled.clone(), first);
+        self.groups.insert(first, Group { rolled, uses: 0, mentions: mentions.into() });
         first as usize
     }
 
     /// Whether the defined type `sub` is `sup` or below it.
     #[must_use]
     pub fn is_subtype(&self, sub: u32, sup: u32) -> bool {
-        sub == sup || self.get(sub).line.get(self.get(sup).depth()) == Some(&sup)
+        let found = || self.get(sub)?.line.get(self.get(sup)?.depth());
+        sub == sup || found() == Some(&sup)
     }
 
     /// Whether values of the one heap type are values of the other (specification, 3.3.4 "Heap Types").
@@ -166,7 +264,9 @@ impl Canon {
         };
         match (sub, sup) {
             (Concrete(sub), Concrete(sup)) => self.is_subtype(sub, sup),
-            (Concrete(sub), sup) => self.heap_matches(self.get(sub).ty.composite.kind(), sup),
+            (Concrete(sub), sup) => {
+                self.get(sub).is_some_and(|sub| self.heap_matches(sub.ty.composite.kind(), sup))
+            }
             (None, Concrete(sup)) => !is_func(sup),
             (NoFunc, Concrete(sup)) => is_func(sup),
             (None, Eq | I31 | Struct | Array | Any)
@@ -223,6 +323,49 @@ mod tests {
         assert_ne!(pair[0], pair[1]);
         let twice = canon.intern_all(&[list(0), list(1)], &[]);
         assert_eq!(twice[0], twice[1], "two groups of one shape");
+    }
+
+    #[test]
+    fn numbers_are_free_when_nobody_has_their_group() {
+        let mut canon = Canon::default();
+        let list = |heap: HeapType| structure(&[heap], None);
+        let first = canon.intern_all(&[list(HeapType::Any)], &[]);
+        let below = [list(HeapType::Any), structure(&[HeapType::Any], Some(0))];
+        let both = canon.intern_all(&below, &[]);
+        assert_eq!((both[0], canon.len()), (first[0], 2));
+        let func = canon.intern_func(&FuncType::new(
+            [ValType::Ref(RefType::null(HeapType::Concrete(both[1])))],
+            [],
+        ));
+        canon.release(&first);
+        canon.release(&both);
+        // The function's type mentions the lower one, and that its supertype.
+        assert_eq!(canon.len(), 3);
+        assert!(canon.is_subtype(both[1], first[0]));
+        canon.release(&[func]);
+        assert!(canon.is_empty() && canon.get(first[0]).is_none());
+        assert!(!canon.heap_matches(HeapType::Concrete(both[1]), HeapType::Struct));
+        canon.take_changed();
+        let again = canon.intern_all(&[list(HeapType::I31)], &[]);
+        assert_eq!((again[0], canon.take_changed()), (first[0], alloc::vec![0]));
+        canon.release(&again);
+    }
+
+    #[test]
+    fn groups_that_mention_themselves_are_released_too() {
+        let mut canon = Canon::default();
+        for round in 1..50 {
+            let pair = [
+                structure(&[HeapType::Concrete(1)], None),
+                structure(&[HeapType::Concrete(0)], None),
+            ];
+            let fields = alloc::vec![HeapType::Concrete(0); round];
+            let types = [&pair[..], &[structure(&fields, Some(0))]].concat();
+            let numbers = canon.intern_all(&types, core::slice::from_ref(&(0..2)));
+            assert_eq!(canon.len(), 3);
+            canon.release(&numbers);
+            assert_eq!((canon.len(), canon.types.len()), (0, 3));
+        }
     }
 
     #[test]

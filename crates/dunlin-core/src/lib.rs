@@ -17,6 +17,7 @@ pub mod canon;
 pub mod limits;
 pub mod numeric;
 pub mod operators;
+pub mod runs;
 pub mod trap;
 pub mod types;
 pub mod v128;

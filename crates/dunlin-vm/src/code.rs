@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
@@ -43,6 +43,25 @@ pub struct ModuleCode {
     building: Mutex<()>,
     /// Whether there has been an instance.
     is_instantiated: AtomicBool,
+    /// Whether instances keep references to their functions to themselves.
+    keeps_funcs: Once,
+}
+
+/// The answer to a question, once it has been asked.
+#[derive(Default)]
+struct Once(AtomicU8);
+
+impl Once {
+    fn get_or(&self, answer: impl FnOnce() -> bool) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            0 => {
+                let answer = answer();
+                self.0.store(1 + u8::from(answer), Ordering::Relaxed);
+                answer
+            }
+            known => known == 2,
+        }
+    }
 }
 
 /// What prepared functions own. Vectors, which may be moved while tiers point into them, and are never
@@ -65,7 +84,7 @@ impl ModuleCode {
     #[must_use]
     pub fn new(module: Module, types: Arc<TypeRegistry>) -> Self {
         let type_ids = types.intern_all(&module);
-        let objects = ObjectType::all_of(&module, &type_ids, |number| types.layout(number));
+        let objects = ObjectType::all_of(&module, &type_ids, &types);
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
         // One more is for the tables that never change.
@@ -85,6 +104,7 @@ impl ModuleCode {
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
+            keeps_funcs: Once::default(),
         }
     }
 
@@ -218,6 +238,11 @@ impl ModuleCode {
     pub(crate) fn blueprint(&self) -> Option<&Blueprint> {
         // SAFETY: a pointer that is not null is that of a box which lives as long as `self`.
         unsafe { self.blueprint.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Whether instances keep references to their functions to themselves.
+    pub(crate) fn keeps_funcs(&self) -> bool {
+        self.keeps_funcs.get_or(|| crate::freeing::keeps_funcs(&self.module))
     }
 
     /// The module.
@@ -365,6 +390,7 @@ impl Drop for ModuleCode {
             // SAFETY: the pointer is that of a box, and is freed only here.
             drop(unsafe { Box::from_raw(built) });
         }
+        self.types.release(&self.type_ids);
     }
 }
 

@@ -18,7 +18,7 @@ use dunlin_core::canon::{KIND_EXCEPTION, index_of};
 use dunlin_core::{StorageType, TrapCode};
 
 /// Where an exception says its tag.
-const TAG: u32 = 4;
+pub(crate) const TAG: u32 = 4;
 
 /// A failure of a host function that is an exception: what it throws into the guest that has called it.
 pub struct Thrown(
@@ -33,6 +33,17 @@ pub(crate) struct Exceptions {
     shapes: Vec<Option<Box<Shape>>>,
     /// What the latest one carried that was caught.
     caught: Vec<u64>,
+}
+
+impl Exceptions {
+    /// Forgets what is known of tags that are freed.
+    pub(crate) fn forget(&mut self, tags: core::ops::Range<u32>) {
+        for tag in tags {
+            if let Some(shape) = self.shapes.get_mut(tag as usize) {
+                *shape = None;
+            }
+        }
+    }
 }
 
 /// What exceptions with a tag look like.

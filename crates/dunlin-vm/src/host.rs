@@ -3,12 +3,17 @@
 //! A closure becomes a pair of a function in the platform's C convention, made for this closure alone, and
 //! the closure's address. Whoever links an import to it keeps the pair, so that a call asks nobody.
 
-use crate::context::{StoreContext, VmContext};
+use crate::context::{FuncRecord, StoreContext, VmContext};
 use crate::exception::Thrown;
 use crate::ops::Stop;
+use crate::store::{NO_CODE, Store};
+use crate::tuning::HOSTS_SEARCHED_MAX;
+use crate::types::{KeptType, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
+use core::ptr::null_mut;
+use dunlin_core::FuncType;
 
 /// What a host function or a limit reports instead of a result; the embedder's, passed through. A host function
 /// throws by a [`Thrown`].
@@ -67,6 +72,73 @@ impl HostFn {
     #[inline]
     pub(crate) fn parts(&self) -> (HostCode, *const ()) {
         (self.code, self.data)
+    }
+}
+
+/// A host function that many stores may have. It keeps its type, so that a store that comes to have it asks nobody.
+pub struct SharedHostFn {
+    host: HostFn,
+    type_id: u32,
+    params: u32,
+    results: u32,
+}
+
+impl SharedHostFn {
+    /// The host function of this type, for stores whose types this registry numbers.
+    #[must_use]
+    pub fn new(types: &Arc<TypeRegistry>, ty: &FuncType, host: HostFn) -> Self {
+        let kept = KeptType::new(types.clone(), ty);
+        let type_id = kept.number();
+        // Who has a clone has the type.
+        let closure = Arc::new((host._closure, kept));
+        let host = HostFn { _closure: closure, ..host };
+        Self { host, type_id, params: ty.param_slots(), results: ty.result_slots() }
+    }
+}
+
+impl Store {
+    /// Adds a function of the host; returns a reference to it.
+    pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
+        let type_id = self.types().intern(ty);
+        self.host_types.push(type_id);
+        self.renew_types();
+        self.push_host_func(host, type_id, ty.param_slots(), ty.result_slots())
+    }
+
+    /// The one function of this store that a function of many stores' is here, however often it is asked for.
+    pub fn shared_host_func(&mut self, shared: &SharedHostFn) -> u32 {
+        // The store's own clone keeps the data where it is.
+        let data = shared.host.data;
+        if let Some(made) = self.find_host(data) {
+            return made;
+        }
+        // Without an instance nobody reads the table, for which instantiating asks.
+        if self.instances.places() > 0 {
+            self.renew_types();
+        }
+        let (params, results) = (shared.params, shared.results);
+        let made = self.push_host_func(shared.host.clone(), shared.type_id, params, results);
+        if self.hosts.len() > HOSTS_SEARCHED_MAX {
+            self.more_hosts.get_or_insert_default().insert(data.addr(), made);
+        }
+        made
+    }
+
+    fn find_host(&self, data: *const ()) -> Option<u32> {
+        let mut first = self.hosts.iter().take(HOSTS_SEARCHED_MAX);
+        match first.find(|(host, _)| host.data == data) {
+            Some((_, made)) => Some(*made),
+            None => self.more_hosts.as_ref()?.get(&data.addr()).copied(),
+        }
+    }
+
+    fn push_host_func(&mut self, host: HostFn, type_id: u32, params: u32, results: u32) -> u32 {
+        let index = self.hosts.len() as u32;
+        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
+        let record = FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results };
+        let made = self.push_func(record);
+        self.hosts.push((host, made));
+        made
     }
 }
 

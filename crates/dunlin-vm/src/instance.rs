@@ -18,15 +18,16 @@ use crate::objects::is_traced;
 use crate::owned::Owned;
 use crate::resources::Refusal;
 use crate::roots::Handle;
-use crate::store::{CreateError, Extern, Store};
+use crate::store::{CreateError, Extern, Global, Store};
 use crate::tuning::FUNC_REFS_SEARCHED_MAX;
 use crate::types;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{CompositeType, ExternType, StorageType, TrapCode};
 use dunlin_module::{
     ConstOp, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment,
@@ -97,11 +98,15 @@ impl InstantiateError {
 
 /// An instance: its block, and what else it owns.
 pub(crate) struct Instance {
-    block: Block,
+    pub(crate) block: Block,
     code: Arc<ModuleCode>,
-    /// The store's indices of the first table, memory and global that the module defines; the others
+    /// The store's indices of the first table, memory, global and tag that the module defines; the others
     /// follow.
-    first: First,
+    pub(crate) first: First,
+    /// Whether it is freed once nothing leads to it.
+    pub(crate) is_unwanted: bool,
+    /// Whether others may have been given a reference to one of its functions.
+    pub(crate) is_known: AtomicBool,
     /// The reference of the first function that the blueprint names; 0 if there are none.
     first_func_ref: u32,
     func_refs: FuncRefs,
@@ -111,11 +116,13 @@ pub(crate) struct Instance {
     data_dropped: Box<[bool]>,
 }
 
+/// The store's indices of the first things of each kind that an instance's module defines.
 #[derive(Clone, Copy)]
-struct First {
-    table: u32,
-    memory: u32,
-    global: u32,
+pub(crate) struct First {
+    pub(crate) table: u32,
+    pub(crate) memory: u32,
+    pub(crate) global: u32,
+    pub(crate) tag: u32,
 }
 
 /// References to functions that have been made, by function.
@@ -154,6 +161,20 @@ impl Instance {
         }
     }
 
+    /// The references that have been made to its functions: each run of them.
+    pub(crate) fn func_refs(&self) -> impl Iterator<Item = Range<u32>> {
+        let tables = self.code.blueprint().and_then(Blueprint::tables);
+        let len = tables.map_or(0, |tables| tables.funcs().len() as u32);
+        let first = self.first_func_ref;
+        let begun = (first != 0).then(|| first..first + len);
+        let (few, many) = match &self.func_refs {
+            FuncRefs::Few(made) => (&made[..], &[][..]),
+            FuncRefs::Many(made) => (&[][..], &made[..]),
+        };
+        let others = few.iter().map(|(_, made)| *made).chain(many.iter().copied());
+        begun.into_iter().chain(others.filter(|made| *made != 0).map(|made| made..made + 1))
+    }
+
     pub(crate) fn note_func_ref(&mut self, func: u32, reference: u32) {
         match &mut self.func_refs {
             FuncRefs::Few(made) if made.len() < FUNC_REFS_SEARCHED_MAX => {
@@ -185,7 +206,7 @@ impl Instance {
         self.block.tag(index)
     }
 
-    fn global(&self, index: u32) -> u32 {
+    pub(crate) fn global(&self, index: u32) -> u32 {
         let imports = self.block.imported().2;
         let imported = self.import(ImportedKind::Global, index);
         imported.unwrap_or_else(|| self.first.global + index - imports)
@@ -206,6 +227,14 @@ impl Instance {
                 values.iter_mut().for_each(|value| visit(value));
             }
         }
+    }
+
+    /// The types and values of segments that have not been dropped.
+    pub(crate) fn kept_elements(&self) -> impl Iterator<Item = (dunlin_core::ValType, &[u32])> {
+        self.elements.iter().zip(self.code.module().elements()).map(|(values, segment)| {
+            let ty = segment.ty.map_types(|index| self.code.type_ids()[index as usize]);
+            (dunlin_core::ValType::Ref(ty), &values[..])
+        })
     }
 
     pub(crate) fn drop_element(&mut self, index: u32) {
@@ -236,28 +265,54 @@ impl Store {
         code: &Arc<ModuleCode>,
         imports: &[Extern],
     ) -> Result<u32, InstantiateError> {
+        self.free_if_due();
+        match self.try_instantiate(code, imports) {
+            // What is no longer wanted may hold what is missing.
+            Err(InstantiateError::Refused(..)) if self.free_unreached() > 0 => {
+                self.try_instantiate(code, imports)
+            }
+            result => result,
+        }
+    }
+
+    fn try_instantiate(
+        &mut self,
+        code: &Arc<ModuleCode>,
+        imports: &[Extern],
+    ) -> Result<u32, InstantiateError> {
         let resources = self.resources().clone();
         let refused = |refusal| InstantiateError::Refused("instance", refusal);
         let block = Block::new(code.module());
         self.renew_types();
         self.match_imports(code, imports, &block)?;
         let blueprint = code.blueprint_for(&resources);
+        resources.add_instance().map_err(refused)?;
+        let module = code.module();
         let first = First {
-            table: self.tables.len() as u32,
-            memory: self.memories.len() as u32,
-            global: self.globals.len() as u32,
+            table: self.tables.reserve(module.tables().len()),
+            memory: self.memories.reserve(module.defined_memories().len()),
+            global: self.globals.reserve(module.globals().len()),
+            tag: self.tags.reserve(module.tags().len() - module.tag_imports()),
         };
-        let created = resources.add_instance().map_err(refused).and_then(|()| {
-            let created = self.create_memories_and_tables(code, blueprint, &block);
-            created.inspect_err(|_| resources.subtract(1, 0, 0))
-        });
-        if let Err(error) = created {
-            self.take_back(first.memory as usize, first.table as usize, first.global as usize);
+        if let Err(error) = self.create_memories_and_tables(code, blueprint, &block, first) {
+            self.free_things(module, first);
+            resources.subtract(1, 0, 0);
             return Err(error);
         }
-        self.create_globals(code, &block);
-        self.create_tags(code, &block);
+        self.create_globals(code, &block, first);
+        self.create_tags(code, &block, first);
+        self.note_imported(imports);
         let index = self.push_instance(code, blueprint, block, first);
+        let initialised = self.initialise(index, blueprint);
+        // What it has written elsewhere until then may lead to it.
+        initialised.inspect_err(|_| self.abandon(index)).map(|()| index)
+    }
+
+    fn initialise(
+        &mut self,
+        index: u32,
+        blueprint: Option<&Blueprint>,
+    ) -> Result<(), InstantiateError> {
         self.initialise_globals(index, blueprint)?;
         self.fill_tables(index)?;
         self.initialise_passive_elements(index)?;
@@ -268,7 +323,7 @@ impl Store {
         if !blueprint.is_some_and(Blueprint::has_images) {
             self.initialise_memories(index)?;
         }
-        Ok(index)
+        Ok(())
     }
 
     /// What an instance exports under `name`.
@@ -418,6 +473,7 @@ impl Store {
         code: &ModuleCode,
         blueprint: Option<&Blueprint>,
         block: &Block,
+        first: First,
     ) -> Result<(), InstantiateError> {
         let module = code.module();
         let (first_table, first_memory, _) = block.imported();
@@ -426,9 +482,10 @@ impl Store {
             // SAFETY: the block has a definition for each memory that the module defines, and the store
             // drops it after its memories.
             let def = unsafe { Owned::of_block(block.memory_defs().add(i), MemoryDef::EMPTY) };
-            let made = self.create_memory_in(*ty, image, def);
-            let made = made.map_err(InstantiateError::refused("memory"))?;
-            let def_at = self.memories[made as usize].def();
+            let place = first.memory + i as u32;
+            let made = self.create_memory_in(place, *ty, image, def);
+            made.map_err(InstantiateError::refused("memory"))?;
+            let def_at = self.memories[place as usize].def();
             // SAFETY: the block has a pointer for each memory.
             unsafe { *block.memories().add(first_memory as usize + i) = def_at };
         }
@@ -437,7 +494,7 @@ impl Store {
             let def = unsafe { Owned::of_block(block.table_defs().add(i), TableDef::EMPTY) };
             let def_at = def.as_ptr();
             let ty = types::numbered_table(table.ty, code.type_ids());
-            let made = self.create_table_in(ty, 0, def);
+            let made = self.create_table_in(first.table + i as u32, ty, 0, def);
             made.map_err(InstantiateError::refused("table"))?;
             // SAFETY: the block has a pointer for each table.
             unsafe { *block.tables().add(first_table as usize + i) = def_at };
@@ -446,27 +503,27 @@ impl Store {
     }
 
     /// Adds the tags that the module defines, which are new ones in every instance.
-    fn create_tags(&mut self, code: &ModuleCode, block: &Block) {
+    fn create_tags(&mut self, code: &ModuleCode, block: &Block, first: First) {
         let module = code.module();
         let defined = module.tags().iter().enumerate().skip(module.tag_imports());
-        for (i, ty) in defined {
-            let tag = self.push_tag(code.type_ids()[*ty as usize]);
+        for ((i, ty), tag) in defined.zip(first.tag..) {
+            self.tags.put(tag, code.type_ids()[*ty as usize]);
             // SAFETY: the block has room for every tag.
             unsafe { *block.tags().add(i) = tag };
         }
     }
 
-    fn create_globals(&mut self, code: &ModuleCode, block: &Block) {
+    fn create_globals(&mut self, code: &ModuleCode, block: &Block, first: First) {
         let module = code.module();
-        let first = block.imported().2 as usize;
-        self.globals.reserve(module.globals().len());
+        let imported = block.imported().2 as usize;
         for (i, global) in module.globals().iter().enumerate() {
             // SAFETY: the block has a cell for each global that the module defines, and the store drops
             // it after its list of globals.
             let cell = unsafe { Owned::of_block(block.cells().add(i), [0; 2]) };
             // SAFETY: the block has a pointer for each global.
-            unsafe { *block.globals().add(first + i) = cell.as_ptr() };
-            self.globals.push((cell, types::numbered_global(global.ty, code.type_ids())));
+            unsafe { *block.globals().add(imported + i) = cell.as_ptr() };
+            let ty = types::numbered_global(global.ty, code.type_ids());
+            self.globals.put(first.global + i as u32, Global { cell, ty, is_imported: false });
         }
     }
 
@@ -478,7 +535,7 @@ impl Store {
         first: First,
     ) -> u32 {
         let module = code.module();
-        let index = self.instances.len() as u32;
+        let index = self.instances.reserve(1);
         let poll_page = self.interrupts().poll_page();
         let interrupts = Arc::as_ptr(self.interrupts());
         self.write_import_calls(code, &block);
@@ -521,15 +578,18 @@ impl Store {
         let is_dropped =
             |segment: &DataSegment| written && matches!(segment.mode, DataMode::Active { .. });
         let has_memory = !module.memories().is_empty();
-        self.instances.push(Instance {
+        let instance = Instance {
             block,
             code: code.clone(),
             first,
+            is_unwanted: false,
+            is_known: AtomicBool::new(false),
             first_func_ref: 0,
             func_refs: FuncRefs::Few(Vec::new()),
             elements: alloc::vec![Box::default(); elements].into(),
             data_dropped: module.data().iter().take(data).map(is_dropped).collect(),
-        });
+        };
+        self.instances.put(index, instance);
         if has_memory {
             let memory = self.instances[index as usize].memory(0);
             self.memories[memory as usize].add_user(cx);
@@ -557,7 +617,7 @@ impl Store {
             // SAFETY: the block has a reference for each imported function, which has been written.
             let import = unsafe { *block.funcs().add(i) };
             let found = self.func(import).filter(|record| {
-                // SAFETY: records of functions point to code pointers that live as long as the store.
+                // SAFETY: records of functions point to code pointers that live as long as the function.
                 let pointer = unsafe { &*record.code };
                 !pointer.load(Ordering::Acquire).is_null()
             });
@@ -842,7 +902,7 @@ impl Store {
         is_default: bool,
     ) -> Result<u32, TrapCode> {
         let object = &code.objects()[ty as usize];
-        // SAFETY: a structure's layout lives as long as the engine's types.
+        // SAFETY: a structure's layout lives as long as the module's code.
         let bytes = unsafe { (*object.layout).bytes() };
         let made = self.allocate(object.number, bytes.into())?;
         let CompositeType::Struct(fields) = &code.module().types()[ty as usize].composite else {
@@ -865,7 +925,7 @@ impl Store {
         value: impl Fn(u32) -> ConstValue,
     ) -> Result<u32, TrapCode> {
         let object = &code.objects()[ty as usize];
-        // SAFETY: an array's layout lives as long as the engine's types.
+        // SAFETY: an array's layout lives as long as the module's code.
         let layout = unsafe { &*object.layout };
         let made = self.allocate(object.number, layout.object_bytes(len))?;
         let CompositeType::Array(element) = &code.module().types()[ty as usize].composite else {

@@ -3,9 +3,10 @@
 //! This room owns the memory that guests touch and the structures whose layout compiled code knows
 //! (`dunlin_module::layout`). A [`Store`] owns everything that guests create; things refer to each
 //! other by index, except where the hot paths of the tiers need an address, and those addresses are of
-//! heap cells that live as long as the store.
+//! heap cells that live as long as what they are of.
 //!
-//! Invariants: a `VmContext` and all that it points to live until their store is dropped; memory 0's
+//! Invariants: a `VmContext` and all that it points to live as long as anything in their store leads to
+//! their instance, and nothing is freed while a guest runs (`freeing.rs`); memory 0's
 //! base and length cached in a context are renewed at every growth; function references are indices
 //! into the store's list, never addresses.
 //!
@@ -28,10 +29,13 @@ pub mod code;
 pub mod context;
 pub mod crossing;
 mod exception;
+mod freeing;
 pub mod gc;
 mod host;
 mod image;
 mod instance;
+mod kept_types;
+mod list;
 mod memory;
 #[cfg(feature = "native")]
 pub mod native;
@@ -43,6 +47,7 @@ mod owned;
 #[cfg(feature = "std")]
 mod parking;
 mod pool;
+mod reach;
 mod resources;
 pub mod roots;
 mod shared;
@@ -57,7 +62,7 @@ pub mod walk;
 
 pub use code::ModuleCode;
 pub use exception::Thrown;
-pub use host::{HostCall, HostCode, HostFailure, HostFn};
+pub use host::{HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]
 pub use parking::Until;

@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     users: Vec<*mut VmContext>,
     /// Whether the host has had a way to write to it.
     is_lent: bool,
+    /// Whether another instance than its own may have it.
+    pub(crate) is_imported: bool,
 }
 
 /// Where a memory's bytes are.
@@ -133,14 +135,30 @@ impl Memory {
         let place = Place::new(ty, len, image, resources)?;
         // SAFETY: the cell is the caller's, who gives it away.
         unsafe { *def.as_ptr() = MemoryDef::new(place.base(), len, ty) };
-        Ok(Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false })
+        Ok(Self {
+            def,
+            place,
+            ty,
+            user: null_mut(),
+            users: Vec::new(),
+            is_lent: false,
+            is_imported: false,
+        })
     }
 
     /// A memory that other stores may have too.
     pub(crate) fn of_shared(shared: SharedMemory) -> Self {
         let (ty, def) = (shared.ty(), Owned::new(MemoryDef::EMPTY));
         let place = Place::Shared(shared);
-        Self { def, place, ty, user: null_mut(), users: Vec::new(), is_lent: false }
+        Self {
+            def,
+            place,
+            ty,
+            user: null_mut(),
+            users: Vec::new(),
+            is_lent: false,
+            is_imported: false,
+        }
     }
 
     /// The memory that other stores may have too, if it is one.
@@ -237,6 +255,15 @@ impl Memory {
         self.renew(cx);
     }
 
+    /// Forgets a user, which is about to be freed.
+    pub(crate) fn remove_user(&mut self, cx: *mut VmContext) {
+        if self.user == cx {
+            self.user = self.users.pop().unwrap_or(null_mut());
+        } else if let Some(at) = self.users.iter().position(|user| *user == cx) {
+            self.users.swap_remove(at);
+        }
+    }
+
     /// Grows to `pages` pages; says whether it could. Bounds have been checked.
     pub(crate) fn grow_to(&mut self, pages: u64) -> bool {
         let Some(len) = byte_len(self.ty, pages) else { return false };
@@ -258,7 +285,7 @@ impl Memory {
     }
 
     fn renew(&self, cx: *mut VmContext) {
-        // SAFETY: contexts live as long as their store, which owns this memory.
+        // SAFETY: a context that is freed is no user any more.
         unsafe { (*cx).memory0_base = self.place.base() };
         // SAFETY: as above.
         unsafe { (*cx).memory0_len = self.len() };

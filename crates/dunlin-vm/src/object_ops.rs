@@ -31,7 +31,7 @@ pub unsafe fn object_type<'a>(cx: *mut VmContext, ty: u32) -> &'a ObjectType {
 }
 
 fn layout(ty: &ObjectType) -> &Layout {
-    // SAFETY: structures and arrays have a layout, which lives as long as the engine's types.
+    // SAFETY: structures and arrays have a layout, which lives as long as the module's code.
     unsafe { ty.layout.as_ref() }.expect("an object's layout")
 }
 

@@ -1,7 +1,9 @@
 //! What tiers know of a module's structures and arrays.
 
 use crate::gc::{ARRAY_ELEMENTS, Layout};
+use crate::types::TypeRegistry;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use dunlin_core::{CompositeType, StorageType, SubType, ValType};
 use dunlin_module::Module;
 
@@ -75,18 +77,19 @@ pub struct ObjectType {
     pub number: u32,
     /// The fields; of an array one, its elements. None for a function.
     pub fields: Box<[FieldPlace]>,
-    /// The layout; null for a function. It lives as long as the engine's types.
+    /// The layout; null for a function. It lives as long as this.
     pub layout: *const Layout,
+    _kept: Option<Arc<Layout>>,
 }
 
-// SAFETY: layouts are never written again, and live as long as the types that the module's code keeps.
+// SAFETY: layouts are never written again, and this keeps its own.
 unsafe impl Send for ObjectType {}
 // SAFETY: as above.
 unsafe impl Sync for ObjectType {}
 
 impl ObjectType {
     /// A type of the module with its number and layout.
-    fn new(module: &Module, ty: &SubType, number: u32, layout: Option<&Layout>) -> Self {
+    fn new(module: &Module, ty: &SubType, number: u32, layout: Option<Arc<Layout>>) -> Self {
         let is_func = |ty: u32| module.types()[ty as usize].composite.as_func().is_some();
         let kind = |ty: StorageType| FieldKind::of(ty, is_func);
         let fields = match &ty.composite {
@@ -95,25 +98,22 @@ impl ObjectType {
                 [FieldPlace { offset: ARRAY_ELEMENTS, kind: kind(element.storage) }].into()
             }
             CompositeType::Struct(fields) => {
-                let offsets = layout.map_or(&[][..], Layout::fields);
+                let offsets = layout.as_deref().map_or(&[][..], Layout::fields);
                 let fields = fields.iter().zip(offsets);
                 fields.map(|(ty, at)| FieldPlace { offset: *at, kind: kind(ty.storage) }).collect()
             }
         };
-        let layout = layout.map_or(core::ptr::null(), core::ptr::from_ref);
-        Self { number, fields, layout }
+        let at = layout.as_ref().map_or(core::ptr::null(), Arc::as_ptr);
+        Self { number, fields, layout: at, _kept: layout }
     }
 
     /// All types of a module by index; none at all where they are all functions'.
-    pub(crate) fn all_of<'a>(
-        module: &Module,
-        numbers: &[u32],
-        layout: impl Fn(u32) -> Option<&'a Layout>,
-    ) -> Box<[Self]> {
+    pub(crate) fn all_of(module: &Module, numbers: &[u32], types: &TypeRegistry) -> Box<[Self]> {
         if module.types().iter().all(|ty| ty.composite.as_func().is_some()) {
             return Box::default();
         }
-        let types = module.types().iter().zip(numbers);
-        types.map(|(ty, number)| Self::new(module, ty, *number, layout(*number))).collect()
+        let layouts = types.layouts(numbers);
+        let types = module.types().iter().zip(numbers).zip(layouts);
+        types.map(|((ty, number), layout)| Self::new(module, ty, *number, layout)).collect()
     }
 }

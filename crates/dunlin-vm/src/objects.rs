@@ -44,11 +44,21 @@ impl HostValues {
 }
 
 /// The layouts of the types that a store knows.
-struct StoreLayouts {
+pub(crate) struct StoreLayouts {
     records: *const TypeRecord,
     count: usize,
     /// Of what has no layout.
     none: Layout,
+}
+
+impl StoreLayouts {
+    /// The layouts of the types that the store has been told of last.
+    pub(crate) fn of(store: &Store) -> Self {
+        // SAFETY: the context lives as long as the store.
+        let context = unsafe { &*store.context() };
+        let none = Layout::of_exception(&dunlin_core::FuncType::new([], []), |_| true);
+        Self { records: context.types, count: context.type_count, none }
+    }
 }
 
 impl Layouts for StoreLayouts {
@@ -58,11 +68,11 @@ impl Layouts for StoreLayouts {
         if index >= self.count {
             return &self.none;
         }
-        // SAFETY: the table has as many records, and lives as long as the engine's types.
+        // SAFETY: the table has as many records, and lives as long as the registry.
         let record = unsafe { &*self.records.add(index) };
         let layout =
             if number & KIND_MASK == KIND_EXCEPTION { record.exception } else { record.layout };
-        // SAFETY: layouts live as long as the table.
+        // SAFETY: layouts live as long as their types: those of objects that have not been swept.
         unsafe { layout.as_ref() }.unwrap_or(&self.none)
     }
 }
@@ -93,17 +103,17 @@ impl Store {
         unsafe {
             self.visit_native_frames(visit);
         };
-        for (cell, ty) in &self.globals {
-            if is_traced(ty.content) {
-                visit(cell.as_ptr().cast());
+        for global in self.globals.iter() {
+            if is_traced(global.ty.content) {
+                visit(global.cell.as_ptr().cast());
             }
         }
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             if is_traced(ValType::Ref(table.ty().element)) {
                 table.elements_mut().iter_mut().for_each(|element| visit(element));
             }
         }
-        for instance in &mut self.instances {
+        for instance in self.instances.iter_mut() {
             instance.visit_elements(visit);
         }
         self.handles.visit(visit);
@@ -158,18 +168,21 @@ impl Store {
         Err(TrapCode::OutOfHeap)
     }
 
-    /// Collects what the request says. Every activation has noted its place.
+    /// Collects what the request says, and frees removed instances too if it is [`Request::Major`] and no guest
+    /// runs. Every activation has noted its place.
     pub fn collect(&mut self, request: Request) {
         // What a defect has left behind is not to be walked.
         if self.bug().is_some() {
             return;
         }
+        if request == Request::Major {
+            self.free_unreached();
+        }
         self.renew_types();
+        let types = if request == Request::Major { self.types_in_use() } else { None };
+        let layouts = StoreLayouts::of(self);
         // SAFETY: the context lives as long as the store.
-        let context = unsafe { &*self.context() };
-        let none = Layout::of_exception(&dunlin_core::FuncType::new([], []), |_| true);
-        let layouts = StoreLayouts { records: context.types, count: context.type_count, none };
-        let (owner, hook) = (context.owner, self.growth_hook());
+        let (owner, hook) = (unsafe { (*self.context()).owner }, self.growth_hook());
         self.heap_mut();
         let Some(mut heap) = self.heap.take() else { return };
         let mut is_alive = alloc::vec![false; self.values.values.len()];
@@ -194,7 +207,12 @@ impl Store {
         if heap.stats().major_collections > majors {
             self.values.sweep(&is_alive);
         }
+        let stats = heap.stats();
+        let is_swept = stats.major_collections > majors || stats.heap_bytes == 0;
         self.heap = Some(heap);
+        if let Some(types) = types.filter(|_| is_swept) {
+            self.release_types(&types);
+        }
         if let Some(failure) = failure {
             self.failure = Some(failure);
         }

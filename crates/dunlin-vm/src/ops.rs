@@ -293,7 +293,8 @@ running! {
 /// `context` is that of a store, and the numbers are of types that it knows.
 #[must_use]
 pub unsafe fn is_subtype(context: *mut StoreContext, sub: u32, sup: u32) -> bool {
-    // SAFETY: the caller's promise; so for all below: the lines live as long as the engine's types.
+    // SAFETY: the caller's promise; so for all below: the lines live as long as the types, which the guest
+    // uses.
     let types = unsafe { (*context).types };
     // SAFETY: as above.
     let (line, depth) = unsafe { (*types.add(index_of(sub)), (*types.add(index_of(sup))).len - 1) };

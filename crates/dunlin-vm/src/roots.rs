@@ -215,6 +215,11 @@ impl Handles {
         self.len.store(list.slots.len(), Ordering::Relaxed);
     }
 
+    /// Calls `visit` with every reference, to look at it.
+    pub(crate) fn visit_each(&self, visit: &mut dyn FnMut(u32)) {
+        self.list.lock().slots.iter().for_each(|(reference, _)| visit(*reference));
+    }
+
     /// Calls `visit` with every reference.
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut u32)) {
         self.list.lock().slots.iter_mut().for_each(|(reference, _)| visit(reference));

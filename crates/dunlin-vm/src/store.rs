@@ -1,7 +1,8 @@
 //! The store: owner of instances, memories, tables, globals, functions and host values.
 //!
-//! Everything is named by its index in the store's lists. Indices are never reused while the store
-//! lives, so a stale one cannot exist; whose store an index is of, the embedding API checks.
+//! Everything is named by its index in the store's lists. What nothing in the store leads to any more may be
+//! freed (`freeing.rs`), and its index used again, in another generation; the embedding API checks whose
+//! store an index is of, and of which generation.
 
 use crate::ModuleCode;
 use crate::block::ImportedKind;
@@ -16,6 +17,7 @@ use crate::gc::{Heap, HeapConfig, HeapContext};
 use crate::host::{HostCode, HostFailure, HostFn};
 use crate::image::MemoryImage;
 use crate::instance::Instance;
+use crate::list::{List, Places};
 use crate::memory::Memory;
 use crate::objects::HostValues;
 use crate::owned::Owned;
@@ -27,7 +29,7 @@ use crate::table::Table;
 use crate::types::TypeRegistry;
 use crate::walk::{BACKTRACE_FRAMES_MAX, Frame};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -88,8 +90,31 @@ pub enum Growth {
 pub type GrowthHook = fn(owner: *mut (), growth: Growth) -> Result<bool, HostFailure>;
 
 /// What the code pointer of a function without native code is.
-struct NoCode(AtomicPtr<u8>);
-static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
+pub(crate) struct NoCode(pub(crate) AtomicPtr<u8>);
+pub(crate) static NO_CODE: NoCode = NoCode(AtomicPtr::new(null_mut()));
+
+/// What null stands for, and what stands in a free place: of no type.
+pub(crate) struct NoFunc(pub(crate) FuncRecord);
+pub(crate) static NO_FUNC: NoFunc = NoFunc(FuncRecord {
+    cx: null_mut(),
+    entry: core::ptr::null(),
+    code: &raw const NO_CODE.0,
+    type_id: u32::MAX,
+    index: 0,
+    params: 0,
+    results: 0,
+});
+
+// SAFETY: its pointers are null, or lead to what never changes.
+unsafe impl Sync for NoFunc {}
+
+/// A global of a store.
+pub(crate) struct Global {
+    pub(crate) cell: Owned<GlobalCell>,
+    pub(crate) ty: GlobalType,
+    /// Whether another instance than its own may have it.
+    pub(crate) is_imported: bool,
+}
 
 /// How a store is made.
 #[derive(Clone, Debug)]
@@ -162,20 +187,36 @@ pub struct Store {
     resources: Arc<Resources>,
     stack: Option<ValueStack>,
     pub(crate) stack_bytes: usize,
-    pub(crate) memories: Vec<Memory>,
+    pub(crate) memories: List<Memory>,
     /// Which of these are shared memories, by their identity: each is there once.
-    shared: BTreeMap<usize, u32>,
-    pub(crate) tables: Vec<Table>,
-    pub(crate) globals: Vec<(Owned<GlobalCell>, GlobalType)>,
+    pub(crate) shared: BTreeMap<usize, u32>,
+    pub(crate) tables: List<Table>,
+    pub(crate) globals: List<Global>,
     /// The numbers of the tags' function types.
-    tags: Vec<u32>,
+    pub(crate) tags: List<u32>,
     pub(crate) exceptions: Exceptions,
     /// After what has cells in the instances' blocks, so that it is dropped after it.
-    pub(crate) instances: Vec<Instance>,
+    pub(crate) instances: List<Instance>,
+    /// Instances that are no longer wanted, and have not been freed yet.
+    pub(crate) waiting: Vec<u32>,
+    /// How many of them the last search has found something to lead to.
+    pub(crate) searched: usize,
     /// Whether anybody has asked for a function, without which no guest runs.
     is_reached: AtomicBool,
-    funcs: Vec<FuncRecord>,
-    hosts: Vec<HostFn>,
+    pub(crate) funcs: Vec<FuncRecord>,
+    pub(crate) func_places: Places,
+    /// Functions of the host, and the references to them.
+    pub(crate) hosts: Vec<(HostFn, u32)>,
+    /// Numbers of types that what the host has made here has, released with the store.
+    pub(crate) host_types: Vec<u32>,
+    /// Numbers of types that objects may have although no instance has them any more.
+    pub(crate) object_types: Option<BTreeSet<u32>>,
+    /// How many of them the last collection has found objects of.
+    pub(crate) types_used: usize,
+    /// How often something was freed.
+    pub(crate) frees: u64,
+    /// References to functions of the host's that come after the first few, by the address of their data.
+    pub(crate) more_hosts: Option<BTreeMap<usize, u32>>,
     /// The objects, once there are some. Before the context, which it writes to.
     pub(crate) heap: Option<Box<Heap>>,
     pub(crate) heap_config: HeapConfig,
@@ -212,16 +253,7 @@ impl Store {
     pub fn new(types: Arc<TypeRegistry>, config: StoreConfig) -> Self {
         let pages = config.poll_page.then(|| config.resources.poll_pages());
         let interrupts = Arc::new(Interrupts::new(pages));
-        let null = FuncRecord {
-            cx: null_mut(),
-            entry: core::ptr::null(),
-            code: &raw const NO_CODE.0,
-            type_id: u32::MAX,
-            index: 0,
-            params: 0,
-            results: 0,
-        };
-        let funcs = alloc::vec![null];
+        let funcs = alloc::vec![NO_FUNC.0];
         let context = Owned::new(StoreContext {
             interrupts: Arc::as_ptr(&interrupts),
             fuel: 0,
@@ -248,16 +280,24 @@ impl Store {
             resources: config.resources,
             stack: None,
             stack_bytes: config.stack_bytes,
-            memories: Vec::new(),
+            memories: List::default(),
             shared: BTreeMap::new(),
-            tables: Vec::new(),
-            globals: Vec::new(),
-            tags: Vec::new(),
+            tables: List::default(),
+            globals: List::default(),
+            tags: List::default(),
             exceptions: Exceptions::default(),
-            instances: Vec::new(),
+            instances: List::default(),
+            waiting: Vec::new(),
+            searched: 0,
             is_reached: AtomicBool::new(false),
             funcs,
+            func_places: Places::default(),
             hosts: Vec::new(),
+            host_types: Vec::new(),
+            object_types: None,
+            types_used: 0,
+            frees: 0,
+            more_hosts: None,
             heap: None,
             heap_config: config.heap,
             values: HostValues::default(),
@@ -353,21 +393,10 @@ impl Store {
         Ok(unsafe { (*self.context()).stack_top })
     }
 
-    /// Adds a function of the host; returns a reference to it.
-    pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
-        let type_id = self.types.intern(ty);
-        self.renew_types();
-        self.hosts.push(host);
-        let index = self.hosts.len() as u32 - 1;
-        let (params, results) = (ty.param_slots(), ty.result_slots());
-        let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
-        self.push_func(FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results })
-    }
-
     /// The code of the host function of this index, and its data; both live as long as the store.
     #[inline]
     pub(crate) fn host(&self, index: u32) -> Option<(HostCode, *const ())> {
-        self.hosts.get(index as usize).map(HostFn::parts)
+        self.hosts.get(index as usize).map(|(host, _)| host.parts())
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
@@ -425,12 +454,13 @@ impl Store {
 
     /// Makes references, one after the other, to functions of an instance; returns the first.
     pub(crate) fn push_funcs(&mut self, instance: u32, funcs: &[FuncStart]) -> u32 {
-        let first = self.funcs.len() as u32;
+        let free = self.func_places.take(funcs.len() as u32);
+        let first = free.unwrap_or(self.funcs.len() as u32);
         let of = &self.instances[instance as usize];
         // The blueprint is the same module's, so that its functions have entries.
         let (cx, entries) = (of.cx(), of.code().entries().as_ptr());
         let codes = of.code().doors().as_ptr();
-        self.funcs.extend(funcs.iter().map(|start| FuncRecord {
+        let records = funcs.iter().map(|start| FuncRecord {
             cx,
             entry: entries.wrapping_add(start.func as usize),
             code: codes.wrapping_add(start.func as usize),
@@ -438,7 +468,14 @@ impl Store {
             index: start.func,
             params: start.params,
             results: start.results,
-        }));
+        });
+        match free {
+            Some(_) => {
+                let places = &mut self.funcs[first as usize..][..funcs.len()];
+                places.iter_mut().zip(records).for_each(|(place, record)| *place = record);
+            }
+            None => self.funcs.extend(records),
+        }
         // SAFETY: as in `fuel`; the list's address may have changed.
         unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
         first
@@ -451,18 +488,28 @@ impl Store {
         (context.types, context.type_count) = self.types.records();
     }
 
-    fn push_func(&mut self, record: FuncRecord) -> u32 {
+    pub(crate) fn push_func(&mut self, record: FuncRecord) -> u32 {
+        if let Some(place) = self.func_places.take(1) {
+            self.funcs[place as usize] = record;
+            return place;
+        }
         self.funcs.push(record);
         // SAFETY: as in `fuel`; the list's address may have changed.
         unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
         self.funcs.len() as u32 - 1
     }
 
+    /// Whether anybody has asked for a function, without which no guest runs.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.is_reached.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn growth_hook(&self) -> Option<GrowthHook> {
         self.growth_hook
     }
 
-    /// How many instances, memories and tables there are.
+    /// How many instances, memories and tables there are, those included that are no longer wanted and have
+    /// not been freed yet.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.instances.len(), self.memories.len(), self.tables.len())
@@ -481,30 +528,31 @@ impl Store {
     ///
     /// If limits, the pool or the machine refuse.
     pub fn create_memory(&mut self, ty: MemoryType) -> Result<u32, CreateError> {
-        self.create_memory_in(ty, None, Owned::new(MemoryDef::EMPTY))
+        let place = self.memories.reserve(1);
+        let made = self.create_memory_in(place, ty, None, Owned::new(MemoryDef::EMPTY));
+        if made.is_err() {
+            self.memories.free(place..place + 1);
+        }
+        made.map(|()| place)
     }
 
-    /// Adds a memory that holds the image, with its definition in `def`.
+    /// Puts a memory that holds the image into its place, with its definition in `def`.
     pub(crate) fn create_memory_in(
         &mut self,
+        place: u32,
         ty: MemoryType,
         image: Option<&Arc<MemoryImage>>,
         def: Owned<MemoryDef>,
-    ) -> Result<u32, CreateError> {
+    ) -> Result<(), CreateError> {
         let bytes_of = |pages| ty.bytes_of(pages).unwrap_or(u64::MAX);
         let (desired, max) = (bytes_of(ty.min), ty.max.map(bytes_of));
         self.allow(Growth::Memory { current: 0, desired, max })?;
         let memory = Memory::new(ty, image, &self.resources, def)?;
-        Ok(self.push_memory(memory))
-    }
-
-    fn push_memory(&mut self, memory: Memory) -> u32 {
-        let index = self.memories.len() as u32;
         if let Some(shared) = memory.shared() {
-            self.shared.insert(shared.id(), index);
+            self.shared.insert(shared.id(), place);
         }
-        self.memories.push(memory);
-        index
+        self.memories.put(place, memory);
+        Ok(())
     }
 
     /// Whether this store has the memory already.
@@ -529,7 +577,9 @@ impl Store {
         let ty = shared.ty();
         let max = ty.max.map(|max| ty.bytes_of(max).unwrap_or(u64::MAX));
         self.allow(Growth::Memory { current: 0, desired: shared.len() as u64, max })?;
-        Ok(self.push_memory(Memory::of_shared(shared.clone())))
+        let place = self.memories.push(Memory::of_shared(shared.clone()));
+        self.shared.insert(shared.id(), place);
+        Ok(place)
     }
 
     /// The memory as other stores may have it, if it is shared.
@@ -663,35 +713,30 @@ impl Store {
     ///
     /// If limits, the pool or the machine refuse.
     pub fn create_table(&mut self, ty: TableType, init: u32) -> Result<u32, CreateError> {
-        self.create_table_in(ty, init, Owned::new(TableDef::EMPTY))
+        let place = self.tables.reserve(1);
+        let made = self.create_table_in(place, ty, init, Owned::new(TableDef::EMPTY));
+        if made.is_err() {
+            self.tables.free(place..place + 1);
+        }
+        made.map(|()| place)
     }
 
-    /// Adds a table, with its definition in `def`.
+    /// Puts a table into its place, with its definition in `def`.
     pub(crate) fn create_table_in(
         &mut self,
+        place: u32,
         ty: TableType,
         init: u32,
         def: Owned<TableDef>,
-    ) -> Result<u32, CreateError> {
+    ) -> Result<(), CreateError> {
         self.allow(Growth::Table { current: 0, desired: ty.min, max: ty.max })?;
         self.resources.add_table(ty.min)?;
         let Some(table) = Table::new(ty, init, def) else {
             self.resources.subtract(0, 0, 1);
             return Err(Refusal::Machine.into());
         };
-        self.tables.push(table);
-        Ok(self.tables.len() as u32 - 1)
-    }
-
-    /// Takes back the latest memories, tables and globals, down to these counts: those of an instance
-    /// that could not be created.
-    pub(crate) fn take_back(&mut self, memories: usize, tables: usize, globals: usize) {
-        let counted = self.memories[memories..].iter().filter(|memory| memory.is_counted()).count();
-        self.resources.subtract(0, counted, self.tables.len() - tables);
-        self.memories.truncate(memories);
-        self.shared.retain(|_, index| (*index as usize) < memories);
-        self.tables.truncate(tables);
-        self.globals.truncate(globals);
+        self.tables.put(place, table);
+        Ok(())
     }
 
     /// The type of a table, with its current size as the minimum.
@@ -740,10 +785,9 @@ impl Store {
         if to == from {
             return self.tables[to as usize].copy_within(dst, src, len);
         }
-        let [to, from] = self
-            .tables
-            .get_disjoint_mut([to as usize, from as usize])
-            .map_err(|_| TrapCode::TableOutOfBounds)?;
+        self.note_copied(from);
+        let pair = self.tables.pair_mut(to, from);
+        let [to, from] = pair.ok_or(TrapCode::TableOutOfBounds)?;
         let source = from.slice(src, len)?;
         to.slice_mut(dst, len)?.copy_from_slice(source);
         Ok(())
@@ -774,30 +818,15 @@ impl Store {
 
     /// Adds a global.
     pub fn create_global(&mut self, ty: GlobalType, value: GlobalCell) -> u32 {
-        self.globals.push((Owned::new(value), ty));
-        self.globals.len() as u32 - 1
+        self.globals.push(Global { cell: Owned::new(value), ty, is_imported: false })
     }
 
     /// Adds a tag of exceptions that carry this function type's parameters.
     pub fn create_tag(&mut self, ty: &FuncType) -> u32 {
         let number = self.types.intern(ty);
+        self.host_types.push(number);
         self.renew_types();
-        self.push_tag(number)
-    }
-
-    pub(crate) fn push_tag(&mut self, number: u32) -> u32 {
-        self.tags.push(number);
-        self.tags.len() as u32 - 1
-    }
-
-    /// What a tag's exceptions carry: the number of the function type whose parameters they are.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such tag.
-    #[must_use]
-    pub fn tag_type_id(&self, tag: u32) -> u32 {
-        self.tags[tag as usize]
+        self.tags.push(number)
     }
 
     /// The type of a global.
@@ -807,7 +836,7 @@ impl Store {
     /// If there is no such global; so do the functions below.
     #[must_use]
     pub fn global_type(&self, index: u32) -> GlobalType {
-        self.globals[index as usize].1
+        self.globals[index as usize].ty
     }
 
     /// The value of a global.
@@ -824,7 +853,7 @@ impl Store {
     }
 
     pub(crate) fn global_cell(&self, index: u32) -> *mut GlobalCell {
-        self.globals[index as usize].0.as_ptr()
+        self.globals[index as usize].cell.as_ptr()
     }
 
     /// The code of an instance's module.
@@ -928,6 +957,10 @@ impl Drop for Store {
     fn drop(&mut self) {
         let counted = self.memories.iter().filter(|memory| memory.is_counted()).count();
         self.resources.subtract(self.instances.len(), counted, self.tables.len());
+        self.types.release(&self.host_types);
+        if let Some(types) = &self.object_types {
+            self.types.release(&types.iter().copied().collect::<Vec<_>>());
+        }
         if !*self.is_reached.get_mut() {
             self.memories.iter_mut().for_each(Memory::set_unreached);
         }

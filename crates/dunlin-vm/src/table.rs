@@ -11,6 +11,8 @@ pub(crate) struct Table {
     def: Owned<TableDef>,
     elements: Vec<u32>,
     ty: TableType,
+    /// Whether another instance than its own may have it, or what it holds.
+    pub(crate) is_imported: bool,
 }
 
 impl Table {
@@ -21,7 +23,7 @@ impl Table {
             return None;
         }
         let elements = alloc::vec![init; ty.min as usize];
-        let mut table = Self { def, elements, ty };
+        let mut table = Self { def, elements, ty, is_imported: false };
         table.renew();
         Some(table)
     }
@@ -43,6 +45,11 @@ impl Table {
     /// The size that it may reach, by its type and this engine's bounds.
     pub(crate) fn elements_max(&self) -> u64 {
         self.ty.max.map_or(TABLE_ELEMENTS_MAX, |max| max.min(TABLE_ELEMENTS_MAX))
+    }
+
+    /// Its elements.
+    pub(crate) fn elements(&self) -> &[u32] {
+        &self.elements
     }
 
     /// Its elements, to write; how many there are does not change.

@@ -17,6 +17,10 @@ pub(crate) const STACK_CLEARED_BYTES: usize = 4096;
 /// the size of the module.
 pub(crate) const FUNC_REFS_SEARCHED_MAX: usize = 16;
 
+/// Functions of the host's that a store finds by looking at all of them, from the first on; the others are in a map.
+/// A store with a single instance of few imports should not make one.
+pub(crate) const HOSTS_SEARCHED_MAX: usize = 16;
+
 /// Guarded memories of an engine without a pool that are used again. Reserving, opening and giving back
 /// the address space of one takes the kernel 10 µs; more of them would keep memory that nobody asked for.
 pub(crate) const SPARE_SLOTS: u32 = 16;

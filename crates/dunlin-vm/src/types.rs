@@ -3,15 +3,21 @@
 //! Tiers ask one thing of a type while a guest runs: whether it is another one or below it. For that each
 //! type has a *line*, the numbers of the types above it, outermost first, and its own; a type is at or
 //! below another one that has `n` types above it if place `n` of its line is the other's number. The lines
-//! are in a table by type, which only ever grows; a table that has become too small stays, since a store
-//! that has no newer types may go on with it.
+//! are in a table by type; a table that has become too small stays, since a store that has no newer types may
+//! go on with it.
+//!
+//! Types are kept as long as somebody uses them: a module's code those that it defines, a store those that the
+//! host's things in it have or its objects may have. Then their places go to other types, and are written in
+//! the latest table while guests of other stores read it: they read the places of types that they use, which
+//! nobody writes. A store that comes to use a type asks for the table after that was written.
 
 use crate::gc::Layout;
 use crate::sync::Mutex;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use dunlin_core::canon::{self, Canon};
+use core::ptr::null;
+use dunlin_core::canon::{self, Canon, Defined};
 use dunlin_core::{
     ExternType, FuncType, GlobalType, HeapType, RefType, SubType, TableType, ValType,
 };
@@ -35,69 +41,97 @@ pub struct TypeRecord {
     pub exception: *const Layout,
 }
 
-/// Numbers types, so that tiers compare integers.
-///
-/// Types are kept for as long as the engine lives: there are as many as distinct ones.
+/// Numbers types, so that tiers compare integers. Whoever asks for a number releases it.
 #[derive(Default)]
 pub struct TypeRegistry(Mutex<Inner>);
+
+/// The line of a type that is gone.
+static NO_LINE: [u32; LINE_PLACES_MIN] = [NO_TYPE; LINE_PLACES_MIN];
+
+/// What the table leads to of a type. In `Arc`s, since a `Box` that moves claims that no other pointer leads into it.
+#[derive(Default)]
+struct Kept {
+    /// Of a function.
+    func: Option<Arc<FuncType>>,
+    line: Option<Arc<[u32]>>,
+    layout: Option<Arc<Layout>>,
+    exception: Option<Arc<Layout>>,
+}
+
+impl Kept {
+    fn of(defined: &Defined) -> Self {
+        let padding = LINE_PLACES_MIN.saturating_sub(defined.line.len());
+        let padding = core::iter::repeat_n(NO_TYPE, padding);
+        let func = defined.ty.composite.as_func();
+        let tag = func.filter(|ty| ty.results().is_empty());
+        Self {
+            func: func.cloned().map(Arc::new),
+            line: Some(defined.line.iter().copied().chain(padding).collect()),
+            layout: Layout::of(&defined.ty, canon::is_func).map(Arc::new),
+            exception: tag.map(|ty| Arc::new(Layout::of_exception(ty, canon::is_func))),
+        }
+    }
+
+    fn record(&self, len: usize) -> TypeRecord {
+        let pointer = |layout: &Option<Arc<Layout>>| layout.as_ref().map_or(null(), Arc::as_ptr);
+        TypeRecord {
+            line: self.line.as_ref().map_or(NO_LINE.as_ptr(), |line| Arc::as_ptr(line).cast()),
+            len,
+            layout: pointer(&self.layout),
+            exception: pointer(&self.exception),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Inner {
     canon: Canon,
-    /// By the types' places: those of functions.
-    funcs: Vec<Option<Arc<FuncType>>>,
-    /// The memory of the lines and layouts, which the table leads to: in an `Arc`, since a `Box` that moves claims
-    /// that no other pointer leads into it.
-    lines: Vec<Arc<[u32]>>,
-    layouts: Vec<Arc<Layout>>,
+    /// By the types' places: the memory that the table leads to.
+    kept: Vec<Kept>,
     /// The table of the types, and those that became too small.
     records: Vec<TypeRecord>,
     retired: Vec<Vec<TypeRecord>>,
 }
 
-// SAFETY: the pointers lead to lines and layouts, which are never written again and live as long as they.
+// SAFETY: the pointers lead to lines and layouts, which are never written again and live as long as the types.
 unsafe impl Send for Inner {}
 
 impl Inner {
-    /// Adds what the table lacks.
+    /// Brings the table up to date with the types that have come and gone.
     fn renew(&mut self) {
-        let types = self.canon.types();
-        let new = &types[self.records.len()..];
-        if self.records.capacity() < types.len() {
-            let mut larger = Vec::with_capacity(types.len().next_power_of_two().max(64));
+        for place in self.canon.take_changed() {
+            let index = place as usize;
+            let defined = self.canon.at(index);
+            let kept = defined.map_or_else(Kept::default, Kept::of);
+            self.write(index, kept.record(defined.map_or(0, |defined| defined.line.len())));
+            if self.kept.len() <= index {
+                self.kept.resize_with(index + 1, Kept::default);
+            }
+            // What was there before is nobody's any more.
+            self.kept[index] = kept;
+        }
+    }
+
+    /// Writes a place of the table.
+    fn write(&mut self, index: usize, record: TypeRecord) {
+        let gone = Kept::default().record(0);
+        if self.records.capacity() <= index {
+            let mut larger = Vec::with_capacity((index + 1).next_power_of_two().max(64));
             larger.extend_from_slice(&self.records);
             self.retired.push(core::mem::replace(&mut self.records, larger));
         }
-        for defined in new {
-            let len = defined.line.len();
-            let padding = core::iter::repeat_n(NO_TYPE, LINE_PLACES_MIN.saturating_sub(len));
-            let line: Arc<[u32]> = defined.line.iter().copied().chain(padding).collect();
-            let mut keep = |layout: Option<Layout>| match layout {
-                Some(layout) => {
-                    let layout = Arc::new(layout);
-                    let at = Arc::as_ptr(&layout);
-                    self.layouts.push(layout);
-                    at
-                }
-                None => core::ptr::null(),
-            };
-            let layout = keep(Layout::of(&defined.ty, canon::is_func));
-            let tag = defined.ty.composite.as_func().filter(|ty| ty.results().is_empty());
-            let exception = keep(tag.map(|ty| Layout::of_exception(ty, canon::is_func)));
-            self.records.push(TypeRecord {
-                line: Arc::as_ptr(&line).cast(),
-                len,
-                layout,
-                exception,
-            });
-            self.lines.push(line);
-            self.funcs.push(defined.ty.composite.as_func().cloned().map(Arc::new));
+        while self.records.len() <= index {
+            self.records.push(gone);
         }
+        // Not by a reference to the table, of which others read what they use meanwhile.
+        let at = self.records.as_mut_ptr();
+        // SAFETY: the table has the place, and nobody uses the type that it was of, or is of from now on.
+        unsafe { at.add(index).write(record) };
     }
 }
 
 impl TypeRegistry {
-    /// The number of the final function type like this, in whose values types are numbers.
+    /// The number of the final function type like this, in whose values types are numbers. To be released.
     pub fn intern(&self, ty: &FuncType) -> u32 {
         let mut inner = self.0.lock();
         let number = inner.canon.intern_func(ty);
@@ -105,12 +139,34 @@ impl TypeRegistry {
         number
     }
 
-    /// The numbers of a module's types, by type index.
+    /// The numbers of a module's types, by type index. To be released, all of them.
     pub fn intern_all(&self, module: &Module) -> Box<[u32]> {
         let mut inner = self.0.lock();
         let numbers = inner.canon.intern_all(module.types(), module.groups());
         inner.renew();
         numbers
+    }
+
+    /// Keeps the type with this number until it is released; says whether there is one.
+    #[must_use]
+    pub fn keep(&self, number: u32) -> bool {
+        self.0.lock().canon.keep(number)
+    }
+
+    /// Says that types are not used any more: as often as they were asked for, or kept.
+    pub fn release(&self, numbers: &[u32]) {
+        if numbers.is_empty() {
+            return;
+        }
+        let mut inner = self.0.lock();
+        inner.canon.release(numbers);
+        inner.renew();
+    }
+
+    /// How many types there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().canon.len()
     }
 
     /// The function type with this number.
@@ -121,17 +177,15 @@ impl TypeRegistry {
     #[must_use]
     pub fn get(&self, number: u32) -> Arc<FuncType> {
         let inner = self.0.lock();
-        inner.funcs[canon::index_of(number)].clone().expect("the number of a function type")
+        inner.kept[canon::index_of(number)].func.clone().expect("the number of a function type")
     }
 
-    /// The type with this number.
-    ///
-    /// # Panics
-    ///
-    /// If the number is not of this registry.
+    /// The type with this number, and the layout of a structure or array; `None` where there is none.
     #[must_use]
-    pub fn defined(&self, number: u32) -> SubType {
-        self.0.lock().canon.get(number).ty.clone()
+    pub fn defined(&self, number: u32) -> Option<(SubType, Option<Arc<Layout>>)> {
+        let inner = self.0.lock();
+        let ty = inner.canon.get(number)?.ty.clone();
+        Some((ty, inner.kept[canon::index_of(number)].layout.clone()))
     }
 
     /// The table of the types by their places, and how many there are now. It lives as long as the registry.
@@ -141,16 +195,12 @@ impl TypeRegistry {
         (records.as_ptr(), records.len())
     }
 
-    /// The layout of a structure or array; `None` for a function.
-    ///
-    /// # Panics
-    ///
-    /// If the number is not of this registry.
+    /// The layouts of structures and arrays with these numbers; `None` for functions.
     #[must_use]
-    pub fn layout(&self, number: u32) -> Option<&Layout> {
-        let layout = self.0.lock().records[canon::index_of(number)].layout;
-        // SAFETY: layouts are never written again, and live as long as the registry.
-        unsafe { layout.as_ref() }
+    pub fn layouts(&self, numbers: &[u32]) -> Vec<Option<Arc<Layout>>> {
+        let inner = self.0.lock();
+        let layout = |number: &u32| inner.kept.get(canon::index_of(*number))?.layout.clone();
+        numbers.iter().map(layout).collect()
     }
 
     /// Whether the defined type `sub` is `sup` or below it.
@@ -189,6 +239,31 @@ impl TypeRegistry {
             || (have.mutability == want.mutability
                 && !have.is_mutable()
                 && self.0.lock().canon.val_matches(have.content, want.content))
+    }
+}
+
+/// A function type that is kept for as long as this is there.
+pub(crate) struct KeptType {
+    types: Arc<TypeRegistry>,
+    number: u32,
+}
+
+impl KeptType {
+    /// Keeps the type.
+    pub(crate) fn new(types: Arc<TypeRegistry>, ty: &FuncType) -> Self {
+        let number = types.intern(ty);
+        Self { types, number }
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for KeptType {
+    fn drop(&mut self) {
+        self.types.release(&[self.number]);
     }
 }
 

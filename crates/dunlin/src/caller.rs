@@ -79,7 +79,7 @@ impl<'a, T: 'static> Caller<'a, T> {
     /// What the calling instance exports under this name; `None` also if the host itself is the caller.
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         let item = self.store.0.vm.export(self.instance?, name)?;
-        Some(Extern::new(self.store.0.id, item))
+        Some(Extern::new(self.home(), item))
     }
 
     /// Collects the store's garbage, as [`Store::gc`](crate::Store::gc) does.

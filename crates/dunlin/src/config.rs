@@ -203,8 +203,11 @@ impl Config {
         self
     }
 
-    /// Distinct types that the modules of an engine may define together; 2^22 unless set. An engine keeps types
-    /// for as long as it lives: beyond this number modules that define types are refused.
+    /// Distinct types that the modules of an engine may define together; 2^22 unless set. Beyond this number
+    /// modules that define types are refused.
+    ///
+    /// A type counts as long as a module defines it, something that the host has made in a store has it, or there
+    /// may be objects of it in a store.
     pub fn max_types(&mut self, types: usize) -> &mut Self {
         self.types_max = types;
         self

@@ -196,6 +196,12 @@ impl Error {
         Self::usage(format_args!("{what} belongs to another store"))
     }
 
+    /// An object was used that is not there any more.
+    #[cold]
+    pub(crate) fn removed(what: &str) -> Self {
+        Self::usage(format_args!("{what} is gone: its instance has been removed"))
+    }
+
     /// An object was used with an engine that is not its own.
     #[cold]
     pub(crate) fn other_engine(what: &str) -> Self {

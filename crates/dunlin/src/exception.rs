@@ -18,7 +18,7 @@ impl ExnRef {
     /// no room for another exception.
     pub fn new(mut store: impl AsContextMut, tag: Tag, payload: &[Val]) -> Result<Self> {
         let inner = store.as_context_mut().0;
-        inner.check(tag.store, "the tag")?;
+        tag.check(inner.home())?;
         let ty = inner.vm.types().get(inner.vm.tag_type_id(tag.index));
         if ty.params().len() != payload.len() {
             let (want, given) = (ty.params().len(), payload.len());
@@ -48,7 +48,7 @@ impl ExnRef {
         let reference = self.reference(inner.home())?;
         let index = inner.vm.exception_tag(reference);
         let index = index.ok_or_else(|| Error::bug("an exception is gone"))?;
-        Ok(Tag { store: inner.id, index })
+        Ok(Tag::of(inner.home(), index))
     }
 
     /// The values that it carries.

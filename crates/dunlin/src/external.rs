@@ -7,6 +7,8 @@ use crate::global::Global;
 use crate::memory::Memory;
 use crate::table::Table;
 use crate::tag::Tag;
+use crate::val::Home;
+use core::fmt;
 use dunlin_core::ExternType;
 
 /// A function, memory, table, global or tag: what can be imported and exported.
@@ -25,24 +27,30 @@ pub enum Extern {
 }
 
 impl Extern {
-    pub(crate) fn new(store: u64, item: dunlin_vm::Extern) -> Self {
+    pub(crate) fn new(home: Home<'_>, item: dunlin_vm::Extern) -> Self {
         match item {
-            dunlin_vm::Extern::Func(index) => Self::Func(Func { store, index }),
-            dunlin_vm::Extern::Memory(index) => Self::Memory(Memory { store, index }),
-            dunlin_vm::Extern::Table(index) => Self::Table(Table { store, index }),
-            dunlin_vm::Extern::Global(index) => Self::Global(Global { store, index }),
-            dunlin_vm::Extern::Tag(index) => Self::Tag(Tag { store, index }),
+            dunlin_vm::Extern::Func(index) => Self::Func(Func::of(home, index)),
+            dunlin_vm::Extern::Memory(index) => Self::Memory(Memory::of(home, index)),
+            dunlin_vm::Extern::Table(index) => Self::Table(Table::of(home, index)),
+            dunlin_vm::Extern::Global(index) => Self::Global(Global::of(home, index)),
+            dunlin_vm::Extern::Tag(index) => Self::Tag(Tag::of(home, index)),
         }
     }
 
-    pub(crate) fn parts(self) -> (u64, dunlin_vm::Extern) {
-        match self {
-            Self::Func(Func { store, index }) => (store, dunlin_vm::Extern::Func(index)),
-            Self::Memory(Memory { store, index }) => (store, dunlin_vm::Extern::Memory(index)),
-            Self::Table(Table { store, index }) => (store, dunlin_vm::Extern::Table(index)),
-            Self::Global(Global { store, index }) => (store, dunlin_vm::Extern::Global(index)),
-            Self::Tag(Tag { store, index }) => (store, dunlin_vm::Extern::Tag(index)),
-        }
+    /// What the store at home calls this.
+    ///
+    /// # Errors
+    ///
+    /// If it is one of another store, or of an instance that has been removed.
+    pub(crate) fn item(self, home: Home<'_>, what: &str) -> Result<dunlin_vm::Extern> {
+        let (checked, item) = match self {
+            Self::Func(of) => (of.check_as(home, what), dunlin_vm::Extern::Func(of.index)),
+            Self::Memory(of) => (of.check_as(home, what), dunlin_vm::Extern::Memory(of.index)),
+            Self::Table(of) => (of.check_as(home, what), dunlin_vm::Extern::Table(of.index)),
+            Self::Global(of) => (of.check_as(home, what), dunlin_vm::Extern::Global(of.index)),
+            Self::Tag(of) => (of.check_as(home, what), dunlin_vm::Extern::Tag(of.index)),
+        };
+        checked.map(|()| item)
     }
 
     /// The function, if it is one.
@@ -97,10 +105,56 @@ impl Extern {
     /// If it is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<ExternType> {
         let inner = store.as_context().0;
-        let (id, item) = self.parts();
-        inner.check(id, "the extern")?;
+        let item = self.item(inner.home(), "the extern")?;
         Ok(inner.vm.extern_type(item))
     }
+}
+
+macro_rules! handles {
+    ($($name:ident $what:literal;)*) => {$(
+        impl $name {
+            /// A handle to what has this index in the store at home.
+            #[inline]
+            pub(crate) fn of(home: Home<'_>, index: u32) -> Self {
+                let generation = home.vm.generation(dunlin_vm::Extern::$name(index));
+                Self { store: home.id, index, generation }
+            }
+
+            /// Whether this is of the store at home, and there still.
+            #[inline]
+            pub(crate) fn is_of(&self, home: Home<'_>) -> bool {
+                let generation = home.vm.generation(dunlin_vm::Extern::$name(self.index));
+                self.store == home.id && self.generation == generation
+            }
+
+            /// # Errors
+            ///
+            /// If it is one of another store, or of an instance that has been removed.
+            #[inline]
+            pub(crate) fn check(&self, home: Home<'_>) -> Result<()> {
+                self.check_as(home, $what)
+            }
+
+            #[inline]
+            pub(crate) fn check_as(&self, home: Home<'_>, what: &str) -> Result<()> {
+                if self.is_of(home) { Ok(()) } else { Err(home.refused(self.store, what)) }
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({}:{})"), self.store, self.index)
+            }
+        }
+    )*};
+}
+
+handles! {
+    Func "the function";
+    Memory "the memory";
+    Table "the table";
+    Global "the global";
+    Tag "the tag";
 }
 
 macro_rules! from {

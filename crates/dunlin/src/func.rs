@@ -49,12 +49,7 @@ const TYPED_SLOTS_SHORT: usize = 4;
 pub struct Func {
     pub(crate) store: u64,
     pub(crate) index: u32,
-}
-
-impl fmt::Debug for Func {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Func({}:{})", self.store, self.index)
-    }
+    pub(crate) generation: u32,
 }
 
 /// A host function that no store has yet.
@@ -80,7 +75,7 @@ impl HostFunc {
     /// Makes it a function of this store.
     pub(crate) fn add_to<T>(&self, store: &mut StoreInner<T>) -> Func {
         let index = store.vm.create_host_func(&self.ty, self.code.clone());
-        Func { store: store.id, index }
+        Func::of(store.home(), index)
     }
 }
 
@@ -192,7 +187,7 @@ impl Func {
     /// If the function is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the function")?;
+        self.check(inner.home())?;
         Ok((*inner.vm.func_type(self.index)).clone())
     }
 
@@ -213,7 +208,7 @@ impl Func {
         results: &mut [Val],
     ) -> Result<()> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the function")?;
+        self.check(inner.home())?;
         // Lent and not shared, which would count: the store is the call's.
         let lent = inner.lend_func_type(self.index);
         let result = call_lent(inner, self.index, &lent, params, results);
@@ -232,7 +227,7 @@ impl Func {
         store: impl AsContext,
     ) -> Result<TypedFunc<P, R>> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the function")?;
+        self.check(inner.home())?;
         let ty = inner.vm.func_type(self.index);
         let types = inner.vm.types();
         if !types.vals_match(P::TYPES, ty.params()) || !types.vals_match(ty.results(), R::TYPES) {
@@ -244,8 +239,19 @@ impl Func {
         Ok(TypedFunc { func: *self, _types: PhantomData })
     }
 
-    pub(crate) fn from_reference(store: u64, index: u32) -> Option<Self> {
-        (index != 0).then_some(Self { store, index })
+    pub(crate) fn from_reference(home: Home<'_>, index: u32) -> Option<Self> {
+        (index != 0).then(|| Self::of(home, index))
+    }
+
+    /// What the store at home calls this, which is about to be put somewhere there.
+    ///
+    /// # Errors
+    ///
+    /// If it is one of another store, or of an instance that has been removed.
+    pub(crate) fn reference(self, home: Home<'_>) -> Result<u32> {
+        self.check(home)?;
+        home.vm.note_given(self.index);
+        Ok(self.index)
     }
 }
 
@@ -295,6 +301,13 @@ fn check_count(what: &str, expected: usize, given: usize) -> Result<()> {
 #[cold]
 fn wrong_count(what: &str, expected: usize, given: usize) -> Error {
     Error::usage(format_args!("the function has {expected} {what}, and {given} were given"))
+}
+
+#[cold]
+pub(crate) fn wrong_reference(what: &str) -> Error {
+    Error::usage(format_args!(
+        "{what} belongs to another store, its scope has ended, or its instance has been removed"
+    ))
 }
 
 /// A function whose parameters and results are types of Rust; see [`Func::typed`].
@@ -366,9 +379,9 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     #[inline]
     fn call_in<T>(&self, inner: &mut StoreInner<T>, params: P, slots: &mut [u64]) -> Result<R> {
         let slots = &mut slots[..if P::SLOTS > R::SLOTS { P::SLOTS } else { R::SLOTS }];
-        inner.check(self.func.store, "the function")?;
+        self.func.check(inner.home())?;
         if !params.is_of(inner.home()) {
-            return Err(Error::other_store("a reference among the arguments"));
+            return Err(wrong_reference("a reference among the arguments"));
         }
         params.write(inner.home(), slots);
         inner.call(self.func.index, slots)?;

@@ -3,7 +3,6 @@
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
 use crate::val::Val;
-use core::fmt;
 use dunlin_core::GlobalType;
 
 /// A global of a store.
@@ -25,12 +24,7 @@ use dunlin_core::GlobalType;
 pub struct Global {
     pub(crate) store: u64,
     pub(crate) index: u32,
-}
-
-impl fmt::Debug for Global {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Global({}:{})", self.store, self.index)
-    }
+    pub(crate) generation: u32,
 }
 
 impl Global {
@@ -41,8 +35,10 @@ impl Global {
     /// If the value is not of the global's type, or one of another store.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self> {
         let inner = store.as_context_mut().0;
+        inner.keep_type(ty.content)?;
         let cell = value.to_cell(inner.home(), ty.content, "the global's value")?;
-        Ok(Self { store: inner.id, index: inner.vm.create_global(ty, cell) })
+        let index = inner.vm.create_global(ty, cell);
+        Ok(Self::of(inner.home(), index))
     }
 
     /// Its type.
@@ -52,7 +48,7 @@ impl Global {
     /// If the global is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<GlobalType> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the global")?;
+        self.check(inner.home())?;
         Ok(inner.vm.global_type(self.index))
     }
 
@@ -63,7 +59,7 @@ impl Global {
     /// If the global is one of another store.
     pub fn get(&self, store: impl AsContext) -> Result<Val> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the global")?;
+        self.check(inner.home())?;
         let ty = inner.vm.global_type(self.index).content;
         Ok(Val::from_cell(inner.home(), ty, inner.vm.global(self.index)))
     }
@@ -75,7 +71,7 @@ impl Global {
     /// If it is immutable, the value is not of its type, or either is one of another store.
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<()> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the global")?;
+        self.check(inner.home())?;
         let ty = inner.vm.global_type(self.index);
         if !ty.is_mutable() {
             return Err(Error::usage("the global is immutable"));

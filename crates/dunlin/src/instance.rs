@@ -41,6 +41,7 @@ use dunlin_vm::InstantiateError;
 pub struct Instance {
     pub(crate) store: u64,
     pub(crate) index: u32,
+    pub(crate) generation: u32,
 }
 
 impl fmt::Debug for Instance {
@@ -107,7 +108,7 @@ impl Instance {
         name: &str,
     ) -> Result<TypedFunc<P, R>> {
         let mut store = store.as_context_mut();
-        store.0.check(self.store, "the instance")?;
+        self.check(store.0)?;
         let found = self.find(store.0, name).and_then(Extern::into_func);
         let func = found.ok_or_else(|| {
             Error::usage(format_args!("the instance exports no function `{name}`"))
@@ -120,16 +121,57 @@ impl Instance {
     pub fn exports(&self, mut store: impl AsContextMut) -> IntoIter<Export> {
         let inner = store.as_context_mut().0;
         let mut exports = Vec::new();
-        if self.store == inner.id {
+        if self.is_of(inner) {
             let code = inner.vm.instance_code(self.index).clone();
             let module = code.module();
             exports.extend(module.exports().iter().map(|export| {
                 let item = inner.vm.item(self.index, export.item);
                 let name = module.export_name(export).to_owned();
-                Export::new(name, Extern::new(self.store, item))
+                Export::new(name, Extern::new(inner.home(), item))
             }));
         }
         exports.into_iter()
+    }
+
+    /// Removes the instance from its store, which goes on without it.
+    ///
+    /// From now on all handles to the instance are refused with an error, and all to the functions, memories,
+    /// tables, globals and tags that it defines; handles to what it imports stay valid. Guests notice nothing: as
+    /// long as they can reach it, by an import, or by a reference to one of its functions in a table, a global,
+    /// an object or an exception, it is there for them, and it goes on if it is running. A handle to such a
+    /// function that the host finds in a table later does not keep it there.
+    ///
+    /// Its memories, its tables and the rest are freed, and do not count any more against the store's limits,
+    /// when nothing in the store leads to it: at once, if it has had no way of giving a reference to one of its
+    /// functions away, nobody imports anything of it, and no guest is running; otherwise in one of the next
+    /// collections, which [`Store::gc`](crate::Store::gc) makes, and the store itself when many instances have
+    /// been removed or what they hold is needed. Its module is dropped if nobody else has it.
+    ///
+    /// # Errors
+    ///
+    /// If the instance is one of another store, or has been removed already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"(module (memory (export "memory") 1))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// for _ in 0..100_000 {
+    ///     let instance = Instance::new(&mut store, &module, &[])?;
+    ///     let memory = instance.get_memory(&mut store, "memory").unwrap();
+    ///     instance.remove(&mut store)?;
+    ///     assert!(memory.ty(&store).is_err());
+    /// }
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn remove(&self, mut store: impl AsContextMut) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        self.check(inner)?;
+        inner.enter().remove_instance(self.index);
+        Ok(())
     }
 
     /// The instance's module.
@@ -139,15 +181,28 @@ impl Instance {
     /// If the instance is one of another store.
     pub fn module(&self, store: impl AsContext) -> Result<Module> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the instance")?;
+        self.check(inner)?;
         Ok(Module::from_code(&inner.engine, inner.vm.instance_code(self.index).clone()))
     }
 
     fn find<T>(&self, inner: &mut StoreInner<T>, name: &str) -> Option<Extern> {
-        if self.store != inner.id {
+        if !self.is_of(inner) {
             return None;
         }
-        inner.vm.export(self.index, name).map(|item| Extern::new(self.store, item))
+        let item = inner.vm.export(self.index, name)?;
+        Some(Extern::new(inner.home(), item))
+    }
+
+    fn is_of<T>(&self, inner: &StoreInner<T>) -> bool {
+        self.store == inner.id && self.generation == inner.vm.instance_generation(self.index)
+    }
+
+    pub(crate) fn check<T>(&self, inner: &StoreInner<T>) -> Result<()> {
+        if self.is_of(inner) {
+            Ok(())
+        } else {
+            Err(inner.home().refused(self.store, "the instance"))
+        }
     }
 }
 
@@ -159,9 +214,7 @@ impl<T: 'static> StoreInner<T> {
         }
         let mut items = Vec::with_capacity(imports.len());
         for import in imports {
-            let (store, item) = import.parts();
-            self.check(store, "an import")?;
-            items.push(item);
+            items.push(import.item(self.home(), "an import")?);
         }
         if let Some(bug) = self.vm.bug() {
             return Err(Error::shown_bug(bug));
@@ -172,9 +225,10 @@ impl<T: 'static> StoreInner<T> {
         let index = self.enter().instantiate(code, &items).map_err(instantiate_error)?;
         if let Some(start) = defined.start() {
             let start = self.vm.func_ref(index, start);
-            self.call(start, &mut [])?;
+            self.call(start, &mut []).inspect_err(|_| self.vm.abandon(index))?;
         }
-        Ok(Instance { store: self.id, index })
+        let generation = self.vm.instance_generation(index);
+        Ok(Instance { store: self.id, index, generation })
     }
 }
 

@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use dunlin_core::{ExternType, FuncType};
+use dunlin_vm::SharedHostFn;
 
 /// How many edits two names may be apart to be offered for each other.
 const NEAR_MISS_EDITS_MAX: usize = 2;
@@ -84,7 +85,7 @@ pub struct Linker<T: 'static> {
 enum Definition {
     /// An object of a store, and its type when it was defined.
     Extern(Extern, ExternType),
-    Host(Arc<HostFunc>),
+    Host(Arc<(FuncType, SharedHostFn)>),
     /// A memory of every store in which it is wanted.
     Shared(SharedMemory),
 }
@@ -93,7 +94,7 @@ impl Definition {
     fn ty(&self) -> ExternType {
         match self {
             Self::Extern(_, ty) => ty.clone(),
-            Self::Host(func) => ExternType::Func(func.ty.clone()),
+            Self::Host(func) => ExternType::Func(func.0.clone()),
             Self::Shared(memory) => ExternType::Memory(memory.ty()),
         }
     }
@@ -102,7 +103,10 @@ impl Definition {
     fn resolve<T: 'static>(&self, store: &mut StoreInner<T>) -> Result<Extern> {
         Ok(match self {
             Self::Extern(item, _) => *item,
-            Self::Host(func) => func.add_to(store).into(),
+            Self::Host(func) => {
+                let index = store.vm.shared_host_func(&func.1);
+                Func::of(store.home(), index).into()
+            }
             Self::Shared(memory) => memory.in_store(StoreContextMut(store))?.into(),
         })
     }
@@ -200,7 +204,7 @@ impl<T: 'static> Linker<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        self.insert(module, name, Definition::Host(Arc::new(HostFunc::new(ty, func))))
+        self.insert_func(module, name, HostFunc::new(ty, func))
     }
 
     /// Defines a host function from a closure; see [`IntoFunc`].
@@ -214,7 +218,7 @@ impl<T: 'static> Linker<T> {
         name: &str,
         func: impl IntoFunc<T, Params, Results>,
     ) -> Result<&mut Self> {
-        self.insert(module, name, Definition::Host(Arc::new(func.into_func())))
+        self.insert_func(module, name, func.into_func())
     }
 
     /// Defines every export of an instance under `module`.
@@ -229,7 +233,7 @@ impl<T: 'static> Linker<T> {
         instance: Instance,
     ) -> Result<&mut Self> {
         let mut store = store.as_context_mut();
-        store.0.check(instance.store, "the instance")?;
+        instance.check(store.0)?;
         for export in instance.exports(&mut store) {
             let name = export.name().to_owned();
             self.define(&store, module, &name, export.into_extern())?;
@@ -352,7 +356,7 @@ impl<T: 'static> Linker<T> {
             let ExternType::Func(ty) = import.ty() else { continue };
             if self.find(from, name).is_none() {
                 let func = make(format!("`{from}` `{name}`"), ty);
-                self.insert(from, name, Definition::Host(Arc::new(func)))?;
+                self.insert_func(from, name, func)?;
             }
         }
         Ok(())
@@ -400,7 +404,7 @@ impl<T: 'static> Linker<T> {
         let inner = store.as_context_mut().0;
         let found = self.find(module, name)?;
         if let Definition::Extern(item, _) = found
-            && item.parts().0 != inner.id
+            && item.item(inner.home(), "the definition").is_err()
         {
             return None;
         }
@@ -452,6 +456,11 @@ impl<T: 'static> Linker<T> {
         };
         items.insert(name.to_owned(), item);
         Ok(self)
+    }
+
+    fn insert_func(&mut self, module: &str, name: &str, func: HostFunc) -> Result<&mut Self> {
+        let shared = SharedHostFn::new(self.engine.types(), &func.ty, func.code);
+        self.insert(module, name, Definition::Host(Arc::new((func.ty, shared))))
     }
 
     fn check_engine(&self, engine: &Engine, what: &str) -> Result<()> {
@@ -512,12 +521,13 @@ impl<T: 'static> InstancePre<T> {
         if !Engine::same(self.module.engine(), &store.engine) {
             return Err(Error::other_engine("the module"));
         }
-        for (import, found) in self.module.imports().zip(&self.imports) {
+        for (index, found) in self.imports.iter().enumerate() {
             if let Definition::Extern(item, _) = found
-                && item.parts().0 != store.id
+                && item.item(store.home(), "").is_err()
             {
-                let (module, name) = (import.module(), import.name());
-                return Err(Error::other_store(&format!("the definition `{module}` `{name}`")));
+                let import = self.module.imports().nth(index);
+                let name = import.map(|it| format!("`{}` `{}`", it.module(), it.name()));
+                item.item(store.home(), &format!("the definition {}", name.unwrap_or_default()))?;
             }
         }
         Ok(())

@@ -4,7 +4,6 @@ use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::shared::SharedMemory;
-use core::fmt;
 use dunlin_core::MemoryType;
 
 /// A linear memory of a store.
@@ -32,12 +31,7 @@ use dunlin_core::MemoryType;
 pub struct Memory {
     pub(crate) store: u64,
     pub(crate) index: u32,
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({}:{})", self.store, self.index)
-    }
+    pub(crate) generation: u32,
 }
 
 impl Memory {
@@ -52,7 +46,7 @@ impl Memory {
         inner.check_counts(0, 1, 0)?;
         let made = inner.enter().create_memory(ty);
         let index = made.map_err(|error| host::create_error("memory", ty.min, "pages", error))?;
-        Ok(Self { store: inner.id, index })
+        Ok(Self::of(inner.home(), index))
     }
 
     /// Its type, with the current size as the minimum.
@@ -62,7 +56,7 @@ impl Memory {
     /// If the memory is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<MemoryType> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the memory")?;
+        self.check(inner.home())?;
         Ok(inner.vm.memory_type(self.index))
     }
 
@@ -70,7 +64,7 @@ impl Memory {
     #[must_use]
     pub fn shared(&self, store: impl AsContext) -> Option<SharedMemory> {
         let inner = store.as_context().0;
-        if self.store != inner.id {
+        if !self.is_of(inner.home()) {
             return None;
         }
         inner.vm.shared_memory(self.index).map(|vm| SharedMemory::of(&inner.engine, vm))
@@ -80,7 +74,7 @@ impl Memory {
     #[must_use]
     pub fn data<'a, T: 'static>(&self, store: impl Into<StoreContext<'a, T>>) -> &'a [u8] {
         let inner = store.into().0;
-        if self.store == inner.id { inner.vm.memory(self.index) } else { &[] }
+        if self.is_of(inner.home()) { inner.vm.memory(self.index) } else { &[] }
     }
 
     /// Its bytes, to change; none of a shared memory.
@@ -100,7 +94,7 @@ impl Memory {
     ) -> (&'a mut [u8], &'a mut T) {
         let inner = store.into().0;
         let bytes: &mut [u8] =
-            if self.store == inner.id { inner.vm.memory_mut(self.index) } else { &mut [] };
+            if self.is_of(inner.home()) { inner.vm.memory_mut(self.index) } else { &mut [] };
         (bytes, &mut inner.data)
     }
 
@@ -112,7 +106,7 @@ impl Memory {
     /// store.
     pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<()> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the memory")?;
+        self.check(inner.home())?;
         Ok(inner.vm.memory_read(self.index, offset as u64, buffer)?)
     }
 
@@ -123,7 +117,7 @@ impl Memory {
     /// If they do not all fit ([`TrapCode::MemoryOutOfBounds`](crate::TrapCode::MemoryOutOfBounds)), or it is one of another store.
     pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<()> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the memory")?;
+        self.check(inner.home())?;
         Ok(inner.vm.memory_write(self.index, offset as u64, buffer)?)
     }
 
@@ -138,7 +132,7 @@ impl Memory {
     #[must_use]
     pub fn data_size(&self, store: impl AsContext) -> usize {
         let inner = store.as_context().0;
-        if self.store == inner.id { inner.vm.memory_len(self.index) } else { 0 }
+        if self.is_of(inner.home()) { inner.vm.memory_len(self.index) } else { 0 }
     }
 
     /// Grows it by `delta` pages; returns its size before, in pages.
@@ -148,7 +142,7 @@ impl Memory {
     /// If its type, the store's limits or the machine refuse, or it is one of another store.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Result<u64> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the memory")?;
+        self.check(inner.home())?;
         let grown = inner.enter().memory_grow(self.index, delta).map_err(host::error_of)?;
         grown.ok_or_else(|| refused(delta))
     }

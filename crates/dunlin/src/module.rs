@@ -217,10 +217,10 @@ pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_mod
     refuse_component(bytes.bytes())?;
     let config = engine.config();
     let module = dunlin_module::Module::parse(bytes, config.features).map_err(Error::invalid)?;
-    let (kept, more) = (engine.types().records().1, module.types().len());
+    let (kept, more) = (engine.types().count(), module.types().len());
     if more > 0 && kept.saturating_add(more) > config.types_max {
         return Err(Error::resource(format_args!(
-            "the engine keeps {kept} types, and has no room for the module's {more}: make another engine, or see \
+            "the engine keeps {kept} types, and has no room for the module's {more}: drop what uses others, or see \
              Config::max_types"
         )));
     }

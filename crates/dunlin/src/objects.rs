@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::refs::AnyRef;
 use crate::store::StoreInner;
 use crate::val::{Home, Val};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use dunlin_core::canon::{KIND_ARRAY, KIND_MASK, KIND_STRUCT};
 use dunlin_core::{CompositeType, FieldType, HeapType, Mutability, StorageType};
@@ -15,20 +16,29 @@ use dunlin_vm::gc::{ARRAY_ELEMENTS, ARRAY_LENGTH, Layout};
 struct Shape {
     number: u32,
     composite: CompositeType,
-    layout: Layout,
+    layout: Arc<Layout>,
 }
 
 /// The shape of a structure's or array's type.
 fn shape(home: Home<'_>, ty: HeapType) -> Result<Shape> {
     match ty {
         HeapType::Concrete(number) if matches!(number & KIND_MASK, KIND_STRUCT | KIND_ARRAY) => {
-            let types = home.vm.types();
-            let layout = types.layout(number).cloned();
+            let gone = || Error::usage("the type is gone: no module defines it any more");
+            let (ty, layout) = home.vm.types().defined(number).ok_or_else(gone)?;
             let layout = layout.ok_or_else(|| Error::bug("an object without layout"))?;
-            Ok(Shape { number, composite: types.defined(number).composite, layout })
+            Ok(Shape { number, composite: ty.composite, layout })
         }
         other => Err(Error::usage(format_args!("{other} is no structure and no array type"))),
     }
+}
+
+/// The shape of the type of an object that is about to be made.
+fn kept_shape<T>(inner: &mut StoreInner<T>, ty: HeapType) -> Result<Shape> {
+    // Kept first: it may be gone in the next moment.
+    if let HeapType::Concrete(number) = ty {
+        inner.vm.keep_object_type(number);
+    }
+    shape(inner.home(), ty)
 }
 
 /// A value as a field of this type keeps it.
@@ -121,7 +131,7 @@ impl AnyRef {
     /// ```
     pub fn new_struct(mut store: impl AsContextMut, ty: HeapType, values: &[Val]) -> Result<Self> {
         let inner = store.as_context_mut().0;
-        let shape = shape(inner.home(), ty)?;
+        let shape = kept_shape(inner, ty)?;
         let CompositeType::Struct(fields) = &shape.composite else {
             return Err(Error::usage("the type is an array's"));
         };
@@ -148,7 +158,7 @@ impl AnyRef {
     /// If the type is no array's, the values are not of its elements' type, or there is no room.
     pub fn new_array(mut store: impl AsContextMut, ty: HeapType, values: &[Val]) -> Result<Self> {
         let inner = store.as_context_mut().0;
-        let shape = shape(inner.home(), ty)?;
+        let shape = kept_shape(inner, ty)?;
         let CompositeType::Array(ty) = shape.composite else {
             return Err(Error::usage("the type is a structure's"));
         };

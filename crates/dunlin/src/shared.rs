@@ -135,7 +135,7 @@ impl SharedMemory {
         let size = self.size();
         let index = inner.enter().add_shared_memory(&self.vm);
         let index = index.map_err(|error| host::create_error("memory", size, "pages", error))?;
-        Ok(Memory { store: inner.id, index })
+        Ok(Memory::of(inner.home(), index))
     }
 
     /// Copies bytes from `offset` on out of the memory.

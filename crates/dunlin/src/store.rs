@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use dunlin_core::{FuncType, TrapCode};
+use dunlin_core::{FuncType, TrapCode, ValType};
 use dunlin_vm::context::Interrupts;
 use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
@@ -24,9 +24,9 @@ type Limiter<T> = Box<dyn (FnMut(&mut T) -> &mut dyn ResourceLimiter) + Send + S
 
 /// Owns instances, functions, memories, tables and globals, and data of the embedder's.
 ///
-/// Objects are freed with the store, not before. Handles to them ([`Func`](crate::Func),
-/// [`Memory`](crate::Memory) …) are small and copied; they know their store, and using one with another
-/// store is refused.
+/// They are freed with the store; instances that are [removed](crate::Instance::remove), before. Handles
+/// ([`Func`](crate::Func), [`Memory`](crate::Memory) …) are small and copied; they know their store, and using
+/// one with another store, or of a removed instance, is refused.
 ///
 /// # Examples
 ///
@@ -55,6 +55,8 @@ pub(crate) struct StoreInner<T: 'static> {
     interrupted: Arc<AtomicBool>,
     /// Function types by the engine's number, as far as untyped calls have asked for them.
     func_types: Vec<Option<Arc<FuncType>>>,
+    /// How often the VM had freed something when these were asked for: numbers are used again.
+    func_types_at: u64,
     pub(crate) limiter: Option<Limiter<T>>,
     pub(crate) data: T,
 }
@@ -86,6 +88,7 @@ impl<T: 'static> Store<T> {
             deadline: EpochDeadline::new(engine.clone(), id),
             interrupted: Arc::default(),
             func_types: Vec::new(),
+            func_types_at: 0,
             limiter: None,
             data,
         };
@@ -142,7 +145,8 @@ impl<T: 'static> Store<T> {
         result
     }
 
-    /// Collects the store's garbage: all objects and host values that nothing refers to.
+    /// Collects the store's garbage: all objects and host values that nothing refers to, and the instances that
+    /// were [removed](crate::Instance::remove) and that nothing leads to any more.
     ///
     /// The store does so by itself when it needs memory.
     pub fn gc(&mut self) {
@@ -153,6 +157,13 @@ impl<T: 'static> Store<T> {
     #[must_use]
     pub fn heap_stats(&self) -> HeapStats {
         self.inner.vm.heap_stats()
+    }
+
+    /// How many instances the store has, those included that were [removed](crate::Instance::remove) and have
+    /// not been freed yet.
+    #[must_use]
+    pub fn instance_count(&self) -> usize {
+        self.inner.vm.counts().0
     }
 
     /// Ends the store and gives the data back.
@@ -346,6 +357,10 @@ impl<T: 'static> StoreInner<T> {
         let (id, slots) = self.vm.func(func).map_or((0, 0), |record| {
             (record.type_id as usize, record.params.max(record.results) as usize)
         });
+        if self.func_types_at != self.vm.frees() {
+            self.func_types_at = self.vm.frees();
+            self.func_types.clear();
+        }
         let kept = self.func_types.get_mut(id).and_then(Option::take);
         let ty = kept.unwrap_or_else(|| self.vm.func_type(func));
         LentType { id, ty, slots }
@@ -450,6 +465,30 @@ impl<T: 'static> StoreInner<T> {
         });
     }
 
+    /// Keeps the type that something which the host makes mentions.
+    pub(crate) fn keep_type(&mut self, ty: ValType) -> Result<()> {
+        match ty {
+            ValType::Ref(ty) if !self.vm.keep_type(ty.heap) => {
+                Err(Error::usage("the type is gone: no module defines it any more"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Of what there would be too many with so many more: its name, how many there are, more, and at most.
+    #[inline]
+    fn over_counts(
+        &self,
+        more: [usize; 3],
+        most: [usize; 3],
+    ) -> Option<(&'static str, usize, usize, usize)> {
+        let (instances, memories, tables) = self.vm.counts();
+        let rows = [("instances", instances), ("memories", memories), ("tables", tables)];
+        let mut rows = rows.into_iter().zip(more).zip(most);
+        rows.find(|(((_, have), more), most)| *more > 0 && have.saturating_add(*more) > *most)
+            .map(|(((what, have), more), most)| (what, have, more, most))
+    }
+
     /// Checks that the store may have this many more instances, memories and tables.
     pub(crate) fn check_counts(
         &mut self,
@@ -464,25 +503,17 @@ impl<T: 'static> StoreInner<T> {
             }
             None => [STORE_OBJECTS_DEFAULT_MAX; 3],
         };
-        let have = self.vm.counts();
-        let rows = [
-            ("instances", have.0, instances),
-            ("memories", have.1, memories),
-            ("tables", have.2, tables),
-        ];
-        for ((what, have, more), most) in rows.into_iter().zip(most) {
-            if more > 0 && have.saturating_add(more) > most {
+        if self.over_counts([instances, memories, tables], most).is_some() {
+            // What is no longer wanted may have taken what is missing.
+            self.vm.free_unreached();
+            if let Some((what, have, more, most)) =
+                self.over_counts([instances, memories, tables], most)
+            {
                 return Err(Error::resource(format_args!(
                     "the store has {have} {what}, and may not have {more} more: {most} are allowed"
                 )));
             }
         }
         Ok(())
-    }
-
-    /// Checks that an object of the store `id` is one of this store.
-    #[inline]
-    pub(crate) fn check(&self, id: u64, what: &str) -> Result<()> {
-        if id == self.id { Ok(()) } else { Err(Error::other_store(what)) }
     }
 }

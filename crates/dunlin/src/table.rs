@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::host;
 use crate::store::StoreInner;
 use crate::val::Val;
-use core::fmt;
 use dunlin_core::{TableType, ValType};
 
 /// A table of a store: a list of references.
@@ -31,12 +30,7 @@ use dunlin_core::{TableType, ValType};
 pub struct Table {
     pub(crate) store: u64,
     pub(crate) index: u32,
-}
-
-impl fmt::Debug for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Table({}:{})", self.store, self.index)
-    }
+    pub(crate) generation: u32,
 }
 
 impl Table {
@@ -51,11 +45,12 @@ impl Table {
         if ty.max.is_some_and(|max| max < ty.min) {
             return Err(Error::usage("a table's maximum is at least its minimum"));
         }
+        inner.keep_type(ValType::Ref(ty.element))?;
         let init = reference(inner, ty, init)?;
         inner.check_counts(0, 0, 1)?;
         let made = inner.enter().create_table(ty, init);
         let index = made.map_err(|error| host::create_error("table", ty.min, "elements", error))?;
-        Ok(Self { store: inner.id, index })
+        Ok(Self::of(inner.home(), index))
     }
 
     /// Its type, with the current size as the minimum.
@@ -65,7 +60,7 @@ impl Table {
     /// If the table is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<TableType> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the table")?;
+        self.check(inner.home())?;
         Ok(inner.vm.table_type(self.index))
     }
 
@@ -73,14 +68,14 @@ impl Table {
     #[must_use]
     pub fn size(&self, store: impl AsContext) -> u64 {
         let inner = store.as_context().0;
-        if self.store == inner.id { inner.vm.table_type(self.index).min } else { 0 }
+        if self.is_of(inner.home()) { inner.vm.table_type(self.index).min } else { 0 }
     }
 
     /// An element; `None` beyond the end.
     #[must_use]
     pub fn get(&self, store: impl AsContext, index: u64) -> Option<Val> {
         let inner = store.as_context().0;
-        if self.store != inner.id {
+        if !self.is_of(inner.home()) {
             return None;
         }
         let element = ValType::Ref(inner.vm.table_type(self.index).element);
@@ -111,7 +106,7 @@ impl Table {
         len: u64,
     ) -> Result<()> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the table")?;
+        self.check(inner.home())?;
         let value = reference(inner, inner.vm.table_type(self.index), value)?;
         Ok(inner.vm.table_fill(self.index, start, value, len)?)
     }
@@ -124,7 +119,7 @@ impl Table {
     /// one of another store.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Val) -> Result<u64> {
         let inner = store.as_context_mut().0;
-        inner.check(self.store, "the table")?;
+        self.check(inner.home())?;
         let init = reference(inner, inner.vm.table_type(self.index), init)?;
         let grown = inner.enter().table_grow(self.index, delta, init).map_err(host::error_of)?;
         grown.ok_or_else(|| refused(delta))
@@ -145,8 +140,8 @@ impl Table {
         len: u64,
     ) -> Result<()> {
         let inner = store.as_context_mut().0;
-        inner.check(dst.store, "the destination table")?;
-        inner.check(src.store, "the source table")?;
+        dst.check_as(inner.home(), "the destination table")?;
+        src.check_as(inner.home(), "the source table")?;
         let types = (inner.vm.table_type(dst.index), inner.vm.table_type(src.index));
         if !inner.vm.types().ref_matches(types.1.element, types.0.element) {
             return Err(Error::usage(format_args!(

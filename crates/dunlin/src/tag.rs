@@ -2,7 +2,6 @@
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
-use core::fmt;
 use dunlin_core::FuncType;
 
 /// A tag of a store: what exceptions are told apart by.
@@ -22,12 +21,7 @@ use dunlin_core::FuncType;
 pub struct Tag {
     pub(crate) store: u64,
     pub(crate) index: u32,
-}
-
-impl fmt::Debug for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tag({}:{})", self.store, self.index)
-    }
+    pub(crate) generation: u32,
 }
 
 impl Tag {
@@ -41,7 +35,8 @@ impl Tag {
             return Err(Error::usage("the type of a tag has no results"));
         }
         let inner = store.as_context_mut().0;
-        Ok(Self { store: inner.id, index: inner.vm.create_tag(&ty) })
+        let index = inner.vm.create_tag(&ty);
+        Ok(Self::of(inner.home(), index))
     }
 
     /// Its type, whose parameters are what exceptions carry.
@@ -51,7 +46,7 @@ impl Tag {
     /// If the tag is one of another store.
     pub fn ty(&self, store: impl AsContext) -> Result<FuncType> {
         let inner = store.as_context().0;
-        inner.check(self.store, "the tag")?;
+        self.check(inner.home())?;
         Ok((*inner.vm.types().get(inner.vm.tag_type_id(self.index))).clone())
     }
 }

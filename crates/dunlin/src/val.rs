@@ -201,10 +201,7 @@ impl Val {
             | Self::ExternRef(None)
             | Self::AnyRef(None)
             | Self::ExnRef(None) => [0; 2],
-            Self::FuncRef(Some(func)) if func.store != home.id => {
-                return Err(Error::other_store("the function"));
-            }
-            Self::FuncRef(Some(func)) => [func.index.into(), 0],
+            Self::FuncRef(Some(func)) => [func.reference(home)?.into(), 0],
             Self::ExternRef(Some(value)) => [value.reference(home)?.into(), 0],
             Self::AnyRef(Some(value)) => [value.reference(home)?.into(), 0],
             Self::ExnRef(Some(value)) => [value.reference(home)?.into(), 0],
@@ -244,7 +241,7 @@ impl Val {
                 Self::ExternRef(_) => Self::ExternRef(ExternRef::from_reference(home, low as u32)),
                 Self::AnyRef(_) => Self::AnyRef(AnyRef::from_reference(home, low as u32)),
                 Self::ExnRef(_) => Self::ExnRef(ExnRef::from_reference(home, low as u32)),
-                _ => Self::FuncRef(Func::from_reference(home.id, low as u32)),
+                _ => Self::FuncRef(Func::from_reference(home, low as u32)),
             },
         }
     }
@@ -300,6 +297,14 @@ pub struct Home<'a> {
     pub(crate) id: u64,
     /// Its part of the VM.
     pub(crate) vm: &'a dunlin_vm::Store,
+}
+
+impl Home<'_> {
+    /// Why a handle of the store `id` is refused here.
+    #[cold]
+    pub(crate) fn refused(&self, id: u64, what: &str) -> Error {
+        if id == self.id { Error::removed(what) } else { Error::other_store(what) }
+    }
 }
 
 macro_rules! from {

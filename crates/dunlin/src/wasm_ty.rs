@@ -5,7 +5,7 @@
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::func::{Func, HostFunc};
+use crate::func::{Func, HostFunc, wrong_reference};
 use crate::host;
 use crate::refs::{AnyRef, ExternRef};
 use crate::val::Home;
@@ -97,17 +97,18 @@ impl WasmTy for Option<Func> {
 
     #[inline]
     fn is_of(self, home: Home<'_>) -> bool {
-        self.is_none_or(|reference| reference.store == home.id)
+        self.is_none_or(|func| func.is_of(home))
     }
 
     #[inline]
-    fn write(self, _home: Home<'_>, slots: &mut [u64]) {
-        slots[0] = self.map_or(0, |reference| reference.index.into());
+    fn write(self, home: Home<'_>, slots: &mut [u64]) {
+        let found = self.and_then(|func| func.reference(home).ok());
+        slots[0] = found.unwrap_or(0).into();
     }
 
     #[inline]
     fn read(slots: &[u64], home: Home<'_>) -> Self {
-        Func::from_reference(home.id, slots[0] as u32)
+        Func::from_reference(home, slots[0] as u32)
     }
 }
 
@@ -231,7 +232,7 @@ fn host_func<T: 'static, A: WasmParams, R: WasmRet>(
         let params = A::read(slots, caller.home());
         let results = func(caller.reborrow(), params).into_result()?;
         if !results.is_of(caller.home()) {
-            return Err(Error::other_store("a reference that a host function returned"));
+            return Err(wrong_reference("a reference that a host function returned"));
         }
         results.write(caller.home(), slots);
         Ok(())

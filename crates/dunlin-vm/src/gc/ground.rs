@@ -117,12 +117,13 @@ impl Ground {
         true
     }
 
-    /// Gives the contents of free bytes back to the machine, where it takes them; they read as anything
-    /// afterwards.
-    pub(super) fn discard(&mut self, from: u32, to: u32) {
-        if let Place::Reserved(region) = &self.place {
+    /// Gives the contents of free bytes back to the machine; they read as anything afterwards. Says whether it
+    /// has taken them.
+    pub(super) fn discard(&mut self, from: u32, to: u32) -> bool {
+        match &self.place {
             // SAFETY: the bytes are free: nobody holds a reference to them. Failing changes nothing.
-            let _ = unsafe { region.discard(from as usize..to as usize) };
+            Place::Reserved(region) => unsafe { region.discard(from as usize..to as usize) },
+            _ => false,
         }
     }
 

@@ -27,6 +27,9 @@ pub struct Heap {
     pub(super) nursery: Nursery,
     pub(super) old: OldSpace,
     pub(super) large: LargeSpace,
+    /// Blocks that the machine has been given back, from the one to before the other, the lowest last: nobody's
+    /// until the heap grows again.
+    pub(super) returned: Vec<(u32, u32)>,
     /// Objects of a minor collection that wait; empty between collections.
     pub(super) stack: Vec<u32>,
     /// Bytes of the large object that was refused last, or 0.
@@ -67,6 +70,7 @@ impl Heap {
             nursery: Nursery::new(nursery_max),
             old: OldSpace::new(),
             large: LargeSpace::new(),
+            returned: Vec::new(),
             stack: Vec::new(),
             wanted: 0,
             has_credit: false,
@@ -368,7 +372,7 @@ impl Heap {
     pub fn stats(&self) -> HeapStats {
         HeapStats {
             allocated_bytes: self.stats.allocated_bytes + u64::from(self.nursery_used()),
-            heap_bytes: u64::from(self.ground.extent()),
+            heap_bytes: self.held(),
             nursery_bytes: u64::from(self.nursery.bytes),
             large_bytes: self.large.bytes(),
             ..self.stats

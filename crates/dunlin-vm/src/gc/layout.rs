@@ -43,6 +43,10 @@ pub struct Layout {
     fields: Box<[u32]>,
     /// The offsets of those that are followed, ascending, where the mask does not say so.
     far: Box<[u32]>,
+    /// The offsets of those that refer to functions, which the collector does not follow.
+    funcs: Box<[u32]>,
+    /// Of an array: whether its elements refer to functions.
+    has_func_elements: bool,
 }
 
 impl Layout {
@@ -82,6 +86,8 @@ impl Layout {
             is_traced: is_traced(element.storage, &is_func),
             fields: Box::default(),
             far: Box::default(),
+            funcs: Box::default(),
+            has_func_elements: is_func_ref(element.storage, &is_func),
         }
     }
 
@@ -92,13 +98,16 @@ impl Layout {
         is_func: impl Fn(u32) -> bool,
     ) -> Self {
         let mut end = first;
-        let (mut fields, mut refs) = (Vec::new(), Vec::new());
+        let (mut fields, mut refs, mut funcs) = (Vec::new(), Vec::new(), Vec::new());
         for ty in types {
             let bytes = ty.bytes();
             let at = end.next_multiple_of(bytes.min(GRANULE));
             fields.push(at);
             if is_traced(ty, &is_func) {
                 refs.push(at);
+            }
+            if is_func_ref(ty, &is_func) {
+                funcs.push(at);
             }
             end = at + bytes;
         }
@@ -112,6 +121,8 @@ impl Layout {
             is_traced: !refs.is_empty(),
             fields: fields.into(),
             far: if is_far { refs.into() } else { Box::default() },
+            funcs: funcs.into(),
+            has_func_elements: false,
         }
     }
 
@@ -168,6 +179,18 @@ impl Layout {
             some.then_some(at)
         });
         near.chain(self.far.iter().copied())
+    }
+
+    /// The offsets of the fields that refer to functions; none for an array.
+    #[must_use]
+    pub fn func_fields(&self) -> &[u32] {
+        &self.funcs
+    }
+
+    /// Whether this is an array whose elements refer to functions.
+    #[must_use]
+    pub fn has_func_elements(&self) -> bool {
+        self.has_func_elements
     }
 
     /// Bit `n`: the word at offset `4 * n` is followed; 0 for arrays and where there are too many.
@@ -232,6 +255,13 @@ impl Layout {
 fn is_traced(ty: StorageType, is_func: impl Fn(u32) -> bool) -> bool {
     match ty {
         StorageType::Val(dunlin_core::ValType::Ref(ty)) => ty.is_traced(is_func),
+        _ => false,
+    }
+}
+
+fn is_func_ref(ty: StorageType, is_func: impl Fn(u32) -> bool) -> bool {
+    match ty {
+        StorageType::Val(dunlin_core::ValType::Ref(ty)) => !ty.is_traced(is_func),
         _ => false,
     }
 }

@@ -125,6 +125,16 @@ impl PageMap {
         self.first_block = self.first_block.min(block);
     }
 
+    /// Takes blocks that are free.
+    pub(super) fn take_blocks(&mut self, start: u32, end: u32) {
+        self.take(start * PAGES_PER_BLOCK, (end - start) * PAGES_PER_BLOCK);
+    }
+
+    /// Gives back blocks.
+    pub(super) fn give_blocks(&mut self, start: u32, end: u32) {
+        self.give(start * PAGES_PER_BLOCK, (end - start) * PAGES_PER_BLOCK);
+    }
+
     /// Gives back a block.
     pub(super) fn give_block(&mut self, block: u32) {
         self.give(block * PAGES_PER_BLOCK, PAGES_PER_BLOCK);

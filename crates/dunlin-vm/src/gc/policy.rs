@@ -16,6 +16,7 @@ use super::tuning::{
     SLICE_BYTES, SLICE_FACTOR, SLICED_BYTES, UNSLICED_PER_CENT, YOUNG_LARGE_BYTES,
 };
 use super::{BLOCK_BYTES, GRANULE, Layouts, PAGE_BYTES, Request, Roots};
+use alloc::vec::Vec;
 
 /// With zeal, every so many-th collection is a major one.
 const ZEAL_MAJOR: u64 = 8;
@@ -206,7 +207,7 @@ impl Heap {
         let free = u64::from(self.pages.free_pages() + self.nursery.bytes / PAGE_BYTES)
             * u64::from(PAGE_BYTES)
             + self.old.free_line_bytes();
-        free < u64::from(self.ground.extent() / EXHAUSTED_PART)
+        free < self.held() / u64::from(EXHAUSTED_PART)
     }
 
     /// Makes room for the next nursery and a large object of so many bytes, 0 for none. The nursery is
@@ -228,8 +229,8 @@ impl Heap {
     fn settle_grown(&mut self, bytes: u32, large: u32, allow: Allow<'_>) -> bool {
         let spare = u64::from(spare_blocks(bytes)) * u64::from(BLOCK_BYTES);
         let needed = u64::from(large) + u64::from(bytes) + spare;
-        // The second time is for a heap whose free pages are scattered.
-        for _ in 0..2 {
+        // The second time is for a heap whose free pages are scattered, as what was given back may be.
+        for _ in 0..2 + self.returned.len() {
             if !self.grow(needed, allow) {
                 return false;
             }
@@ -276,23 +277,46 @@ impl Heap {
 
     /// Grows so that `needed` bytes may be free; says whether it could.
     fn grow(&mut self, needed: u64, allow: Allow<'_>) -> bool {
-        let extent = u64::from(self.ground.extent());
+        let held = self.held();
         let free = u64::from(self.pages.free_pages()) * u64::from(PAGE_BYTES);
         // If there is enough of it, it is in the wrong places.
         let missing = if needed > free { needed - free } else { needed };
         let max = u64::from(self.config.bytes_max);
         let block = u64::from(BLOCK_BYTES);
-        let least = (extent + missing).next_multiple_of(block);
+        let least = (held + missing).next_multiple_of(block);
         if least > max {
             return false;
         }
-        let more =
-            u64::from(GROWTH_MIN).max(extent / u64::from(GROWTH_PART)).next_multiple_of(block);
-        let desired = least.max(extent + more).min(max);
-        if allow(extent, desired) && self.grow_to(desired as u32) {
+        let more = u64::from(GROWTH_MIN).max(held / u64::from(GROWTH_PART)).next_multiple_of(block);
+        let desired = least.max(held + more).min(max);
+        if allow(held, desired) && self.grow_by(desired - held) {
             return true;
         }
-        least < desired && allow(extent, least) && self.grow_to(least as u32)
+        // The half of it may have been done.
+        let held = self.held();
+        least < desired && (least <= held || (allow(held, least) && self.grow_by(least - held)))
+    }
+
+    /// Bytes of the heap that the machine has not been given back.
+    pub(super) fn held(&self) -> u64 {
+        let returned: u32 = self.returned.iter().map(|(start, end)| end - start).sum();
+        u64::from(self.ground.extent()) - u64::from(returned) * u64::from(BLOCK_BYTES)
+    }
+
+    /// Grows by so many bytes, a multiple of a block: what was given back is taken first.
+    fn grow_by(&mut self, bytes: u64) -> bool {
+        let mut blocks = (bytes / u64::from(BLOCK_BYTES)) as u32;
+        while blocks > 0
+            && let Some((start, end)) = self.returned.pop()
+        {
+            let upto = end.min(start + blocks);
+            self.pages.give_blocks(start, upto);
+            blocks -= upto - start;
+            if upto < end {
+                self.returned.push((upto, end));
+            }
+        }
+        blocks == 0 || self.grow_to(self.ground.extent() + blocks * BLOCK_BYTES)
     }
 
     fn grow_to(&mut self, extent: u32) -> bool {
@@ -310,20 +334,28 @@ impl Heap {
     /// After a major collection: gives back to the machine what is free beyond what the heap may grow by
     /// until the next one.
     fn give_back(&mut self) {
-        let mut kept = self.growth_max() + u64::from(self.nursery.max());
-        let free = u64::from(self.pages.free_blocks()) * u64::from(BLOCK_BYTES);
-        if free < 2 * kept {
+        let mut kept = (self.growth_max() + u64::from(self.nursery.max())) / u64::from(BLOCK_BYTES);
+        if u64::from(self.pages.free_blocks()) < 2 * kept {
             return;
         }
+        let mut runs = Vec::new();
         for (start, end) in self.pages.free_runs() {
-            for block in start..end {
-                if kept >= u64::from(BLOCK_BYTES) {
-                    kept -= u64::from(BLOCK_BYTES);
-                    continue;
-                }
-                self.ground.discard(block * BLOCK_BYTES, end * BLOCK_BYTES);
-                break;
+            let keeps = kept.min(u64::from(end - start));
+            kept -= keeps;
+            let start = start + keeps as u32;
+            if start < end && runs.try_reserve(1).is_ok() {
+                runs.push((start, end));
             }
         }
+        if self.returned.try_reserve(runs.len()).is_err() {
+            return;
+        }
+        for (start, end) in runs {
+            if self.ground.discard(start * BLOCK_BYTES, end * BLOCK_BYTES) {
+                self.pages.take_blocks(start, end);
+                self.returned.push((start, end));
+            }
+        }
+        self.returned.sort_unstable_by(|one, other| other.cmp(one));
     }
 }

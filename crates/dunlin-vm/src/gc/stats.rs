@@ -15,7 +15,8 @@ pub struct HeapStats {
     pub evacuated_bytes: u64,
     /// Bytes of the objects that were alive after the last major collection.
     pub live_bytes: u64,
-    /// Bytes of the heap: what its store's limits count.
+    /// Bytes of the heap: what its store's limits count. A major collection gives back to the machine what is
+    /// free beyond what the heap is likely to need until the next one.
     pub heap_bytes: u64,
     /// Bytes of the nursery.
     pub nursery_bytes: u64,

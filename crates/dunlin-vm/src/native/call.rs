@@ -311,16 +311,13 @@ impl Store {
     /// The frames of compiled code at `pc`, from the innermost one outwards: several where bodies stand in place
     /// of calls. Of a module's instances the first stands for all.
     fn frames_at(&self, pc: usize) -> Vec<Frame> {
-        let found = self.instances.iter().enumerate().find_map(|(instance, of)| {
+        let found = self.instances.entries().find_map(|(instance, of)| {
             let native = of.code().native()?;
             let place = native.place(pc)?;
             let Unit::Func(func) = place.unit else { return None };
             let body = of.code().module().body_range(func)?;
-            let frame = |(func, offset): (u32, u32)| Frame {
-                instance: instance as u32,
-                func,
-                offset: offset as usize,
-            };
+            let frame =
+                |(func, offset): (u32, u32)| Frame { instance, func, offset: offset as usize };
             let mut frames: Vec<Frame> = native.operators(place).map(frame).collect();
             if frames.is_empty() {
                 frames.push(frame((func, body.start as u32)));

@@ -49,6 +49,39 @@ fn a_list_fills_most_of_what_the_store_allows() {
     }
 }
 
+/// What is free goes back to the machine, does not count any more, and is had again.
+#[test]
+#[cfg(not(miri))]
+fn a_heap_gets_smaller_when_much_of_it_is_free() {
+    let mut world = World::new(HeapConfig::default());
+    if !crate::sys::CAN_RESERVE {
+        return;
+    }
+    world.limit = 64 << 20;
+    let mut cells = Vec::new();
+    for round in 0..3 {
+        cells.push(fill(&mut world));
+        let full = world.heap.stats().heap_bytes;
+        assert!(full > 60 << 20, "round {round}: {full} bytes");
+        world.roots.clear();
+        if round == 1 {
+            // Something stays in the midst of it.
+            for _ in 0..20 {
+                let kept = world.make_sized(BYTES, 100_000).expect("memory");
+                world.roots.push(kept);
+            }
+        }
+        world.collect(Request::Major);
+        let stats = world.heap.stats();
+        assert!(stats.heap_bytes < 16 << 20, "round {round}: {stats:?}");
+        let again = world.make_sized(BYTES, 30 << 20).expect("within the limit");
+        assert!(world.heap.is_alive(again));
+        assert!(world.heap.stats().heap_bytes <= world.limit);
+        world.roots.clear();
+    }
+    assert!(cells.iter().all(|count| count * 100 >= cells[0] * 97), "as much each time: {cells:?}");
+}
+
 #[test]
 fn exhaustion_does_not_collect_for_ever() {
     let mut world = World::new(HeapConfig::default());
