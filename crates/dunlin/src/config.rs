@@ -206,8 +206,8 @@ impl Config {
     /// Distinct types that the modules of an engine may define together; 2^22 unless set. Beyond this number
     /// modules that define types are refused.
     ///
-    /// A type counts as long as a module defines it, something that the host has made in a store has it, or there
-    /// may be objects of it in a store.
+    /// A type counts as long as a module defines it, a linker has host functions of it, something that the host has
+    /// made in a store has it, or there may be objects of it in a store.
     pub fn max_types(&mut self, types: usize) -> &mut Self {
         self.types_max = types;
         self
