@@ -56,13 +56,12 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Notes what the value asks that an `if` leaves, whose way behind the condition leaves zero, and whose other way
-    /// leaves `value`.
-    pub(super) fn joined(&mut self, left: Value, value: Value) {
-        if let Some(Condition::Is(reference, ty) | Condition::AndMore(reference, ty)) =
-            self.condition(value)
-        {
-            self.conditions.insert(left, Condition::AndMore(reference, ty));
+    /// Notes what the value on top asks, which an `if` has left: its way behind the condition left zero, and its
+    /// other way `value`.
+    pub(super) fn joined(&mut self, value: Option<Value>) {
+        let asked = value.and_then(|value| self.condition(value));
+        if let Some(Condition::Is(reference, ty) | Condition::AndMore(reference, ty)) = asked {
+            self.conditions.insert(self.top(1)[0], Condition::AndMore(reference, ty));
         }
     }
 }

@@ -153,7 +153,7 @@ impl Translator<'_, '_> {
     pub(super) fn visit_end(&mut self) {
         let frame = self.frames.pop().expect("a validated body's frame");
         let Frame { kind, height, results, .. } = frame;
-        let mut ends_warm = frame.ends_warm || self.live && !self.cold;
+        let ends_warm = frame.ends_warm || self.live && !self.cold;
         if frame.begins_loop {
             self.no_first_test();
         }
@@ -171,17 +171,15 @@ impl Translator<'_, '_> {
                 }
             }
             Kind::Block { end, mut reached } => {
-                let left = self.live && frame.left_zero && frame.branches == 0;
-                let left = left.then(|| self.top(1)[0]);
+                let joins = self.live && frame.left_zero && frame.branches == 0;
+                let left = joins.then(|| self.top(1)[0]);
                 if self.live {
                     self.jump_with_top(end, results);
                     reached = true;
                 }
                 self.cold = !ends_warm;
                 self.close(end, reached, height);
-                if let Some(value) = left {
-                    self.joined(self.top(1)[0], value);
-                }
+                self.joined(left);
             }
             Kind::TryTable { end, mut reached, pad, catches } => {
                 if self.live {
@@ -207,12 +205,11 @@ impl Translator<'_, '_> {
                     self.jump_with_top(end, results);
                 }
                 self.cold = frame.cold || frame.hint == Some(true);
-                ends_warm |= !self.cold;
                 let is_only_way = !self.live && !reached;
                 self.begin(otherwise);
                 self.seal(otherwise);
                 self.env.b.ins().jump(end, &block_args(&params));
-                self.cold = !ends_warm;
+                self.cold &= !ends_warm;
                 self.close(end, true, height);
                 if is_only_way {
                     self.learn_of(frame.condition, false);

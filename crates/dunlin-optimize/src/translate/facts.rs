@@ -28,6 +28,8 @@ pub(super) enum Fact {
     Length(Value),
     /// The place of the array's element with this index, when it is known to have it.
     Element(Value, Value),
+    /// A pointer of the heap's context in the store's, at this offset: a call may make the heap.
+    Pointer(usize),
     /// The reference is not null.
     NotNull(Value),
     /// The reference is to an object of the module's type with this index.
@@ -90,7 +92,8 @@ impl Facts {
                 stored.max(self.called).max(self.began)
             }
             // It holds an address, which a call in an earlier turn would have changed.
-            Fact::Element(..) => self.called.max(self.began),
+            // The first object may be made in it too.
+            Fact::Element(..) | Fact::Pointer(_) => self.called.max(self.began),
             Fact::Length(_) => self.called,
             Fact::NotNull(_) | Fact::Is(..) => 0,
         };

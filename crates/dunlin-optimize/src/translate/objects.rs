@@ -73,9 +73,19 @@ impl Translator<'_, '_> {
         self.env.field(ty, store, offset)
     }
 
+    /// A pointer that changes only when the heap is made.
+    fn heap_pointer(&mut self, offset: usize) -> Value {
+        if let Some(pointer) = self.known(Fact::Pointer(offset)) {
+            return pointer;
+        }
+        let pointer = self.heap_field(types::I64, offset);
+        self.learn(Fact::Pointer(offset), pointer);
+        pointer
+    }
+
     /// The address of an offset in the heap, given as 64 bits.
     fn heap_address(&mut self, at: Value) -> Value {
-        let base = self.heap_field(types::I64, store_context::HEAP_BASE);
+        let base = self.heap_pointer(store_context::HEAP_BASE);
         self.env.b.ins().iadd(base, at)
     }
 
@@ -221,7 +231,7 @@ impl Translator<'_, '_> {
     fn mark_card(&mut self, slot: Slot) {
         let at = self.env.b.ins().iadd_imm_s(slot.at, i64::from(slot.offset));
         let card = self.env.b.ins().ushr_imm_s(at, i64::from(CARD_SHIFT));
-        let cards = self.heap_field(types::I64, store_context::CARDS);
+        let cards = self.heap_pointer(store_context::CARDS);
         let card = self.env.b.ins().iadd(cards, card);
         let one = self.env.b.ins().iconst(types::I8, 1);
         let flags = self.env.flags(Region::Card);

@@ -97,6 +97,7 @@ impl Translator<'_, '_> {
             Fact::Field(value, place, extension) => Fact::Field(of(value), place, extension),
             Fact::Length(value) => Fact::Length(of(value)),
             Fact::Element(array, index) => Fact::Element(of(array), of(index)),
+            Fact::Pointer(_) => fact,
             Fact::NotNull(value) => Fact::NotNull(of(value)),
             Fact::Is(value, ty) => Fact::Is(of(value), ty),
         }

@@ -95,34 +95,32 @@
 ;;   @0049                               v7 = iadd v6, v4
 ;;   @0049                               v8 = load.i32 user16 little region0 v7+4
 ;;   @004d                               v9 = uextend.i64 v8
-;;   @004d                               v10 = load.i64 notrap aligned readonly can_move v0
-;;   @004d                               v11 = load.i64 notrap aligned little region1 v10+32
-;;   @004d                               v12 = iadd v11, v9
-;;   @004d                               v13 = load.i32 notrap aligned little region2 v12+4
-;;   @80000003                           v14 = iconst.i32 0
-;;   @80000005                           v15 = icmp slt v2, v14  ; v14 = 0
-;;   @80000005                           v16 = uextend.i32 v15
-;;   @8000000a                           v17 = icmp sge v2, v13
-;;   @8000000a                           v18 = uextend.i32 v17
-;;   @8000000b                           v19 = bor v16, v18
-;;   @8000000c                           brif v19, block3, block4
+;;   @004d                               v10 = iadd v6, v9
+;;   @004d                               v11 = load.i32 notrap aligned little region2 v10+4
+;;   @80000003                           v12 = iconst.i32 0
+;;   @80000005                           v13 = icmp slt v2, v12  ; v12 = 0
+;;   @80000005                           v14 = uextend.i32 v13
+;;   @8000000a                           v15 = icmp sge v2, v11
+;;   @8000000a                           v16 = uextend.i32 v15
+;;   @8000000b                           v17 = bor v14, v16
+;;   @8000000c                           brif v17, block3, block4
 ;;
 ;;                                   block3 cold:
+;;   @8000000e                           v18 = iconst.i32 0
+;;   @8000000e                           v19 = call fn0(v0, v18)  ; v18 = 0
 ;;   @8000000e                           v20 = iconst.i32 0
-;;   @8000000e                           v21 = call fn0(v0, v20)  ; v20 = 0
-;;   @8000000e                           v22 = iconst.i32 0
-;;   @8000000e                           v23 = icmp eq v21, v22  ; v22 = 0
-;;   @8000000e                           brif v23, block6, block7
+;;   @8000000e                           v21 = icmp eq v19, v20  ; v20 = 0
+;;   @8000000e                           brif v21, block6, block7
 ;;
 ;;                                   block6 cold:
 ;;   @8000000e                           call fn1(v0)
 ;;   @8000000e                           trap user1
 ;;
 ;;                                   block7:
-;;   @8000000e                           v24 = load.i64 notrap aligned readonly can_move v0+104
-;;   @8000000e                           v25 = load.i32 notrap aligned readonly can_move v24
-;;   @8000000e                           v26 = uextend.i64 v25
-;;   @8000000e                           call fn2(v0, v21)
+;;   @8000000e                           v22 = load.i64 notrap aligned readonly can_move v0+104
+;;   @8000000e                           v23 = load.i32 notrap aligned readonly can_move v22
+;;   @8000000e                           v24 = uextend.i64 v23
+;;   @8000000e                           call fn2(v0, v19)
 ;;   @8000000e                           trap user1
 ;;
 ;;                                   block4:
@@ -132,29 +130,25 @@
 ;;   @80000011                           jump block2
 ;;
 ;;                                   block2:
-;;   @0053                               v27 = uextend.i64 v1
-;;   @0053                               v28 = load.i64 notrap aligned readonly can_move v0
-;;   @0053                               v29 = load.i64 notrap aligned little region1 v28+32
-;;   @0053                               v30 = iadd v29, v27
-;;   @0053                               v31 = load.i32 notrap little region0 v30+4
-;;   @0059                               v32 = uextend.i64 v31
-;;   @0059                               v33 = load.i64 notrap aligned readonly can_move v0
-;;   @0059                               v34 = load.i64 notrap aligned little region1 v33+32
-;;   @0059                               v35 = iadd v34, v32
-;;   @0059                               v36 = load.i32 notrap aligned little region2 v35+4
-;;   @0059                               v37 = icmp.i32 uge v2, v36
-;;   @0059                               v38 = uextend.i64 v31
-;;   @0059                               v39 = uextend.i64 v2
-;;   @0059                               v40 = iconst.i64 0
-;;   @0059                               v41 = ishl v39, v40  ; v40 = 0
-;;   @0059                               v42 = iadd v38, v41
-;;   @0059                               v43 = iconst.i64 0
-;;   @0059                               v44 = select_spectre_guard v37, v43, v42  ; v43 = 0
-;;   @0059                               v45 = load.i64 notrap aligned readonly can_move v0
-;;   @0059                               v46 = load.i64 notrap aligned little region1 v45+32
-;;   @0059                               v47 = iadd v46, v44
-;;   @0059                               v48 = sload8.i32 user20 little region3 v47+8
-;;   @005c                               return v48
+;;   @0053                               v25 = uextend.i64 v1
+;;   @0053                               v26 = load.i64 notrap aligned readonly can_move v0
+;;   @0053                               v27 = load.i64 notrap aligned little region1 v26+32
+;;   @0053                               v28 = iadd v27, v25
+;;   @0053                               v29 = load.i32 notrap little region0 v28+4
+;;   @0059                               v30 = uextend.i64 v29
+;;   @0059                               v31 = iadd v27, v30
+;;   @0059                               v32 = load.i32 notrap aligned little region2 v31+4
+;;   @0059                               v33 = icmp.i32 uge v2, v32
+;;   @0059                               v34 = uextend.i64 v29
+;;   @0059                               v35 = uextend.i64 v2
+;;   @0059                               v36 = iconst.i64 0
+;;   @0059                               v37 = ishl v35, v36  ; v36 = 0
+;;   @0059                               v38 = iadd v34, v37
+;;   @0059                               v39 = iconst.i64 0
+;;   @0059                               v40 = select_spectre_guard v33, v39, v38  ; v39 = 0
+;;   @0059                               v41 = iadd v27, v40
+;;   @0059                               v42 = sload8.i32 user20 little region3 v41+8
+;;   @005c                               return v42
 ;;   }
 
 ;; CLIF of sum:
@@ -177,7 +171,7 @@
 ;;                                   block0(v0: i64, v1: i32, v2: i32):
 ;;                                       v13 -> v1
 ;;                                       v6 -> v2
-;;                                       v64 -> v2
+;;                                       v58 -> v2
 ;;                                       v3 = iconst.i32 0
 ;;                                       v5 -> v3
 ;;   @0062                               jump block2
@@ -197,34 +191,32 @@
 ;;   @80000005                           v19 = iadd v18, v16
 ;;   @80000005                           v20 = load.i32 user16 little region0 v19+4
 ;;   @80000009                           v21 = uextend.i64 v20
-;;   @80000009                           v22 = load.i64 notrap aligned readonly can_move v0
-;;   @80000009                           v23 = load.i64 notrap aligned little region1 v22+32
-;;   @80000009                           v24 = iadd v23, v21
-;;   @80000009                           v25 = load.i32 notrap aligned little region2 v24+4
-;;   @8000001d                           v26 = iconst.i32 0
-;;   @8000001f                           v27 = icmp slt v14, v26  ; v26 = 0
-;;   @8000001f                           v28 = uextend.i32 v27
-;;   @80000024                           v29 = icmp sge v14, v25
-;;   @80000024                           v30 = uextend.i32 v29
-;;   @80000025                           v31 = bor v28, v30
-;;   @80000026                           brif v31, block7, block8
+;;   @80000009                           v22 = iadd v18, v21
+;;   @80000009                           v23 = load.i32 notrap aligned little region2 v22+4
+;;   @8000001d                           v24 = iconst.i32 0
+;;   @8000001f                           v25 = icmp slt v14, v24  ; v24 = 0
+;;   @8000001f                           v26 = uextend.i32 v25
+;;   @80000024                           v27 = icmp sge v14, v23
+;;   @80000024                           v28 = uextend.i32 v27
+;;   @80000025                           v29 = bor v26, v28
+;;   @80000026                           brif v29, block7, block8
 ;;
 ;;                                   block7 cold:
+;;   @80000028                           v30 = iconst.i32 0
+;;   @80000028                           v31 = call fn0(v0, v30)  ; v30 = 0
 ;;   @80000028                           v32 = iconst.i32 0
-;;   @80000028                           v33 = call fn0(v0, v32)  ; v32 = 0
-;;   @80000028                           v34 = iconst.i32 0
-;;   @80000028                           v35 = icmp eq v33, v34  ; v34 = 0
-;;   @80000028                           brif v35, block10, block11
+;;   @80000028                           v33 = icmp eq v31, v32  ; v32 = 0
+;;   @80000028                           brif v33, block10, block11
 ;;
 ;;                                   block10 cold:
 ;;   @80000028                           call fn1(v0)
 ;;   @80000028                           trap user1
 ;;
 ;;                                   block11:
-;;   @80000028                           v36 = load.i64 notrap aligned readonly can_move v0+104
-;;   @80000028                           v37 = load.i32 notrap aligned readonly can_move v36
-;;   @80000028                           v38 = uextend.i64 v37
-;;   @80000028                           call fn2(v0, v33)
+;;   @80000028                           v34 = load.i64 notrap aligned readonly can_move v0+104
+;;   @80000028                           v35 = load.i32 notrap aligned readonly can_move v34
+;;   @80000028                           v36 = uextend.i64 v35
+;;   @80000028                           call fn2(v0, v31)
 ;;   @80000028                           trap user1
 ;;
 ;;                                   block8:
@@ -234,43 +226,39 @@
 ;;   @8000002b                           jump block6
 ;;
 ;;                                   block6:
-;;   @8000000f                           v39 = uextend.i64 v13
-;;   @8000000f                           v40 = load.i64 notrap aligned readonly can_move v0
-;;   @8000000f                           v41 = load.i64 notrap aligned little region1 v40+32
-;;   @8000000f                           v42 = iadd v41, v39
-;;   @8000000f                           v43 = load.i32 notrap little region0 v42+4
-;;   @80000015                           v44 = uextend.i64 v43
-;;   @80000015                           v45 = load.i64 notrap aligned readonly can_move v0
-;;   @80000015                           v46 = load.i64 notrap aligned little region1 v45+32
-;;   @80000015                           v47 = iadd v46, v44
-;;   @80000015                           v48 = load.i32 notrap aligned little region2 v47+4
-;;   @80000015                           v49 = icmp.i32 uge v14, v48
-;;   @80000015                           v50 = uextend.i64 v43
-;;   @80000015                           v51 = uextend.i64 v14
-;;   @80000015                           v52 = iconst.i64 0
-;;   @80000015                           v53 = ishl v51, v52  ; v52 = 0
-;;   @80000015                           v54 = iadd v50, v53
-;;   @80000015                           v55 = iconst.i64 0
-;;   @80000015                           v56 = select_spectre_guard v49, v55, v54  ; v55 = 0
-;;   @80000015                           v57 = load.i64 notrap aligned readonly can_move v0
-;;   @80000015                           v58 = load.i64 notrap aligned little region1 v57+32
-;;   @80000015                           v59 = iadd v58, v56
-;;   @80000015                           v60 = sload8.i32 user20 little region3 v59+8
-;;   @80000019                           jump block5(v60)
+;;   @8000000f                           v37 = uextend.i64 v13
+;;   @8000000f                           v38 = load.i64 notrap aligned readonly can_move v0
+;;   @8000000f                           v39 = load.i64 notrap aligned little region1 v38+32
+;;   @8000000f                           v40 = iadd v39, v37
+;;   @8000000f                           v41 = load.i32 notrap little region0 v40+4
+;;   @80000015                           v42 = uextend.i64 v41
+;;   @80000015                           v43 = iadd v39, v42
+;;   @80000015                           v44 = load.i32 notrap aligned little region2 v43+4
+;;   @80000015                           v45 = icmp.i32 uge v14, v44
+;;   @80000015                           v46 = uextend.i64 v41
+;;   @80000015                           v47 = uextend.i64 v14
+;;   @80000015                           v48 = iconst.i64 0
+;;   @80000015                           v49 = ishl v47, v48  ; v48 = 0
+;;   @80000015                           v50 = iadd v46, v49
+;;   @80000015                           v51 = iconst.i64 0
+;;   @80000015                           v52 = select_spectre_guard v45, v51, v50  ; v51 = 0
+;;   @80000015                           v53 = iadd v39, v52
+;;   @80000015                           v54 = sload8.i32 user20 little region3 v53+8
+;;   @80000019                           jump block5(v54)
 ;;
 ;;                                   block5(v15: i32):
-;;   @0076                               v61 = iadd.i32 v12, v15
-;;   @007b                               v62 = iconst.i32 1
-;;   @007d                               v63 = iadd.i32 v14, v62  ; v62 = 1
-;;   @006a                               v65 = icmp slt v63, v64
-;;   @006a                               v66 = uextend.i32 v65
-;;   @006b                               v67 = iconst.i32 0
-;;   @006b                               v68 = icmp eq v66, v67  ; v67 = 0
-;;   @006b                               v69 = uextend.i32 v68
-;;   @006c                               brif v69, block3(v61), block4(v61, v63)
+;;   @0076                               v55 = iadd.i32 v12, v15
+;;   @007b                               v56 = iconst.i32 1
+;;   @007d                               v57 = iadd.i32 v14, v56  ; v56 = 1
+;;   @006a                               v59 = icmp slt v57, v58
+;;   @006a                               v60 = uextend.i32 v59
+;;   @006b                               v61 = iconst.i32 0
+;;   @006b                               v62 = icmp eq v60, v61  ; v61 = 0
+;;   @006b                               v63 = uextend.i32 v62
+;;   @006c                               brif v63, block3(v55), block4(v55, v57)
 ;;
-;;                                   block3(v70: i32):
-;;   @0086                               jump block1(v70)
+;;                                   block3(v64: i32):
+;;   @0086                               jump block1(v64)
 ;;
 ;;                                   block1(v4: i32):
 ;;   @0086                               return v4

@@ -15,8 +15,8 @@
 
 ;; CLIF of final:
 ;;   function u0:0(i64 vmctx, i32) -> f64 tail {
-;;       region0 = 9 "Header"
-;;       region1 = 4 "Vm"
+;;       region0 = 4 "Vm"
+;;       region1 = 9 "Header"
 ;;       region2 = 1287 "Heap 5"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -24,11 +24,11 @@
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
-;;   @0033                               v3 = uextend.i64 v1
-;;   @0033                               v4 = load.i64 notrap aligned readonly can_move v0
-;;   @0033                               v5 = load.i64 notrap aligned little region1 v4+32
-;;   @0033                               v6 = iadd v5, v3
-;;   @0033                               v7 = load.i32 user21 aligned little region0 v6
+;;   @0033                               v3 = load.i64 notrap aligned readonly can_move v0
+;;   @0033                               v4 = load.i64 notrap aligned little region0 v3+32
+;;   @0033                               v5 = uextend.i64 v1
+;;   @0033                               v6 = iadd v4, v5
+;;   @0033                               v7 = load.i32 user21 aligned little region1 v6
 ;;   @0033                               v8 = load.i64 notrap aligned readonly can_move v0+64
 ;;   @0033                               v9 = load.i32 notrap aligned readonly can_move v8+4
 ;;   @0033                               v10 = icmp eq v7, v9
@@ -36,11 +36,9 @@
 ;;   @0033                               v12 = icmp eq v10, v11  ; v11 = 0
 ;;   @0033                               trapnz v12, user21
 ;;   @0036                               v13 = uextend.i64 v1
-;;   @0036                               v14 = load.i64 notrap aligned readonly can_move v0
-;;   @0036                               v15 = load.i64 notrap aligned little region1 v14+32
-;;   @0036                               v16 = iadd v15, v13
-;;   @0036                               v17 = load.f64 notrap little region2 v16+8
-;;   @003a                               jump block1(v17)
+;;   @0036                               v14 = iadd v4, v13
+;;   @0036                               v15 = load.f64 notrap little region2 v14+8
+;;   @003a                               jump block1(v15)
 ;;
 ;;                                   block1(v2: f64):
 ;;   @003a                               return v2
@@ -48,31 +46,31 @@
 
 ;; CLIF of open:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 9 "Header"
-;;       region1 = 4 "Vm"
+;;       region0 = 4 "Vm"
+;;       region1 = 9 "Header"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
 ;;       gv2 = load.i64 notrap aligned readonly can_move gv1+8
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
-;;   @003f                               v4 = iconst.i32 0
-;;   @003f                               v5 = icmp eq v1, v4  ; v4 = 0
-;;   @003f                               v6 = iconst.i8 0
-;;   @003f                               brif v5, block2(v6), block3  ; v6 = 0
+;;   @003f                               v3 = load.i64 notrap aligned readonly can_move v0
+;;   @003f                               v4 = load.i64 notrap aligned little region0 v3+32
+;;   @003f                               v6 = iconst.i32 0
+;;   @003f                               v7 = icmp eq v1, v6  ; v6 = 0
+;;   @003f                               v8 = iconst.i8 0
+;;   @003f                               brif v7, block2(v8), block3  ; v8 = 0
 ;;
 ;;                                   block3:
-;;   @003f                               v7 = iconst.i32 7
-;;   @003f                               v8 = band.i32 v1, v7  ; v7 = 7
-;;   @003f                               v9 = iconst.i8 0
-;;   @003f                               brif v8, block2(v9), block4  ; v9 = 0
+;;   @003f                               v9 = iconst.i32 7
+;;   @003f                               v10 = band.i32 v1, v9  ; v9 = 7
+;;   @003f                               v11 = iconst.i8 0
+;;   @003f                               brif v10, block2(v11), block4  ; v11 = 0
 ;;
 ;;                                   block4:
-;;   @003f                               v10 = uextend.i64 v1
-;;   @003f                               v11 = load.i64 notrap aligned readonly can_move v0
-;;   @003f                               v12 = load.i64 notrap aligned little region1 v11+32
-;;   @003f                               v13 = iadd v12, v10
-;;   @003f                               v14 = load.i32 notrap aligned little region0 v13
+;;   @003f                               v12 = uextend.i64 v1
+;;   @003f                               v13 = iadd.i64 v4, v12
+;;   @003f                               v14 = load.i32 notrap aligned little region1 v13
 ;;   @003f                               v15 = load.i64 notrap aligned readonly can_move v0+64
 ;;   @003f                               v16 = load.i32 notrap aligned readonly can_move v15
 ;;   @003f                               v18 = icmp eq v14, v16
@@ -80,27 +78,27 @@
 ;;
 ;;                                   block5:
 ;;   @003f                               v19 = load.i64 notrap aligned readonly can_move v0
-;;   @003f                               v20 = load.i64 notrap aligned little region1 v19+24
+;;   @003f                               v20 = load.i64 notrap aligned little region0 v19+24
 ;;   @003f                               v21 = iconst.i32 -805306369
 ;;   @003f                               v22 = band.i32 v14, v21  ; v21 = -805306369
 ;;   @003f                               v23 = uextend.i64 v22
-;;   @003f                               v24 = load.i64 notrap aligned little region1 v19+56
+;;   @003f                               v24 = load.i64 notrap aligned little region0 v19+56
 ;;   @003f                               v25 = icmp uge v23, v24
 ;;   @003f                               v26 = iconst.i64 0
 ;;   @003f                               v27 = select_spectre_guard v25, v26, v23  ; v26 = 0
 ;;   @003f                               v28 = iconst.i64 32
 ;;   @003f                               v29 = imul v27, v28  ; v28 = 32
 ;;   @003f                               v30 = iadd v20, v29
-;;   @003f                               v31 = load.i64 notrap aligned little region1 v30
-;;   @003f                               v32 = load.i32 notrap aligned little region1 v31
+;;   @003f                               v31 = load.i64 notrap aligned little region0 v30
+;;   @003f                               v32 = load.i32 notrap aligned little region0 v31
 ;;   @003f                               v33 = icmp eq v32, v16
 ;;   @003f                               jump block6(v33)
 ;;
 ;;                                   block6(v17: i8):
 ;;   @003f                               jump block2(v17)
 ;;
-;;                                   block2(v3: i8):
-;;   @003f                               v34 = uextend.i32 v3
+;;                                   block2(v5: i8):
+;;   @003f                               v34 = uextend.i32 v5
 ;;   @0042                               jump block1(v34)
 ;;
 ;;                                   block1(v2: i32):
@@ -156,38 +154,37 @@
 ;; x86-64 of open:
 ;;      0: push rbp
 ;;      1: mov rbp, rsp
-;;      4: mov rax, rsi
-;;      7: xor esi, esi                           ; @003f
-;;      9: mov rcx, rax
-;;      c: test ecx, ecx
-;;      e: je 0x67
-;;     14: xor esi, esi
-;;     16: test ecx, 0x7                          ; @003f
-;;     1c: jne 0x67
-;;     22: mov rax, [rdi]
-;;     25: mov rdx, [rax+0x20]
-;;     29: mov ecx, ecx
-;;     2b: mov edx, [rdx+rcx]
-;;     2e: mov rcx, [rdi+0x40]
-;;     32: mov ecx, [rcx]
-;;     34: cmp edx, ecx
-;;     36: sete sil
-;;     3a: cmp edx, ecx
-;;     3c: je 0x67
-;;     42: mov rsi, [rax+0x18]
-;;     46: and edx, 0xcfffffff
-;;     4c: xor rdi, rdi
-;;     4f: cmp rdx, [rax+0x38]
-;;     53: cmovae rdx, rdi
-;;     57: shl rdx, 0x5
-;;     5b: mov rax, [rsi+rdx]                     ; @003f
-;;     5f: mov eax, [rax]
-;;     61: cmp eax, ecx
-;;     63: sete sil
-;;     67: movzx eax, sil
-;;     6b: mov rsp, rbp                           ; @0042
-;;     6e: pop rbp
-;;     6f: ret
+;;      4: mov rdx, rsi
+;;      7: mov rax, [rdi]                         ; @003f
+;;      a: mov rcx, [rax+0x20]
+;;      e: xor esi, esi
+;;     10: test edx, edx
+;;     12: je 0x64
+;;     18: xor esi, esi
+;;     1a: test edx, 0x7                          ; @003f
+;;     20: jne 0x64
+;;     26: mov edx, edx
+;;     28: mov edx, [rcx+rdx]
+;;     2b: mov rcx, [rdi+0x40]
+;;     2f: mov ecx, [rcx]
+;;     31: cmp edx, ecx
+;;     33: sete sil
+;;     37: cmp edx, ecx
+;;     39: je 0x64
+;;     3f: mov rsi, [rax+0x18]
+;;     43: and edx, 0xcfffffff
+;;     49: xor rdi, rdi
+;;     4c: cmp rdx, [rax+0x38]
+;;     50: cmovae rdx, rdi
+;;     54: shl rdx, 0x5
+;;     58: mov rax, [rsi+rdx]                     ; @003f
+;;     5c: mov eax, [rax]
+;;     5e: cmp eax, ecx
+;;     60: sete sil
+;;     64: movzx eax, sil
+;;     68: mov rsp, rbp                           ; @0042
+;;     6b: pop rbp
+;;     6c: ret
 
 ;; x86-64 of small:
 ;;      0: push rbp

@@ -25,8 +25,8 @@
 
 ;; CLIF of tested:
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 9 "Header"
-;;       region1 = 4 "Vm"
+;;       region0 = 4 "Vm"
+;;       region1 = 9 "Header"
 ;;       region2 = 2567 "Heap 10"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+88
@@ -45,18 +45,18 @@
 ;;   @0041                               jump block4(v7)  ; v7 = 0
 ;;
 ;;                                   block3:
-;;   @0044                               v9 = uextend.i64 v1
-;;   @0044                               v10 = load.i64 notrap aligned readonly can_move v0
-;;   @0044                               v11 = load.i64 notrap aligned little region1 v10+32
-;;   @0044                               v12 = iadd v11, v9
-;;   @0044                               v13 = load.i32 notrap aligned little region0 v12
+;;   @0044                               v8 = load.i64 notrap aligned readonly can_move v0
+;;   @0044                               v9 = load.i64 notrap aligned little region0 v8+32
+;;   @0044                               v11 = uextend.i64 v1
+;;   @0044                               v12 = iadd v9, v11
+;;   @0044                               v13 = load.i32 notrap aligned little region1 v12
 ;;   @0044                               v14 = load.i64 notrap aligned readonly can_move v0+64
 ;;   @0044                               v15 = load.i32 notrap aligned readonly can_move v14+4
 ;;   @0044                               v16 = icmp eq v13, v15
 ;;   @0044                               jump block5(v16)
 ;;
-;;                                   block5(v8: i8):
-;;   @0044                               v17 = uextend.i32 v8
+;;                                   block5(v10: i8):
+;;   @0044                               v17 = uextend.i32 v10
 ;;   @0047                               jump block4(v17)
 ;;
 ;;                                   block4(v6: i32):
@@ -65,7 +65,7 @@
 ;;                                   block6:
 ;;   @004f                               v20 = uextend.i64 v1
 ;;   @004f                               v21 = load.i64 notrap aligned readonly can_move v0
-;;   @004f                               v22 = load.i64 notrap aligned little region1 v21+32
+;;   @004f                               v22 = load.i64 notrap aligned little region0 v21+32
 ;;   @004f                               v23 = iadd v22, v20
 ;;   @004f                               v24 = load.i32 notrap little region2 v23+8
 ;;   @0053                               jump block8(v24)
@@ -98,13 +98,11 @@
 ;;   @005e                               v6 = iadd v5, v3
 ;;   @005e                               v7 = load.i32 notrap little region0 v6+4
 ;;   @0062                               v8 = uextend.i64 v1
-;;   @0062                               v9 = load.i64 notrap aligned readonly can_move v0
-;;   @0062                               v10 = load.i64 notrap aligned little region1 v9+32
-;;   @0062                               v11 = iadd v10, v8
-;;   @0062                               store notrap little region2 v7, v11+8
-;;   @0072                               v12 = iadd v7, v7
-;;   @0079                               v13 = iadd v12, v7
-;;   @007a                               jump block1(v13)
+;;   @0062                               v9 = iadd v5, v8
+;;   @0062                               store notrap little region2 v7, v9+8
+;;   @0072                               v10 = iadd v7, v7
+;;   @0079                               v11 = iadd v10, v7
+;;   @007a                               jump block1(v11)
 ;;
 ;;                                   block1(v2: i32):
 ;;   @007a                               return v2
@@ -134,16 +132,12 @@
 ;;   @0085                               v13 = iadd v9, v12
 ;;   @0085                               v14 = iconst.i64 0
 ;;   @0085                               v15 = select_spectre_guard v8, v14, v13  ; v14 = 0
-;;   @0085                               v16 = load.i64 notrap aligned readonly can_move v0
-;;   @0085                               v17 = load.i64 notrap aligned little region2 v16+32
-;;   @0085                               v18 = iadd v17, v15
-;;   @0085                               v19 = load.i32 user20 little region0 v18+8
-;;   @0088                               v20 = iconst.i32 1
-;;   @008a                               v21 = iadd v19, v20  ; v20 = 1
-;;   @008b                               v22 = load.i64 notrap aligned readonly can_move v0
-;;   @008b                               v23 = load.i64 notrap aligned little region2 v22+32
-;;   @008b                               v24 = iadd v23, v15
-;;   @008b                               store notrap little region0 v21, v24+8
+;;   @0085                               v16 = iadd v5, v15
+;;   @0085                               v17 = load.i32 user20 little region0 v16+8
+;;   @0088                               v18 = iconst.i32 1
+;;   @008a                               v19 = iadd v17, v18  ; v18 = 1
+;;   @008b                               v20 = iadd v5, v15
+;;   @008b                               store notrap little region0 v19, v20+8
 ;;   @008e                               jump block1
 ;;
 ;;                                   block1:

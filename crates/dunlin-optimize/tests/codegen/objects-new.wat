@@ -27,8 +27,8 @@
 ;;       stack_limit = gv2
 ;;
 ;;                                   block0(v0: i64, v1: i32):
-;;                                       v31 = stack_addr.i64 ss0
-;;                                       store notrap aligned region5 v1, v31
+;;                                       v27 = stack_addr.i64 ss0
+;;                                       store notrap aligned region5 v1, v27
 ;;   @002e                               v3 = iconst.i64 7
 ;;   @0030                               v4 = iconst.i32 0
 ;;   @0030                               v5 = load.i64 notrap aligned readonly can_move v0
@@ -65,17 +65,13 @@
 ;;   @0030                               v20 = iadd v19, v17
 ;;   @0030                               store notrap aligned little region2 v16, v20
 ;;   @0030                               v21 = uextend.i64 v11
-;;   @0030                               v22 = load.i64 notrap aligned readonly can_move v0
-;;   @0030                               v23 = load.i64 notrap aligned little region1 v22+32
-;;   @0030                               v24 = iadd v23, v21
-;;                                       v29 = stack_addr.i64 ss0
-;;                                       v30 = load.i32 notrap aligned region5 v29
-;;   @0030                               store notrap little region3 v30, v24+4
-;;   @0030                               v25 = uextend.i64 v11
-;;   @0030                               v26 = load.i64 notrap aligned readonly can_move v0
-;;   @0030                               v27 = load.i64 notrap aligned little region1 v26+32
-;;   @0030                               v28 = iadd v27, v25
-;;   @0030                               store.i64 notrap little region4 v3, v28+8  ; v3 = 7
+;;   @0030                               v22 = iadd v19, v21
+;;                                       v25 = stack_addr.i64 ss0
+;;                                       v26 = load.i32 notrap aligned region5 v25
+;;   @0030                               store notrap little region3 v26, v22+4
+;;   @0030                               v23 = uextend.i64 v11
+;;   @0030                               v24 = iadd v19, v23
+;;   @0030                               store.i64 notrap little region4 v3, v24+8  ; v3 = 7
 ;;   @0033                               jump block1(v11)
 ;;
 ;;                                   block1(v2: i32):

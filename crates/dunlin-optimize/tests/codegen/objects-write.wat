@@ -112,19 +112,17 @@
 ;;   @006c                               v14 = iadd v10, v13
 ;;   @006c                               v15 = iconst.i64 0
 ;;   @006c                               v16 = select_spectre_guard v9, v15, v14  ; v15 = 0
-;;   @006c                               v17 = load.i64 notrap aligned readonly can_move v0
-;;   @006c                               v18 = load.i64 notrap aligned little region2 v17+32
-;;   @006c                               v19 = iadd v18, v16
-;;   @006c                               store user20 little region0 v3, v19+8
-;;   @006c                               v20 = iconst.i64 8
-;;   @006c                               v21 = iadd v16, v20  ; v20 = 8
-;;   @006c                               v22 = iconst.i64 9
-;;   @006c                               v23 = ushr v21, v22  ; v22 = 9
-;;   @006c                               v24 = load.i64 notrap aligned readonly can_move v0
-;;   @006c                               v25 = load.i64 notrap aligned little region2 v24+40
-;;   @006c                               v26 = iadd v25, v23
-;;   @006c                               v27 = iconst.i8 1
-;;   @006c                               store notrap little region3 v27, v26  ; v27 = 1
+;;   @006c                               v17 = iadd v6, v16
+;;   @006c                               store user20 little region0 v3, v17+8
+;;   @006c                               v18 = iconst.i64 8
+;;   @006c                               v19 = iadd v16, v18  ; v18 = 8
+;;   @006c                               v20 = iconst.i64 9
+;;   @006c                               v21 = ushr v19, v20  ; v20 = 9
+;;   @006c                               v22 = load.i64 notrap aligned readonly can_move v0
+;;   @006c                               v23 = load.i64 notrap aligned little region2 v22+40
+;;   @006c                               v24 = iadd v23, v21
+;;   @006c                               v25 = iconst.i8 1
+;;   @006c                               store notrap little region3 v25, v24  ; v25 = 1
 ;;   @006f                               jump block1
 ;;
 ;;                                   block1:
@@ -155,11 +153,9 @@
 ;;   @0076                               v14 = iadd v10, v13
 ;;   @0076                               v15 = iconst.i64 0
 ;;   @0076                               v16 = select_spectre_guard v9, v15, v14  ; v15 = 0
-;;   @0076                               v17 = load.i64 notrap aligned readonly can_move v0
-;;   @0076                               v18 = load.i64 notrap aligned little region2 v17+32
-;;   @0076                               v19 = iadd v18, v16
-;;   @0076                               v20 = load.i32 user20 little region0 v19+8
-;;   @0079                               jump block1(v20)
+;;   @0076                               v17 = iadd v6, v16
+;;   @0076                               v18 = load.i32 user20 little region0 v17+8
+;;   @0079                               jump block1(v18)
 ;;
 ;;                                   block1(v3: i32):
 ;;   @0079                               return v3

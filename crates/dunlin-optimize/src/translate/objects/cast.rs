@@ -10,7 +10,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 use dunlin_core::canon::{KIND_ARRAY, KIND_MASK, KIND_STRUCT};
 use dunlin_core::{HeapType, RefType, TrapCode};
-use dunlin_module::layout::{func_record, object, vm_context};
+use dunlin_module::layout::{func_record, object, store_context, vm_context};
 
 /// What an object must be.
 #[derive(Clone, Copy)]
@@ -114,6 +114,8 @@ impl Translator<'_, '_> {
     }
 
     fn is_object_of(&mut self, reference: Value, wanted: Wanted, nullable: bool) -> Value {
+        // Read where all ways have come by, it is known on each of them and behind.
+        self.heap_pointer(store_context::HEAP_BASE);
         let done = self.env.b.create_block();
         let outcome = self.env.b.append_block_param(done, types::I8);
         if self.may_be_null(reference) {
@@ -220,6 +222,7 @@ impl Translator<'_, '_> {
 
     /// Traps if a reference is not to an object of this type.
     fn cast_object(&mut self, reference: Value, ty: u32, nullable: bool) {
+        self.heap_pointer(store_context::HEAP_BASE);
         let done = (nullable && self.may_be_null(reference)).then(|| {
             let (some, done) = (self.env.b.create_block(), self.env.b.create_block());
             self.env.b.ins().brif(reference, some, &[], done, &[]);
