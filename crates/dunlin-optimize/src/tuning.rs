@@ -85,14 +85,17 @@ pub(crate) const FUNCTION_ALIGNMENT: u32 = 64;
 /// Whether bodies of small functions stand in place of calls.
 pub(crate) const INLINE: bool = true;
 
-/// Bytes of such a body.
+/// Bytes of such a body, in modules that have no types of objects: compilers of C and Rust have done it already.
 pub(crate) const INLINED_BODY_BYTES_MAX: usize = 48;
+
+/// The same in modules that have: calls of accessors and constructors are many and small.
+pub(crate) const INLINED_BODY_BYTES_MAX_OBJECTS: usize = 80;
 
 /// Locals of such a body that are no parameters.
 pub(crate) const INLINED_LOCALS_MAX: usize = 16;
 
 /// How many times its own bytes a function may grow by such bodies, and what is always allowed.
-pub(crate) const INLINED_TIMES_MAX: usize = 3;
+pub(crate) const INLINED_TIMES_MAX: usize = 4;
 pub(crate) const INLINED_BYTES_ALWAYS: usize = 256;
 
 /// Whether what has been read from objects, and found of them, is used again.

@@ -97,7 +97,16 @@ impl Candidates {
 /// Bytes of a function's body that may stand in place of calls, as far as their number says.
 pub(crate) fn small_bytes(module: &Module, func: u32) -> Option<usize> {
     let range = module.body_range(func).filter(|_| tuning::INLINE)?;
-    Some(range.len()).filter(|bytes| *bytes <= tuning::INLINED_BODY_BYTES_MAX)
+    if range.len() <= tuning::INLINED_BODY_BYTES_MAX {
+        return Some(range.len());
+    }
+    let is_small = range.len() <= tuning::INLINED_BODY_BYTES_MAX_OBJECTS && has_objects(module);
+    is_small.then_some(range.len())
+}
+
+/// Whether a module has types of objects.
+fn has_objects(module: &Module) -> bool {
+    module.types().iter().any(|ty| ty.composite.as_func().is_none())
 }
 
 /// Whether a body is small, and has nothing that a block cannot have.
