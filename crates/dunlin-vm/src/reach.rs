@@ -29,7 +29,8 @@ struct Search<'s> {
     /// By the instances' places: whether they have been reached.
     reached: Vec<bool>,
     instances: Vec<u32>,
-    /// A bit for each 8 bytes of the heap: an object that has been reached begins there.
+    /// A bit for each granule of the heap, what has been given back included: an object that has been reached
+    /// begins there.
     marks: Vec<u64>,
     objects: Vec<u32>,
     types: BTreeSet<u32>,
@@ -88,7 +89,7 @@ pub(crate) struct Reached {
 ///
 /// No guest of the store runs, and it knows all of its types.
 pub(crate) fn reached(store: &Store) -> Option<Reached> {
-    let extent = store.heap().map_or(0, |heap| heap.stats().heap_bytes as usize);
+    let extent = store.heap().map_or(0, |heap| heap.extent() as usize);
     let mut search = Search {
         store,
         layouts: StoreLayouts::of(store),
@@ -163,7 +164,11 @@ impl Search<'_> {
             return;
         }
         let granule = reference / gc::GRANULE;
-        let Some(word) = self.marks.get_mut(granule as usize / 64) else { return };
+        let Some(word) = self.marks.get_mut(granule as usize / 64) else {
+            // Nothing is freed on the word of a search that has not seen everything.
+            self.has_failed = true;
+            return;
+        };
         let bit = 1 << (granule % 64);
         if *word & bit == 0 {
             *word |= bit;

@@ -265,6 +265,54 @@ fn a_function_lives_wherever_a_reference_to_it_is() {
     }
 }
 
+/// What was given back of a heap is below what is still in use: the search must look at all of it.
+#[test]
+#[cfg_attr(miri, ignore = "tens of megabytes of objects")]
+fn a_function_lives_in_an_object_behind_what_was_given_back() {
+    let engine = any_engine();
+    let mut store = Store::new(&engine, ());
+    let holder = module(
+        &engine,
+        r#"(module
+            (type $get (func (result i32)))
+            (type $box (struct (field (ref null $get))))
+            (type $bytes (array (mut i8)))
+            (type $cell (struct (field (ref null $cell)) (field (ref null $bytes))))
+            (global $list (mut (ref null $cell)) (ref.null $cell))
+            (global $box (mut (ref null $box)) (ref.null $box))
+            (func (export "fill") (param i32)
+                (loop $next
+                    (global.set $list (struct.new $cell (global.get $list)
+                        (array.new_default $bytes (i32.const 4000))))
+                    (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+            (func (export "hold") (param (ref null $get))
+                (global.set $box (struct.new $box (local.get 0))))
+            (func (export "forget") (global.set $list (ref.null $cell)))
+            (func (export "call") (result i32)
+                (call_ref $get (struct.get $box 0 (global.get $box)))))"#,
+    );
+    let holder = instance(&mut store, &holder, &[]);
+    let numbered = module(&engine, &numbered(42));
+    let held = instance(&mut store, &numbered, &[]);
+    let get = held.get_func(&mut store, "get").expect("an export");
+    func::<i32, ()>(&mut store, holder, "fill").call(&mut store, 10_000).expect("memory");
+    let hold = holder.get_func(&mut store, "hold").expect("an export");
+    hold.call(&mut store, &[Val::FuncRef(Some(get))], &mut []).expect("no trap");
+    store.gc();
+    let full = store.heap_stats().heap_bytes;
+    func::<(), ()>(&mut store, holder, "forget").call(&mut store, ()).expect("no trap");
+    store.gc();
+    // Where memory is not reserved, nothing is given back.
+    assert!(store.heap_stats().heap_bytes < full || !RESERVES, "{full} bytes");
+    held.remove(&mut store).expect("it is there");
+    store.gc();
+    assert_eq!(store.instance_count(), 2);
+    assert_eq!(call(&mut store, holder, "call"), 42);
+}
+
+/// Whether heaps are reserved here.
+const RESERVES: bool = cfg!(all(unix, target_pointer_width = "64", not(miri)));
+
 #[test]
 fn the_hosts_tables_globals_and_references_keep_functions() {
     let engine = any_engine();

@@ -367,6 +367,12 @@ impl Heap {
         });
     }
 
+    /// Where the heap ends: no object is behind. What has been given back to the machine may lie before.
+    #[must_use]
+    pub(crate) fn extent(&self) -> u32 {
+        self.ground.extent()
+    }
+
     /// What the heap has done so far.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
