@@ -49,6 +49,7 @@ impl Module {
         module.sections = sections;
         module.sort_exports();
         module.has_v128_types = module.mentions_v128();
+        module.has_object_types = module.types.iter().any(|ty| ty.composite.as_func().is_none());
         Ok(module)
     }
 
@@ -98,6 +99,7 @@ impl Module {
             sections: Vec::new(),
             resources: None,
             has_v128_types: false,
+            has_object_types: false,
             fuses: cfg!(feature = "std"),
         }
     }

@@ -230,6 +230,7 @@ pub struct Module {
     pub(crate) sections: Vec<(u8, Span)>,
     pub(crate) resources: Option<ValidatorResources>,
     pub(crate) has_v128_types: bool,
+    pub(crate) has_object_types: bool,
     pub(crate) fuses: bool,
 }
 
@@ -266,6 +267,12 @@ impl Module {
     #[must_use]
     pub fn types(&self) -> &[SubType] {
         &self.types
+    }
+
+    /// Whether it defines types of structures or arrays.
+    #[must_use]
+    pub fn has_object_types(&self) -> bool {
+        self.has_object_types
     }
 
     /// The function type with this type index.

@@ -69,6 +69,9 @@ pub(crate) const MAPPED_MAX: usize = 4 << 20;
 /// Bytes of bodies that stand in place of calls, in one function.
 pub(crate) const INLINED_BYTES_MAX: usize = 16 << 10;
 
+/// Values that such a body, what it calls, and its blocks take and leave.
+pub(crate) const INLINED_VALUES_MAX: usize = 16;
+
 /// How deep they stand in one another.
 pub(crate) const INLINED_DEPTH_MAX: usize = 5;
 
@@ -77,3 +80,10 @@ pub(crate) const THREAD_ROUNDS: usize = 4;
 
 /// Steps of such a test before its branch.
 pub(crate) const THREAD_STEPS_MAX: usize = 4;
+
+/// Values that such a test hands on: each jump that becomes a test hands them on too.
+pub(crate) const THREAD_VALUES_MAX: usize = 8;
+
+/// Jumps of a function that become tests, or go where those go. Where many branches meet, the register allocator's
+/// time grows with their square.
+pub(crate) const THREADED_JUMPS_MAX: usize = 1 << 10;

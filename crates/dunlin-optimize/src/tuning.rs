@@ -98,6 +98,9 @@ pub(crate) const INLINED_LOCALS_MAX: usize = 16;
 pub(crate) const INLINED_TIMES_MAX: usize = 4;
 pub(crate) const INLINED_BYTES_ALWAYS: usize = 256;
 
+/// How many times as many bytes as those that the function calls itself they may have, with those inside them.
+pub(crate) const INLINED_NESTED_TIMES: usize = 3;
+
 /// Whether what has been read from objects, and found of them, is used again.
 pub(crate) const FACTS: bool = true;
 

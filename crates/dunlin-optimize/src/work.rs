@@ -8,7 +8,7 @@
 //! operators counts all this. Counts depend on the bytes alone, so that what is compiled is the same on
 //! every machine and at every time, whatever it has to do besides.
 
-use crate::{limits, translate};
+use crate::{limits, translate, tuning};
 use dunlin_module::{CompileError, Module};
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 
@@ -17,7 +17,7 @@ use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 pub(crate) struct Work {
     /// Bytes of the body.
     bytes: u64,
-    /// Bytes of bodies that may stand in place of calls.
+    /// Bytes of small bodies that are called.
     inlined: u64,
     /// Parameters and other locals.
     locals: u64,
@@ -308,12 +308,18 @@ impl Work {
         }
     }
 
+    /// Bytes that bodies in place of calls may have together, those inside others included.
+    pub(crate) fn inlined_bytes(&self) -> usize {
+        let most = (self.bytes as usize).saturating_mul(tuning::INLINED_TIMES_MAX);
+        let most = most.clamp(tuning::INLINED_BYTES_ALWAYS, limits::INLINED_BYTES_MAX);
+        most.min((self.inlined as usize).saturating_mul(tuning::INLINED_NESTED_TIMES))
+    }
+
     /// How long compiling it may take, in units of about a microsecond on a machine of today. Real programs
     /// have 1.2 to 5.6 units a byte, of which they take one to three quarters.
     pub(crate) fn units(&self) -> u64 {
         let Self { bytes, locals, blocks, targets, values, brought_squared, .. } = *self;
-        // Those that stand in one another are not looked for.
-        let inlined = self.inlined.min(translate::allowed_bytes(bytes as usize) as u64);
+        let inlined = self.inlined_bytes() as u64;
         let rest =
             [inlined, locals / 4, targets, 2 * values, blocks * locals / 8, blocks * blocks / 144];
         let sum = rest.into_iter().fold(bytes, u64::saturating_add);

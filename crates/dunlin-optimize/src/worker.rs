@@ -105,7 +105,6 @@ impl<'m> FunctionWorker<'m> {
     }
 
     fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
-        work::Work::of(self.module, index)?.check()?;
         self.build(index)?;
         let mut made = self.generate()?;
         made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
@@ -114,13 +113,16 @@ impl<'m> FunctionWorker<'m> {
 
     /// Builds a function's CLIF.
     fn build(&mut self, index: u32) -> Result<(), CompileError> {
+        let work = work::Work::of(self.module, index)?;
+        work.check()?;
         self.context.clear();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let (module, tables) = (self.module, self.tables);
         let hints = self.hints.get_or_init(|| module.branch_hints());
         let source = translate::Source { module, tables, hints, candidates: &self.candidates };
         let config = self.isa.frontend_config();
-        match translate::function(&source, index, self.settings, config, func, builder) {
+        let what = (index, work.inlined_bytes());
+        match translate::function(&source, what, self.settings, config, func, builder) {
             Ok(inlined) => self.inlined = inlined,
             Err(error) => {
                 // A half-built function must not leak into the next one.

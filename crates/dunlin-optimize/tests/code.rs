@@ -160,3 +160,62 @@ fn blocks_that_catch_cost_no_instruction() {
     let compiled = compile("(try_table (catch_all 0) (drop (i32.const 1)))");
     assert_eq!(compiled.code, compile("(block (drop (i32.const 1)))").code);
 }
+
+/// How many bodies stand in place of calls in the last function of a module.
+fn inlined(text: &str) -> usize {
+    let module = module(text);
+    let last = module.func_count() - 1;
+    compile(&Settings::default(), text, Unit::Func(last)).inlined.len()
+}
+
+#[test]
+fn bodies_stand_in_place_of_calls_where_they_are_small_in_every_way() {
+    let caller = |callee: &str, calls: &str| inlined(&format!("(module {callee} (func {calls}))"));
+    let small = "(func $f (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))";
+    assert_eq!(caller(small, "(drop (call $f (i32.const 1)))"), 1);
+    // A thousand values, of the function's own or of what it calls, fit into no few bytes of memory.
+    let many = "(type $many (func (result ".to_owned() + &"i32 ".repeat(900) + ")))";
+    let gives = format!("{many} (func $f (type $many) unreachable)");
+    assert_eq!(caller(&gives, &format!("(call $f) {}", "drop ".repeat(900))), 0);
+    let calls = format!("{many} (func $g (type $many) unreachable) (func $f (call $g) return)");
+    assert_eq!(caller(&calls, "(call $f)"), 0);
+    let looped = "(func $f (loop (br_if 0 (i32.const 0))))";
+    assert_eq!(caller(looped, "(call $f)"), 0);
+    // Bodies in one another, and calls without end, stay within a multiple of what is called.
+    let nested =
+        "(func $a (call $b) (call $b)) (func $b (call $c) (call $c)) (func $c (call $a) (call $a))";
+    let count = caller(nested, &"(call $a) ".repeat(100));
+    assert!((1..200).contains(&count), "{count} bodies");
+}
+
+#[test]
+fn a_function_that_is_nearly_too_large_is_not_made_so_by_bodies_in_place_of_calls() {
+    let locals = "i32 ".repeat(9_995);
+    let text = format!(
+        "(module (func $f (param i32) (result i32) (local i32) (local.get 0)) (func (local {locals}) {}))",
+        "(drop (call $f (i32.const 1)))".repeat(20)
+    );
+    assert_eq!(inlined(&text), 0);
+}
+
+#[test]
+fn many_jumps_to_one_test_and_accesses_of_large_structures_take_time_in_proportion() {
+    let jumps = |count: usize| {
+        let one = "(br_if 0 (i32.const 1) (local.get 0)) (drop)".to_owned();
+        let text = format!(
+            "(module (func (param i32) (result i32) (if (result i32) (block (result i32) {} (i32.const 0))
+                (then (i32.const 7)) (else (i32.const 9)))))",
+            one.repeat(count)
+        );
+        compile(&Settings::default(), &text, Unit::Func(0)).code.len()
+    };
+    let (few, many) = (jumps(100), jumps(2_000));
+    assert!(many < 40 * few, "{few} and {many} bytes");
+    let fields = "(field i64) ".repeat(9_000);
+    let gets = "(drop (struct.get $s 8999 (local.get 0)))".repeat(20_000);
+    let text = format!("(module (type $s (struct {fields})) (func (param (ref $s)) {gets}))");
+    let began = std::time::Instant::now();
+    compile(&Settings::default(), &text, Unit::Func(0));
+    // Finding out where 9,000 fields are takes some 50 microseconds.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

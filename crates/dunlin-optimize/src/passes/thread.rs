@@ -22,18 +22,19 @@ struct Test {
     branch: Inst,
 }
 
-/// Repeats tests; whether there were any.
-pub(super) fn run(func: &mut Function) -> bool {
+/// Repeats tests.
+pub(super) fn run(func: &mut Function) {
     func.dfg.resolve_all_aliases();
-    let mut changed = false;
+    let mut left = limits::THREADED_JUMPS_MAX;
     for _ in 0..limits::THREAD_ROUNDS {
-        let tests = tests(func);
-        if tests.is_empty() || !redirect(func, &tests) {
+        let (tests, before) = (tests(func), left);
+        if !tests.is_empty() {
+            redirect(func, &tests, &mut left);
+        }
+        if left == before {
             break;
         }
-        changed = true;
     }
-    changed
 }
 
 /// The tests of a function, those whose values others read left out.
@@ -85,7 +86,9 @@ fn test(func: &Function, block: Block) -> Option<Test> {
     let [param] = *func.dfg.block_params(block) else { return None };
     let branch = func.layout.last_inst(block)?;
     let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[branch] else { return None };
-    if blocks.iter().any(|call| call.block(&func.dfg.value_lists) == block) {
+    let lists = &func.dfg.value_lists;
+    let handed_on: usize = blocks.iter().map(|call| call.args(lists).count()).sum();
+    if handed_on > limits::THREAD_VALUES_MAX || blocks.iter().any(|it| it.block(lists) == block) {
         return None;
     }
     let mut steps = Vec::new();
@@ -105,12 +108,14 @@ fn test(func: &Function, block: Block) -> Option<Test> {
     None
 }
 
-/// Redirects what leads to tests; whether anything does that could be.
-fn redirect(func: &mut Function, tests: &[Test]) -> bool {
+/// Redirects what leads to tests, as far as so many are left that may be.
+fn redirect(func: &mut Function, tests: &[Test], left: &mut usize) {
     let by_block: HashMap<Block, &Test> = tests.iter().map(|test| (test.block, test)).collect();
-    let mut changed = false;
     let blocks: Vec<Block> = func.layout.blocks().collect();
     for block in blocks {
+        if *left == 0 {
+            return;
+        }
         // One that is a test itself is looked at in the next round.
         if by_block.contains_key(&block) {
             continue;
@@ -120,7 +125,7 @@ fn redirect(func: &mut Function, tests: &[Test]) -> bool {
             InstructionData::Jump { destination, .. } => {
                 let Some((test, value)) = reached(func, destination, &by_block) else { continue };
                 repeat(func, last, test, value);
-                changed = true;
+                *left -= 1;
             }
             InstructionData::Brif { opcode, arg, mut blocks } => {
                 let mut is_new = false;
@@ -134,13 +139,12 @@ fn redirect(func: &mut Function, tests: &[Test]) -> bool {
                 }
                 if is_new {
                     func.dfg.insts[last] = InstructionData::Brif { opcode, arg, blocks };
-                    changed = true;
+                    *left -= 1;
                 }
             }
             _ => {}
         }
     }
-    changed
 }
 
 /// The test that a branch leads to, and with which value.

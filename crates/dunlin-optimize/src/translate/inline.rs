@@ -21,7 +21,7 @@ use cranelift_frontend::Variable;
 use dunlin_core::{FuncType, ValType};
 use dunlin_module::{BranchHint, CompileError, InlinedCall, Module, Scratch};
 use std::collections::HashMap;
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::{BlockType, FunctionBody, Operator};
 
 /// A body that is being translated: the function's own, or one in place of a call.
 pub(super) struct Scope<'m> {
@@ -87,8 +87,7 @@ impl Candidates {
         if let Some(known) = self.known.get(&func) {
             return *known;
         }
-        let is_small = is_small(module, func).unwrap_or(false);
-        let known = is_small && module.prepare(func, &mut self.scratch).is_ok();
+        let known = is_small(module, func, &mut self.scratch).unwrap_or(false);
         self.known.insert(func, known);
         known
     }
@@ -100,17 +99,23 @@ pub(crate) fn small_bytes(module: &Module, func: u32) -> Option<usize> {
     if range.len() <= tuning::INLINED_BODY_BYTES_MAX {
         return Some(range.len());
     }
-    let is_small = range.len() <= tuning::INLINED_BODY_BYTES_MAX_OBJECTS && has_objects(module);
+    let is_small =
+        module.has_object_types() && range.len() <= tuning::INLINED_BODY_BYTES_MAX_OBJECTS;
     is_small.then_some(range.len())
 }
 
-/// Whether a module has types of objects.
-fn has_objects(module: &Module) -> bool {
-    module.types().iter().any(|ty| ty.composite.as_func().is_none())
+/// Whether functions of a type take and leave few values: a call of two bytes may leave a thousand.
+fn has_few_values(module: &Module, ty: u32) -> bool {
+    let ty = module.func_type_at(ty);
+    ty.params().len() + ty.results().len() <= limits::INLINED_VALUES_MAX
 }
 
-/// Whether a body is small, and has nothing that a block cannot have.
-fn is_small(module: &Module, func: u32) -> Result<bool, wasmparser::BinaryReaderError> {
+/// Whether a body is valid and small, and has nothing that a block cannot have.
+fn is_small(
+    module: &Module,
+    func: u32,
+    scratch: &mut Scratch,
+) -> Result<bool, wasmparser::BinaryReaderError> {
     let Some(body) = small_bytes(module, func).and_then(|_| module.body(func)) else {
         return Ok(false);
     };
@@ -118,7 +123,10 @@ fn is_small(module: &Module, func: u32) -> Result<bool, wasmparser::BinaryReader
     for local in body.get_locals_reader()? {
         locals = locals.saturating_add(local?.0 as usize);
     }
-    if locals > tuning::INLINED_LOCALS_MAX {
+    if locals > tuning::INLINED_LOCALS_MAX
+        || !has_few_values(module, module.func_type_index(func))
+        || module.prepare(func, scratch).is_err()
+    {
         return Ok(false);
     }
     let mut reader = body.get_operators_reader()?;
@@ -131,6 +139,19 @@ fn is_small(module: &Module, func: u32) -> Result<bool, wasmparser::BinaryReader
             | Operator::ReturnCallRef { .. }
             | Operator::TryTable { .. }
             | Operator::Try { .. } => return Ok(false),
+            Operator::Block { blockty: BlockType::FuncType(ty) }
+            | Operator::If { blockty: BlockType::FuncType(ty) }
+            | Operator::CallIndirect { type_index: ty, .. }
+            | Operator::CallRef { type_index: ty }
+                if !has_few_values(module, ty) =>
+            {
+                return Ok(false);
+            }
+            Operator::Call { function_index: func }
+                if !has_few_values(module, module.func_type_index(func)) =>
+            {
+                return Ok(false);
+            }
             _ => {}
         }
     }
@@ -151,7 +172,7 @@ impl<'m> Translator<'_, 'm> {
 
     /// The body of a function, if it is to stand in place of the call at hand.
     pub(super) fn inlined_body(&mut self, func: u32) -> Option<FunctionBody<'m>> {
-        if !(tuning::INLINE && self.settings.inline) || self.cold {
+        if !(tuning::INLINE && self.settings.inline) || self.cold || self.is_nearly_too_large() {
             return None;
         }
         let bytes = small_bytes(self.module, func)?;
@@ -164,6 +185,16 @@ impl<'m> Translator<'_, 'm> {
         self.source.candidates.borrow_mut().has(self.module, func).then_some(())?;
         self.inlined_left -= bytes;
         self.module.body(func)
+    }
+
+    /// Whether the function has half of what this tier takes on: bodies in place of calls must not be why it is
+    /// refused.
+    fn is_nearly_too_large(&self) -> bool {
+        2 * self.blocks > limits::BLOCKS_MAX
+            || 2 * self.branches > limits::BRANCHES_MAX
+            || 2 * self.local_count > limits::LOCALS_MAX
+            || 2 * self.blocks * self.local_count > limits::BLOCKS_TIMES_LOCALS_MAX
+            || self.refs.is_nearly_full()
     }
 
     /// Translates a body in place of the call at hand.
@@ -241,10 +272,4 @@ impl<'m> Translator<'_, 'm> {
         self.end_of_path();
         true
     }
-}
-
-/// Bytes that bodies in place of calls may have together in a function of so many bytes.
-pub(crate) fn allowed_bytes(bytes: usize) -> usize {
-    let grown = bytes.saturating_mul(tuning::INLINED_TIMES_MAX);
-    grown.clamp(tuning::INLINED_BYTES_ALWAYS, limits::INLINED_BYTES_MAX)
 }

@@ -46,9 +46,10 @@ use frames::Frame;
 use inline::Scope;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 pub(crate) use environment::{Environment, POINTER_BYTES, Region, import, signature};
-pub(crate) use inline::{Candidates, allowed_bytes, small_bytes};
+pub(crate) use inline::{Candidates, small_bytes};
 
 /// The state of the pass.
 struct Translator<'a, 'm> {
@@ -76,6 +77,8 @@ struct Translator<'a, 'm> {
     local_count: usize,
     refs: refs::Refs,
     facts: facts::Facts,
+    /// Where fields are, by types.
+    struct_places: HashMap<u32, Rc<(Vec<u32>, u32)>>,
     /// What values ask, that conditions are.
     conditions: HashMap<Value, Condition>,
     /// Calls of builtins when facts were last asked for.
@@ -112,14 +115,15 @@ pub(crate) struct Source<'m> {
     pub(crate) candidates: &'m RefCell<Candidates>,
 }
 
-/// Translates the body of the function with this index; the calls in whose place other bodies stand.
+/// Translates the body of the function with this index; the calls in whose place other bodies stand, which may have so
+/// many bytes together.
 ///
 /// # Errors
 ///
 /// If the body does not decode, or contains what this tier does not know.
 pub(crate) fn function(
     source: &Source<'_>,
-    index: u32,
+    (index, inlined_bytes): (u32, usize),
     settings: &Settings,
     config: TargetFrontendConfig,
     func: &mut Function,
@@ -149,7 +153,7 @@ pub(crate) fn function(
         outer: Vec::new(),
         inlined: Vec::new(),
         next_word: InlinedCall::FIRST_WORD,
-        inlined_left: inline::allowed_bytes(body.as_bytes().len()),
+        inlined_left: inlined_bytes,
         operator: 0,
         cold: false,
         stack: Vec::new(),
@@ -157,6 +161,7 @@ pub(crate) fn function(
         local_count: 0,
         refs: refs::Refs::default(),
         facts: facts::Facts::default(),
+        struct_places: HashMap::new(),
         conditions: HashMap::new(),
         calls_seen: 0,
         live: true,

@@ -19,6 +19,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use dunlin_core::{CompositeType, FieldType, StorageType, TrapCode, ValType};
 use dunlin_module::layout::{CARD_SHIFT, HEAP_NULL_BYTES, object, store_context, vm_context};
+use std::rc::Rc;
 
 /// What becomes of a field of fewer bits than its value has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ struct Slot {
     flags: MemFlagsData,
 }
 
-impl Translator<'_, '_> {
+impl<'m> Translator<'_, 'm> {
     /// A field that the heap's context in the store's has.
     fn heap_field(&mut self, ty: cranelift_codegen::ir::Type, offset: usize) -> Value {
         let store = self.env.context_pointer(vm_context::STORE);
@@ -89,14 +90,22 @@ impl Translator<'_, '_> {
         self.env.b.ins().iadd(base, at)
     }
 
-    /// The fields of a structure type, and where they are.
-    fn struct_fields(&self, ty: u32) -> (&[FieldType], Vec<u32>, u32) {
-        let fields = match &self.module.types()[ty as usize].composite {
-            CompositeType::Struct(fields) => &fields[..],
+    /// The fields of a structure type.
+    fn struct_fields(&self, ty: u32) -> &'m [FieldType] {
+        match &self.module.types()[ty as usize].composite {
+            CompositeType::Struct(fields) => fields,
             _ => &[],
-        };
-        let (offsets, bytes) = object::place_fields(fields.iter().map(|field| field.storage));
-        (fields, offsets, bytes)
+        }
+    }
+
+    /// Where the fields of a structure type are, and how many bytes its objects have. It may have thousands, and each
+    /// access asks.
+    fn struct_places(&mut self, ty: u32) -> Rc<(Vec<u32>, u32)> {
+        let fields = self.struct_fields(ty);
+        let places = self.struct_places.entry(ty).or_insert_with(|| {
+            Rc::new(object::place_fields(fields.iter().map(|field| field.storage)))
+        });
+        places.clone()
     }
 
     /// The elements of an array type.
@@ -127,8 +136,8 @@ impl Translator<'_, '_> {
 
     /// A field of a structure, which may be null.
     fn struct_slot(&mut self, reference: Value, ty: u32, field: u32) -> Slot {
-        let (fields, offsets, _) = self.struct_fields(ty);
-        let (ty, offset) = (fields[field as usize], offsets[field as usize]);
+        let offset = self.struct_places(ty).0[field as usize];
+        let ty = self.struct_fields(ty)[field as usize];
         let place = field_place(field, ty.storage);
         let flags = self.env.object_flags(place);
         let flags = self.checked(flags, (reference, offset), TrapCode::NullStructureReference);
@@ -240,8 +249,7 @@ impl Translator<'_, '_> {
 
     fn struct_get(&mut self, ty: u32, field: u32, extend: Extend) {
         let reference = self.pop();
-        let (fields, ..) = self.struct_fields(ty);
-        let storage = fields[field as usize].storage;
+        let storage = self.struct_fields(ty)[field as usize].storage;
         let fact = Fact::Field(reference, field_place(field, storage), extend as Extension);
         if let Some(value) = self.known(fact) {
             return self.push_of(value, storage.unpacked());

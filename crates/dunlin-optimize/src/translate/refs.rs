@@ -26,6 +26,13 @@ pub(super) struct Refs {
     mapped: usize,
 }
 
+impl Refs {
+    /// Whether half of what may be live across calls is.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        2 * self.mapped > limits::MAPPED_MAX
+    }
+}
+
 /// Gives what the frontend writes to the frame a region of its own.
 pub(super) fn keep_spills_apart(builder: &mut FunctionBuilder<'_>) {
     builder.make_stack_map_alias_region(Box::new(|regions, _, _, _| {

@@ -143,19 +143,19 @@ impl Translator<'_, '_> {
     }
 
     fn new_struct(&mut self, ty: u32) -> Value {
-        let (_, _, bytes) = self.struct_fields(ty);
+        let bytes = self.struct_places(ty).1;
         self.new_object(ty, Size::Bytes(bytes), None)
     }
 
     pub(in super::super) fn visit_struct_new(&mut self, ty: u32) {
-        let (fields, offsets, _) = self.struct_fields(ty);
-        let fields = fields.to_vec();
+        let (fields, places) = (self.struct_fields(ty), self.struct_places(ty));
         // The operands stay on the stack until the object is there: they live across the call.
         let made = self.new_struct(ty);
         let values = self.stack.split_off(self.stack.len() - fields.len());
         for (index, ((value, ty), offset)) in
-            values.into_iter().zip(fields).zip(offsets).enumerate()
+            values.into_iter().zip(fields).zip(&places.0).enumerate()
         {
+            let (ty, offset) = (*ty, *offset);
             let place = field_place(index as u32, ty.storage);
             // No fact is about the new object yet, so none is made old.
             let slot = self.initialize(made, (ty, place), offset, value);
