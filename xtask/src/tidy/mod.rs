@@ -12,6 +12,7 @@ mod lock;
 mod markers;
 mod platform;
 mod rooms;
+mod root;
 mod source;
 mod tree;
 mod words;
@@ -51,6 +52,7 @@ const RULES: &[Rule] = &[
     Rule { name: "heads", judge: heads::judge },
     Rule { name: "functions", judge: functions::judge },
     Rule { name: "rooms", judge: rooms::judge },
+    Rule { name: "root", judge: root::judge },
     Rule { name: "platform", judge: platform::judge },
     Rule { name: "markers", judge: markers::judge },
     Rule { name: "links", judge: links::judge },

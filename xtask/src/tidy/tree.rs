@@ -67,6 +67,11 @@ impl Tree {
         Self { files: files.iter().map(file).collect(), paths }
     }
 
+    /// Every file's path from the root, text or not.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str)
+    }
+
     /// Whether a file or folder stands at a path from the root.
     pub fn holds(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
