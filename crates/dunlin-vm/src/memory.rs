@@ -135,30 +135,18 @@ impl Memory {
         let place = Place::new(ty, len, image, resources)?;
         // SAFETY: the cell is the caller's, who gives it away.
         unsafe { *def.as_ptr() = MemoryDef::new(place.base(), len, ty) };
-        Ok(Self {
-            def,
-            place,
-            ty,
-            user: null_mut(),
-            users: Vec::new(),
-            is_lent: false,
-            is_imported: false,
-        })
+        Ok(Self::of_place(def, place, ty))
+    }
+
+    fn of_place(def: Owned<MemoryDef>, place: Place, ty: MemoryType) -> Self {
+        let (user, users) = (null_mut(), Vec::new());
+        Self { def, place, ty, user, users, is_lent: false, is_imported: false }
     }
 
     /// A memory that other stores may have too.
     pub(crate) fn of_shared(shared: SharedMemory) -> Self {
         let (ty, def) = (shared.ty(), Owned::new(MemoryDef::EMPTY));
-        let place = Place::Shared(shared);
-        Self {
-            def,
-            place,
-            ty,
-            user: null_mut(),
-            users: Vec::new(),
-            is_lent: false,
-            is_imported: false,
-        }
+        Self::of_place(def, Place::Shared(shared), ty)
     }
 
     /// The memory that other stores may have too, if it is one.
