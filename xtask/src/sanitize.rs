@@ -1,8 +1,10 @@
 //! `cargo xtask sanitize`: tests of what threads share, under a thread sanitizer, which finds accesses that race.
 //!
 //! The sanitizer sees what is compiled with it: the engine, the interpreter and the standard library, which is built
-//! anew for that. It does not see code that the engine makes itself, so that the guests here are interpreted; without
-//! the compiler, building for it takes minutes and not an hour. Guests that race on purpose would be found as well:
+//! anew for that. It does not see code that the engine makes itself, so that guests that share memory
+//! are interpreted here. Nor does it see system calls, but the C library's functions for them, by which memory is
+//! asked for here: else what one thread gives back and another is given would be one piece of memory to it. Guests that
+//! race on purpose would be found:
 //! no test here has one. A nightly toolchain with the library's sources is needed: this command installs it.
 
 use crate::error::Error;
@@ -13,13 +15,18 @@ use crate::test::tally;
 type Row = (&'static str, &'static str, Option<&'static str>);
 
 /// What runs: waits, growth, pools and the map of native code by themselves; guests on several threads, with the
-/// engine's types and functions that are prepared while others run; the litmus tests.
+/// engine's types and functions that are prepared while others run; the litmus tests; with the
+/// compiler, code that is made and cached while others run.
 const ROWS: &[Row] = &[
     ("dunlin-vm", "native", None),
     ("dunlin", "", Some("threads")),
     ("dunlin", "", Some("litmus")),
     ("dunlin", "", Some("types")),
+    ("dunlin", "optimize", Some("threads")),
 ];
+
+/// What code is built with.
+const FLAGS: &str = "-Zsanitizer=thread --cfg=rustix_use_libc";
 
 /// The only target that this is for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -42,7 +49,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN"] {
             command.env_remove(name);
         }
-        command.env("RUSTFLAGS", "-Zsanitizer=thread").env("TSAN_OPTIONS", "halt_on_error=1");
+        command.env("RUSTFLAGS", FLAGS).env("TSAN_OPTIONS", "halt_on_error=1");
         if !features.is_empty() {
             command.args(["--features", features]);
         }

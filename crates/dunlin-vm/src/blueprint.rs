@@ -7,13 +7,20 @@
 //! 3. Contents of memories, as images, on the same terms for data segments. Elements are written before
 //!    data (specification, 4.5.4), so there are images only if the elements cannot trap.
 //!
+//! Functions in tables need records, which lead to the instance. Where there are many, a store that ends
+//! leaves them here, with the block that they lead to: the next instance with the same references takes
+//! both, and writes none.
+//!
 //! What is not worked out here is done by each instance, step by step. It is built at the second
 //! instantiation, so that a module that is run once pays nothing; at the first where instances come
 //! from a pool.
 
-use crate::context::GlobalCell;
+use crate::block::Block;
+use crate::context::{FuncRecord, GlobalCell};
 use crate::image::MemoryImage;
 use crate::resources::Resources;
+use crate::sync::Mutex;
+use crate::tuning::{FUNCS_KEPT_MIN, RECORDS_KEPT_BYTES_MAX, RECORDS_KEPT_MAX};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -65,12 +72,26 @@ pub(crate) struct TablesStart {
 /// Images of the memories that a module defines; `None` for those that begin as zeros.
 type Images = Box<[Option<Arc<MemoryImage>>]>;
 
+/// An instance's block and the records that lead to it, left by a store that has ended.
+pub(crate) struct Kept {
+    /// The block; nothing in it counts any more.
+    pub(crate) block: Block,
+    /// The records of a store: nobody's up to here, then the functions that the tables name.
+    pub(crate) first: u32,
+    pub(crate) funcs: Vec<FuncRecord>,
+}
+
+// SAFETY: the records lead to the block, which goes with them, and to the code of the module whose blueprint
+// keeps them.
+unsafe impl Send for Kept {}
+
 /// What every instance of a module begins with.
 pub(crate) struct Blueprint {
     globals: Box<[Option<GlobalCell>]>,
     tables: Option<TablesStart>,
     /// By defined memory; `None` where instances write the data segments themselves.
     images: Option<Images>,
+    kept: Mutex<Vec<Kept>>,
     resources: Weak<Resources>,
 }
 
@@ -91,7 +112,8 @@ impl Blueprint {
         let globals = globals.collect::<Result<_, Invalid>>()?;
         let tables = TablesStart::new(module, type_ids)?;
         let images = if tables.is_some() { images(module)? } else { None };
-        Ok(Self { globals, tables, images, resources: Arc::downgrade(resources) })
+        let (kept, resources) = (Mutex::default(), Arc::downgrade(resources));
+        Ok(Self { globals, tables, images, kept, resources })
     }
 
     /// The initial value of a defined global, if it is a constant.
@@ -101,6 +123,35 @@ impl Blueprint {
 
     pub(crate) fn tables(&self) -> Option<&TablesStart> {
         self.tables.as_ref()
+    }
+
+    /// The functions that the tables name, if they are so many that their records are kept.
+    fn kept_funcs(&self) -> Option<usize> {
+        let len = self.tables()?.funcs().len();
+        (len >= FUNCS_KEPT_MIN).then_some(len)
+    }
+
+    /// A block and records that have been left.
+    pub(crate) fn take_kept(&self) -> Option<Kept> {
+        self.kept_funcs()?;
+        self.kept.lock().pop()
+    }
+
+    /// Leaves a block and a store's records to the next instance, if there are not too many. References begin
+    /// with `first`.
+    pub(crate) fn keep(&self, block: Block, first: u32, mut funcs: Vec<FuncRecord>) {
+        let Some(len) = self.kept_funcs() else { return };
+        let end = first as usize + len;
+        let bytes = funcs.capacity() * size_of::<FuncRecord>();
+        if funcs.len() < end || bytes > RECORDS_KEPT_BYTES_MAX {
+            return;
+        }
+        // There is room again for those that come after.
+        funcs.truncate(end);
+        let mut kept = self.kept.lock();
+        if kept.len() < RECORDS_KEPT_MAX.min(RECORDS_KEPT_BYTES_MAX / bytes) {
+            kept.push(Kept { block, first, funcs });
+        }
     }
 
     /// Whether the images are all that the data segments write.

@@ -12,8 +12,8 @@ mod constants;
 
 use crate::ModuleCode;
 use crate::block::{Block, ImportedKind};
-use crate::blueprint::Blueprint;
-use crate::context::{GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
+use crate::blueprint::{Blueprint, Kept};
+use crate::context::{FuncRecord, GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
 use crate::host::{HostCode, HostFailure};
 use crate::objects::is_traced;
 use crate::owned::Owned;
@@ -144,6 +144,15 @@ impl Instance {
     /// The store's index of an import.
     pub(crate) fn import(&self, of: ImportedKind, index: u32) -> Option<u32> {
         self.block.import(of, index)
+    }
+
+    /// Leaves its block to the next instance of its module, and the store's records of its functions.
+    pub(crate) fn leave(self, funcs: Vec<FuncRecord>) {
+        // The block may be freed with the code, and not before.
+        let Self { block, code, first_func_ref, .. } = self;
+        if let Some(blueprint) = code.blueprint().filter(|_| first_func_ref != 0) {
+            blueprint.keep(block, first_func_ref, funcs);
+        }
     }
 
     pub(crate) fn made_func_ref(&self, func: u32) -> Option<u32> {
@@ -282,10 +291,13 @@ impl Store {
     ) -> Result<u32, InstantiateError> {
         let resources = self.resources().clone();
         let refused = |refusal| InstantiateError::Refused("instance", refusal);
-        let block = Block::new(code.module());
+        let blueprint = code.blueprint_for(&resources);
+        let (block, records) = match blueprint.and_then(Blueprint::take_kept) {
+            Some(Kept { block, first, funcs }) => (block, Some((first, funcs))),
+            None => (Block::new(code.module()), None),
+        };
         self.renew_types();
         self.match_imports(code, imports, &block)?;
-        let blueprint = code.blueprint_for(&resources);
         resources.add_instance().map_err(refused)?;
         let module = code.module();
         let first = First {
@@ -303,7 +315,7 @@ impl Store {
         self.create_tags(code, &block, first);
         self.note_imported(imports);
         let index = self.push_instance(code, blueprint, block, first);
-        let initialised = self.initialise(index, blueprint);
+        let initialised = self.initialise(index, blueprint, records);
         // What it has written elsewhere until then may lead to it.
         initialised.inspect_err(|_| self.abandon(index)).map(|()| index)
     }
@@ -312,12 +324,13 @@ impl Store {
         &mut self,
         index: u32,
         blueprint: Option<&Blueprint>,
+        records: Option<(u32, Vec<FuncRecord>)>,
     ) -> Result<(), InstantiateError> {
         self.initialise_globals(index, blueprint)?;
         self.fill_tables(index)?;
         self.initialise_passive_elements(index)?;
         match blueprint.and_then(Blueprint::tables) {
-            Some(_) => self.write_tables(index),
+            Some(_) => self.write_tables(index, records),
             None => self.initialise_tables(index)?,
         }
         if !blueprint.is_some_and(Blueprint::has_images) {
@@ -663,10 +676,14 @@ impl Store {
     }
 
     /// Writes what the blueprint says to the tables.
-    fn write_tables(&mut self, instance: u32) {
+    fn write_tables(&mut self, instance: u32, records: Option<(u32, Vec<FuncRecord>)>) {
         let code = self.instance_code(instance).clone();
         let Some(tables) = code.blueprint().and_then(Blueprint::tables) else { return };
-        let first_func = self.push_funcs(instance, tables.funcs());
+        let kept = records.filter(|(first, _)| *first as usize == self.funcs.len());
+        let first_func = match kept {
+            Some((first, records)) => self.take_over_funcs(instance, first, records),
+            None => self.push_funcs(instance, tables.funcs()),
+        };
         if !tables.funcs().is_empty() {
             self.instances[instance as usize].first_func_ref = first_func;
         }

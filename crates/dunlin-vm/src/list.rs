@@ -185,6 +185,13 @@ impl<T> List<T> {
         self.places.give(run);
     }
 
+    /// Takes out the only thing that there is, where it is in the first place.
+    pub(crate) fn take_only(&mut self) -> Option<T> {
+        let only = if self.len == 1 { self.items.first_mut()?.take() } else { None };
+        self.len -= usize::from(only.is_some());
+        only
+    }
+
     /// The thing in a place.
     pub(crate) fn get(&self, place: u32) -> Option<&T> {
         self.items.get(place as usize)?.as_ref()

@@ -17,6 +17,16 @@ pub(crate) const STACK_CLEARED_BYTES: usize = 4096;
 /// the size of the module.
 pub(crate) const FUNC_REFS_SEARCHED_MAX: usize = 16;
 
+/// Functions in a module's tables from which on their records are left to the next instance. Writing a
+/// record takes 1 ns; to take over what another store has left, 40.
+pub(crate) const FUNCS_KEPT_MIN: usize = 64;
+
+/// Instances of a module whose records are kept: as many as come and go at a time on a few cores.
+pub(crate) const RECORDS_KEPT_MAX: usize = 8;
+
+/// Bytes of records that are kept for a module.
+pub(crate) const RECORDS_KEPT_BYTES_MAX: usize = 256 << 10;
+
 /// Functions of the host's that a store finds by looking at all of them, from the first on; the others are in a map.
 /// A store with a single instance of few imports should not make one.
 pub(crate) const HOSTS_SEARCHED_MAX: usize = 16;

@@ -590,7 +590,7 @@ impl Regs {
     /// Pages of a memory.
     pub(crate) fn memory_pages(&self, index: u32) -> u64 {
         // SAFETY: definitions live as long as the store.
-        let def = unsafe { *self.memory(index) };
+        let def = unsafe { MemoryDef::read(self.memory(index)) };
         def.len as u64 >> def.page_size_log2
     }
 
