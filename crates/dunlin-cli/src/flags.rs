@@ -48,6 +48,7 @@ pub(crate) enum Tier {
     Auto,
     Interp,
     Optimize,
+    Baseline,
 }
 
 /// What relaxed vector operators give.
@@ -577,7 +578,12 @@ fn stack(text: &str) -> Result<usize, String> {
 }
 
 fn tier(place: &mut Tier, value: &OsStr) -> Set {
-    let tiers = [("auto", Tier::Auto), ("interp", Tier::Interp), ("optimize", Tier::Optimize)];
+    let tiers = [
+        ("auto", Tier::Auto),
+        ("interp", Tier::Interp),
+        ("baseline", Tier::Baseline),
+        ("optimize", Tier::Optimize),
+    ];
     *place = one_of(value, &tiers)?;
     Ok(())
 }

@@ -30,6 +30,7 @@ pub mod layout;
 mod listing;
 mod module;
 mod names;
+pub mod settings;
 pub mod side;
 mod statics;
 mod text;
@@ -47,6 +48,7 @@ pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
     ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, SectionInfo, Table,
 };
+pub use settings::{Bounds, Polls, Settings};
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};
 pub use text::OperatorText;

@@ -19,7 +19,6 @@ mod limits;
 #[cfg(test)]
 mod masks;
 mod passes;
-mod settings;
 mod stubs;
 mod translate;
 mod tuning;
@@ -28,10 +27,11 @@ mod worker;
 
 #[cfg(feature = "disassemble")]
 pub use isa::listing::{Line, LineKind, disassemble};
-pub use settings::{Bounds, Polls, Settings};
+pub use dunlin_module::{Bounds, Polls, Settings};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
 use dunlin_core::numeric::Relaxed;
+use dunlin_module::settings;
 use dunlin_module::{CompileError, Compiler, Module, StaticTables, Unit, Worker};
 
 /// The results that relaxed operators have where they take the fewest instructions of this machine. Whatever

@@ -43,6 +43,8 @@ pub(crate) enum Native {
 #[cfg(feature = "optimize")]
 pub(crate) struct NativeCompiler {
     optimizer: dunlin_optimize::Optimizer,
+    /// What makes code instead, with [`Tier::Baseline`].
+    baseline: Option<dunlin_baseline::Baseline>,
     pub(crate) identity: crate::artifact::Identity,
     profiler: Option<dunlin_vm::native::Profiler>,
 }
@@ -95,9 +97,9 @@ impl Runs {
 impl Compiler {
     /// The compiler of this configuration.
     pub(crate) fn new(config: &Config, _strategy: MemoryStrategy) -> Result<Self> {
-        if config.tier == Tier::Optimize {
+        if matches!(config.tier, Tier::Optimize | Tier::Baseline) {
             return Err(Error::usage(
-                "the optimising tier is not built in: it needs the feature `optimize`",
+                "the compiling tiers are not built in: they need the feature `optimize`",
             ));
         }
         Ok(Self::default())
@@ -141,7 +143,8 @@ mod native {
     use crate::config::{CompileProgress, Interruption, Observer};
     use crate::profile;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
-    use dunlin_module::{CompiledFunction, Compiler as _, Scratch, StaticTables, Unit, Worker};
+    use dunlin_baseline::Baseline;
+    use dunlin_module::{CompiledFunction, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};
     use dunlin_vm::{Store, StoreConfig};
@@ -192,7 +195,9 @@ mod native {
             let native = match config.tier {
                 Tier::Interp => Native::Never,
                 Tier::Auto => Native::Later(OnceLock::new(), strategy),
-                Tier::Optimize => Native::Now(NativeCompiler::new(config, strategy)?),
+                Tier::Optimize | Tier::Baseline => {
+                    Native::Now(NativeCompiler::new(config, strategy)?)
+                }
             };
             Ok(Self { native })
         }
@@ -286,7 +291,7 @@ mod native {
         match config.interruption {
             Interruption::Off | Interruption::Flag => false,
             Interruption::Page => true,
-            Interruption::Auto => config.tier == Tier::Optimize,
+            Interruption::Auto => matches!(config.tier, Tier::Optimize | Tier::Baseline),
         }
     }
 
@@ -323,21 +328,38 @@ mod native {
                 inline: config.mixed.is_none(),
                 verify: config.verify_code,
             };
+            let baseline = match config.tier {
+                Tier::Baseline => Some(Baseline::new(settings.clone()).map_err(Error::usage)?),
+                _ => None,
+            };
             let optimizer = Optimizer::new(settings).map_err(Error::usage)?;
             let identity = Identity::new(&optimizer, config);
-            Ok(Self { optimizer, identity, profiler: profile::open(config)? })
+            Ok(Self { optimizer, baseline, identity, profiler: profile::open(config)? })
         }
 
         /// Gives a module its code from the cache; says whether it was there.
         fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
-            let cached = Cached::new(config, &self.identity, code);
+            let cached = self.cached(config, code);
             cached.map_or(Ok(false), |cached| cached.restore(config, self, code))
+        }
+
+        /// The cache's place for a module's code. What takes no time is not kept.
+        fn cached<'c>(&'c self, config: &'c Config, code: &'c ModuleCode) -> Option<Cached<'c>> {
+            if self.baseline.is_some() { None } else { Cached::new(config, &self.identity, code) }
+        }
+
+        /// What makes code.
+        fn compiler(&self) -> &dyn dunlin_module::Compiler {
+            match &self.baseline {
+                Some(baseline) => baseline,
+                None => &self.optimizer,
+            }
         }
 
         /// Compiles a module by so many threads, and keeps the code in the cache.
         fn make_code(&self, config: &Config, code: &ModuleCode, threads: usize) -> Result<()> {
             let Some(image) = self.compile_all(config, code, threads)? else { return Ok(()) };
-            if let Some(cached) = Cached::new(config, &self.identity, code) {
+            if let Some(cached) = self.cached(config, code) {
                 cached.store(&image);
             }
             self.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
@@ -379,7 +401,7 @@ mod native {
             };
             self.leave_out(code, &mut units, left, threads);
             let work = Work {
-                optimizer: &self.optimizer,
+                compiler: self.compiler(),
                 verifies: config.verify_code || cfg!(debug_assertions),
                 mixed: config.mixed,
                 code,
@@ -408,7 +430,7 @@ mod native {
                     let end = units.len().min(start + LOOKS);
                     for at in start..end {
                         if let Unit::Func(func) = units[at] {
-                            let units = self.optimizer.work(code.module(), func);
+                            let units = self.compiler().work(code.module(), func);
                             work[at].store(units, Ordering::Relaxed);
                         }
                     }
@@ -456,7 +478,7 @@ mod native {
     }
 
     struct Work<'m> {
-        optimizer: &'m Optimizer,
+        compiler: &'m dyn dunlin_module::Compiler,
         /// Whether a defect of the compiler must show.
         verifies: bool,
         /// Which functions are compiled, by the bits of their indices, for tests.
@@ -496,7 +518,7 @@ mod native {
 
         /// Takes runs of units until there are none.
         fn run(&self) -> Result<Vec<(Unit, CompiledFunction)>> {
-            let mut worker = self.optimizer.worker(self.code.module(), self.tables);
+            let mut worker = self.compiler.worker(self.code.module(), self.tables);
             let mut scratch = Scratch::default();
             let mut compiled = Vec::new();
             loop {
@@ -558,7 +580,7 @@ mod native {
                 return compiled.ok();
             }
             // What a panic left behind is not used again.
-            *worker = self.optimizer.worker(self.code.module(), self.tables);
+            *worker = self.compiler.worker(self.code.module(), self.tables);
             None
         }
     }

@@ -36,6 +36,12 @@ pub enum Tier {
     /// It needs the crate's feature `optimize` and a machine that the compiler knows; elsewhere
     /// [`Engine::new`](crate::Engine::new) fails.
     Optimize,
+    /// The baseline compiler: every function in one pass when its module is made. It takes a hundredth of the
+    /// optimising compiler's time for code that is about half as fast. Functions with operators that it does not
+    /// know (vectors, objects, exceptions, tail calls, atomics) are interpreted.
+    ///
+    /// It needs the same as [`Optimize`](Self::Optimize).
+    Baseline,
 }
 
 /// How compiled code notices that it is asked to stop. The interpreter always does.

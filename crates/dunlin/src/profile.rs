@@ -66,7 +66,7 @@ impl From<ProfileError> for Error {
 /// If there is nothing to profile, or a file cannot be created.
 pub(crate) fn open(config: &Config) -> Result<Option<Profiler>> {
     let Some(profile) = &config.profile else { return Ok(None) };
-    if config.tier != Tier::Optimize {
+    if !matches!(config.tier, Tier::Optimize | Tier::Baseline) {
         return Err(Error::usage("profiles are of compiled code: they need `Tier::Optimize`"));
     }
     let files = ProfileFiles { perf_map: profile.perf_map, jit_dump: profile.jit_dump.as_deref() };

@@ -25,6 +25,7 @@ const CORE: &str = "dunlin-core";
 const MODULE: &str = "dunlin-module";
 const VM: &str = "dunlin-vm";
 const INTERP: &str = "dunlin-interp";
+const BASELINE: &str = "dunlin-baseline";
 const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
 const WASI: &str = "dunlin-wasi";
@@ -39,12 +40,13 @@ const TABLE: &[Row] = &[
     row(MODULE, &[CORE], &[]),
     row(VM, &[CORE, MODULE], &[]),
     row(INTERP, &[CORE, MODULE, VM], &[]),
+    row(BASELINE, &[CORE, MODULE], &[]),
     // Its tests read machine code, by a feature of its own.
     row(OPTIMIZE, &[CORE, MODULE], &[OPTIMIZE]),
-    row(DUNLIN, &[CORE, MODULE, VM, INTERP, OPTIMIZE], &[WAST]),
+    row(DUNLIN, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE], &[WAST]),
     row(WAST, &[DUNLIN], &[]),
     row(WASI, &[DUNLIN], &[]),
-    row(CLI, &[CORE, MODULE, VM, INTERP, OPTIMIZE, DUNLIN, WAST, WASI], &[]),
+    row(CLI, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, WAST, WASI], &[]),
     row(FUZZING, &[DUNLIN], &[WASI, WAST]),
     row(XTASK, &[], &[]),
 ];

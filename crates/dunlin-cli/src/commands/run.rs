@@ -192,6 +192,7 @@ pub(super) fn tier(tier: Tier) -> dunlin::Tier {
         Tier::Auto => dunlin::Tier::Auto,
         Tier::Interp => dunlin::Tier::Interp,
         Tier::Optimize => dunlin::Tier::Optimize,
+        Tier::Baseline => dunlin::Tier::Baseline,
     }
 }
 

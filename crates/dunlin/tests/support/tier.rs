@@ -10,6 +10,7 @@ pub(crate) fn tier() -> Tier {
     match std::env::var("DUNLIN_TIER").as_deref() {
         Ok("interp") => Tier::Interp,
         Ok("optimize" | "mixed") => Tier::Optimize,
+        Ok("baseline") => Tier::Baseline,
         Ok("auto") | Err(_) => Tier::Auto,
         Ok(other) => {
             panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")

@@ -1,6 +1,7 @@
-//! What changes the code that is made: how memories lie, how guests are interrupted and metered.
+//! What changes the code that compilers make: how memories lie, how guests are interrupted and metered.
 //!
-//! The VM that runs the code must agree; what only changes its speed is in `tuning.rs`.
+//! The VM that runs the code must agree, and all compilers whose code it runs together; what only changes its
+//! speed is each compiler's own.
 
 use dunlin_core::numeric::Relaxed;
 

@@ -1,0 +1,3 @@
+//! Machines that code is made for.
+
+pub(crate) mod x64;

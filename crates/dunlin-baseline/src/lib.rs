@@ -1,0 +1,79 @@
+//! The baseline tier: WebAssembly to machine code in one pass.
+//!
+//! [`Baseline`] is a [`Compiler`]: it makes plain data of a module's functions and of the ways by which calls
+//! enter and leave compiled code, in the convention of the optimising tier, so that both call each other. It
+//! trusts that a body has been validated.
+//!
+//! 1. A look at the body counts how often each local is used, loops weighing more (`translate/scan.rs`). Those
+//!    used most live in registers throughout; the others in their slots.
+//! 2. A pass over the operators makes code as it goes (`translate/`): operands are constants, locals, registers
+//!    or slots, and are written to their slots where blocks begin and at calls.
+//!
+//! Slots of locals and operands are numbered as the interpreter's frames number them. References that the collector
+//! follows are in their slots at every call.
+//!
+//! Invariants: code touches memory only through the layout that the VM asserts (`dunlin_module::layout`); every
+//! access of a memory or table is checked, and masked where a processor may run ahead of the check; code of one
+//! function never contains the address of another. An operator that this tier does not know is an error, and the
+//! function runs elsewhere.
+//!
+//! Does **not** know: the VM's memory, stores, who runs the code, the optimising tier.
+
+#![forbid(unsafe_code)]
+
+mod isa;
+mod limits;
+mod stubs;
+mod translate;
+mod tuning;
+mod worker;
+
+use dunlin_module::{CompileError, Compiler, Module, Settings, StaticTables, Worker};
+
+/// The baseline compiler, for the machine that it runs on.
+#[derive(Debug)]
+pub struct Baseline {
+    settings: Settings,
+}
+
+impl Baseline {
+    /// A compiler with these settings.
+    ///
+    /// # Errors
+    ///
+    /// If code for this machine cannot be made.
+    pub fn new(settings: Settings) -> Result<Self, CompileError> {
+        if !is_supported() {
+            return Err(CompileError::new(
+                "the baseline tier needs an x86-64 processor with SSE4.2 and POPCNT",
+            ));
+        }
+        Ok(Self { settings })
+    }
+
+    /// What changes the code that is made.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+/// Whether code of this tier runs on this machine.
+#[must_use]
+pub fn is_supported() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("sse4.2") && std::is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+impl Compiler for Baseline {
+    fn work(&self, module: &Module, func: u32) -> u64 {
+        let bytes = module.body_range(func).map_or(0, |body| body.len());
+        if bytes > limits::BODY_BYTES_MAX { 0 } else { 1 + (bytes / tuning::BYTES_PER_WORK) as u64 }
+    }
+
+    fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
+        Box::new(worker::FunctionWorker::new(&self.settings, module, tables))
+    }
+}

@@ -1,0 +1,340 @@
+//! Calls. Every one goes through a pointer that the VM can replace with one store, as the optimising tier's do.
+
+use super::frame::{SCRATCH_WORD, bytes_of};
+use super::locals::context_mem;
+use super::stack::{Entry, Kind, Loc, SCRATCH};
+use super::{LateCode, Move, MoveSource, Translator, moves};
+use crate::isa::x64::abi::{Place, Places};
+use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
+use crate::isa::x64::regs::{Gpr, R11, R14, RAX, RBP, RCX, RDI, RDX, RSP};
+use crate::translate::moves::Target;
+use dunlin_core::{TrapCode, ValType, canon};
+use dunlin_module::layout::{
+    LINE_PLACES_MIN, func_record, import_call, store_context, table_def, type_record, vm_context,
+};
+
+/// What is called.
+#[derive(Clone, Copy)]
+enum Callee {
+    /// A function of the module's array of code, with the same context.
+    Code(usize),
+    Import(u32),
+    /// What the record in `rax` says; its reference is in the scratch word.
+    Record,
+    /// The code whose pointer is at the address in `rax`, with the same context.
+    Slot,
+}
+
+impl Translator<'_> {
+    pub(super) fn visit_call(&mut self, func: u32) {
+        self.flush_charge();
+        let imported = func < self.module.func_imports();
+        let callee = if imported { Callee::Import(func) } else { Callee::Code(func as usize) };
+        self.call(self.module.func_type_index(func), callee);
+    }
+
+    /// Calls with the arguments on top, and pushes the results.
+    fn call(&mut self, ty: u32, callee: Callee) {
+        let of = self.module.func_type_at(ty);
+        let places = Places::of(of.params(), of.results());
+        self.count_moved(of.params().len() + of.results().len());
+        let first = self.stack.len() - of.params().len();
+        let mut args: Vec<Entry> = (first..self.stack.len()).map(|_| self.pop()).collect();
+        args.reverse();
+        self.before_call();
+        self.mark();
+        self.place_arguments(&places, &args, callee);
+        let map = self.frame_map();
+        self.call_code(ty, callee, &places, &map);
+        self.take_results(of.results(), &places);
+    }
+
+    fn place_arguments(&mut self, places: &Places, args: &[Entry], callee: Callee) {
+        let room = places.stack_bytes + places.area_bytes;
+        if room > 0 {
+            self.asm.alu_imm(Alu::Sub, Width::W64, RSP.into(), room as i32);
+        }
+        let mut all = Vec::with_capacity(args.len() + 2);
+        for (entry, place) in args.iter().zip(&places.args) {
+            let to = match *place {
+                Place::Gpr(reg) => Target::Gpr(reg),
+                Place::Xmm(reg) => Target::Xmm(reg),
+                Place::Stack(at) => Target::Mem(Mem::at(RSP, at)),
+            };
+            all.push(Move { to, from: self.source_of(*entry), bytes: bytes_of(entry.kind) });
+        }
+        if places.area_bytes > 0 {
+            let from = MoveSource::Address(Mem::at(RSP, places.stack_bytes as i32));
+            all.push(Move { to: Target::Gpr(RDI), from, bytes: 8 });
+        }
+        if let (Callee::Code(_) | Callee::Slot, Some(context)) = (callee, places.context) {
+            all.push(Move { to: Target::Gpr(context), from: MoveSource::Gpr(R14), bytes: 8 });
+        }
+        moves(&mut self.asm, &mut all);
+    }
+
+    fn call_code(&mut self, ty: u32, callee: Callee, places: &Places, map: &[u32]) {
+        let context = places.context.unwrap_or(RDI);
+        match callee {
+            Callee::Code(index) => {
+                self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
+                self.asm.call(Mem::at(R11, 8 * index as i32).into());
+            }
+            Callee::Import(index) => {
+                let record = (index as usize * import_call::BYTES) as i32;
+                self.asm.load(Width::W64, R11, context_mem(vm_context::IMPORT_CALLS));
+                self.asm.load(Width::W64, context, Mem::at(R11, record + import_call::CX as i32));
+                self.asm.load(Width::W64, R11, Mem::at(R11, record + import_call::CODE as i32));
+                self.asm.call(Mem::at(R11, 0).into());
+            }
+            Callee::Slot => self.asm.call(Mem::at(RAX, 0).into()),
+            Callee::Record => {
+                self.asm.load(Width::W64, context, Mem::at(RAX, func_record::CX as i32));
+                self.asm.load(Width::W64, RAX, Mem::at(RAX, func_record::CODE as i32));
+                self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));
+                self.asm.test(Width::W64, RAX, RAX);
+                let next = self.asm.label();
+                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec() });
+                self.asm.jcc(Cc::E, out);
+                self.asm.call(RAX.into());
+                self.note_map(map.to_vec());
+                return self.asm.bind(next);
+            }
+        }
+        self.note_map(map.to_vec());
+    }
+
+    /// Pushes a call's results, and puts locals back.
+    fn take_results(&mut self, types: &[ValType], places: &Places) {
+        if let ([ty], [place]) = (types, &places.results[..]) {
+            let kind = self.kind(*ty);
+            match *place {
+                Place::Gpr(reg) => {
+                    if kind.width() == Width::W32 {
+                        self.asm.mov(Width::W32, reg, reg);
+                    }
+                    self.push_gpr(kind, reg);
+                }
+                Place::Xmm(reg) => self.push_xmm(kind, reg),
+                Place::Stack(_) => {}
+            }
+            return self.after_call();
+        }
+        for (ty, place) in types.iter().zip(&places.results) {
+            let kind = self.kind(*ty);
+            self.push(kind, Loc::Slot);
+            let entry = self.stack[self.stack.len() - 1];
+            let to = self.slot(entry.slot, kind);
+            match *place {
+                Place::Gpr(reg) => {
+                    if kind.width() == Width::W32 {
+                        self.asm.mov(Width::W32, reg, reg);
+                    }
+                    self.asm.store(Width::W64, to, reg);
+                }
+                Place::Xmm(reg) => self.store_vector(kind, to, reg),
+                Place::Stack(at) => {
+                    let from = Mem::at(RSP, at);
+                    self.load_vector(
+                        if kind == Kind::V128 { kind } else { Kind::F64 },
+                        SCRATCH,
+                        from,
+                    );
+                    let wide = if kind == Kind::V128 { kind } else { Kind::F64 };
+                    self.store_vector(wide, to, SCRATCH);
+                }
+            }
+        }
+        if places.area_bytes > 0 {
+            self.asm.alu_imm(Alu::Add, Width::W64, RSP.into(), places.area_bytes as i32);
+        }
+        self.after_call();
+    }
+
+    /// Pops an index of a table, and makes `rax` the address of its element; traps where there is none. A
+    /// processor that runs ahead reads at address zero.
+    pub(super) fn element(&mut self, table: u32, index: Entry, code: TrapCode) {
+        let index = self.gpr(index);
+        self.alloc_fixed_or_held(RAX, index);
+        self.asm.load(Width::W64, R11, context_mem(vm_context::TABLES));
+        self.asm.load(Width::W64, R11, Mem::at(R11, 8 * table as i32));
+        self.asm.alu(Alu::Cmp, Width::W64, index, Mem::at(R11, table_def::LEN as i32).into());
+        self.trap_if(Cc::Ae, code);
+        self.asm.load(Width::W64, R11, Mem::at(R11, table_def::BASE as i32));
+        self.asm.lea(Width::W64, RAX, Mem { base: R11, index: Some((index, 2)), disp: 0 });
+        self.asm.mov_imm(R11, 0);
+        self.asm.cmov(Cc::Ae, Width::W64, RAX, R11.into());
+    }
+
+    /// Makes a register free, unless it is the one that holds what is given.
+    fn alloc_fixed_or_held(&mut self, reg: Gpr, held: Gpr) {
+        if held != reg && !self.held.contains(reg.0) {
+            self.alloc_fixed(reg);
+        }
+    }
+
+    pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
+        self.flush_charge();
+        if let Some((start, count)) = self.tables.table(table) {
+            self.static_callee(ty, table, (start, count));
+            return self.call(ty, Callee::Slot);
+        }
+        let index = self.pop();
+        self.element(table, index, TrapCode::UndefinedElement);
+        self.asm.load(Width::W32, RAX, Mem::at(RAX, 0));
+        self.asm.store(Width::W64, Mem::at(RBP, SCRATCH_WORD), RAX);
+        self.func_record();
+        self.asm.load(Width::W64, R11, context_mem(vm_context::TYPE_IDS));
+        self.asm.load(Width::W32, R11, Mem::at(R11, 4 * ty as i32));
+        self.asm.alu(Alu::Cmp, Width::W32, R11, Mem::at(RAX, func_record::TYPE_ID as i32).into());
+        let next = self.asm.label();
+        let what = if self.module.types()[ty as usize].is_final {
+            LateCode::NoMatch(RAX)
+        } else {
+            LateCode::Subtype { ty, next }
+        };
+        let late = self.late(what);
+        self.asm.jcc(Cc::Ne, late);
+        self.asm.bind(next);
+        self.call(ty, Callee::Record);
+    }
+
+    /// Makes `rax`, a reference, the address of its record.
+    fn func_record(&mut self) {
+        self.asm.imul_imm(Width::W64, RAX, RAX.into(), func_record::BYTES as i32);
+        self.store_context(R11);
+        self.asm.alu(Alu::Add, Width::W64, RAX, Mem::at(R11, store_context::FUNCS as i32).into());
+    }
+
+    /// Makes `rax` the address of the pointer to the code of an element of a table that never changes.
+    fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) {
+        let index = self.pop();
+        let reg = self.owned(index);
+        self.alloc_fixed_or_held(RAX, reg);
+        let width = if self.module.table_type(table).table64 { Width::W64 } else { Width::W32 };
+        self.asm.alu_imm(Alu::Cmp, width, reg.into(), count as i32);
+        self.trap_if(Cc::Ae, TrapCode::UndefinedElement);
+        self.asm.mov_imm(R11, 0);
+        self.asm.cmov(Cc::Ae, Width::W64, reg, R11.into());
+        let tables = self.module.func_count() as usize + self.module.types().len();
+        self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
+        self.asm.load(Width::W64, R11, Mem::at(R11, 8 * tables as i32));
+        let at = Mem { base: R11, index: Some((reg, 3)), disp: 8 * start as i32 };
+        self.asm.lea(Width::W64, RAX, at);
+        let number = self.tables.type_number(ty);
+        self.asm.load(Width::W32, R11, Mem::at(RAX, 0));
+        self.asm.load(Width::W32, RAX, Mem::at(RAX, 4));
+        self.asm.alu_imm(Alu::Cmp, Width::W32, R11.into(), number as i32);
+        // Null's type has all bits set: one more is null where traps look for it.
+        let other = self.late(LateCode::NoMatch(R11));
+        let fine = self.asm.label();
+        self.asm.jcc(Cc::E, fine);
+        self.asm.alu_imm(Alu::Add, Width::W32, R11.into(), 1);
+        self.asm.jmp(other);
+        self.asm.bind(fine);
+        self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
+        self.asm.lea(Width::W64, RAX, Mem { base: R11, index: Some((RAX, 3)), disp: 0 });
+    }
+
+    pub(super) fn visit_call_ref(&mut self, ty: u32) {
+        self.flush_charge();
+        let reference = self.pop();
+        if reference.loc != Loc::Gpr(RAX) {
+            self.alloc_fixed(RAX);
+        }
+        self.load_gpr(reference, RAX);
+        self.asm.test(Width::W32, RAX, RAX);
+        self.trap_if(Cc::E, TrapCode::NullFunctionReference);
+        self.asm.store(Width::W64, Mem::at(RBP, SCRATCH_WORD), RAX);
+        self.func_record();
+        self.call(ty, Callee::Record);
+    }
+
+    #[allow(clippy::unused_self, reason = "an operator like the others")]
+    pub(super) fn visit_return_call(&mut self, _func: u32) {
+        self.unsupported("return_call");
+    }
+
+    pub(super) fn visit_return_call_indirect(&mut self, _ty: u32, _table: u32) {
+        self.unsupported("return_call_indirect");
+    }
+
+    pub(super) fn visit_return_call_ref(&mut self, _ty: u32) {
+        self.unsupported("return_call_ref");
+    }
+
+    /// Calls the way out for functions of a type that have no code; all but the reference is in its place.
+    pub(super) fn way_out(&mut self, ty: u32, next: Label, map: Vec<u32>) {
+        let of = self.module.func_type_at(ty);
+        let before = Places::of(of.params(), of.results());
+        let mut params = of.params().to_vec();
+        params.push(ValType::I32);
+        let places = Places::of(&params, of.results());
+        let (more, reference) = (places.stack_bytes - before.stack_bytes, places.args.last());
+        match reference {
+            Some(Place::Gpr(reg)) => {
+                self.asm.load(Width::W32, *reg, Mem::at(RBP, SCRATCH_WORD));
+            }
+            Some(Place::Stack(at)) => {
+                self.asm.alu_imm(Alu::Sub, Width::W64, RSP.into(), more as i32);
+                for word in (0..before.stack_bytes as i32).step_by(8).filter(|_| more > 0) {
+                    self.asm.load(Width::W64, R11, Mem::at(RSP, word + more as i32));
+                    self.asm.store(Width::W64, Mem::at(RSP, word), R11);
+                }
+                self.asm.load(Width::W32, R11, Mem::at(RBP, SCRATCH_WORD));
+                self.asm.store(Width::W64, Mem::at(RSP, *at), R11);
+            }
+            _ => {}
+        }
+        self.mark();
+        self.asm.mov(Width::W64, places.context.unwrap_or(RDI), R14);
+        self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
+        let index = self.module.func_count() as i32 + ty as i32;
+        self.asm.call(Mem::at(R11, 8 * index).into());
+        self.note_map(map);
+        self.asm.jmp(next);
+    }
+
+    /// Looks whether the type of the record in `rax` is below the one of this index.
+    pub(super) fn subtype(&mut self, ty: u32, next: Label) {
+        let fail = self.asm.label();
+        let null = self.asm.label();
+        self.asm.push(RCX);
+        self.asm.push(RDX);
+        self.asm.alu_imm(Alu::Cmp, Width::W64, Mem::at(RBP, SCRATCH_WORD).into(), 0);
+        self.asm.jcc(Cc::E, null);
+        self.asm.load(Width::W32, RCX, Mem::at(RAX, func_record::TYPE_ID as i32));
+        self.asm.alu_imm(Alu::And, Width::W32, RCX.into(), !canon::KIND_MASK as i32);
+        self.store_context(R11);
+        self.asm.mov_imm(RDX, 0);
+        self.asm.alu(
+            Alu::Cmp,
+            Width::W64,
+            RCX,
+            Mem::at(R11, store_context::TYPE_COUNT as i32).into(),
+        );
+        self.asm.cmov(Cc::Ae, Width::W64, RCX, RDX.into());
+        self.asm.load(Width::W64, R11, Mem::at(R11, store_context::TYPES as i32));
+        self.asm.imul_imm(Width::W64, RCX, RCX.into(), type_record::BYTES as i32);
+        self.asm.alu(Alu::Add, Width::W64, RCX, R11.into());
+        self.asm.load(Width::W64, RDX, Mem::at(RCX, type_record::LINE as i32));
+        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
+        let depth = core::iter::successors(above(&ty), above).count();
+        if depth >= LINE_PLACES_MIN {
+            self.asm.mov_imm(R11, depth as u64);
+            self.asm.alu(Alu::Cmp, Width::W64, R11, Mem::at(RCX, type_record::LEN as i32).into());
+            self.asm.jcc(Cc::Ae, fail);
+        }
+        self.asm.load(Width::W64, R11, context_mem(vm_context::TYPE_IDS));
+        self.asm.load(Width::W32, R11, Mem::at(R11, 4 * ty as i32));
+        self.asm.alu(Alu::Cmp, Width::W32, R11, Mem::at(RDX, 4 * depth as i32).into());
+        self.asm.pop(RDX);
+        self.asm.pop(RCX);
+        self.asm.jcc(Cc::E, next);
+        self.trap_here(TrapCode::IndirectCallTypeMismatch);
+        self.asm.bind(fail);
+        self.trap_here(TrapCode::IndirectCallTypeMismatch);
+        self.asm.bind(null);
+        self.trap_here(TrapCode::UninitializedElement);
+    }
+}

@@ -1,0 +1,641 @@
+//! Control operators.
+//!
+//! Where a block begins all operands are written to their slots, so that they are in one place however control
+//! gets to its end. There a single result is in `rax` or `xmm0`, more are in their slots; the parameters of a loop
+//! are in their slots. Locals are at home everywhere.
+
+use super::stack::{Cond, Entry, Kind, Loc};
+use super::{Move, Translator, moves};
+use crate::isa::x64::abi::Place;
+use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
+use crate::isa::x64::regs::{Gpr, R11, RAX, RBP, XMM0};
+use crate::translate::frame::{AREA, bytes_of};
+use crate::translate::moves::Target;
+use dunlin_core::{TrapCode, ValType};
+use wasmparser::{BlockType, BrTable};
+
+/// A block that is open.
+pub(super) struct Frame {
+    kind: FrameKind,
+    /// Where branches go.
+    label: Label,
+    /// Operands below.
+    height: usize,
+    /// Slots below.
+    slots: u32,
+    params: Vec<Kind>,
+    results: Vec<Kind>,
+    /// Whether control gets to the end.
+    reached: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FrameKind {
+    /// Of code that cannot be reached.
+    Dead,
+    Block,
+    Loop,
+    /// With the way to `else`.
+    If(Label),
+    Function,
+}
+
+impl Frame {
+    /// What a branch brings.
+    fn brings(&self) -> &[Kind] {
+        if self.kind == FrameKind::Loop { &self.params } else { &self.results }
+    }
+
+    /// Whether that is in a register.
+    fn is_carried(&self) -> bool {
+        self.kind != FrameKind::Loop && self.results.len() == 1
+    }
+}
+
+impl Translator<'_> {
+    pub(super) fn open_body(&mut self) {
+        let results = self.kinds(self.func_type.results());
+        let frame = Frame {
+            kind: FrameKind::Function,
+            label: self.exit,
+            height: 0,
+            slots: self.slots,
+            params: Vec::new(),
+            results,
+            reached: false,
+        };
+        self.frames.push(frame);
+    }
+
+    pub(super) fn kinds(&self, types: &[ValType]) -> Vec<Kind> {
+        types.iter().map(|ty| self.kind(*ty)).collect()
+    }
+
+    fn block_kinds(&mut self, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
+        match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => match dunlin_module::val_type(ty, self.operator.into()) {
+                Ok(ty) => (Vec::new(), vec![self.kind(ty)]),
+                Err(error) => {
+                    self.failed = Some(error.into());
+                    (Vec::new(), Vec::new())
+                }
+            },
+            BlockType::FuncType(index) => {
+                let ty = self.module.func_type_at(index);
+                (self.kinds(ty.params()), self.kinds(ty.results()))
+            }
+        }
+    }
+
+    fn open(&mut self, kind: FrameKind, (params, results): (Vec<Kind>, Vec<Kind>)) {
+        self.count_moved(params.len() + results.len());
+        let label = self.asm.label();
+        let kind = if self.live { kind } else { FrameKind::Dead };
+        let below = if self.live { params.len() } else { 0 };
+        let height = self.stack.len() - below;
+        let slots = self.stack.get(height).map_or(self.slots, |entry| entry.slot);
+        self.frames.push(Frame { kind, label, height, slots, params, results, reached: false });
+    }
+
+    pub(super) fn visit_block(&mut self, ty: BlockType) {
+        let kinds = self.block_kinds(ty);
+        if self.live {
+            self.settle_all();
+        }
+        self.open(FrameKind::Block, kinds);
+    }
+
+    pub(super) fn visit_loop(&mut self, ty: BlockType) {
+        let kinds = self.block_kinds(ty);
+        if !self.live {
+            return self.open(FrameKind::Loop, kinds);
+        }
+        self.flush_charge();
+        self.settle_all();
+        self.open(FrameKind::Loop, kinds);
+        self.forget_slots();
+        if let Some(frame) = self.frames.last() {
+            self.asm.bind(frame.label);
+        }
+        self.poll();
+    }
+
+    pub(super) fn visit_if(&mut self, ty: BlockType) {
+        let kinds = self.block_kinds(ty);
+        let otherwise = self.asm.label();
+        if !self.live {
+            return self.open(FrameKind::If(otherwise), kinds);
+        }
+        self.charge += 1;
+        let cond = self.pop_condition();
+        self.settle_all();
+        self.jump_unless(cond, otherwise);
+        self.open(FrameKind::If(otherwise), kinds);
+    }
+
+    /// Pops what is asked as what the flags say; what the operators so far cost is paid before.
+    fn pop_condition(&mut self) -> Cond {
+        let is_cond = matches!(self.stack.last(), Some(Entry { loc: Loc::Cond(_), .. }));
+        if is_cond && self.settings.fuel && self.charge != 0 {
+            self.settle_cond();
+        }
+        self.flush_charge();
+        let entry = self.pop();
+        if let Loc::Cond(cond) = entry.loc {
+            return cond;
+        }
+        self.test_zero(entry);
+        Cond::Int(Cc::Ne)
+    }
+
+    pub(super) fn jump_unless(&mut self, cond: Cond, to: Label) {
+        self.jump_if(cond.not(), to);
+    }
+
+    fn jump_if(&mut self, cond: Cond, to: Label) {
+        match cond {
+            Cond::Int(cc) => self.asm.jcc(cc, to),
+            Cond::FloatNe => {
+                self.asm.jcc(Cc::P, to);
+                self.asm.jcc(Cc::Ne, to);
+            }
+            Cond::FloatEq => {
+                let not = self.asm.label();
+                self.asm.jcc(Cc::P, not);
+                self.asm.jcc(Cc::E, to);
+                self.asm.bind(not);
+            }
+        }
+    }
+
+    pub(super) fn visit_else(&mut self) {
+        let Some(mut frame) = self.frames.pop() else { return };
+        let FrameKind::If(otherwise) = frame.kind else { return self.frames.push(frame) };
+        if self.live {
+            self.flush_charge();
+            self.bring(&frame);
+            self.asm.jmp(frame.label);
+            frame.reached = true;
+        }
+        self.charge = 0;
+        self.go_on(otherwise, &frame);
+        self.push_settled(&frame.params);
+        frame.kind = FrameKind::Block;
+        self.frames.push(frame);
+    }
+
+    /// Goes on at a label, with what is below a block on the stack.
+    fn go_on(&mut self, label: Label, frame: &Frame) {
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+        self.asm.bind(label);
+        self.forget_slots();
+        self.live = true;
+    }
+
+    /// Pushes operands that are in their slots.
+    fn push_settled(&mut self, kinds: &[Kind]) {
+        for kind in kinds {
+            self.push(*kind, Loc::Slot);
+        }
+    }
+
+    /// Puts what a branch brings, on top, where the block's end expects it. It stays on the stack. Flags stay what
+    /// they are.
+    fn bring(&mut self, frame: &Frame) {
+        let count = frame.brings().len();
+        if frame.is_carried() {
+            return self.carry();
+        }
+        if frame.kind == FrameKind::Function {
+            return self.results(count);
+        }
+        self.count_moved(count);
+        let first = self.stack.len() - count;
+        let mut slot = frame.slots;
+        for at in first..self.stack.len() {
+            let entry = self.stack[at];
+            let is_there = entry.loc == Loc::Slot && entry.slot == slot;
+            if !is_there {
+                let to = self.slot(slot, entry.kind);
+                self.write(entry, to);
+            }
+            slot += entry.kind.slots();
+        }
+    }
+
+    /// Puts the operand on top into the register of single results.
+    fn carry(&mut self) {
+        let at = self.stack.len() - 1;
+        let entry = self.stack[at];
+        if entry.kind.is_vector() {
+            if entry.loc == Loc::Xmm(XMM0) {
+                return;
+            }
+            if self.vectors_taken.contains(XMM0.0) {
+                let other = self.stack.iter().position(|entry| entry.loc == Loc::Xmm(XMM0));
+                if let Some(other) = other {
+                    self.settle(other);
+                }
+            }
+            self.load_xmm(entry, XMM0);
+            self.relocate(at, Loc::Xmm(XMM0));
+        } else {
+            if entry.loc == Loc::Gpr(RAX) {
+                return;
+            }
+            if self.taken.contains(RAX.0) {
+                let other = self.stack.iter().position(|entry| entry.loc == Loc::Gpr(RAX));
+                if let Some(other) = other {
+                    self.settle(other);
+                }
+            }
+            self.load_gpr(entry, RAX);
+            self.relocate(at, Loc::Gpr(RAX));
+        }
+    }
+
+    /// Puts the function's results, on top, into their places. They stay on the stack.
+    fn results(&mut self, count: usize) {
+        self.count_moved(count);
+        let first = self.stack.len() - count;
+        let places = self.places.results.clone();
+        for (entry, place) in self.stack[first..].to_vec().into_iter().zip(&places) {
+            if let Place::Stack(at) = place {
+                // No result is lost to the register that says where they go.
+                self.store_result(entry, *at);
+            }
+        }
+        let mut all = Vec::new();
+        for (entry, place) in self.stack[first..].iter().zip(&places) {
+            let to = match *place {
+                Place::Gpr(reg) => Target::Gpr(reg),
+                Place::Xmm(reg) => Target::Xmm(reg),
+                Place::Stack(_) => continue,
+            };
+            all.push(Move { to, from: self.source_of(*entry), bytes: bytes_of(entry.kind) });
+        }
+        moves(&mut self.asm, &mut all);
+    }
+
+    fn store_result(&mut self, entry: Entry, at: i32) {
+        // Everything is in a slot first, so that one register is enough.
+        let index = self.stack.iter().position(|of| of.slot == entry.slot);
+        if let Some(index) = index {
+            self.settle(index);
+            let from = self.slot(entry.slot, entry.kind);
+            let area = Mem::at(RBP, AREA);
+            self.asm.load(Width::W64, R11, area);
+            let to = Mem::at(R11, at);
+            if entry.kind == Kind::V128 {
+                self.asm.load_v128(super::stack::SCRATCH, from);
+                self.asm.store_v128(to, super::stack::SCRATCH);
+            } else {
+                self.asm.load_f64(super::stack::SCRATCH, from);
+                self.asm.store_f64(to, super::stack::SCRATCH);
+            }
+        }
+    }
+
+    pub(super) fn visit_end(&mut self) {
+        let Some(mut frame) = self.frames.pop() else { return };
+        if frame.kind == FrameKind::Dead {
+            return;
+        }
+        if self.live {
+            self.flush_charge();
+            if frame.kind == FrameKind::Loop {
+                return;
+            }
+            self.bring(&frame);
+            frame.reached = true;
+        } else if frame.kind == FrameKind::Loop {
+            self.truncate(frame.height);
+            self.slots = frame.slots;
+            return;
+        }
+        if let FrameKind::If(otherwise) = frame.kind {
+            self.end_without_else(&mut frame, otherwise);
+        }
+        self.charge = 0;
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+        self.live = frame.reached;
+        if frame.kind == FrameKind::Function {
+            return self.live = false;
+        }
+        self.asm.bind(frame.label);
+        self.forget_slots();
+        if self.live {
+            self.push_brought(&frame);
+        }
+    }
+
+    /// What has no `else` takes its parameters for its results.
+    fn end_without_else(&mut self, frame: &mut Frame, otherwise: Label) {
+        let is_trivial = frame.params.is_empty();
+        if !is_trivial && self.live {
+            self.asm.jmp(frame.label);
+        }
+        self.go_on(otherwise, frame);
+        self.push_settled(&frame.params.clone());
+        if !is_trivial {
+            self.bring(frame);
+        }
+        frame.reached = true;
+    }
+
+    /// Pushes what a block leaves.
+    fn push_brought(&mut self, frame: &Frame) {
+        match frame.results[..] {
+            [kind] if kind.is_vector() => self.push_xmm(kind, XMM0),
+            [kind] => self.push_gpr(kind, RAX),
+            _ => self.push_settled(&frame.results),
+        }
+    }
+
+    /// Nothing follows.
+    pub(super) fn end_of_path(&mut self) {
+        self.live = false;
+        let (height, slots) =
+            self.frames.last().map_or((0, self.slots), |frame| (frame.height, frame.slots));
+        self.truncate(height);
+        self.slots = slots;
+    }
+
+    pub(super) fn visit_unreachable(&mut self) {
+        self.flush_charge();
+        self.trap_here(TrapCode::Unreachable);
+        self.end_of_path();
+    }
+
+    #[allow(clippy::unused_self, reason = "an operator like the others")]
+    pub(super) fn visit_nop(&mut self) {}
+
+    fn frame_at(&mut self, depth: u32) -> Option<usize> {
+        let at = self.frames.len().checked_sub(1 + depth as usize);
+        if let Some(at) = at {
+            self.frames[at].reached = true;
+        }
+        at
+    }
+
+    /// Jumps to the end or beginning of a block with what is on top.
+    fn branch(&mut self, at: usize) {
+        let frame = self.frames.remove(at);
+        self.bring(&frame);
+        self.asm.jmp(frame.label);
+        self.frames.insert(at, frame);
+    }
+
+    pub(super) fn visit_br(&mut self, depth: u32) {
+        self.flush_charge();
+        if let Some(at) = self.frame_at(depth) {
+            self.branch(at);
+        }
+        self.end_of_path();
+    }
+
+    pub(super) fn visit_br_if(&mut self, depth: u32) {
+        let Some(at) = self.frame_at(depth) else { return };
+        let cond = self.pop_condition();
+        let frame = &self.frames[at];
+        let (count, label, is_carried) = (frame.brings().len(), frame.label, frame.is_carried());
+        if count == 0 {
+            return self.jump_if(cond, label);
+        }
+        if is_carried {
+            self.carry();
+            return self.jump_if(cond, label);
+        }
+        let next = self.asm.label();
+        // What is moved behind the jump is not moved for who goes on.
+        let first = self.stack.len() - count;
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        self.jump_unless(cond, next);
+        self.branch(at);
+        self.asm.bind(next);
+    }
+
+    pub(super) fn visit_return(&mut self) {
+        self.flush_charge();
+        if self.frame_at(self.frames.len() as u32 - 1).is_some() {
+            self.branch(0);
+        }
+        self.end_of_path();
+    }
+
+    pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
+        self.flush_charge();
+        let index = self.pop();
+        let mut targets = Vec::with_capacity(table.len() as usize + 1);
+        for depth in table.targets() {
+            match depth {
+                Ok(depth) => targets.push(depth),
+                Err(error) => return self.failed = Some(error.into()),
+            }
+        }
+        targets.push(table.default());
+        let frames: Vec<usize> = targets.iter().filter_map(|depth| self.frame_at(*depth)).collect();
+        let count = self.frames[frames[0]].brings().len();
+        self.count_moved(targets.len());
+        let reg = self.owned(index);
+        let first = self.stack.len() - count;
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        self.asm.alu_imm(Alu::Cmp, Width::W32, reg.into(), targets.len() as i32 - 1);
+        self.asm.mov_imm(R11, targets.len() as u64 - 1);
+        self.asm.cmov(Cc::A, Width::W32, reg, R11.into());
+        self.table_jump(reg, &frames, count);
+        self.end_of_path();
+    }
+
+    /// Jumps to one of these by number: through stubs where something is to be moved.
+    fn table_jump(&mut self, reg: Gpr, frames: &[usize], count: usize) {
+        let table = self.asm.label();
+        self.asm.lea_label(R11, table);
+        self.asm.movsx32(reg, Mem { base: R11, index: Some((reg, 2)), disp: 0 }.into());
+        self.asm.alu(Alu::Add, Width::W64, R11, reg.into());
+        self.asm.jmp_to(R11.into());
+        let mut stubs: Vec<(usize, Label)> = Vec::new();
+        let mut labels = Vec::with_capacity(frames.len());
+        for at in frames {
+            if count == 0 {
+                labels.push(self.frames[*at].label);
+                continue;
+            }
+            let known = stubs.iter().find(|(of, _)| of == at).map(|(_, label)| *label);
+            labels.push(known.unwrap_or_else(|| {
+                let label = self.asm.label();
+                stubs.push((*at, label));
+                label
+            }));
+        }
+        self.asm.bind(table);
+        let start = self.asm.here();
+        for label in labels {
+            let entry = self.asm.table_entry(label, start);
+            self.table_entries.push(entry);
+        }
+        for (at, label) in stubs {
+            self.asm.bind(label);
+            let first = self.stack.len() - count;
+            self.branch(at);
+            // Each begins with all of it in slots.
+            for at in first..self.stack.len() {
+                self.relocate(at, Loc::Slot);
+            }
+        }
+    }
+
+    pub(super) fn visit_select(&mut self) {
+        let cond = self.pop_select_condition();
+        let (second, first) = (self.pop(), self.pop());
+        if first.kind.is_vector() {
+            return self.select_vector(cond, first, second);
+        }
+        // Whatever loads them changes no flags.
+        let other = self.rm(second);
+        let reg = match first.loc {
+            Loc::Gpr(reg) => reg,
+            _ => {
+                let reg = self.alloc();
+                self.load_gpr(first, reg);
+                reg
+            }
+        };
+        let width = first.kind.width();
+        match cond {
+            Cond::Int(cc) => self.asm.cmov(cc.not(), width, reg, other),
+            Cond::FloatNe | Cond::FloatEq => {
+                let (take, done) = (self.asm.label(), self.asm.label());
+                self.jump_if(cond, done);
+                self.asm.bind(take);
+                self.asm.op(width, 0x8b, reg.0, other);
+                self.asm.bind(done);
+            }
+        }
+        let kind = if matches!((first.kind, second.kind), (Kind::Ref(false), Kind::Ref(true))) {
+            second.kind
+        } else {
+            first.kind
+        };
+        self.push_gpr(kind, reg);
+    }
+
+    fn pop_select_condition(&mut self) -> Cond {
+        let entry = self.pop();
+        match entry.loc {
+            Loc::Cond(cond) => cond,
+            _ => {
+                self.test_zero(entry);
+                Cond::Int(Cc::Ne)
+            }
+        }
+    }
+
+    fn select_vector(&mut self, cond: Cond, first: Entry, second: Entry) {
+        let reg = match first.loc {
+            Loc::Xmm(reg) => reg,
+            _ => {
+                let reg = self.alloc_xmm();
+                self.load_xmm(first, reg);
+                reg
+            }
+        };
+        let done = self.asm.label();
+        let other = match second.loc {
+            Loc::Const(_) => {
+                let other = self.alloc_xmm();
+                self.load_xmm(second, other);
+                Entry { loc: Loc::Xmm(other), ..second }
+            }
+            _ => second,
+        };
+        self.jump_if(cond, done);
+        self.load_xmm(other, reg);
+        self.asm.bind(done);
+        self.push_xmm(first.kind, reg);
+    }
+
+    pub(super) fn visit_typed_select(&mut self, _ty: wasmparser::ValType) {
+        self.visit_select();
+    }
+
+    pub(super) fn visit_drop(&mut self) {
+        self.pop();
+    }
+
+    /// Branches if what is on top is null; else it stays.
+    pub(super) fn visit_br_on_null(&mut self, depth: u32) {
+        let entry = self.pop();
+        let Some(at) = self.frame_at(depth) else { return };
+        let reg = self.owned(entry);
+        let first = self.stack.len() - self.frames[at].brings().len();
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        self.flush_charge();
+        let next = self.asm.label();
+        self.asm.test(Width::W32, reg, reg);
+        self.asm.jcc(Cc::Ne, next);
+        self.branch_from_slots(at, first);
+        self.asm.bind(next);
+        self.push_gpr(entry.kind, reg);
+    }
+
+    /// A branch, behind which what it brings is in slots again.
+    fn branch_from_slots(&mut self, at: usize, first: usize) {
+        self.branch(at);
+        for at in first..self.stack.len() {
+            self.relocate(at, Loc::Slot);
+        }
+    }
+
+    /// Branches with what is on top unless it is null; then it is dropped.
+    pub(super) fn visit_br_on_non_null(&mut self, depth: u32) {
+        let Some(at) = self.frame_at(depth) else { return };
+        self.flush_charge();
+        let first = self.stack.len() - self.frames[at].brings().len();
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        let next = self.asm.label();
+        let top = self.stack[self.stack.len() - 1];
+        let slot = self.slot(top.slot, top.kind);
+        self.asm.alu_imm(Alu::Cmp, Width::W32, slot.into(), 0);
+        self.asm.jcc(Cc::E, next);
+        self.branch_from_slots(at, first);
+        self.asm.bind(next);
+        self.pop();
+    }
+
+    pub(super) fn visit_ref_as_non_null(&mut self) {
+        let entry = self.pop();
+        let reg = self.gpr(entry);
+        self.asm.test(Width::W32, reg, reg);
+        self.trap_if(Cc::E, TrapCode::NullReference);
+        match entry.loc {
+            Loc::Local(_) => self.push(entry.kind, entry.loc),
+            _ => self.push_gpr(entry.kind, reg),
+        }
+    }
+
+    pub(super) fn no_match(&mut self, reg: Gpr) {
+        let null = self.asm.label();
+        if reg == RAX {
+            // The reference of the record in it.
+            let word = Mem::at(RBP, crate::translate::frame::SCRATCH_WORD);
+            self.asm.load(Width::W64, R11, word);
+        }
+        self.asm.test(Width::W32, R11, R11);
+        self.asm.jcc(Cc::E, null);
+        self.trap_here(TrapCode::IndirectCallTypeMismatch);
+        self.asm.bind(null);
+        self.trap_here(TrapCode::UninitializedElement);
+    }
+}

@@ -1,0 +1,285 @@
+//! WebAssembly to machine code: one pass over a body that has been validated.
+//!
+//! 1. [`scan`] looks at the body once and gives locals their homes.
+//! 2. The [`visitor`] is given each operator. Where code cannot be reached it passes on only those that open and
+//!    close blocks.
+//! 3. Each operator has one short method of [`Translator`], named as `wasmparser` names it, in the file of its
+//!    family. It takes its operands from the stack of [`stack`] and pushes its results.
+
+mod access;
+mod bulk;
+mod call;
+mod control;
+mod convert;
+mod float;
+mod frame;
+mod integer;
+mod locals;
+mod moves;
+mod scan;
+mod stack;
+mod table;
+mod traps;
+mod visitor;
+
+use crate::isa::x64::abi::Places;
+use crate::isa::x64::asm::{Asm, Label};
+use crate::isa::x64::regs::{Gpr, Set};
+use crate::{limits, tuning};
+use control::Frame;
+use dunlin_core::{FuncType, TrapCode, ValType};
+use dunlin_module::compile::{CallHandler, Relocation};
+use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables};
+use locals::Local;
+use stack::Entry;
+
+pub(crate) use frame::context_offset;
+pub(crate) use moves::{Move, Source as MoveSource, moves};
+pub(crate) use traps::call_builtin;
+
+/// What functions are translated from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) tables: &'m StaticTables,
+    pub(crate) settings: &'m Settings,
+}
+
+/// Memory that is used for one function after the other.
+#[derive(Default)]
+pub(crate) struct Kept {
+    asm: Asm,
+}
+
+/// Code that stands behind the function's, because it is seldom executed.
+struct Late {
+    label: Label,
+    what: LateCode,
+    /// The operator that it is of.
+    operator: u32,
+}
+
+/// What such code does.
+enum LateCode {
+    /// Traps.
+    Trap(TrapCode),
+    /// Leaves compiled code.
+    Unwind,
+    /// Traps, for an element whose reference is in the register: null, or of another type.
+    NoMatch(Gpr),
+    /// Looks whether the type of the record in `rax` is below the one of this index; goes on there, or traps.
+    Subtype { ty: u32, next: Label },
+    /// Calls the way out for functions without code; the call's places, and where to go on.
+    WayOut { ty: u32, next: Label, map: Vec<u32> },
+}
+
+/// The state of the pass.
+struct Translator<'m> {
+    asm: Asm,
+    module: &'m Module,
+    tables: &'m StaticTables,
+    settings: &'m Settings,
+    func_type: &'m FuncType,
+    /// Where the function's own arguments and results are.
+    places: Places,
+    locals: Vec<Local>,
+    /// Operands.
+    stack: Vec<Entry>,
+    /// Slots of locals and operands so far, and the most that there have been.
+    slots: u32,
+    slots_max: u32,
+    /// Registers that operands may be in.
+    temps: Set,
+    vector_temps: Set,
+    /// Those that operands are in, and those that the operator at hand uses.
+    taken: Set,
+    vectors_taken: Set,
+    held: Set,
+    vectors_held: Set,
+    /// Operands below are in no register.
+    settled: usize,
+    frames: Vec<Frame>,
+    /// The register that holds memory 0's base, where that never moves.
+    memory_base: Option<Gpr>,
+    /// Registers of the caller's that the function uses.
+    kept: Set,
+    /// Where the function is left.
+    exit: Label,
+    /// Where the size of the frame is to be written.
+    frame_sizes: Vec<u32>,
+    late: Vec<Late>,
+    /// Whether the operator at hand can be reached.
+    live: bool,
+    /// Where the operator at hand stands in the module, and where the next one does.
+    operator: u32,
+    /// The bytes behind the operator at hand.
+    ahead: &'m [u8],
+    /// What operators so far cost and has not been charged.
+    charge: i32,
+    /// Values that calls and blocks have moved.
+    moved: usize,
+    mapped: usize,
+    relocations: Vec<Relocation>,
+    traps: Vec<(u32, TrapCode)>,
+    source: Vec<(u32, u32)>,
+    maps: Vec<(u32, Box<[u32]>)>,
+    handlers: Vec<CallHandler>,
+    /// Entries of branch tables.
+    table_entries: Vec<(u32, Label, u32)>,
+    failed: Option<CompileError>,
+}
+
+/// Translates the body of the function with this index.
+///
+/// # Errors
+///
+/// If the body does not decode, or contains what this tier does not know.
+pub(crate) fn function(
+    source: &Source<'_>,
+    index: u32,
+    kept: &mut Kept,
+) -> Result<CompiledFunction, CompileError> {
+    let Some(body) = source.module.body(index) else {
+        return Err(CompileError::new("the function has no body"));
+    };
+    if body.as_bytes().len() > limits::BODY_BYTES_MAX {
+        return Err(CompileError::new("the function's body is too large for this tier"));
+    }
+    let mut asm = core::mem::take(&mut kept.asm);
+    asm.clear();
+    let mut translator = Translator::new(source, index, asm);
+    let done = translator.run(&body);
+    let made = done.map(|()| translator.finish());
+    kept.asm = translator.asm;
+    made
+}
+
+impl<'m> Translator<'m> {
+    fn new(source: &Source<'m>, index: u32, mut asm: Asm) -> Self {
+        let Source { module, tables, settings } = *source;
+        let func_type = module.func_type(index);
+        let exit = asm.label();
+        Self {
+            asm,
+            module,
+            tables,
+            settings,
+            func_type,
+            places: Places::of(func_type.params(), func_type.results()),
+            locals: Vec::new(),
+            stack: Vec::new(),
+            slots: 0,
+            slots_max: 0,
+            temps: Set::default(),
+            vector_temps: Set::default(),
+            taken: Set::default(),
+            vectors_taken: Set::default(),
+            held: Set::default(),
+            vectors_held: Set::default(),
+            settled: 0,
+            frames: Vec::new(),
+            memory_base: None,
+            kept: Set::default(),
+            exit,
+            frame_sizes: Vec::new(),
+            late: Vec::new(),
+            live: true,
+            operator: 0,
+            ahead: &[],
+            charge: 0,
+            moved: 0,
+            mapped: 0,
+            relocations: Vec::new(),
+            traps: Vec::new(),
+            source: Vec::new(),
+            maps: Vec::new(),
+            handlers: Vec::new(),
+            table_entries: Vec::new(),
+            failed: None,
+        }
+    }
+
+    fn run(&mut self, body: &wasmparser::FunctionBody<'m>) -> Result<(), CompileError> {
+        let scanned = scan::scan(body, self.func_type.params().len())?;
+        self.declare_locals(body)?;
+        self.assign_homes(&scanned);
+        self.enter(&scanned);
+        self.open_body();
+        let (bytes, end) = (self.module.bytes(), body.range().end as usize);
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            self.operator = reader.original_position() as u32;
+            self.held = Set::default();
+            self.vectors_held = Set::default();
+            let operator = reader.read()?;
+            self.ahead = &bytes[reader.original_position() as usize..end];
+            visitor::visit(self, operator);
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+        }
+        self.leave();
+        self.emit_late();
+        self.check_bounds()
+    }
+
+    fn check_bounds(&mut self) -> Result<(), CompileError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if self.slots_max > limits::SLOTS_MAX {
+            return Err(CompileError::new("the function's frame is too large for this tier"));
+        }
+        Ok(())
+    }
+
+    /// What has been made, as plain data.
+    fn finish(&mut self) -> CompiledFunction {
+        let frame_bytes = self.frame_bytes();
+        for at in core::mem::take(&mut self.frame_sizes) {
+            self.asm.patch32(at, frame_bytes as i32);
+        }
+        for handler in &mut self.handlers {
+            handler.frame_bytes = frame_bytes;
+        }
+        self.asm.link();
+        for (at, label, table) in core::mem::take(&mut self.table_entries) {
+            let distance = self.asm.place_of(label).wrapping_sub(table);
+            self.asm.patch32(at, distance as i32);
+        }
+        CompiledFunction {
+            code: self.asm.code.clone(),
+            alignment: tuning::FUNCTION_ALIGNMENT,
+            relocations: core::mem::take(&mut self.relocations),
+            traps: core::mem::take(&mut self.traps),
+            source: core::mem::take(&mut self.source),
+            maps: core::mem::take(&mut self.maps),
+            handlers: core::mem::take(&mut self.handlers),
+            inlined: Vec::new(),
+        }
+    }
+
+    /// Whether values of a type are references that the collector follows.
+    fn is_traced(&self, ty: ValType) -> bool {
+        let is_func = |ty: u32| self.module.types()[ty as usize].composite.as_func().is_some();
+        matches!(ty, ValType::Ref(ty) if ty.is_traced(is_func))
+    }
+
+    #[cold]
+    fn unsupported(&mut self, operator: &str) {
+        self.failed = Some(CompileError::new(format_args!("`{operator}` is not supported")));
+    }
+
+    #[cold]
+    fn refuse(&mut self, why: &str) {
+        self.failed = Some(CompileError::new(why));
+    }
+
+    /// Counts values that are moved.
+    fn count_moved(&mut self, count: usize) {
+        self.moved += count;
+        if self.moved > limits::VALUES_MAX {
+            self.refuse("the function moves too many values for this tier");
+        }
+    }
+}

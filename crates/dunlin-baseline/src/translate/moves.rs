@@ -1,0 +1,146 @@
+//! Values to where a call or return wants them, all at once.
+//!
+//! What goes to memory goes first, while all registers hold what they held; then registers to registers, each as
+//! soon as nobody needs what is there, a circle by way of the scratch register; then what comes from elsewhere.
+
+use crate::isa::x64::asm::{Asm, Mem, Width};
+use crate::isa::x64::regs::{Gpr, R11, Xmm};
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Gpr(Gpr),
+    Xmm(Xmm),
+    Mem(Mem),
+    Const(u64),
+    /// An address.
+    Address(Mem),
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Gpr(Gpr),
+    Xmm(Xmm),
+    Mem(Mem),
+}
+
+/// A value that is moved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move {
+    pub(crate) to: Target,
+    pub(crate) from: Source,
+    /// 4, 8 or 16. Four bytes in a general register are extended with zeros.
+    pub(crate) bytes: u8,
+}
+
+/// A vector register that nobody else uses here.
+const SCRATCH: Xmm = Xmm(15);
+
+fn width(bytes: u8) -> Width {
+    if bytes == 4 { Width::W32 } else { Width::W64 }
+}
+
+/// Moves all of these.
+pub(crate) fn moves(asm: &mut Asm, all: &mut Vec<Move>) {
+    for of in all.iter().filter(|of| matches!(of.to, Target::Mem(_))) {
+        to_memory(asm, of);
+    }
+    all.retain(|of| !matches!(of.to, Target::Mem(_)));
+    let (mut gprs, mut xmms) = (Vec::new(), Vec::new());
+    all.retain(|of| match (of.to, of.from) {
+        (Target::Gpr(to), Source::Gpr(from)) => {
+            gprs.push((to.0, from.0, of.bytes));
+            false
+        }
+        (Target::Xmm(to), Source::Xmm(from)) => {
+            xmms.push((to.0, from.0, of.bytes));
+            false
+        }
+        _ => true,
+    });
+    let gpr = |asm: &mut Asm, to, from, bytes: u8| {
+        // Also to where it is, to clear what is above.
+        if to != from || bytes == 4 {
+            asm.mov(width(bytes), Gpr(to), Gpr(from));
+        }
+    };
+    in_turn(asm, &mut gprs, R11.0, gpr);
+    let xmm = |asm: &mut Asm, to, from, _| {
+        if to != from {
+            asm.movaps(Xmm(to), Xmm(from));
+        }
+    };
+    in_turn(asm, &mut xmms, SCRATCH.0, xmm);
+    for of in all.drain(..) {
+        to_register(asm, &of);
+    }
+}
+
+fn in_turn(
+    asm: &mut Asm,
+    pending: &mut Vec<(u8, u8, u8)>,
+    scratch: u8,
+    mut emit: impl FnMut(&mut Asm, u8, u8, u8),
+) {
+    while !pending.is_empty() {
+        let is_needed = |to: u8, at: usize| {
+            pending.iter().enumerate().any(|(other, (_, from, _))| other != at && *from == to)
+        };
+        let ready = (0..pending.len()).find(|at| !is_needed(pending[*at].0, *at));
+        if let Some(at) = ready {
+            let (to, from, bytes) = pending.swap_remove(at);
+            emit(asm, to, from, bytes);
+            continue;
+        }
+        // A circle: whoever wants what is in the first one's way finds it in the scratch register.
+        let (to, ..) = pending[0];
+        emit(asm, scratch, to, 16);
+        for (_, from, _) in pending.iter_mut().filter(|(_, from, _)| *from == to) {
+            *from = scratch;
+        }
+    }
+}
+
+fn to_memory(asm: &mut Asm, of: &Move) {
+    let Target::Mem(to) = of.to else { return };
+    match of.from {
+        Source::Gpr(from) => asm.store(Width::W64, to, from),
+        Source::Xmm(from) if of.bytes == 16 => asm.store_v128(to, from),
+        Source::Xmm(from) => asm.store_f64(to, from),
+        Source::Mem(from) if of.bytes == 16 => {
+            asm.load_v128(SCRATCH, from);
+            asm.store_v128(to, SCRATCH);
+        }
+        Source::Mem(from) => {
+            asm.load(width(of.bytes), R11, from);
+            asm.store(Width::W64, to, R11);
+        }
+        Source::Const(bits) => {
+            asm.mov_imm(R11, bits);
+            asm.store(Width::W64, to, R11);
+        }
+        Source::Address(at) => {
+            asm.lea(Width::W64, R11, at);
+            asm.store(Width::W64, to, R11);
+        }
+    }
+}
+
+fn to_register(asm: &mut Asm, of: &Move) {
+    match (of.to, of.from) {
+        (Target::Gpr(to), Source::Mem(from)) => asm.load(width(of.bytes), to, from),
+        (Target::Gpr(to), Source::Const(bits)) => asm.mov_imm(to, bits),
+        (Target::Gpr(to), Source::Address(at)) => asm.lea(Width::W64, to, at),
+        (Target::Gpr(to), Source::Xmm(from)) => asm.movd_to_gpr(width(of.bytes), to, from),
+        (Target::Xmm(to), Source::Mem(from)) if of.bytes == 16 => asm.load_v128(to, from),
+        (Target::Xmm(to), Source::Mem(from)) if of.bytes == 4 => asm.load_f32(to, from),
+        (Target::Xmm(to), Source::Mem(from)) => asm.load_f64(to, from),
+        (Target::Xmm(to), Source::Const(bits)) => {
+            asm.mov_imm(R11, bits);
+            asm.movd_to_xmm(width(of.bytes), to, R11);
+        }
+        (Target::Xmm(to), Source::Gpr(from)) => asm.movd_to_xmm(width(of.bytes), to, from),
+        _ => {}
+    }
+}

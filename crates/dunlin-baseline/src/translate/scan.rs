@@ -1,0 +1,171 @@
+//! A first look at a body: how often locals are used, and what else decides how the frame is made.
+
+use crate::tuning;
+use dunlin_module::CompileError;
+use wasmparser::{VisitOperator, VisitSimdOperator};
+
+/// What a body does.
+#[derive(Default)]
+pub(super) struct Scanned {
+    /// By local: how often it is used, loops weighing more.
+    pub(super) weights: Vec<u64>,
+    /// The same for calls, and what else changes registers.
+    pub(super) call_weight: u64,
+    /// Whether it calls anything of a guest's or the host's, or has a loop.
+    pub(super) calls: bool,
+    pub(super) loops: bool,
+    /// How often memory 0 is accessed.
+    pub(super) memory_weight: u64,
+    /// Whether exceptions are caught.
+    pub(super) catches: bool,
+}
+
+struct Scan {
+    found: Scanned,
+    /// Blocks that are open: whether each is a loop.
+    blocks: Vec<bool>,
+    depth: u32,
+}
+
+/// Looks at a body with so many parameters.
+pub(super) fn scan(
+    body: &wasmparser::FunctionBody<'_>,
+    params: usize,
+) -> Result<Scanned, CompileError> {
+    let mut scan = Scan { found: Scanned::default(), blocks: Vec::new(), depth: 0 };
+    let mut locals = params;
+    for local in body.get_locals_reader()? {
+        locals += local?.0 as usize;
+    }
+    scan.found.weights = vec![0; locals];
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        reader.visit_operator(&mut scan)?;
+    }
+    Ok(scan.found)
+}
+
+impl Scan {
+    fn weight(&self) -> u64 {
+        1 << (self.depth.min(tuning::LOOP_WEIGHT_DEPTH_MAX) * tuning::LOOP_WEIGHT_LOG2)
+    }
+
+    fn open(&mut self, is_loop: bool) {
+        self.blocks.push(is_loop);
+        self.depth += u32::from(is_loop);
+        self.found.loops |= is_loop;
+    }
+
+    fn close(&mut self) {
+        self.depth -= u32::from(self.blocks.pop() == Some(true));
+    }
+
+    fn uses(&mut self, local: u32) {
+        let weight = self.weight();
+        if let Some(sum) = self.found.weights.get_mut(local as usize) {
+            *sum += weight;
+        }
+    }
+
+    fn call(&mut self) {
+        self.found.calls = true;
+        self.found.call_weight += self.weight();
+    }
+
+    fn builtin(&mut self) {
+        self.found.call_weight += self.weight();
+    }
+
+    fn access(&mut self, memory: u32) {
+        if memory == 0 {
+            self.found.memory_weight += self.weight();
+        }
+    }
+}
+
+macro_rules! note {
+    (@mvp LocalGet $self:ident $index:ident) => { $self.uses($index) };
+    (@mvp LocalSet $self:ident $index:ident) => { $self.uses($index) };
+    (@mvp LocalTee $self:ident $index:ident) => { $self.uses($index) };
+    (@mvp Block $self:ident $ty:ident) => {{ let _ = $ty; $self.open(false) }};
+    (@mvp If $self:ident $ty:ident) => {{ let _ = $ty; $self.open(false) }};
+    (@mvp Loop $self:ident $ty:ident) => {{ let _ = $ty; $self.open(true) }};
+    (@mvp End $self:ident) => { $self.close() };
+    (@mvp Call $self:ident $func:ident) => {{ let _ = $func; $self.call() }};
+    (@mvp CallIndirect $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
+    (@mvp MemoryGrow $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@mvp $op:ident $self:ident $memarg:ident) => { note!(@access $op $self $memarg) };
+    (@access I32Const $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@access I64Const $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@access F32Const $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@access F64Const $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@access $op:ident $self:ident $arg:ident) => { Accesses::note(&$arg, $self) };
+    (@function_references CallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
+    (@bulk_memory $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
+    (@exceptions TryTable $self:ident $($arg:ident)*) => {{
+        $(let _ = $arg;)*
+        $self.found.catches = true;
+        $self.open(false)
+    }};
+    (@exceptions $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
+    (@legacy_exceptions Try $self:ident $($arg:ident)*) => {{
+        $(let _ = $arg;)*
+        $self.found.catches = true;
+        $self.open(false)
+    }};
+    (@legacy_exceptions Delegate $self:ident $($arg:ident)*) => {{
+        $(let _ = $arg;)*
+        $self.close()
+    }};
+    (@simd $op:ident $self:ident $memarg:ident) => { Accesses::note(&$memarg, $self) };
+    (@$proposal:ident $op:ident $self:ident $($arg:ident)*) => {{ let _ = &$self; $(let _ = $arg;)* }};
+}
+
+/// Arguments of operators of one argument: those of accesses name a memory.
+trait Accesses {
+    fn note(&self, scan: &mut Scan);
+}
+
+impl Accesses for wasmparser::MemArg {
+    fn note(&self, scan: &mut Scan) {
+        let (wasmparser::MemArgTarget::Memory(memory) | wasmparser::MemArgTarget::Array(memory)) =
+            self.target;
+        scan.access(memory);
+    }
+}
+
+macro_rules! no_access {
+    ($($ty:ty)*) => {$(
+        impl Accesses for $ty {
+            fn note(&self, _: &mut Scan) {}
+        }
+    )*};
+}
+
+no_access! { u8 u32 wasmparser::BrTable<'_> wasmparser::V128 [u8; 16] }
+
+macro_rules! define {
+    ($(
+        @$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($notes:tt)*)
+    )*) => {$(
+        fn $visit(&mut self $($(, $arg: $ty)*)?) {
+            note!(@$proposal $op self $($($arg)*)?)
+        }
+    )*};
+}
+
+impl<'a> VisitOperator<'a> for Scan {
+    type Output = ();
+
+    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = ()>> {
+        Some(self)
+    }
+
+    wasmparser::for_each_visit_operator!(define);
+}
+
+impl<'a> VisitSimdOperator<'a> for Scan {
+    wasmparser::for_each_visit_simd_operator!(define);
+}

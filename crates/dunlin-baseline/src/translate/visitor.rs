@@ -1,0 +1,87 @@
+//! The way from decoded operators to the translator's methods.
+//!
+//! Operators behind a branch are skipped, but for those that open and close blocks. What this tier does not know is
+//! refused, and the function runs elsewhere.
+
+use super::Translator;
+use super::stack::{Entry, Loc};
+use wasmparser::Operator;
+
+/// Passes one operator on.
+macro_rules! pass {
+    (@mvp Block $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@mvp Loop $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@mvp If $($rest:tt)*) => { pass!(condition $($rest)*) };
+    (@mvp Else $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@mvp End $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@mvp Nop $($rest:tt)*) => { pass!(free $($rest)*) };
+    (@mvp Unreachable $($rest:tt)*) => { pass!(free $($rest)*) };
+    (@mvp Return $($rest:tt)*) => { pass!(free $($rest)*) };
+    (@mvp Drop $($rest:tt)*) => { pass!(free $($rest)*) };
+    (@mvp BrIf $($rest:tt)*) => { pass!(asks $($rest)*) };
+    (@mvp Select $($rest:tt)*) => { pass!(asks $($rest)*) };
+    (@mvp I32Eqz $($rest:tt)*) => { pass!(asks $($rest)*) };
+    (@mvp $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@sign_extension $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@saturating_float_to_int $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@bulk_memory $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@reference_types TypedSelectMulti $($rest:tt)*) => { pass!(none $($rest)*) };
+    (@reference_types TypedSelect $($rest:tt)*) => { pass!(asks $($rest)*) };
+    (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@$proposal:ident $op:ident $($rest:tt)*) => { pass!(none $($rest)*) };
+    (none $self:ident $visit:ident $($arg:ident)*) => {{
+        $(let _ = $arg;)*
+        $self.unsupported(stringify!($visit));
+    }};
+    (always $self:ident $visit:ident $($arg:ident)*) => {{
+        settle_cond($self);
+        $self.$visit($($arg),*)
+    }};
+    (condition $self:ident $visit:ident $($arg:ident)*) => { $self.$visit($($arg),*) };
+    (free $self:ident $visit:ident $($arg:ident)*) => {
+        if $self.live {
+            settle_cond($self);
+            $self.$visit($($arg),*);
+        }
+    };
+    (charged $self:ident $visit:ident $($arg:ident)*) => {
+        if $self.live {
+            $self.charge += 1;
+            settle_cond($self);
+            $self.$visit($($arg),*);
+        }
+    };
+    (asks $self:ident $visit:ident $($arg:ident)*) => {
+        if $self.live {
+            $self.charge += 1;
+            $self.$visit($($arg),*);
+        }
+    };
+}
+
+#[inline]
+fn settle_cond(of: &mut Translator<'_>) {
+    if let Some(Entry { loc: Loc::Cond(_), .. }) = of.stack.last() {
+        of.settle_cond();
+    }
+}
+
+macro_rules! define {
+    ($(
+        @$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($notes:tt)*)
+    )*) => {
+        /// Translates one operator.
+        pub(super) fn visit(of: &mut Translator<'_>, operator: Operator<'_>) {
+            match operator {
+                $(Operator::$op $({ $($arg),* })? => {
+                    pass!(@$proposal $op of $visit $($($arg)*)?)
+                })*
+                _ => of.unsupported("an operator of a later proposal"),
+            }
+        }
+    };
+}
+
+wasmparser::for_each_operator!(define);
