@@ -28,7 +28,7 @@ const TIER_TESTS: &[&str] = &[
 ];
 
 /// What the environment names for them, besides the default.
-const TIERS: &[&str] = &["optimize", "mixed"];
+const TIERS: &[&str] = &["baseline", "optimize", "mixed"];
 
 /// Failed tests that an error names; more of them have one cause.
 const NAMES_MAX: usize = 30;

@@ -101,10 +101,11 @@ fn configurations() -> Vec<(&'static str, Config)> {
         Ok("optimize") if compiled().is_empty() => panic!("it needs the feature `optimize`"),
         Ok("optimize") => compiled(),
         Ok("mixed") => mixed(),
+        Ok("baseline") => baseline(),
         // Of the mixed runs one is enough where all the others are made too.
-        Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).collect(),
+        Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).chain(baseline()).collect(),
         Ok(other) => {
-            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `optimize` or `mixed`")
+            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`")
         }
     }
 }
@@ -191,6 +192,27 @@ fn mixed() -> Vec<(&'static str, Config)> {
         ("mixed, lazy", lazy),
         ("mixed, fuel", fuel),
     ]
+}
+
+/// Those of code of one pass: the same as of the optimising tier, and together with the interpreter.
+#[cfg(feature = "optimize")]
+fn baseline() -> Vec<(&'static str, Config)> {
+    let with = |mut config: Config| {
+        config.tier = dunlin::Tier::Baseline;
+        config
+    };
+    let is_artifact = |(_, config): &(&str, Config)| config.artifacts;
+    let mut all = compiled();
+    all.retain(|config| !is_artifact(config));
+    let names = ["baseline, guarded", "baseline, checked", "baseline, fuel", "baseline, zeal"];
+    let all = names.into_iter().zip(all.into_iter().map(|(_, config)| with(config)));
+    let mixed = mixed().pop().map(|(_, config)| ("baseline, mixed", with(config)));
+    all.chain(mixed).collect()
+}
+
+#[cfg(not(feature = "optimize"))]
+fn baseline() -> Vec<(&'static str, Config)> {
+    Vec::new()
 }
 
 #[cfg(not(feature = "optimize"))]

@@ -31,7 +31,8 @@ impl Translator<'_> {
         if let Bounds::Guarded { reserved_bytes, guard_bytes } = self.settings.bounds
             && !ty.memory64
             && ty.has_plain_pages()
-            && memarg.offset + width <= reserved_bytes + guard_bytes - reserved_bytes.min(1 << 32)
+            && memarg.offset.saturating_add(width)
+                <= reserved_bytes + guard_bytes - reserved_bytes.min(1 << 32)
         {
             return self.guarded_place(memory, index, memarg.offset);
         }
@@ -101,7 +102,8 @@ impl Translator<'_> {
         self.asm.alu(Alu::Cmp, Width::W64, end, R11.into());
         self.memory_field(memory, false);
         // Small offsets are in the access: where nothing is mapped there is room for them.
-        let folded = if offset + width <= NULL_BYTES as u64 { offset as i32 } else { 0 };
+        let is_small = offset.saturating_add(width) <= NULL_BYTES as u64;
+        let folded = if is_small { offset as i32 } else { 0 };
         self.asm.lea(Width::W64, end, Mem::indexed(R11, index, 0));
         if folded == 0 && offset > 0 {
             // Flags stay what they are.

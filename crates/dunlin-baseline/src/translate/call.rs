@@ -1,6 +1,6 @@
 //! Calls. Every one goes through a pointer that the VM can replace with one store, as the optimising tier's do.
 
-use super::frame::{SCRATCH_WORD, bytes_of};
+use super::frame::bytes_of;
 use super::locals::context_mem;
 use super::stack::{Entry, Kind, Loc, SCRATCH};
 use super::{LateCode, Move, MoveSource, Translator, moves};
@@ -182,7 +182,7 @@ impl Translator<'_> {
         let index = self.pop();
         self.element(table, index, TrapCode::UndefinedElement);
         self.asm.load(Width::W32, RAX, Mem::at(RAX, 0));
-        self.asm.store(Width::W64, Mem::at(RBP, SCRATCH_WORD), RAX);
+        self.asm.store(Width::W64, Mem::at(RBP, self.layout.reference), RAX);
         self.func_record();
         self.asm.load(Width::W64, R11, context_mem(vm_context::TYPE_IDS));
         self.asm.load(Width::W32, R11, Mem::at(R11, 4 * ty as i32));
@@ -245,7 +245,7 @@ impl Translator<'_> {
         self.load_gpr(reference, RAX);
         self.asm.test(Width::W32, RAX, RAX);
         self.trap_if(Cc::E, TrapCode::NullFunctionReference);
-        self.asm.store(Width::W64, Mem::at(RBP, SCRATCH_WORD), RAX);
+        self.asm.store(Width::W64, Mem::at(RBP, self.layout.reference), RAX);
         self.func_record();
         self.call(ty, Callee::Record);
     }
@@ -273,7 +273,7 @@ impl Translator<'_> {
         let (more, reference) = (places.stack_bytes - before.stack_bytes, places.args.last());
         match reference {
             Some(Place::Gpr(reg)) => {
-                self.asm.load(Width::W32, *reg, Mem::at(RBP, SCRATCH_WORD));
+                self.asm.load(Width::W32, *reg, Mem::at(RBP, self.layout.reference));
             }
             Some(Place::Stack(at)) => {
                 self.asm.alu_imm(Alu::Sub, Width::W64, RSP.into(), more as i32);
@@ -281,7 +281,7 @@ impl Translator<'_> {
                     self.asm.load(Width::W64, R11, Mem::at(RSP, word + more as i32));
                     self.asm.store(Width::W64, Mem::at(RSP, word), R11);
                 }
-                self.asm.load(Width::W32, R11, Mem::at(RBP, SCRATCH_WORD));
+                self.asm.load(Width::W32, R11, Mem::at(RBP, self.layout.reference));
                 self.asm.store(Width::W64, Mem::at(RSP, *at), R11);
             }
             _ => {}
@@ -301,7 +301,7 @@ impl Translator<'_> {
         let null = self.asm.label();
         self.asm.push(RCX);
         self.asm.push(RDX);
-        self.asm.alu_imm(Alu::Cmp, Width::W64, Mem::at(RBP, SCRATCH_WORD).into(), 0);
+        self.asm.alu_imm(Alu::Cmp, Width::W64, Mem::at(RBP, self.layout.reference).into(), 0);
         self.asm.jcc(Cc::E, null);
         self.asm.load(Width::W32, RCX, Mem::at(RAX, func_record::TYPE_ID as i32));
         self.asm.alu_imm(Alu::And, Width::W32, RCX.into(), !canon::KIND_MASK as i32);

@@ -9,7 +9,7 @@ use super::{Move, Translator, moves};
 use crate::isa::x64::abi::Place;
 use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
 use crate::isa::x64::regs::{Gpr, R11, RAX, RBP, XMM0};
-use crate::translate::frame::{AREA, bytes_of};
+use crate::translate::frame::bytes_of;
 use crate::translate::moves::Target;
 use dunlin_core::{TrapCode, ValType};
 use wasmparser::{BlockType, BrTable};
@@ -285,7 +285,7 @@ impl Translator<'_> {
         if let Some(index) = index {
             self.settle(index);
             let from = self.slot(entry.slot, entry.kind);
-            let area = Mem::at(RBP, AREA);
+            let area = Mem::at(RBP, self.layout.area);
             self.asm.load(Width::W64, R11, area);
             let to = Mem::at(R11, at);
             if entry.kind == Kind::V128 {
@@ -629,7 +629,7 @@ impl Translator<'_> {
         let null = self.asm.label();
         if reg == RAX {
             // The reference of the record in it.
-            let word = Mem::at(RBP, crate::translate::frame::SCRATCH_WORD);
+            let word = Mem::at(RBP, self.layout.reference);
             self.asm.load(Width::W64, R11, word);
         }
         self.asm.test(Width::W32, R11, R11);

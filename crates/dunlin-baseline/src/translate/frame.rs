@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! rbp →  [caller's rbp]
-//!        [kept registers: r14 r15 rbx r12 r13][context][area for results][scratch]
+//!        [registers of the caller's][where results go][a word for calls by reference]
 //!        [slot 0][slot 1] …                              ← rsp
 //! ```
 //!
-//! Slots lie one below the other, so that their places are known before it is known how many there are. `r14` is
+//! Each of the second line only where it is needed. Slots lie one below the other, so that their places are known before it is known how many there are. `r14` is
 //! the context throughout.
 
 use super::scan::Scanned;
@@ -20,18 +20,21 @@ use crate::tuning;
 use dunlin_core::TrapCode;
 use dunlin_module::layout::{interrupts, vm_context};
 
-/// Bytes of a frame between its pointer and its slots.
-pub(crate) const FIXED_BYTES: i32 = 64;
+/// Registers that are the caller's.
+const KEPT: [Gpr; 5] = [R14, R15, RBX, R12, R13];
 
-/// Where registers of the caller's are kept.
-const KEPT: [(Gpr, i32); 5] = [(R14, -8), (R15, -16), (RBX, -24), (R12, -32), (R13, -40)];
-
-/// Where the context is found again where registers are lost.
-pub(super) const CONTEXT: i32 = -48;
-/// Where the area for the function's results is.
-pub(super) const AREA: i32 = -56;
-/// What an operator may write to.
-pub(super) const SCRATCH_WORD: i32 = -64;
+/// Where in a frame what is not slots is.
+#[derive(Default)]
+pub(super) struct Layout {
+    /// Registers of the caller's, and where they are kept.
+    kept: Vec<(Gpr, i32)>,
+    /// Where it stands where the function's results go.
+    pub(super) area: i32,
+    /// What calls by reference keep their reference in.
+    pub(super) reference: i32,
+    /// Bytes of all that.
+    bytes: u32,
+}
 
 /// The offset of a pointer of the context.
 pub(crate) const fn context_offset(pointer: usize) -> i32 {
@@ -46,16 +49,35 @@ impl Translator<'_> {
 
     /// How far a slot is below the frame pointer.
     pub(super) fn below(&self, slot: u32) -> u32 {
-        FIXED_BYTES as u32 + 8 * (slot + 1)
+        self.layout.bytes + 8 * (slot + 1)
     }
 
     /// Bytes between frame and stack pointer.
     pub(super) fn frame_bytes(&self) -> u32 {
-        (FIXED_BYTES as u32 + 8 * self.slots_max).next_multiple_of(16)
+        (self.layout.bytes + 8 * self.slots_max).next_multiple_of(16)
+    }
+
+    fn lay_out(&mut self, scanned: &Scanned) {
+        self.kept.add(R14.0);
+        let mut below = 0;
+        let mut word = || {
+            below -= 8;
+            below
+        };
+        let kept = KEPT.into_iter().filter(|reg| self.kept.contains(reg.0));
+        self.layout.kept = kept.map(|reg| (reg, word())).collect();
+        if self.places.area_bytes > 0 {
+            self.layout.area = word();
+        }
+        if scanned.refers {
+            self.layout.reference = word();
+        }
+        self.layout.bytes = -below as u32;
     }
 
     /// The function's entry: its frame, its parameters at home, zeros in the other locals.
     pub(super) fn enter(&mut self, scanned: &Scanned) {
+        self.lay_out(scanned);
         let context = self.places.context.unwrap_or(RDI);
         self.asm.push(RBP);
         self.asm.mov(Width::W64, RBP, RSP);
@@ -67,16 +89,12 @@ impl Translator<'_> {
         self.trap_if(Cc::B, TrapCode::StackOverflow);
         let at = self.asm.alu_imm_patched(Alu::Sub, Width::W64, RSP);
         self.frame_sizes.push(at);
-        self.kept.add(R14.0);
-        for (reg, at) in KEPT.into_iter().filter(|(reg, _)| self.kept.contains(reg.0)) {
-            self.asm.store(Width::W64, Mem::at(RBP, at), reg);
+        for (reg, at) in &self.layout.kept {
+            self.asm.store(Width::W64, Mem::at(RBP, *at), *reg);
         }
         self.asm.mov(Width::W64, R14, context);
-        if scanned.catches {
-            self.asm.store(Width::W64, Mem::at(RBP, CONTEXT), R14);
-        }
         if self.places.area_bytes > 0 {
-            self.asm.store(Width::W64, Mem::at(RBP, AREA), RDI);
+            self.asm.store(Width::W64, Mem::at(RBP, self.layout.area), RDI);
         }
         self.take_parameters();
         self.zero_locals();
@@ -162,8 +180,8 @@ impl Translator<'_> {
     }
 
     pub(super) fn restore_kept(&mut self) {
-        for (reg, at) in KEPT.into_iter().filter(|(reg, _)| self.kept.contains(reg.0)) {
-            self.asm.load(Width::W64, reg, Mem::at(RBP, at));
+        for (reg, at) in &self.layout.kept {
+            self.asm.load(Width::W64, *reg, Mem::at(RBP, *at));
         }
     }
 

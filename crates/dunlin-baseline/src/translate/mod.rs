@@ -99,6 +99,7 @@ struct Translator<'m> {
     /// Operands below are in no register.
     settled: usize,
     frames: Vec<Frame>,
+    layout: frame::Layout,
     /// The register that holds memory 0's base, where that never moves.
     memory_base: Option<Gpr>,
     /// Registers of the caller's that the function uses.
@@ -178,6 +179,7 @@ impl<'m> Translator<'m> {
             vectors_held: Set::default(),
             settled: 0,
             frames: Vec::new(),
+            layout: frame::Layout::default(),
             memory_base: None,
             kept: Set::default(),
             exit,

@@ -16,8 +16,8 @@ pub(super) struct Scanned {
     pub(super) loops: bool,
     /// How often memory 0 is accessed.
     pub(super) memory_weight: u64,
-    /// Whether exceptions are caught.
-    pub(super) catches: bool,
+    /// Whether it calls by reference.
+    pub(super) refers: bool,
 }
 
 struct Scan {
@@ -72,6 +72,11 @@ impl Scan {
         self.found.call_weight += self.weight();
     }
 
+    fn refer(&mut self) {
+        self.found.refers = true;
+        self.call();
+    }
+
     fn builtin(&mut self) {
         self.found.call_weight += self.weight();
     }
@@ -92,7 +97,7 @@ macro_rules! note {
     (@mvp Loop $self:ident $ty:ident) => {{ let _ = $ty; $self.open(true) }};
     (@mvp End $self:ident) => { $self.close() };
     (@mvp Call $self:ident $func:ident) => {{ let _ = $func; $self.call() }};
-    (@mvp CallIndirect $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
+    (@mvp CallIndirect $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.refer() }};
     (@mvp MemoryGrow $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@mvp $op:ident $self:ident $memarg:ident) => { note!(@access $op $self $memarg) };
     (@access I32Const $self:ident $arg:ident) => {{ let _ = $arg; }};
@@ -100,19 +105,17 @@ macro_rules! note {
     (@access F32Const $self:ident $arg:ident) => {{ let _ = $arg; }};
     (@access F64Const $self:ident $arg:ident) => {{ let _ = $arg; }};
     (@access $op:ident $self:ident $arg:ident) => { Accesses::note(&$arg, $self) };
-    (@function_references CallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
+    (@function_references CallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.refer() }};
     (@bulk_memory $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@gc $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
     (@exceptions TryTable $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.found.catches = true;
         $self.open(false)
     }};
     (@exceptions $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
     (@legacy_exceptions Try $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.found.catches = true;
         $self.open(false)
     }};
     (@legacy_exceptions Delegate $self:ident $($arg:ident)*) => {{

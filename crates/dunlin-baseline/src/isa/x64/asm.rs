@@ -69,8 +69,6 @@ impl Width {
 pub(crate) enum Alu {
     Add = 0,
     Or = 1,
-    Adc = 2,
-    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
@@ -92,8 +90,6 @@ pub(crate) enum Shift {
 pub(crate) enum Unary {
     Not = 2,
     Neg = 3,
-    Mul = 4,
-    Imul = 5,
     Div = 6,
     Idiv = 7,
 }
@@ -147,7 +143,6 @@ impl Cc {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Map {
     M0F,
-    M0F38,
     M0F3A,
 }
 
@@ -381,11 +376,6 @@ impl Asm {
         self.op(width, (alu as u8) << 3 | 3, to.0, from);
     }
 
-    /// As [`alu`](Self::alu), into memory.
-    pub(crate) fn alu_to(&mut self, alu: Alu, width: Width, to: Mem, from: Gpr) {
-        self.op(width, (alu as u8) << 3 | 1, from.0, to.into());
-    }
-
     pub(crate) fn alu_imm(&mut self, alu: Alu, width: Width, to: Rm, value: i32) {
         if let Ok(small) = i8::try_from(value) {
             self.op(width, 0x83, alu as u8, to);
@@ -405,11 +395,6 @@ impl Asm {
 
     pub(crate) fn test(&mut self, width: Width, left: Gpr, right: Gpr) {
         self.op(width, 0x85, right.0, left.into());
-    }
-
-    pub(crate) fn test_imm(&mut self, width: Width, left: Gpr, value: i32) {
-        self.op(width, 0xf7, 0, left.into());
-        self.imm32(value);
     }
 
     pub(crate) fn imul(&mut self, width: Width, to: Gpr, from: Rm) {
@@ -490,10 +475,6 @@ impl Asm {
         self.byte(0x50 | reg.0 & 7);
     }
 
-    pub(crate) fn push_mem(&mut self, mem: Mem) {
-        self.op(Width::W32, 0xff, 6, mem.into());
-    }
-
     pub(crate) fn pop(&mut self, reg: Gpr) {
         self.rex(false, 0, reg.into(), false);
         self.byte(0x58 | reg.0 & 7);
@@ -513,10 +494,6 @@ impl Asm {
         self.code.extend_from_slice(&[0x0f, 0x0b]);
     }
 
-    pub(crate) fn xchg(&mut self, left: Gpr, right: Gpr) {
-        self.op(Width::W64, 0x87, left.0, right.into());
-    }
-
     /// An instruction with a mandatory prefix (0 for none), of any map. Vector instructions, and those of
     /// general registers that have one.
     #[inline]
@@ -527,7 +504,6 @@ impl Asm {
         self.rex(width.is64(), reg, rm, false);
         match map {
             Map::M0F => self.code.extend_from_slice(&[0x0f, opcode]),
-            Map::M0F38 => self.code.extend_from_slice(&[0x0f, 0x38, opcode]),
             Map::M0F3A => self.code.extend_from_slice(&[0x0f, 0x3a, opcode]),
         }
         self.modrm(reg, rm);

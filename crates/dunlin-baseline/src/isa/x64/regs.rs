@@ -79,8 +79,4 @@ impl Set {
     pub(crate) fn first(self) -> Option<u8> {
         (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
     }
-
-    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
-        (0..16).filter(move |number| self.contains(*number))
-    }
 }
