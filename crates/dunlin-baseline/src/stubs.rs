@@ -171,7 +171,7 @@ pub(crate) fn leave(ty: &FuncType, to: Leave, settings: &Settings) -> CompiledFu
     }
     let places = Places::of(&params, ty.results());
     let slots = (ty.param_slots().max(ty.result_slots()) as usize * SLOT_BYTES) as i32;
-    let slots_at = -32 - (slots + 15 & !15);
+    let slots_at = -32 - ((slots + 15) & !15);
     let context = places.context.unwrap_or(RDI);
     let mut stub = Stub::default();
     stub.asm.push(RBP);

@@ -37,7 +37,7 @@ impl Tiered for Interpreter {
     }
 }
 
-/// The optimising tier. How memories lie, how guests are interrupted, and whether some functions are left to
+/// The tiers that compile: the optimising one, or that of one pass. Which it is, how memories lie, how guests are interrupted, and whether some functions are left to
 /// the interpreter and which, is drawn per seed.
 #[derive(Debug)]
 pub struct Optimizer;
@@ -47,7 +47,8 @@ impl Tiered for Optimizer {
         let mut random = Random::of(plan.seed, 7);
         let strategies = [MemoryStrategy::Auto, MemoryStrategy::Dense];
         let interruptions = [Interruption::Page, Interruption::Flag, Interruption::Off];
-        config.tier(Tier::Optimize).verify_code(true);
+        let tier = if random.once_in(2) { Tier::Baseline } else { Tier::Optimize };
+        config.tier(tier).verify_code(true);
         config.memory_strategy(strategies[random.below(2) as usize]);
         config.interruption(interruptions[random.below(3) as usize]);
         if random.once_in(2) {

@@ -25,9 +25,9 @@ mod tuning;
 mod work;
 mod worker;
 
+pub use dunlin_module::{Bounds, Polls, Settings};
 #[cfg(feature = "disassemble")]
 pub use isa::listing::{Line, LineKind, disassemble};
-pub use dunlin_module::{Bounds, Polls, Settings};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
 use dunlin_core::numeric::Relaxed;

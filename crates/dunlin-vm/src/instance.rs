@@ -695,6 +695,19 @@ impl Store {
         }
     }
 
+    /// As [`Store::push_funcs`], with records that another store has left whose functions had the same references,
+    /// from `first` on, and whose instance had the same block.
+    fn take_over_funcs(&mut self, instance: u32, first: u32, mut records: Vec<FuncRecord>) -> u32 {
+        debug_assert!(first as usize == self.funcs.len());
+        records[..first as usize].copy_from_slice(&self.funcs);
+        self.funcs = records;
+        let cx = self.instances[instance as usize].cx();
+        debug_assert!(self.funcs[first as usize..].iter().all(|record| record.cx == cx));
+        // SAFETY: the context lives as long as the store, and no guest runs; the list's address has changed.
+        unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
+        first
+    }
+
     fn initialise_passive_elements(&mut self, instance: u32) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
         if self.instances[instance as usize].elements.is_empty() {

@@ -481,29 +481,6 @@ impl Store {
         first
     }
 
-    /// As [`Store::push_funcs`], with records that another store has left whose functions had the same references,
-    /// from `first` on, and whose instance had the same block.
-    pub(crate) fn take_over_funcs(
-        &mut self,
-        instance: u32,
-        first: u32,
-        mut records: Vec<FuncRecord>,
-    ) -> u32 {
-        debug_assert!(first as usize == self.funcs.len());
-        records[..first as usize].copy_from_slice(&self.funcs);
-        self.funcs = records;
-        debug_assert!({
-            let of = &self.instances[instance as usize];
-            let entries = of.code().entries().as_ptr_range();
-            let is_own =
-                |record: &FuncRecord| record.cx == of.cx() && entries.contains(&record.entry);
-            self.funcs[first as usize..].iter().all(is_own)
-        });
-        // SAFETY: as in `fuel`; the list's address has changed.
-        unsafe { (*self.context()).funcs = self.funcs.as_ptr() };
-        first
-    }
-
     /// Lets tiers know of all types that there are.
     pub(crate) fn renew_types(&mut self) {
         // SAFETY: as in `fuel`.

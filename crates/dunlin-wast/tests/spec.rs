@@ -105,7 +105,9 @@ fn configurations() -> Vec<(&'static str, Config)> {
         // Of the mixed runs one is enough where all the others are made too.
         Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).chain(baseline()).collect(),
         Ok(other) => {
-            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`")
+            panic!(
+                "DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`"
+            )
         }
     }
 }

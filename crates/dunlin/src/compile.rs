@@ -142,8 +142,8 @@ mod native {
     use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
     use crate::profile;
-    use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_baseline::Baseline;
+    use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::native::{CodeImage, NativeCode};

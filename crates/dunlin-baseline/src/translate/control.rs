@@ -4,7 +4,7 @@
 //! gets to its end. There a single result is in `rax` or `xmm0`, more are in their slots; the parameters of a loop
 //! are in their slots. Locals are at home everywhere.
 
-use super::stack::{Cond, Entry, Kind, Loc};
+use super::stack::{Cond, Entry, Kind, Loc, SCRATCH};
 use super::{Move, Translator, moves};
 use crate::isa::x64::abi::Place;
 use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
@@ -261,10 +261,9 @@ impl Translator<'_> {
         self.count_moved(count);
         let first = self.stack.len() - count;
         let places = self.places.results.clone();
-        for (entry, place) in self.stack[first..].to_vec().into_iter().zip(&places) {
+        for (index, place) in (first..self.stack.len()).zip(&places) {
             if let Place::Stack(at) = place {
-                // No result is lost to the register that says where they go.
-                self.store_result(entry, *at);
+                self.store_result(index, *at);
             }
         }
         let mut all = Vec::new();
@@ -279,23 +278,15 @@ impl Translator<'_> {
         moves(&mut self.asm, &mut all);
     }
 
-    fn store_result(&mut self, entry: Entry, at: i32) {
-        // Everything is in a slot first, so that one register is enough.
-        let index = self.stack.iter().position(|of| of.slot == entry.slot);
-        if let Some(index) = index {
-            self.settle(index);
-            let from = self.slot(entry.slot, entry.kind);
-            let area = Mem::at(RBP, self.layout.area);
-            self.asm.load(Width::W64, R11, area);
-            let to = Mem::at(R11, at);
-            if entry.kind == Kind::V128 {
-                self.asm.load_v128(super::stack::SCRATCH, from);
-                self.asm.store_v128(to, super::stack::SCRATCH);
-            } else {
-                self.asm.load_f64(super::stack::SCRATCH, from);
-                self.asm.store_f64(to, super::stack::SCRATCH);
-            }
-        }
+    /// Writes a result to the area for results: from its slot, so that one register is enough.
+    fn store_result(&mut self, index: usize, at: i32) {
+        self.settle(index);
+        let entry = self.stack[index];
+        let from = self.slot(entry.slot, entry.kind);
+        self.asm.load(Width::W64, R11, Mem::at(RBP, self.layout.area));
+        let kind = if entry.kind == Kind::V128 { Kind::V128 } else { Kind::F64 };
+        self.load_vector(kind, SCRATCH, from);
+        self.store_vector(kind, Mem::at(R11, at), SCRATCH);
     }
 
     pub(super) fn visit_end(&mut self) {

@@ -48,7 +48,7 @@ impl Translator<'_> {
         self.push(Kind::I64, loc);
     }
 
-    fn from_int(&mut self, to: Kind, is_unsigned: bool) {
+    fn convert_int(&mut self, to: Kind, is_unsigned: bool) {
         let entry = self.pop();
         let from = self.gpr(entry);
         let result = self.alloc_xmm();
@@ -56,10 +56,10 @@ impl Translator<'_> {
         self.xor_xmm(result);
         match (entry.kind, is_unsigned) {
             (Kind::I32, true) | (Kind::I64, false) => {
-                self.convert_signed(to, Width::W64, result, from)
+                self.convert_signed(to, Width::W64, result, from);
             }
             (Kind::I32, false) => self.convert_signed(to, Width::W32, result, from),
-            _ => self.from_u64(to, result, from),
+            _ => self.convert_u64(to, result, from),
         }
         self.push_xmm(to, result);
     }
@@ -69,7 +69,7 @@ impl Translator<'_> {
     }
 
     /// Large ones are halved, keeping what rounds, and doubled.
-    fn from_u64(&mut self, to: Kind, result: Xmm, from: Gpr) {
+    fn convert_u64(&mut self, to: Kind, result: Xmm, from: Gpr) {
         let (large, done) = (self.asm.label(), self.asm.label());
         let half = self.alloc();
         self.asm.test(Width::W64, from, from);
@@ -256,14 +256,14 @@ conversions! {
     visit_i64_extend8_s => extend(1, Kind::I64);
     visit_i64_extend16_s => extend(2, Kind::I64);
     visit_i64_extend32_s => extend(4, Kind::I64);
-    visit_f32_convert_i32_s => from_int(Kind::F32, false);
-    visit_f32_convert_i32_u => from_int(Kind::F32, true);
-    visit_f32_convert_i64_s => from_int(Kind::F32, false);
-    visit_f32_convert_i64_u => from_int(Kind::F32, true);
-    visit_f64_convert_i32_s => from_int(Kind::F64, false);
-    visit_f64_convert_i32_u => from_int(Kind::F64, true);
-    visit_f64_convert_i64_s => from_int(Kind::F64, false);
-    visit_f64_convert_i64_u => from_int(Kind::F64, true);
+    visit_f32_convert_i32_s => convert_int(Kind::F32, false);
+    visit_f32_convert_i32_u => convert_int(Kind::F32, true);
+    visit_f32_convert_i64_s => convert_int(Kind::F32, false);
+    visit_f32_convert_i64_u => convert_int(Kind::F32, true);
+    visit_f64_convert_i32_s => convert_int(Kind::F64, false);
+    visit_f64_convert_i32_u => convert_int(Kind::F64, true);
+    visit_f64_convert_i64_s => convert_int(Kind::F64, false);
+    visit_f64_convert_i64_u => convert_int(Kind::F64, true);
     visit_i32_reinterpret_f32 => reinterpret_to_int(Kind::I32);
     visit_i64_reinterpret_f64 => reinterpret_to_int(Kind::I64);
     visit_f32_reinterpret_i32 => reinterpret_to_float(Kind::F32);

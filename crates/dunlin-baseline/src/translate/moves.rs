@@ -144,3 +144,46 @@ fn to_register(asm: &mut Asm, of: &Move) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What registers hold after the moves, if each held its own number: by running the code in the head.
+    fn run(pairs: &[(u8, u8)]) -> [u8; 16] {
+        let mut asm = Asm::default();
+        let mut all: Vec<Move> = pairs
+            .iter()
+            .map(|(to, from)| Move {
+                to: Target::Gpr(Gpr(*to)),
+                from: Source::Gpr(Gpr(*from)),
+                bytes: 8,
+            })
+            .collect();
+        moves(&mut asm, &mut all);
+        let mut held: [u8; 16] = std::array::from_fn(|number| number as u8);
+        for of in asm.code.chunks(3) {
+            let [rex, 0x8b, modrm] = *of else { panic!("not a move of registers: {of:x?}") };
+            let (to, from) = ((rex & 4) << 1 | modrm >> 3 & 7, (rex & 1) << 3 | modrm & 7);
+            held[to as usize] = held[from as usize];
+        }
+        held
+    }
+
+    #[test]
+    fn all_values_arrive_whatever_is_in_the_way() {
+        let cases: [&[(u8, u8)]; 5] = [
+            &[(0, 1), (1, 0)],
+            &[(0, 1), (1, 2), (2, 3)],
+            &[(0, 1), (1, 2), (2, 0), (6, 0), (7, 0)],
+            &[(8, 9), (9, 8), (0, 0), (1, 2)],
+            &[(0, 3), (1, 3), (3, 0), (2, 1), (6, 7), (7, 6)],
+        ];
+        for case in cases {
+            let held = run(case);
+            for (to, from) in case {
+                assert_eq!(held[*to as usize], *from, "{case:?}");
+            }
+        }
+    }
+}

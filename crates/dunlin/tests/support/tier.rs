@@ -13,7 +13,9 @@ pub(crate) fn tier() -> Tier {
         Ok("baseline") => Tier::Baseline,
         Ok("auto") | Err(_) => Tier::Auto,
         Ok(other) => {
-            panic!("DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`")
+            panic!(
+                "DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`"
+            )
         }
     }
 }

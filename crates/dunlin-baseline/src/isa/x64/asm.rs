@@ -547,3 +547,167 @@ impl Asm {
         self.sse(0x66, Map::M0F, 0x7e, width, from.0, to.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::x64::regs::{R11, R12, R13, R15, RAX, RBX, RDI};
+    use iced_x86::{Decoder, DecoderOptions, FastFormatter};
+
+    /// What another decoder reads in the code: one instruction a line.
+    fn read(code: &[u8]) -> Vec<String> {
+        let decoder = Decoder::new(64, code, DecoderOptions::NONE);
+        let mut formatter = FastFormatter::new();
+        decoder
+            .into_iter()
+            .map(|instruction| {
+                let mut text = String::new();
+                formatter.format(&instruction, &mut text);
+                text
+            })
+            .collect()
+    }
+
+    fn assert_reads(write: impl FnOnce(&mut Asm), expected: &[&str]) {
+        let mut asm = Asm::default();
+        write(&mut asm);
+        asm.link();
+        assert_eq!(read(&asm.code), expected);
+    }
+
+    const NAMES: [&str; 16] = [
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+        "r13", "r14", "r15",
+    ];
+
+    fn shown(mem: Mem) -> String {
+        let mut text = NAMES[mem.base.0 as usize].to_owned();
+        if let Some((index, scale)) = mem.index {
+            text += &format!("+{}", NAMES[index.0 as usize]);
+            if scale > 0 {
+                text += &format!("*{}", 1 << scale);
+            }
+        }
+        match mem.disp {
+            0 => {}
+            disp if disp < 0 => text += &format!("-{:X}h", disp.unsigned_abs()),
+            disp => text += &format!("+{disp:X}h"),
+        }
+        text
+    }
+
+    #[test]
+    fn every_place_in_memory_is_read_as_it_was_meant() {
+        let disps = [0, 0x11, -0x11, 0x11111, -0x11111];
+        for base in 0..16 {
+            for index in (0..16).filter(|index| *index != RSP.0) {
+                for disp in disps {
+                    for scale in 0..4 {
+                        let mem = Mem { base: Gpr(base), index: Some((Gpr(index), scale)), disp };
+                        let expected = format!("mov r11,[{}]", shown(mem));
+                        assert_reads(|asm| asm.load(Width::W64, R11, mem), &[&expected]);
+                    }
+                }
+            }
+            for disp in disps {
+                let mem = Mem::at(Gpr(base), disp);
+                let expected = format!("mov [{}],rdi", shown(mem));
+                assert_reads(|asm| asm.store(Width::W64, mem, RDI), &[&expected]);
+            }
+        }
+    }
+
+    #[test]
+    fn instructions_of_registers_are_read_as_they_were_meant() {
+        for to in 0..16 {
+            for from in 0..16 {
+                let (to_name, from_name) = (NAMES[to as usize], NAMES[from as usize]);
+                let (to, from) = (Gpr(to), Gpr(from));
+                assert_reads(
+                    |asm| {
+                        asm.mov(Width::W64, to, from);
+                        asm.alu(Alu::Sub, Width::W64, to, from.into());
+                        asm.imul(Width::W64, to, from.into());
+                        asm.cmov(Cc::Be, Width::W64, to, from.into());
+                        asm.test(Width::W64, to, from);
+                        asm.movsx32(to, from.into());
+                    },
+                    &[
+                        &format!("mov {to_name},{from_name}"),
+                        &format!("sub {to_name},{from_name}"),
+                        &format!("imul {to_name},{from_name}"),
+                        &format!("cmovbe {to_name},{from_name}"),
+                        &format!("test {to_name},{from_name}"),
+                        &format!("movsxd {to_name},{}", read_narrow(from)),
+                    ],
+                );
+            }
+        }
+    }
+
+    /// The name of the lower half of a register.
+    fn read_narrow(reg: Gpr) -> String {
+        let mut asm = Asm::default();
+        asm.op(Width::W32, 0xff, 0, reg.into());
+        read(&asm.code)[0].trim_start_matches("inc ").to_owned()
+    }
+
+    #[test]
+    fn bytes_constants_shifts_and_vectors_are_read_as_they_were_meant() {
+        assert_reads(
+            |asm| {
+                asm.setcc(Cc::G, RDI);
+                asm.movzx8(R12, RDI.into());
+                asm.store8(Mem::at(R13, 0), RDI);
+                asm.store16(Mem::at(RSP, 8), R15);
+                asm.mov_imm(RAX, 0x1234_5678_9abc_def0);
+                asm.mov_imm(R15, u64::MAX);
+                asm.mov_imm(RBX, 7);
+                asm.shift_imm(Shift::Sar, Width::W64, R13, 3);
+                asm.shift_cl(Shift::Rol, Width::W32, RBX);
+                asm.unary(Unary::Idiv, Width::W64, R11.into());
+                asm.alu_imm(Alu::Cmp, Width::W32, RBX.into(), -1);
+                asm.alu_imm(Alu::And, Width::W64, R12.into(), 0x1000);
+                asm.imul_imm(Width::W32, RBX, R12.into(), 40);
+                asm.movd_to_xmm(Width::W64, Xmm(9), R11);
+                asm.movd_to_gpr(Width::W32, RBX, Xmm(12));
+                asm.load_f32(Xmm(8), Mem::indexed(R15, R12, 4));
+                asm.store_v128(Mem::at(RBP, -0x20), Xmm(15));
+                asm.ret(16);
+            },
+            &[
+                "setg dil",
+                "movzx r12d,dil",
+                "mov [r13],dil",
+                "mov [rsp+8h],r15w",
+                "mov rax,123456789ABCDEF0h",
+                "mov r15,0FFFFFFFFFFFFFFFFh",
+                "mov ebx,7h",
+                "sar r13,3h",
+                "rol ebx,cl",
+                "idiv r11",
+                "cmp ebx,0FFFFFFFFh",
+                "and r12,1000h",
+                "imul ebx,r12d,28h",
+                "movq xmm9,r11",
+                "movd ebx,xmm12",
+                "movss xmm8,[r15+r12+4h]",
+                "movups [rbp-20h],xmm15",
+                "ret 10h",
+            ],
+        );
+    }
+
+    #[test]
+    fn jumps_lead_to_their_labels() {
+        let mut asm = Asm::default();
+        let (back, forth) = (asm.label(), asm.label());
+        asm.bind(back);
+        asm.jcc(Cc::E, forth);
+        asm.jmp(back);
+        asm.bind(forth);
+        asm.ud2();
+        asm.link();
+        assert_eq!(read(&asm.code), ["je 0Bh", "jmp 0h", "ud2"]);
+    }
+}
