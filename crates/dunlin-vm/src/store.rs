@@ -495,7 +495,8 @@ impl Store {
         debug_assert!({
             let of = &self.instances[instance as usize];
             let entries = of.code().entries().as_ptr_range();
-            let is_own = |record: &FuncRecord| record.cx == of.cx() && entries.contains(&record.entry);
+            let is_own =
+                |record: &FuncRecord| record.cx == of.cx() && entries.contains(&record.entry);
             self.funcs[first as usize..].iter().all(is_own)
         });
         // SAFETY: as in `fuel`; the list's address has changed.

@@ -350,7 +350,7 @@ mod native {
 
         /// Gives a module its code, of which whoever profiles is told first.
         pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
-            profile::tell(self.profiler.as_ref(), code.module(), &native)?;
+            profile::tell(self.profiler.as_ref(), code.module(), native.placed())?;
             code.set_native(native);
             Ok(())
         }

@@ -31,11 +31,28 @@ impl CodeMemory {
         None
     }
 
+    pub(crate) fn growing(_bytes: usize) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn append(
+        &self,
+        _bytes: usize,
+        _alignment: usize,
+        _write: impl FnOnce(&mut [u8]),
+    ) -> Option<usize> {
+        match *self {}
+    }
+
     pub(crate) fn base(&self) -> usize {
         match *self {}
     }
 
-    pub(crate) fn bytes(&self, _bytes: usize) -> &[u8] {
+    pub(crate) fn capacity(&self) -> usize {
+        match *self {}
+    }
+
+    pub(crate) fn bytes(&self, _start: usize, _bytes: usize) -> &[u8] {
         match *self {}
     }
 }
