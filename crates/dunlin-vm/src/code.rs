@@ -6,6 +6,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
+use crate::counting::{Counted, Watch, count_branches};
 #[cfg(feature = "native")]
 use crate::crossing::NativeEntry;
 use crate::object_types::ObjectType;
@@ -16,6 +17,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+#[cfg(feature = "native")]
+use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
@@ -35,16 +38,18 @@ pub struct ModuleCode {
     /// Native code by function index, the ways out by type index, the tables that never change; and then
     /// the doors.
     code: Box<[AtomicPtr<u8>]>,
+    /// Who is told of functions that are executed often.
+    watch: Option<Box<dyn Watch>>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
     making_native: Mutex<()>,
     #[cfg(feature = "native")]
     native: std::sync::OnceLock<crate::native::NativeCode>,
-    /// Code of single functions, and whether there is some.
+    /// Code of single functions, and of how many.
     #[cfg(feature = "native")]
     added: Mutex<crate::native::Arena>,
     #[cfg(feature = "native")]
-    has_added: AtomicBool,
+    added_functions: AtomicUsize,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
     building: Mutex<()>,
@@ -81,6 +86,8 @@ struct Arena {
     handlers: BTreeMap<u32, Arc<Handlers>>,
     /// Patched bodies by address: the function, and the copy.
     patched: BTreeMap<usize, (u32, Vec<u8>)>,
+    /// What the records of functions lead to that are counted.
+    counted: Vec<Vec<Counted>>,
     /// What the records of compiled functions lead to.
     #[cfg(feature = "native")]
     natives: Vec<Vec<NativeEntry>>,
@@ -103,6 +110,7 @@ impl ModuleCode {
             objects,
             entries,
             code,
+            watch: None,
             arena: Mutex::default(),
             #[cfg(feature = "native")]
             making_native: Mutex::default(),
@@ -111,12 +119,33 @@ impl ModuleCode {
             #[cfg(feature = "native")]
             added: Mutex::default(),
             #[cfg(feature = "native")]
-            has_added: AtomicBool::default(),
+            added_functions: AtomicUsize::default(),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
             keeps_funcs: Once::default(),
         }
+    }
+
+    /// The same code, of which somebody is told which functions are executed often.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Box<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The interpreter has found that a function's budget has run out.
+    pub(crate) fn ran_out(self: &Arc<Self>, counted: &Counted) {
+        let Some(watch) = self.watch.as_ref().filter(|_| counted.is_to_be_told()) else { return };
+        let func = counted.func;
+        if !self.is_native(func) && !watch.ran_out(self, func) {
+            return counted.begin_again(watch.executions(func));
+        }
+        let counting = (&raw const *counted).cast::<u8>().cast_mut();
+        let (body, ordering) = (counted.ip.cast_mut(), Ordering::AcqRel);
+        // Unless it leads to native code now.
+        let ip = &self.entries[func as usize].ip;
+        let _ = ip.compare_exchange(counting, body, ordering, Ordering::Relaxed);
     }
 
     /// Pointers to native code by function index, imports first, then to the ways out of it by type
@@ -194,7 +223,14 @@ impl ModuleCode {
     #[cfg(feature = "native")]
     #[must_use]
     pub fn has_native(&self) -> bool {
-        self.has_added.load(Ordering::Acquire) || self.native().is_some()
+        self.added_functions() > 0 || self.native().is_some()
+    }
+
+    /// How many functions have been added by themselves.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn added_functions(&self) -> usize {
+        self.added_functions.load(Ordering::Acquire)
     }
 
     /// What must be compiled besides a function of this index so that it can be added, whose code needs `needs`.
@@ -257,7 +293,7 @@ impl ModuleCode {
             let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
             self.code[index].store(address.cast_mut(), Ordering::Release);
             self.doors()[index].store(address.cast_mut(), Ordering::Release);
-            self.has_added.store(true, Ordering::Release);
+            self.added_functions.fetch_add(1, Ordering::Release);
             if !self.is_native(func) {
                 self.publish_native(way_in, &mut arena, func);
             }
@@ -300,6 +336,13 @@ impl ModuleCode {
         let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
         // SAFETY: a record that is prepared leads to its first operator.
         ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
+    }
+
+    /// Whether calls of the interpreter enter native code.
+    #[cfg(not(feature = "native"))]
+    #[allow(clippy::unused_self, reason = "the same shape as with native code")]
+    fn is_native(&self, _func: u32) -> bool {
+        false
     }
 
     /// Publishes a function that has native code; says whether it has.
@@ -457,7 +500,8 @@ impl ModuleCode {
     }
 
     fn publish(&self, arena: &mut Arena, func: u32, prepared: Prepared) {
-        let start = self.module.body_range(func).map_or(0, |range| range.start);
+        let range = self.module.body_range(func).unwrap_or(0..0);
+        let start = range.start;
         let body: *const u8 = match prepared.patched {
             Some(copy) => {
                 let copy = copy.into_vec();
@@ -473,8 +517,16 @@ impl ModuleCode {
             *word = (*word & END_BIT) | ((*word & !END_BIT) + body as usize as u64);
         }
         let code = body.wrapping_add(prepared.code_offset as usize - start);
+        let mut first = code;
+        if let Some(watch) = &self.watch {
+            let counted = Counted::new(func, range.len(), watch.executions(func), code);
+            let counted = alloc::vec![counted];
+            count_branches(&mut words, &prepared.loops, counted.as_ptr());
+            first = counted.as_ptr().cast();
+            arena.counted.push(counted);
+        }
         let entry = &self.entries[func as usize];
-        entry.side.store(words.as_ptr().cast_mut(), Ordering::Relaxed);
+        entry.side.store(words.as_mut_ptr(), Ordering::Relaxed);
         entry.params.store(prepared.params, Ordering::Relaxed);
         entry.zeros.store(prepared.locals - prepared.params, Ordering::Relaxed);
         entry.frame.store(prepared.frame, Ordering::Relaxed);
@@ -483,7 +535,7 @@ impl ModuleCode {
         if !prepared.handlers.is_empty() {
             arena.handlers.insert(func, Arc::new(prepared.handlers));
         }
-        entry.ip.store(code.cast_mut(), Ordering::Release);
+        entry.ip.store(first.cast_mut(), Ordering::Release);
     }
 }
 

@@ -56,6 +56,11 @@ pub fn stack_left() -> usize {
     bounds.map_or(0, |bounds| sp - bounds.start)
 }
 
+/// Makes the calling thread give way to others that want to run.
+pub fn lower_priority() {
+    sys::native::lower_priority();
+}
+
 /// Whether native code runs on this machine. The first question installs the fault handler.
 #[must_use]
 pub fn is_supported() -> bool {

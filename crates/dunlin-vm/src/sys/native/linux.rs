@@ -174,6 +174,15 @@ impl CodeMemory {
     }
 }
 
+/// How much lower the priority of threads is that work beside guests.
+const NICE: i32 = 5;
+
+/// Lowers the priority of the calling thread.
+pub(crate) fn lower_priority() {
+    // On Linux this is of a thread. Where it may not be, the thread is as important as others.
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
 /// The signals that faults of compiled code arrive as.
 const SIGNALS: [libc::c_int; 3] = [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE];
 

@@ -70,3 +70,6 @@ pub(crate) fn install_handlers() -> bool {
 pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
     None
 }
+
+#[cfg(feature = "native")]
+pub(crate) fn lower_priority() {}
