@@ -284,10 +284,11 @@ impl ModuleCode {
         entries.sort_by_key(|(_, unit, _)| matches!(unit, Unit::Func(_)));
         for (index, unit, address) in entries {
             let Unit::Func(func) = unit else {
-                let (null, ordering) = (core::ptr::null_mut(), Ordering::AcqRel);
+                let null = core::ptr::null_mut();
                 let place = &self.code[index];
                 // What is there is as good, or better.
-                let _ = place.compare_exchange(null, address.cast_mut(), ordering, ordering);
+                let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
+                let _ = place.compare_exchange(null, address.cast_mut(), release, relaxed);
                 continue;
             };
             let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
