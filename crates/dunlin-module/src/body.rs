@@ -292,7 +292,7 @@ impl<'m> Body<'m> {
     fn finish(self, scratch: &mut Scratch) -> Prepared {
         let locals = self.locals_len() + self.kept_slots;
         let (params, results) = (self.ty().param_slots(), self.ty().result_slots());
-        let (mut words, relocations) = self.builder.finish();
+        let (mut words, relocations, loops) = self.builder.finish();
         for index in self.tail_words {
             words[index as usize] = locals.into();
         }
@@ -301,6 +301,7 @@ impl<'m> Body<'m> {
             code_offset: self.code_offset,
             words,
             relocations,
+            loops,
             params,
             locals,
             results,

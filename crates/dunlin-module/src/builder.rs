@@ -94,6 +94,8 @@ pub(crate) struct Builder {
     wides: Vec<Wide>,
     escapes: Vec<(u32, u32)>,
     relocations: Vec<u32>,
+    /// Words of branches that go backwards.
+    loops: Vec<u32>,
 }
 
 impl Builder {
@@ -118,6 +120,7 @@ impl Builder {
         let index = self.next();
         if let Some(start) = label.start {
             self.words.push(0);
+            self.loops.push(index);
             self.settle(index, self.sites[site as usize], label, start);
         } else {
             self.words.push(u64::from(label.waiting) | u64::from(site) << 32);
@@ -156,8 +159,8 @@ impl Builder {
         self.words.push(results.into());
     }
 
-    /// The finished table and its relocations.
-    pub(crate) fn finish(mut self) -> (Vec<u64>, Vec<u32>) {
+    /// The finished table, its relocations, and its words of branches that go backwards.
+    pub(crate) fn finish(mut self) -> (Vec<u64>, Vec<u32>, Vec<u32>) {
         let base = self.next();
         for (index, wide) in &self.escapes {
             let record = base + wide * WIDE_WORDS as u32;
@@ -171,7 +174,7 @@ impl Builder {
             self.words.push(u64::from(wide.pops) << 32 | u64::from(wide.vals));
         }
         self.words.shrink_to_fit();
-        (self.words, self.relocations)
+        (self.words, self.relocations, self.loops)
     }
 
     fn settle(&mut self, index: u32, site: Site, label: &mut Label, target: Target) {

@@ -195,6 +195,11 @@ pub struct CompiledFunction {
     pub handlers: Vec<CallHandler>,
     /// Calls in whose place the code of other functions' bodies stands, by their words.
     pub inlined: Vec<InlinedCall>,
+    /// Units that must be where the module's array of code says before this code runs, ascending and each once: a
+    /// [`Unit::LeaveFunc`] for each function that it calls by index, in whose place the function's own code may
+    /// be; a [`Unit::LeaveRef`] for each type that it calls by reference; [`Unit::Tables`] if it reads them, and
+    /// then every function in them must have code or a way out too.
+    pub needs: Vec<Unit>,
 }
 
 /// A call in whose place the called function's body stands.

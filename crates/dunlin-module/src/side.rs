@@ -4,12 +4,15 @@
 //! instruction pointer; both advance together. Words, in program order of the operators that own them:
 //!
 //! * **branch** (`br`, `br_if`, each target of `br_table`, `if`, `else`, `catch`, `return`): [`Branch`], packed as
-//!   `dip:i32 | dstp:i16 | pops:u8 | vals:7 bits | 0`. `dip` is relative to the byte after the opcode,
+//!   `dip:i32 | dstp:i16 | pops:u8 | vals:6 bits | 0 | 0`. `dip` is relative to the byte after the opcode,
 //!   `dstp` to the word itself. `vals` slots on top are kept, the `pops` slots below them dropped.
 //!   A word with `vals` and `pops` both zero moves nothing, which is one comparison in the hot path.
 //! * **escape**: `pops` = [`ESCAPE_POPS`]; `dip` then counts words from the escape to a *wide* record of
 //!   three words at the table's end: absolute address of the target, `dstp` relative to the record,
 //!   `pops << 32 | vals`. Functions of megabytes and branches with hundreds of values need it.
+//! * **counted branch**: [`COUNTED`] is set, and what it does is counted. `dip` then counts words from it to a record
+//!   behind the table: the branch's own word, and what counts. A publisher of tables writes them ([`counted`]); it is
+//!   replaced by the branch's own word when there is nothing to count any more.
 //! * **end** (two words, owned by the function's last `end`): [`END_BIT`] `|` address of the byte after
 //!   that `end`, then the slots of the results. No other word has [`END_BIT`], so the handler of `end`
 //!   tells the last one from a block's by one comparison.
@@ -29,6 +32,16 @@ use alloc::vec::Vec;
 
 /// Marks a word as the address of a function's last `end`.
 pub const END_BIT: u64 = 1 << 63;
+
+/// Marks the word of a branch that is counted. The bits of a branch that drops nothing are then not all zero, so that
+/// the quick way does not take it.
+pub const COUNTED: u64 = 1 << 62;
+
+/// Words of the record of a counted branch.
+pub const COUNTED_WORDS: usize = 2;
+
+/// Slots that a branch keeps at most without a wide record.
+const VALS_MAX: u32 = 63;
 
 /// The value of a branch's `pops` that marks an escape to a wide record.
 pub const ESCAPE_POPS: u64 = 0xFF;
@@ -60,7 +73,7 @@ impl Branch {
     pub fn pack(dip: i64, dstp: i64, pops: u32, vals: u32) -> Option<u64> {
         let dip = i32::try_from(dip).ok()?;
         let dstp = i16::try_from(dstp).ok()?;
-        if u64::from(pops) >= ESCAPE_POPS || vals > 127 {
+        if u64::from(pops) >= ESCAPE_POPS || vals > VALS_MAX {
             return None;
         }
         // Nothing moves when nothing is dropped, whatever is kept.
@@ -80,9 +93,15 @@ impl Branch {
             dip: word as i32,
             dstp: (word >> 32) as i16,
             pops: (word >> 48) as u8,
-            vals: (word >> 56) as u8 & 0x7F,
+            vals: (word >> 56) as u8 & 0x3F,
         }
     }
+}
+
+/// The word of a counted branch whose record is `words` after it.
+#[must_use]
+pub fn counted(words: i32) -> u64 {
+    u64::from(words as u32) | COUNTED
 }
 
 /// An escape word whose wide record is `words` after it.
@@ -115,6 +134,8 @@ pub struct Prepared {
     pub words: Vec<u64>,
     /// Indices of the words that hold an address, now relative to the start of the body.
     pub relocations: Vec<u32>,
+    /// Indices of the words of branches that go backwards, to loops.
+    pub loops: Vec<u32>,
     /// Slots of the parameters.
     pub params: u32,
     /// Slots of all locals, parameters included.
@@ -162,7 +183,8 @@ pub mod pseudo {
     /// Enters a function's native code, in place of its body. No body has this opcode, `delegate`, where it is
     /// executed: in the private copy, there is nothing in its place.
     pub const NATIVE: u8 = 0x18;
-    /// Leaves the interpreter: the return address of a frame that the host called.
+    /// Leaves the interpreter: the return address of a frame that the host called. Before a byte that is not 0 it is
+    /// where the record of a function leads whose executions are counted: all other codes are taken.
     pub const EXIT: u8 = 0xFF;
 }
 
@@ -173,10 +195,10 @@ mod tests {
     #[test]
     fn packing_keeps_every_field() {
         for (dip, dstp, pops, vals) in
-            [(0, 0, 0, 0), (-1, -1, 1, 1), (i32::MAX, i16::MIN, 254, 127), (i32::MIN, 5, 3, 0)]
+            [(0, 0, 0, 0), (-1, -1, 1, 1), (i32::MAX, i16::MIN, 254, 63), (i32::MIN, 5, 3, 0)]
         {
             let word = Branch::pack(dip.into(), dstp.into(), pops, vals).expect("it fits");
-            assert_eq!(word & END_BIT, 0, "a branch is never taken for an end");
+            assert_eq!(word & (END_BIT | COUNTED), 0, "a branch is never taken for another word");
             let branch = Branch::unpack(word);
             assert_eq!((branch.dip, branch.dstp), (dip, dstp));
             assert_eq!((branch.pops.into(), branch.vals.into()), (pops, vals));
@@ -187,7 +209,7 @@ mod tests {
     fn what_does_not_fit_escapes() {
         assert_eq!(Branch::pack(0, 40_000, 0, 0), None);
         assert_eq!(Branch::pack(0, 0, 255, 0), None);
-        assert_eq!(Branch::pack(0, 0, 1, 128), None);
+        assert_eq!(Branch::pack(0, 0, 1, 64), None);
         assert_eq!(Branch::unpack(escape(-7)).dip, -7);
         assert_eq!(u64::from(Branch::unpack(escape(1)).pops), ESCAPE_POPS);
     }

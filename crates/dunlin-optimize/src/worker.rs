@@ -7,7 +7,7 @@
 
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
-use crate::translate::Candidates;
+use crate::translate::{Candidates, Translated};
 use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
@@ -23,8 +23,8 @@ use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
-    BranchHints, Builtin, CompileError, CompiledFunction, InlinedCall, Module,
-    STATIC_ELEMENT_BYTES, StaticTables, Unit, Worker,
+    BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
+    StaticTables, Unit, Worker,
 };
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ pub(crate) struct FunctionWorker<'m> {
     hints: OnceCell<BranchHints>,
     /// What is known of functions that are called.
     candidates: RefCell<Candidates>,
-    /// The calls in the latest unit in whose place bodies stand.
-    inlined: Vec<InlinedCall>,
+    /// What is known of the latest unit.
+    translated: Translated,
     context: Context,
     allocator: regalloc2::Ctx,
     builder: FunctionBuilderContext,
@@ -82,7 +82,7 @@ impl<'m> FunctionWorker<'m> {
         let allocator = regalloc2::Ctx::default();
         let stubs = HashMap::new();
         let hints = OnceCell::new();
-        let (candidates, inlined) = (RefCell::default(), Vec::new());
+        let (candidates, translated) = (RefCell::default(), Translated::default());
         Self {
             isa,
             settings,
@@ -90,7 +90,7 @@ impl<'m> FunctionWorker<'m> {
             tables,
             hints,
             candidates,
-            inlined,
+            translated,
             context,
             allocator,
             builder,
@@ -123,7 +123,7 @@ impl<'m> FunctionWorker<'m> {
         let config = self.isa.frontend_config();
         let what = (index, work.inlined_bytes());
         match translate::function(&source, what, self.settings, config, func, builder) {
-            Ok(inlined) => self.inlined = inlined,
+            Ok(translated) => self.translated = translated,
             Err(error) => {
                 // A half-built function must not leak into the next one.
                 self.builder = FunctionBuilderContext::new();
@@ -154,7 +154,7 @@ impl<'m> FunctionWorker<'m> {
     /// Builds the CLIF of a way in or out.
     fn build_stub(&mut self, stub: Stub, ty: &FuncType) {
         self.context.clear();
-        self.inlined.clear();
+        self.translated = Translated::default();
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let stubs = Stubs { fuel: self.settings.fuel, config: self.isa.frontend_config() };
         match stub {
@@ -236,7 +236,8 @@ impl<'m> FunctionWorker<'m> {
             traps: buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect(),
             source,
             maps: buffer.user_stack_maps().iter().map(frame_map).collect(),
-            inlined: self.inlined.clone(),
+            inlined: self.translated.inlined.clone(),
+            needs: self.translated.needs.clone(),
         })
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
+use crate::counting::{Counted, Watch, count_branches};
 #[cfg(feature = "native")]
 use crate::crossing::NativeEntry;
 use crate::object_types::ObjectType;
@@ -16,11 +17,15 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+#[cfg(feature = "native")]
+use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
+#[cfg(feature = "native")]
+use dunlin_module::{CompiledFunction, Unit};
 use dunlin_module::{ExternIdx, Handlers, Import, Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
@@ -33,11 +38,18 @@ pub struct ModuleCode {
     /// Native code by function index, the ways out by type index, the tables that never change; and then
     /// the doors.
     code: Box<[AtomicPtr<u8>]>,
+    /// Who is told of functions that are executed often.
+    watch: Option<Box<dyn Watch>>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
     making_native: Mutex<()>,
     #[cfg(feature = "native")]
     native: std::sync::OnceLock<crate::native::NativeCode>,
+    /// Code of single functions, and of how many.
+    #[cfg(feature = "native")]
+    added: Mutex<crate::native::Arena>,
+    #[cfg(feature = "native")]
+    added_functions: AtomicUsize,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
     building: Mutex<()>,
@@ -74,6 +86,8 @@ struct Arena {
     handlers: BTreeMap<u32, Arc<Handlers>>,
     /// Patched bodies by address: the function, and the copy.
     patched: BTreeMap<usize, (u32, Vec<u8>)>,
+    /// What the records of functions lead to that are counted.
+    counted: Vec<Vec<Counted>>,
     /// What the records of compiled functions lead to.
     #[cfg(feature = "native")]
     natives: Vec<Vec<NativeEntry>>,
@@ -96,16 +110,42 @@ impl ModuleCode {
             objects,
             entries,
             code,
+            watch: None,
             arena: Mutex::default(),
             #[cfg(feature = "native")]
             making_native: Mutex::default(),
             #[cfg(feature = "native")]
             native: std::sync::OnceLock::new(),
+            #[cfg(feature = "native")]
+            added: Mutex::default(),
+            #[cfg(feature = "native")]
+            added_functions: AtomicUsize::default(),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
             keeps_funcs: Once::default(),
         }
+    }
+
+    /// The same code, of which somebody is told which functions are executed often.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Box<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The interpreter has found that a function's budget has run out.
+    pub(crate) fn ran_out(self: &Arc<Self>, counted: &Counted) {
+        let Some(watch) = self.watch.as_ref().filter(|_| counted.is_to_be_told()) else { return };
+        let func = counted.func;
+        if !self.is_native(func) && !watch.ran_out(self, func) {
+            return counted.begin_again(watch.executions(func));
+        }
+        let counting = (&raw const *counted).cast::<u8>().cast_mut();
+        let (body, ordering) = (counted.ip.cast_mut(), Ordering::AcqRel);
+        // Unless it leads to native code now.
+        let ip = &self.entries[func as usize].ip;
+        let _ = ip.compare_exchange(counting, body, ordering, Ordering::Relaxed);
     }
 
     /// Pointers to native code by function index, imports first, then to the ways out of it by type
@@ -151,11 +191,20 @@ impl ModuleCode {
             return;
         }
         let native = self.native.get_or_init(|| native);
-        for (index, address) in native.entries(&self.module) {
-            self.code[index].store(address.cast_mut(), Ordering::Release);
+        let mut with_code = Vec::new();
+        for (index, unit, address) in native.entries(&self.module) {
+            // What has been added by itself stays where there would be a way out instead.
+            let is_body = matches!(unit, Unit::Func(_));
+            if is_body || self.code[index].load(Ordering::Relaxed).is_null() {
+                self.code[index].store(address.cast_mut(), Ordering::Release);
+            }
+            if matches!(unit, Unit::Func(_) | Unit::LeaveFunc(_)) {
+                with_code.push(index);
+            }
         }
-        for (door, code) in self.doors().iter().zip(&self.code) {
-            door.store(code.load(Ordering::Relaxed), Ordering::Release);
+        for func in with_code {
+            let code = self.code[func].load(Ordering::Relaxed);
+            self.doors()[func].store(code, Ordering::Release);
         }
         if arena.sides.is_empty() {
             // Nothing is prepared that would have to be replaced.
@@ -164,18 +213,109 @@ impl ModuleCode {
         for func in self.module.func_imports()..self.module.func_count() {
             let is_prepared = !self.entries[func as usize].ip.load(Ordering::Relaxed).is_null();
             if is_prepared && native.has_body(func) {
-                self.publish_native(native, &mut arena, func);
+                let way_in = native.way_in(self.module.func_type_index(func));
+                self.publish_native(way_in, &mut arena, func);
             }
         }
+    }
+
+    /// Whether any of its functions has native code.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn has_native(&self) -> bool {
+        self.added_functions() > 0 || self.native().is_some()
+    }
+
+    /// How many functions have been added by themselves.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn added_functions(&self) -> usize {
+        self.added_functions.load(Ordering::Acquire)
+    }
+
+    /// What must be compiled besides a function of this index so that it can be added, whose code needs `needs`.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn missing_for(&self, func: u32, needs: &[Unit]) -> Vec<Unit> {
+        let ty = self.module.func_type_index(func);
+        let is_there = |unit: &Unit| {
+            let index = match unit {
+                Unit::Func(func) | Unit::LeaveFunc(func) => *func as usize,
+                Unit::LeaveRef(ty) => self.module.func_count() as usize + *ty as usize,
+                Unit::Tables => self.module.func_count() as usize + self.module.types().len(),
+                Unit::Enter(_) => return false,
+            };
+            !self.code[index].load(Ordering::Acquire).is_null()
+        };
+        let has_way_in = self.way_in(ty).is_some();
+        let way_in = (!has_way_in).then_some(Unit::Enter(ty));
+        let mut missing: Vec<Unit> =
+            needs.iter().filter(|unit| !is_there(unit)).copied().chain(way_in).collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    #[cfg(feature = "native")]
+    fn way_in(&self, ty: u32) -> Option<usize> {
+        let whole = self.native().map_or(0, |native| native.way_in(ty));
+        if whole != 0 { Some(whole) } else { self.added.lock().way_in(ty) }
+    }
+
+    /// Adds code of single functions, with what [`missing_for`](Self::missing_for) has said besides: units that ascend.
+    /// From now on calls go there, of guests that run included. Whoever is told of what has been placed is told before.
+    /// `false` if there is no memory for it: then nothing has changed.
+    #[cfg(feature = "native")]
+    pub fn add_code(
+        &self,
+        limit: &Arc<crate::native::CodeLimit>,
+        units: &[(Unit, CompiledFunction)],
+        tell: impl FnOnce(crate::native::PlacedCode<'_>),
+    ) -> bool {
+        let Some(image) = crate::native::CodeImage::lay_out(units) else { return false };
+        let mut entries = Vec::new();
+        {
+            let mut added = self.added.lock();
+            let Some(placed) = added.add(limit, image) else { return false };
+            tell(placed);
+            entries.extend(placed.entries(&self.module));
+        }
+        let mut arena = self.arena.lock();
+        // Ways out first: functions may call what they lead to as soon as they are found.
+        entries.sort_by_key(|(_, unit, _)| matches!(unit, Unit::Func(_)));
+        for (index, unit, address) in entries {
+            let Unit::Func(func) = unit else {
+                let null = core::ptr::null_mut();
+                let place = &self.code[index];
+                // What is there is as good, or better.
+                let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
+                let _ = place.compare_exchange(null, address.cast_mut(), release, relaxed);
+                continue;
+            };
+            let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
+            self.code[index].store(address.cast_mut(), Ordering::Release);
+            self.doors()[index].store(address.cast_mut(), Ordering::Release);
+            self.added_functions.fetch_add(1, Ordering::Release);
+            if !self.is_native(func) {
+                self.publish_native(way_in, &mut arena, func);
+            }
+        }
+        true
+    }
+
+    /// The functions whose code is at an address, from the innermost one outwards, and the offsets in the module, or 0
+    /// where the code belongs to no operator. `None` if it is not code of this module.
+    #[cfg(feature = "native")]
+    pub(crate) fn native_frames(&self, pc: usize) -> Option<Vec<(u32, u32)>> {
+        let whole = self.native().and_then(|native| native.frames(pc));
+        whole.or_else(|| self.added.lock().frames(pc))
     }
 
     /// Makes the interpreter enter a function's native code from its next call on. Where a body has been
     /// published, only the place of the first operator changes, and with one store: whoever read the rest
     /// before reads the same after.
     #[cfg(feature = "native")]
-    fn publish_native(&self, native: &crate::native::NativeCode, arena: &mut Arena, func: u32) {
+    fn publish_native(&self, way_in: usize, arena: &mut Arena, func: u32) {
         let ty = self.module.func_type(func);
-        let way_in = native.way_in(self.module.func_type_index(func));
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let code = &raw const self.code[func as usize];
         let made = alloc::vec![NativeEntry::new(results, code, way_in)];
@@ -199,12 +339,20 @@ impl ModuleCode {
         ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
     }
 
+    /// Whether calls of the interpreter enter native code.
+    #[cfg(not(feature = "native"))]
+    #[allow(clippy::unused_self, reason = "the same shape as with native code")]
+    fn is_native(&self, _func: u32) -> bool {
+        false
+    }
+
     /// Publishes a function that has native code; says whether it has.
     #[cfg(feature = "native")]
     fn prepare_native(&self, arena: &mut Arena, func: u32) -> bool {
         let found = self.native().filter(|native| native.has_body(func));
         if let Some(native) = found {
-            self.publish_native(native, arena, func);
+            let way_in = native.way_in(self.module.func_type_index(func));
+            self.publish_native(way_in, arena, func);
         }
         found.is_some()
     }
@@ -353,7 +501,8 @@ impl ModuleCode {
     }
 
     fn publish(&self, arena: &mut Arena, func: u32, prepared: Prepared) {
-        let start = self.module.body_range(func).map_or(0, |range| range.start);
+        let range = self.module.body_range(func).unwrap_or(0..0);
+        let start = range.start;
         let body: *const u8 = match prepared.patched {
             Some(copy) => {
                 let copy = copy.into_vec();
@@ -369,8 +518,16 @@ impl ModuleCode {
             *word = (*word & END_BIT) | ((*word & !END_BIT) + body as usize as u64);
         }
         let code = body.wrapping_add(prepared.code_offset as usize - start);
+        let mut first = code;
+        if let Some(watch) = &self.watch {
+            let counted = Counted::new(func, range.len(), watch.executions(func), code);
+            let counted = alloc::vec![counted];
+            count_branches(&mut words, &prepared.loops, counted.as_ptr());
+            first = counted.as_ptr().cast();
+            arena.counted.push(counted);
+        }
         let entry = &self.entries[func as usize];
-        entry.side.store(words.as_ptr().cast_mut(), Ordering::Relaxed);
+        entry.side.store(words.as_mut_ptr(), Ordering::Relaxed);
         entry.params.store(prepared.params, Ordering::Relaxed);
         entry.zeros.store(prepared.locals - prepared.params, Ordering::Relaxed);
         entry.frame.store(prepared.frame, Ordering::Relaxed);
@@ -379,7 +536,7 @@ impl ModuleCode {
         if !prepared.handlers.is_empty() {
             arena.handlers.insert(func, Arc::new(prepared.handlers));
         }
-        entry.ip.store(code.cast_mut(), Ordering::Release);
+        entry.ip.store(first.cast_mut(), Ordering::Release);
     }
 }
 

@@ -27,6 +27,7 @@ mod block;
 mod blueprint;
 pub mod code;
 pub mod context;
+pub mod counting;
 pub mod crossing;
 mod exception;
 mod freeing;

@@ -4,6 +4,7 @@
 //! ones (loads, stores, calls) the tiers do themselves.
 
 use crate::context::{MemoryDef, StoreContext, VmContext};
+use crate::counting::Counted;
 use crate::host::{self, HostFailure};
 use crate::shared::SharedMemory;
 use crate::store::Store;
@@ -274,6 +275,11 @@ running! {
     fn new_exception(store, instance, tag: u32) -> Result<u32, Stop> {
         let tag = store.instances[instance as usize].tag(tag);
         Ok(store.new_exception(tag)?)
+    }
+
+    /// The budget of a function of the instance's module has run out.
+    fn ran_out(store, instance, counted: &Counted) -> () {
+        store.instances[instance as usize].code().ran_out(counted);
     }
 
     /// Prepares a function of the instance's module for its first call.

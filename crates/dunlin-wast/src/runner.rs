@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
-use dunlin::{Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, ValidateMode};
+use dunlin::{
+    Engine, Features, Interruption, MemoryStrategy, PoolingConfig, Tier, TierUp, ValidateMode,
+};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
@@ -22,6 +24,8 @@ use crate::session::Session;
 pub struct Config {
     /// The tier that executes.
     pub tier: Tier,
+    /// When functions are compiled that are executed often, with the tier that begins in the interpreter.
+    pub tier_up: TierUp,
     /// Which features modules may use.
     pub features: Features,
     /// When function bodies are validated.
@@ -66,7 +70,11 @@ impl Config {
             pooling.table_elements(u64::MAX);
             config.pooling(pooling);
         }
-        config.tier(self.tier).validate(self.validate).consume_fuel(self.fuel_units.is_some());
+        config
+            .tier(self.tier)
+            .tier_up(self.tier_up)
+            .validate(self.validate)
+            .consume_fuel(self.fuel_units.is_some());
         config.gc_zeal(self.gc_zeal);
         config.fuse_operators(!self.unfused).epoch_interruption(self.epochs);
         config.relaxed_simd_deterministic(self.relaxed_deterministic);

@@ -14,7 +14,8 @@
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than
 //! listed is a failure, and so is a line that names no script.
 //!
-//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`, or `mixed`, in which about every second function is
+//! `DUNLIN_TIER` chooses the tier (`interp`, `optimize`, `eager-auto`, in which functions are compiled at
+//! one of their first calls, or `mixed`, in which about every second function is
 //! compiled; `auto` is all of them); the backend of the interpreter is chosen when the crate is built (feature
 //! `loop-dispatch`).
 
@@ -102,11 +103,15 @@ fn configurations() -> Vec<(&'static str, Config)> {
         Ok("optimize") => compiled(),
         Ok("mixed") => mixed(),
         Ok("baseline") => baseline(),
-        // Of the mixed runs one is enough where all the others are made too.
-        Ok("auto") | Err(_) => both.into_iter().chain(mixed().pop()).chain(baseline()).collect(),
+        Ok("eager-auto") => eager_auto(),
+        // Of the mixed runs one is enough where all the others are made too, and of those that tier up.
+        Ok("auto") | Err(_) => {
+            let some = mixed().pop().into_iter().chain(eager_auto().pop());
+            both.into_iter().chain(some).chain(baseline()).collect()
+        }
         Ok(other) => {
             panic!(
-                "DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize` or `mixed`"
+                "DUNLIN_TIER is `{other}`, expected `auto`, `interp`, `baseline`, `optimize`, `mixed` or `eager-auto`"
             )
         }
     }
@@ -214,6 +219,36 @@ fn baseline() -> Vec<(&'static str, Config)> {
 
 #[cfg(not(feature = "optimize"))]
 fn baseline() -> Vec<(&'static str, Config)> {
+    Vec::new()
+}
+
+/// Those in which functions are compiled one by one: at their first call, or each after another number of calls.
+#[cfg(feature = "optimize")]
+fn eager_auto() -> Vec<(&'static str, Config)> {
+    let mut first = Config::default();
+    first.validate = ValidateMode::Eager;
+    first.interruption = Interruption::Page;
+    first.tier_up = dunlin::TierUp::AtOnce { within: 0 };
+    let mut some = first.clone();
+    some.tier_up = dunlin::TierUp::AtOnce { within: 3 };
+    some.validate = ValidateMode::Lazy;
+    some.memory_strategy = MemoryStrategy::Dense;
+    some.interruption = Interruption::Flag;
+    let mut zeal = some.clone();
+    zeal.gc_zeal = true;
+    let mut fuel = some.clone();
+    fuel.fuel_units = Some(FUEL_UNITS);
+    fuel.interruption = Interruption::Off;
+    vec![
+        ("tier-up, first", first),
+        ("tier-up, fuel", fuel),
+        ("tier-up, zeal", zeal),
+        ("tier-up, some", some),
+    ]
+}
+
+#[cfg(not(feature = "optimize"))]
+fn eager_auto() -> Vec<(&'static str, Config)> {
     Vec::new()
 }
 

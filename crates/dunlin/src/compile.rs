@@ -6,9 +6,9 @@
 //! refuses, and what is not valid while validation is lazy, becomes a way out of compiled code: the
 //! interpreter runs it, or says why not.
 //!
-//! With [`Tier::Auto`] nothing is compiled until the embedder says so ([`Module::optimize`]), and then while
-//! guests run: calls find the code from then on. Until then the compiler does not even exist, unless there
-//! is a cache to look into.
+//! With [`Tier::Auto`] functions are compiled that are executed often (`tiering`), and whole modules when the embedder
+//! says so ([`Module::optimize`]), both while guests run: calls find the code from then on. Until then the compiler
+//! does not even exist, unless there is a cache to look into.
 //!
 //! [`Module::optimize`]: crate::Module::optimize
 
@@ -34,9 +34,9 @@ pub(crate) enum Native {
     #[default]
     Never,
     /// When somebody asks for it.
-    Later(std::sync::OnceLock<Option<NativeCompiler>>, MemoryStrategy),
+    Later(crate::tiering::Owner),
     /// When a module is made.
-    Now(NativeCompiler),
+    Now(Box<NativeCompiler>),
 }
 
 /// A compiler, and what its code is made for.
@@ -126,6 +126,16 @@ impl Compiler {
         Store::new(engine.types().clone(), config)
     }
 
+    /// Who watches a module: nobody.
+    #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
+    pub(crate) fn watch(
+        &self,
+        _config: &Config,
+        _module: &dunlin_module::Module,
+    ) -> Option<alloc::boxed::Box<dyn dunlin_vm::counting::Watch>> {
+        None
+    }
+
     /// Makes a module's functions as ready as the configuration asks.
     #[allow(clippy::unused_self, reason = "the same shape as with a compiler")]
     pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
@@ -142,14 +152,15 @@ mod native {
     use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
     use crate::profile;
+    use crate::tiering::Owner;
     use dunlin_baseline::Baseline;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
-    use dunlin_module::{CompiledFunction, Scratch, StaticTables, Unit, Worker};
+    use dunlin_module::{CompiledFunction, Module, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
-    use dunlin_vm::native::{CodeImage, NativeCode};
+    use dunlin_vm::counting::Watch;
+    use dunlin_vm::native::{CodeImage, NativeCode, Profiler};
     use dunlin_vm::{Store, StoreConfig};
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
@@ -194,9 +205,9 @@ mod native {
             }
             let native = match config.tier {
                 Tier::Interp => Native::Never,
-                Tier::Auto => Native::Later(OnceLock::new(), strategy),
+                Tier::Auto => Native::Later(Owner::new(config, strategy)),
                 Tier::Optimize | Tier::Baseline => {
-                    Native::Now(NativeCompiler::new(config, strategy)?)
+                    Native::Now(Box::new(NativeCompiler::new(config, strategy)?))
                 }
             };
             Ok(Self { native })
@@ -206,19 +217,24 @@ mod native {
         pub(crate) fn native(&self) -> Option<&NativeCompiler> {
             match &self.native {
                 Native::Now(native) => Some(native),
-                Native::Later(..) | Native::Never => None,
+                Native::Later(_) | Native::Never => None,
             }
         }
 
         /// The compiler, whenever it is used; it is made if it is not there.
-        fn late_native(&self, config: &Config) -> Option<&NativeCompiler> {
+        fn late_native(&self) -> Option<&NativeCompiler> {
             match &self.native {
                 Native::Now(native) => Some(native),
-                // Where it cannot be had the interpreter goes on.
-                Native::Later(native, strategy) => {
-                    native.get_or_init(|| NativeCompiler::new(config, *strategy).ok()).as_ref()
-                }
+                Native::Later(late) => late.native(),
                 Native::Never => None,
+            }
+        }
+
+        /// Who watches a module, if its functions are compiled when they are worth it.
+        pub(crate) fn watch(&self, config: &Config, module: &Module) -> Option<Box<dyn Watch>> {
+            match &self.native {
+                Native::Later(late) => late.watch(work_max(config, module)),
+                Native::Now(_) | Native::Never => None,
             }
         }
 
@@ -226,7 +242,7 @@ mod native {
         pub(crate) fn tier(&self) -> Runs {
             match self.native {
                 Native::Never => Runs::Interpreter,
-                Native::Later(..) => Runs::Later,
+                Native::Later(_) => Runs::Later,
                 Native::Now(_) => Runs::Native,
             }
         }
@@ -265,7 +281,7 @@ mod native {
         /// Gives a module of an engine that compiles late its code; says whether it has some.
         pub(crate) fn optimize(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
             if code.native().is_none() {
-                let Some(native) = self.late_native(config) else { return Ok(false) };
+                let Some(native) = self.late_native() else { return Ok(false) };
                 // Guests that run meanwhile have a core of their own.
                 let threads = cores().saturating_sub(1).max(1);
                 code.make_native(|| native.make_code(config, code, threads))?;
@@ -282,7 +298,7 @@ mod native {
             let bytes = code.module().bytes().len() as u64;
             let may_have =
                 config.cache.as_ref().is_some_and(|cache| cache.may_have(&name_start(bytes)));
-            if may_have { self.late_native(config) } else { None }
+            if may_have { self.late_native() } else { None }
         }
     }
 
@@ -302,7 +318,7 @@ mod native {
 
     impl NativeCompiler {
         /// The compiler of this configuration, for memories that lie as `strategy` says.
-        fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
+        pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Result<Self> {
             if !dunlin_vm::native::is_supported() {
                 return Err(Error::usage("native code does not run on this machine"));
             }
@@ -365,6 +381,11 @@ mod native {
             self.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
         }
 
+        /// Who is told of code that has been placed.
+        pub(crate) fn profiler(&self) -> Option<&Profiler> {
+            self.profiler.as_ref()
+        }
+
         /// What makes the code.
         pub(crate) fn optimizer(&self) -> &Optimizer {
             &self.optimizer
@@ -372,7 +393,7 @@ mod native {
 
         /// Gives a module its code, of which whoever profiles is told first.
         pub(crate) fn install(&self, code: &ModuleCode, native: NativeCode) -> Result<()> {
-            profile::tell(self.profiler.as_ref(), code.module(), &native)?;
+            profile::tell(self.profiler.as_ref(), code.module(), native.placed())?;
             code.set_native(native);
             Ok(())
         }
@@ -394,9 +415,9 @@ mod native {
                 count if count < PARALLEL_UNITS_MIN => 1,
                 _ => threads.min(THREADS_MAX),
             };
-            let by_size = code.module().bytes().len() as u64 * WORK_PER_BYTE + WORK_MIN;
-            let most = config.compile_work_max.unwrap_or(by_size);
-            let Some(left) = most.checked_sub(work_of_stubs(code, &units)) else {
+            let Some(left) =
+                work_max(config, code.module()).checked_sub(work_of_stubs(code, &units))
+            else {
                 return Ok(None);
             };
             self.leave_out(code, &mut units, left, threads);
@@ -456,6 +477,12 @@ mod native {
                 }
             }
         }
+    }
+
+    /// Units of work that compiling a module may be.
+    fn work_max(config: &Config, module: &Module) -> u64 {
+        let by_size = module.bytes().len() as u64 * WORK_PER_BYTE + WORK_MIN;
+        config.compile_work_max.unwrap_or(by_size)
     }
 
     /// Work of the ways in and out, if every type is one of its own.

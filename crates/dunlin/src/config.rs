@@ -24,9 +24,10 @@ pub enum ValidateMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Tier {
-    /// The interpreter, from the first moment on; and compiled code for the modules that somebody has
-    /// called [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code
-    /// is in the [`cache`](Config::cache) begin with it.
+    /// The interpreter, from the first moment on; and compiled code for functions that are executed often
+    /// ([`Config::tier_up`]), and for whole modules that somebody has called
+    /// [`Module::optimize`](crate::Module::optimize) for, also while guests run. Modules whose code is in the
+    /// [`cache`](Config::cache) begin with it.
     #[default]
     Auto,
     /// The interpreter alone.
@@ -42,6 +43,23 @@ pub enum Tier {
     ///
     /// It needs the same as [`Optimize`](Self::Optimize).
     Baseline,
+}
+
+/// When functions that the interpreter executes often are compiled, with [`Tier::Auto`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TierUp {
+    /// As soon as they are worth it, by a thread of the engine's, while guests run.
+    #[default]
+    Background,
+    /// When somebody calls [`Module::optimize`](crate::Module::optimize).
+    Never,
+    /// After so many executions at most, of each function another number, while the guest waits: for tests.
+    #[doc(hidden)]
+    AtOnce {
+        /// Executions at most.
+        within: u32,
+    },
 }
 
 /// How compiled code notices that it is asked to stop. The interpreter always does.
@@ -105,6 +123,7 @@ pub struct Config {
     pub(crate) validate: ValidateMode,
     pub(crate) stack_bytes: usize,
     pub(crate) tier: Tier,
+    pub(crate) tier_up: TierUp,
     pub(crate) interruption: Interruption,
     pub(crate) features: Features,
     pub(crate) fuses: bool,
@@ -167,6 +186,7 @@ impl Config {
             validate: ValidateMode::default(),
             stack_bytes: VALUE_STACK_BYTES_DEFAULT,
             tier: Tier::default(),
+            tier_up: TierUp::default(),
             interruption: Interruption::default(),
             features: Features::default(),
             fuses: cfg!(feature = "std"),
@@ -245,6 +265,12 @@ impl Config {
     /// Which part of the engine executes guests.
     pub fn tier(&mut self, tier: Tier) -> &mut Self {
         self.tier = tier;
+        self
+    }
+
+    /// When functions are compiled that are executed often. The default is beside the guests that execute them.
+    pub fn tier_up(&mut self, when: TierUp) -> &mut Self {
+        self.tier_up = when;
         self
     }
 

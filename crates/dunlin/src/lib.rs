@@ -113,6 +113,8 @@ mod store;
 mod table;
 mod tag;
 #[cfg(feature = "optimize")]
+mod tiering;
+#[cfg(feature = "optimize")]
 mod tuning;
 mod val;
 mod validate;
@@ -126,7 +128,7 @@ pub use cache::{CACHE_BYTES_DEFAULT_MAX, Cache, CacheEntry};
 pub use caller::Caller;
 #[cfg(feature = "optimize")]
 pub use config::CompileProgress;
-pub use config::{Config, Interruption, MemoryStrategy, Tier, ValidateMode};
+pub use config::{Config, Interruption, MemoryStrategy, Tier, TierUp, ValidateMode};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use dunlin_vm::gc::HeapStats;
 pub use engine::Engine;

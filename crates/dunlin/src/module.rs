@@ -149,9 +149,22 @@ impl Module {
         self.code.native().is_some()
     }
 
+    /// How many of the module's functions have been compiled because they are executed often: see
+    /// [`Config::tier_up`](crate::Config::tier_up).
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn compiled_functions(&self) -> usize {
+        self.code.added_functions()
+    }
+
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         let module = parse(engine, bytes)?;
-        let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
+        let watch = engine.compiler().watch(engine.config(), &module);
+        let code = ModuleCode::new(module, engine.types().clone());
+        let code = Arc::new(match watch {
+            Some(watch) => code.watched_by(watch),
+            None => code,
+        });
         engine.compiler().make_ready(engine.config(), &code)?;
         Ok(Self::from_code(engine, code))
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::{Config, Result, Tier};
-use dunlin_vm::native::{NativeCode, ProfileError, ProfileFiles, Profiler};
+use dunlin_vm::native::{PlacedCode, ProfileError, ProfileFiles, Profiler};
 use std::path::PathBuf;
 
 /// Which files tell profilers where compiled code is, and what it is called; see [`Config::profile`].
@@ -77,7 +77,7 @@ pub(crate) fn open(config: &Config) -> Result<Option<Profiler>> {
 pub(crate) fn tell(
     profiler: Option<&Profiler>,
     module: &dunlin_module::Module,
-    code: &NativeCode,
+    code: PlacedCode<'_>,
 ) -> Result<()> {
     profiler.map_or(Ok(()), |profiler| Ok(profiler.add(module, code)?))
 }

@@ -9,6 +9,7 @@ use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
 use crate::isa::x64::regs::{Gpr, R11, R14, RAX, RBP, RCX, RDI, RDX, RSP};
 use crate::translate::moves::Target;
 use dunlin_core::{TrapCode, ValType, canon};
+use dunlin_module::Unit;
 use dunlin_module::layout::{
     LINE_PLACES_MIN, func_record, import_call, store_context, table_def, type_record, vm_context,
 };
@@ -77,10 +78,12 @@ impl Translator<'_> {
         let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
+                self.needs.insert(Unit::LeaveFunc(index as u32));
                 self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
                 self.asm.call(Mem::at(R11, 8 * index as i32).into());
             }
             Callee::Import(index) => {
+                self.needs.insert(Unit::LeaveFunc(index));
                 let record = (index as usize * import_call::BYTES) as i32;
                 self.asm.load(Width::W64, R11, context_mem(vm_context::IMPORT_CALLS));
                 self.asm.load(Width::W64, context, Mem::at(R11, record + import_call::CX as i32));
@@ -89,6 +92,7 @@ impl Translator<'_> {
             }
             Callee::Slot => self.asm.call(Mem::at(RAX, 0).into()),
             Callee::Record => {
+                self.needs.insert(Unit::LeaveRef(ty));
                 self.asm.load(Width::W64, context, Mem::at(RAX, func_record::CX as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, func_record::CODE as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));
@@ -208,6 +212,7 @@ impl Translator<'_> {
 
     /// Makes `rax` the address of the pointer to the code of an element of a table that never changes.
     fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) {
+        self.needs.insert(Unit::Tables);
         let index = self.pop();
         let reg = self.owned(index);
         self.alloc_fixed_or_held(RAX, reg);

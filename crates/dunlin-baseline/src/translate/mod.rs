@@ -29,9 +29,10 @@ use crate::{limits, tuning};
 use control::Frame;
 use dunlin_core::{FuncType, TrapCode, ValType};
 use dunlin_module::compile::{CallHandler, Relocation};
-use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables};
+use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables, Unit};
 use locals::Local;
 use stack::Entry;
+use std::collections::BTreeSet;
 
 pub(crate) use frame::context_offset;
 pub(crate) use moves::{Move, Source as MoveSource, moves};
@@ -127,6 +128,8 @@ struct Translator<'m> {
     handlers: Vec<CallHandler>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
+    /// Units that the code relies on.
+    needs: BTreeSet<Unit>,
     failed: Option<CompileError>,
 }
 
@@ -197,6 +200,7 @@ impl<'m> Translator<'m> {
             maps: Vec::new(),
             handlers: Vec::new(),
             table_entries: Vec::new(),
+            needs: BTreeSet::new(),
             failed: None,
         }
     }
@@ -258,6 +262,7 @@ impl<'m> Translator<'m> {
             maps: core::mem::take(&mut self.maps),
             handlers: core::mem::take(&mut self.handlers),
             inlined: Vec::new(),
+            needs: core::mem::take(&mut self.needs).into_iter().collect(),
         }
     }
 

@@ -31,8 +31,9 @@ const COMMAND: &str = "_start";
 /// What a reactor exports to be run before anything else.
 const REACTOR: &str = "_initialize";
 
-/// How long a guest has run when it is worth compiling: what takes less is over before its code is there.
-const OPTIMIZE_AFTER: Duration = Duration::from_millis(100);
+/// How long a guest has run when it is worth compiling as a whole, for the cache: its next run begins with all of its
+/// code. What it executes often has been compiled long before.
+const KEEP_AFTER: Duration = Duration::from_secs(1);
 
 /// The store's data: what the guest was granted, and its bounds.
 struct Host {
@@ -106,8 +107,8 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
             Report::failure("cannot start the clock of `--timeout`").cause(error)
         })?;
     }
-    if options.tier == Tier::Auto {
-        optimize_later(&guest.module);
+    if options.tier == Tier::Auto && !options.no_cache {
+        keep_later(&guest.module);
     }
     let linked = Instant::now();
     let ended = guest.run(&mut store, out);
@@ -117,7 +118,10 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
         let tier = match (began_optimized, guest.module.is_optimized()) {
             (true, _) => "optimized from the start",
             (false, true) => "optimized while it ran",
-            (false, false) => "interpreted",
+            (false, false) => match guest.module.compiled_functions() {
+                0 => "interpreted",
+                _ => "interpreted, and what is hot optimized",
+            },
         };
         say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel, tier);
         say_heap(&store.heap_stats());
@@ -128,15 +132,14 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     code
 }
 
-/// Compiles a module once its guest has run for a while, beside it; for this run, and by the cache for the
-/// next ones.
-fn optimize_later(module: &Module) {
+/// Compiles a module as a whole once its guest has run for a while, beside it; by the cache for the next runs.
+fn keep_later(module: &Module) {
     if module.is_optimized() {
         return;
     }
     let module = module.clone();
     let optimize = move || {
-        thread::sleep(OPTIMIZE_AFTER);
+        thread::sleep(KEEP_AFTER);
         // Without it the interpreter goes on.
         let _ = module.optimize();
     };

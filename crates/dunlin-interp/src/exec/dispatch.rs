@@ -4,6 +4,7 @@ use super::atomic::*;
 use super::bulk::*;
 use super::call::*;
 use super::control::*;
+use super::counting::*;
 use super::exception::*;
 use super::fused::*;
 use super::locals::*;
@@ -121,7 +122,7 @@ impl<M: Mode> Table<M> {
         table[pseudo::GLOBAL_GET_V128 as usize] = handler::<GlobalGetV128, M>();
         table[pseudo::GLOBAL_SET_V128 as usize] = handler::<GlobalSetV128, M>();
         table[pseudo::NATIVE as usize] = handler::<CallNative, M>();
-        table[pseudo::EXIT as usize] = handler::<Leave, M>();
+        table[pseudo::EXIT as usize] = handler::<ExitOrCount, M>();
         table
     }
 

@@ -13,6 +13,7 @@ mod atomic;
 mod bulk;
 mod call;
 mod control;
+mod counting;
 mod dispatch;
 mod exception;
 mod fused;
@@ -98,7 +99,7 @@ pub(crate) enum Exit {
 }
 
 /// What the host's frame returns to.
-static EXIT_CODE: [u8; 1] = [pseudo::EXIT];
+static EXIT_CODE: [u8; 2] = [pseudo::EXIT, 0];
 
 /// Restores what an activation changes in the store's context, also when a host function panics.
 struct Activation {

@@ -16,15 +16,19 @@
 //!
 //! Long because all that is unsafe about handlers stands in one place.
 
+use super::counting::CountedBranch;
 use super::exception::Search;
 use super::{Exit, Mode, Op, Step, handler};
 use core::sync::atomic::Ordering;
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{HeapType, TrapCode, V128};
-use dunlin_module::side::{Branch, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix};
+use dunlin_module::side::{
+    Branch, COUNTED, END_BIT, ESCAPE_POPS, FRAME_RECORD_SLOTS, is_reference_prefix,
+};
 use dunlin_vm::context::{
     FuncEntry, FuncRecord, Landing, MemoryDef, StoreContext, TableDef, VmContext,
 };
+use dunlin_vm::counting::{self, Counted};
 use dunlin_vm::crossing::NativeEntry;
 use dunlin_vm::gc::CARD_SHIFT;
 use dunlin_vm::object_ops;
@@ -460,7 +464,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn side_peek(&self) -> u64 {
         // SAFETY: validated: the word is this operator's, or the function's `end` word.
-        unsafe { self.stp.read() }
+        unsafe { counting::side_word(self.stp) }
     }
 
     /// Moves over words of the side table.
@@ -493,7 +497,8 @@ impl Regs {
     fn branch_dropping<M: Mode>(mut self) -> Step<M> {
         let word = self.side_peek();
         let branch = Branch::unpack(word);
-        if branch.vals > 1 || u64::from(branch.pops) == ESCAPE_POPS || self.must_stop(word) {
+        let is_plain = u64::from(branch.pops) != ESCAPE_POPS && word & COUNTED == 0;
+        if branch.vals > 1 || !is_plain || self.must_stop(word) {
             return Step::Go(handler::<MovingBranch, M>(), self);
         }
         self.ip = self.ip.wrapping_offset(branch.dip as isize);
@@ -519,10 +524,29 @@ impl Regs {
         self.sp as usize >= limit
     }
 
-    /// Any branch; says whether it goes backwards.
+    /// A counted branch; the budget of whose function has run out.
     #[inline]
-    fn branch_moving(mut self) -> (Self, bool) {
-        let word = self.side_peek();
+    pub(crate) fn branch_counted(self) -> (Self, Option<&'static Counted>) {
+        let record = self.stp.wrapping_offset(self.side_peek() as i32 as isize);
+        // SAFETY: a counted branch leads to a record of two words, which nobody writes.
+        let [plain, counted] = unsafe { record.cast::<[u64; 2]>().read() };
+        let counted = core::ptr::with_exposed_provenance::<Counted>(counted as usize);
+        // SAFETY: the record says what counts, which lives as long as the module's code; the lifetime never leaves the
+        // handler.
+        let counted: &'static Counted = unsafe { &*counted };
+        let (from, word) = (self.ip as usize, self.stp);
+        let (r, _) = self.branch_moving(plain);
+        if !counted.go_back(from.wrapping_sub(r.ip as usize)) {
+            return (r, None);
+        }
+        // SAFETY: the word is this branch's, which is counted.
+        unsafe { counting::stop_counting(word, plain) };
+        (r, Some(counted))
+    }
+
+    /// Any branch, whose word this is; says whether it goes backwards.
+    #[inline]
+    fn branch_moving(mut self, word: u64) -> (Self, bool) {
         let branch = Branch::unpack(word);
         let (pops, vals): (usize, usize);
         let from = self.ip as usize;
@@ -832,6 +856,27 @@ impl Regs {
         // SAFETY: the pseudo-operator is the first byte of an entry, and stands nowhere else. Entries live
         // as long as the module's code, which the instance keeps; the lifetime never leaves the handler.
         unsafe { &*self.ip.sub(1).cast::<NativeEntry>() }
+    }
+
+    /// What counts the function that has just been entered, in which the operator just fetched stands.
+    #[inline(always)]
+    pub(crate) fn counted(&self) -> &'static Counted {
+        // SAFETY: the operator with this byte behind it stands in what counts a function only, as its first byte. That
+        // lives as long as the module's code, which the instance keeps; the lifetime never leaves the handler.
+        unsafe { &*self.ip.sub(1).cast::<Counted>() }
+    }
+
+    /// Goes on at the first operator of the function that has just been entered.
+    #[inline(always)]
+    pub(crate) fn go_to(&mut self, ip: *const u8) {
+        self.ip = ip;
+    }
+
+    /// Tells that a function's budget has run out.
+    #[inline]
+    pub(crate) fn tell_of(&self, counted: &'static Counted) {
+        // SAFETY: the instance is running, and the function is its module's.
+        unsafe { ops::ran_out(self.cx, counted) };
     }
 
     /// Where the locals begin.
@@ -1154,7 +1199,11 @@ pub(crate) struct MovingBranch;
 impl Op for MovingBranch {
     #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
-        let (r, backwards) = r.branch_moving();
+        let word = r.side_peek();
+        if word & COUNTED != 0 {
+            return Step::Go(handler::<CountedBranch, M>(), r);
+        }
+        let (r, backwards) = r.branch_moving(word);
         if backwards && r.is_beyond_limit() {
             return Step::Go(handler::<Interrupted, M>(), r);
         }

@@ -14,10 +14,10 @@ use crate::tuning;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, SigRef, Value, types};
 use dunlin_core::{TrapCode, canon};
-use dunlin_module::STATIC_ELEMENT_BYTES;
 use dunlin_module::layout::{
     LINE_PLACES_MIN, func_record, import_call, store_context, type_record, vm_context,
 };
+use dunlin_module::{STATIC_ELEMENT_BYTES, Unit};
 
 /// What a call needs.
 struct Callee {
@@ -53,6 +53,7 @@ impl Translator<'_, '_> {
 
     fn callee(&mut self, func: u32) -> Callee {
         let signature = self.signature(self.module.func_type_index(func));
+        self.needs.insert(Unit::LeaveFunc(func));
         if func < self.module.func_imports() {
             let record = self.env.context_pointer(vm_context::IMPORT_CALLS);
             let at = func as usize * import_call::BYTES;
@@ -217,6 +218,7 @@ impl Translator<'_, '_> {
 
     /// What an element of a table that never changes calls: `count` of them begin at `start`.
     fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) -> Callee {
+        self.needs.insert(Unit::Tables);
         let index = self.pop_index(table);
         let count = self.env.b.ins().iconst(types::I64, i64::from(count));
         let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, count);
@@ -257,6 +259,7 @@ impl Translator<'_, '_> {
 
     /// The way out for functions of a type that have no code.
     fn way_out(&mut self, ty: u32) -> Callee {
+        self.needs.insert(Unit::LeaveRef(ty));
         let signature = leave_ref_signature(self.module.func_type_at(ty));
         let signature = self.env.b.import_signature(signature);
         let code = self.code_at(self.module.func_count() as usize + ty as usize);

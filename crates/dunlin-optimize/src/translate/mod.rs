@@ -40,12 +40,12 @@ use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, Type, Value, ty
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::ValType;
-use dunlin_module::{BranchHints, CompileError, InlinedCall, Module, StaticTables};
+use dunlin_module::{BranchHints, CompileError, InlinedCall, Module, StaticTables, Unit};
 use exceptions::Pad;
 use frames::Frame;
 use inline::Scope;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 pub(crate) use environment::{Environment, POINTER_BYTES, Region, import, signature};
@@ -64,6 +64,8 @@ struct Translator<'a, 'm> {
     /// Calls in whose place bodies stand, the word that the next one begins with, and how many bytes more may
     /// follow.
     inlined: Vec<InlinedCall>,
+    /// What must be in the module's array of code: see [`dunlin_module::CompiledFunction::needs`].
+    needs: BTreeSet<Unit>,
     next_word: u32,
     inlined_left: usize,
     /// Where the operator at hand stands in the module.
@@ -115,8 +117,16 @@ pub(crate) struct Source<'m> {
     pub(crate) candidates: &'m RefCell<Candidates>,
 }
 
-/// Translates the body of the function with this index; the calls in whose place other bodies stand, which may have so
-/// many bytes together.
+/// What is known of a function that has been translated.
+#[derive(Default)]
+pub(crate) struct Translated {
+    /// The calls in whose place other bodies stand.
+    pub(crate) inlined: Vec<InlinedCall>,
+    /// See [`dunlin_module::CompiledFunction::needs`].
+    pub(crate) needs: Vec<Unit>,
+}
+
+/// Translates the body of the function with this index. Bodies in place of calls may have so many bytes together.
 ///
 /// # Errors
 ///
@@ -128,7 +138,7 @@ pub(crate) fn function(
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
-) -> Result<Vec<InlinedCall>, CompileError> {
+) -> Result<Translated, CompileError> {
     let Source { module, tables, .. } = *source;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
@@ -152,6 +162,7 @@ pub(crate) fn function(
         scope: Scope::new(source, index, &body)?,
         outer: Vec::new(),
         inlined: Vec::new(),
+        needs: BTreeSet::new(),
         next_word: InlinedCall::FIRST_WORD,
         inlined_left: inlined_bytes,
         operator: 0,
@@ -179,7 +190,7 @@ pub(crate) fn function(
     translator.declare_locals(&body)?;
     translator.body(&body)?;
     translator.env.b.finalize(config);
-    Ok(translator.inlined)
+    Ok(Translated { inlined: translator.inlined, needs: translator.needs.into_iter().collect() })
 }
 
 impl Translator<'_, '_> {

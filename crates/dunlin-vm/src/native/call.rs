@@ -12,7 +12,6 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use dunlin_core::TrapCode;
 use dunlin_core::limits::HOST_REENTRY_DEPTH_MAX;
-use dunlin_module::Unit;
 
 /// Bytes of a thread's stack that compiled code leaves to the host functions that it calls, and to
 /// signal handlers where a thread has no stack of its own for them.
@@ -126,7 +125,7 @@ pub fn has_code(store: &Store, func: u32) -> bool {
     };
     // SAFETY: a guest's function has a context, which lives as long as the store.
     let instance = unsafe { (*record.cx).instance };
-    store.instance_code(instance).native().is_some()
+    store.instance_code(instance).has_native()
 }
 
 /// # Safety
@@ -312,17 +311,14 @@ impl Store {
     /// of calls. Of a module's instances the first stands for all.
     fn frames_at(&self, pc: usize) -> Vec<Frame> {
         let found = self.instances.entries().find_map(|(instance, of)| {
-            let native = of.code().native()?;
-            let place = native.place(pc)?;
-            let Unit::Func(func) = place.unit else { return None };
-            let body = of.code().module().body_range(func)?;
-            let frame =
-                |(func, offset): (u32, u32)| Frame { instance, func, offset: offset as usize };
-            let mut frames: Vec<Frame> = native.operators(place).map(frame).collect();
-            if frames.is_empty() {
-                frames.push(frame((func, body.start as u32)));
-            }
-            Some(frames)
+            let code = of.code();
+            let frame = |(func, offset): (u32, u32)| {
+                let start = || code.module().body_range(func).map_or(0, |body| body.start);
+                // Code that belongs to no operator is where the function begins.
+                let offset = if offset == 0 { start() } else { offset as usize };
+                Frame { instance, func, offset }
+            };
+            Some(code.native_frames(pc)?.into_iter().map(frame).collect())
         });
         found.unwrap_or_default()
     }

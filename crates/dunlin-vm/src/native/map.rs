@@ -9,7 +9,7 @@
 //! writer waiting for old ones (as sleepable read-copy-update does in Linux). A reader may have taken its
 //! parity long before it counts, so a writer waits for both places, one after the other.
 
-use super::code::Region;
+use super::region::Region;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -2,7 +2,8 @@
 //!
 //! 1. A compiler makes plain data of each unit; [`CodeImage`] lays the units of a module out, and
 //!    [`NativeCode::load`] places the image in memory that is executable and not writable, fills in the
-//!    builtins' addresses, and enters the code in the one `map`.
+//!    builtins' addresses, and enters the code in the one `map`. Code of single functions is added while guests run
+//!    (`arena`).
 //! 2. [`call`] enters: it notes where the stack is, limits it, and jumps through a stub of the machine's
 //!    (`isa`) and the type's own way in.
 //! 3. Compiled code calls the VM through `builtins`, in the platform's C convention.
@@ -17,6 +18,7 @@
 //! Backtraces follow the chain of frame pointers that all compiled code keeps. The places are noted
 //! before the stack pointer moves, in memory that is there already, and understood afterwards.
 
+mod arena;
 mod builtins;
 mod call;
 mod code;
@@ -27,14 +29,17 @@ mod jitdump;
 mod leave;
 mod map;
 mod profile;
+mod region;
 mod roots;
 
+pub(crate) use arena::Arena;
+pub use arena::CodeLimit;
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub use builtins::provoked::panic_in;
 pub(crate) use call::enter_from_interpreter;
 pub use call::{call, has_code};
-pub use code::NativeCode;
+pub use code::{NativeCode, PlacedCode};
 pub use image::CodeImage;
 pub(crate) use isa::call_import;
 pub use profile::{ProfileError, ProfileFiles, Profiler};
@@ -49,6 +54,11 @@ pub fn stack_left() -> usize {
     let sp = (&raw const here) as usize;
     let bounds = sys::native::stack_bounds().filter(|bounds| bounds.contains(&sp));
     bounds.map_or(0, |bounds| sp - bounds.start)
+}
+
+/// Makes the calling thread give way to others that want to run.
+pub fn lower_priority() {
+    sys::native::lower_priority();
 }
 
 /// Whether native code runs on this machine. The first question installs the fault handler.

@@ -7,7 +7,7 @@
 //! 3. Names come from modules that nobody vouches for. Whatever a terminal or the files' formats could
 //!    take for something else is escaped, and long ones are cut.
 
-use super::code::NativeCode;
+use super::code::PlacedCode;
 use super::jitdump::{self, Record};
 use crate::sys::profile::{self as system, Marker};
 use alloc::borrow::Cow;
@@ -97,12 +97,12 @@ impl Profiler {
         Ok(Self(outputs))
     }
 
-    /// Writes what code a module has, where it is, and what it is called.
+    /// Writes what code a module has been given, where it is, and what it is called.
     ///
     /// # Errors
     ///
     /// If the files cannot be written.
-    pub fn add(&self, module: &Module, code: &NativeCode) -> Result<(), ProfileError> {
+    pub fn add(&self, module: &Module, code: PlacedCode<'_>) -> Result<(), ProfileError> {
         let names = Names::of(module);
         for output in &self.0 {
             let mut output = lock(output);
@@ -161,7 +161,7 @@ fn begin_dump(mut file: &File, process: u32) -> Result<Format, (io::Error, &'sta
 }
 
 impl Output {
-    fn add(&mut self, names: &Names<'_>, code: &NativeCode) -> io::Result<()> {
+    fn add(&mut self, names: &Names<'_>, code: PlacedCode<'_>) -> io::Result<()> {
         let before = self.file.metadata()?.len();
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, &self.file);
         let mut written = match &mut self.format {
@@ -179,7 +179,7 @@ impl Output {
     }
 }
 
-fn write_map(out: &mut impl Write, names: &Names<'_>, code: &NativeCode) -> io::Result<()> {
+fn write_map(out: &mut impl Write, names: &Names<'_>, code: PlacedCode<'_>) -> io::Result<()> {
     for (unit, address, bytes) in code.pieces() {
         writeln!(out, "{address:x} {:x} {}", bytes.len(), names.unit(unit))?;
     }
@@ -189,7 +189,7 @@ fn write_map(out: &mut impl Write, names: &Names<'_>, code: &NativeCode) -> io::
 fn write_dump(
     out: &mut impl Write,
     names: &Names<'_>,
-    code: &NativeCode,
+    code: PlacedCode<'_>,
     index: &mut u64,
 ) -> io::Result<()> {
     let (process, thread) = (std::process::id(), system::thread());

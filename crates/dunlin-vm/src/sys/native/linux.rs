@@ -1,7 +1,9 @@
 //! Native code on Linux: memory that holds it, faults, the poll page, and where a thread's stack lies.
 //!
-//! Code is written to fresh memory that is not executable; then the memory is made executable and is not
-//! writable any more. No page is ever both.
+//! Code that is there as a whole is written to fresh memory that is not executable; then the memory is made
+//! executable and is not writable any more. Memory for code that arrives bit by bit is a file in memory that is
+//! mapped twice: code is written through one mapping, and runs in the other, so that nothing has to wait while more
+//! is added. No mapping is ever writable and executable.
 //!
 //! ## Faults
 //!
@@ -12,11 +14,13 @@
 //! `SIGBUS` is not among them: no memory of a guest's is of a file that could shrink.
 
 use crate::native::fault::{self, Cause, Fault, Verdict};
+use crate::sync::Mutex;
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use dunlin_module::layout::POLL_PAGE_BYTES;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 use std::sync::OnceLock;
 use std::thread_local;
 
@@ -34,6 +38,21 @@ impl Mapping {
         // SAFETY: an anonymous mapping at an address of the kernel's choice aliases nothing.
         let base = unsafe { mmap_anonymous(ptr::null_mut(), len, protection, MapFlags::PRIVATE) };
         NonNull::new(base.ok()?.cast()).map(|base| Self { base, len })
+    }
+
+    /// Two mappings of the same fresh memory: one to run, one to write.
+    fn twice(len: usize) -> Option<(Self, Self)> {
+        let file = memfd_create("wasm-code", MemfdFlags::CLOEXEC).ok()?;
+        ftruncate(&file, len as u64).ok()?;
+        let map = |protection| {
+            // SAFETY: a mapping at an address of the kernel's choice aliases nothing that Rust knows of; the other
+            // one of the same file is used by whoever owns both.
+            let base =
+                unsafe { mmap(ptr::null_mut(), len, protection, MapFlags::SHARED, &file, 0) };
+            NonNull::new(base.ok()?.cast()).map(|base| Self { base, len })
+        };
+        let run = map(ProtFlags::READ | ProtFlags::EXEC)?;
+        Some((run, map(ProtFlags::READ | ProtFlags::WRITE)?))
     }
 
     fn protect(&self, protection: MprotectFlags) -> bool {
@@ -81,7 +100,19 @@ impl PollPage {
 }
 
 /// Memory that holds code, executable and not writable.
-pub(crate) struct CodeMemory(Mapping);
+pub(crate) struct CodeMemory {
+    run: Mapping,
+    /// What may still be added.
+    growth: Mutex<Growth>,
+}
+
+/// How memory for code grows.
+struct Growth {
+    /// Another mapping of the same memory, while there is room.
+    write: Option<Mapping>,
+    /// Bytes that have been written, and are never written again.
+    written: usize,
+}
 
 impl CodeMemory {
     /// Memory of `bytes` bytes whose contents `write` makes.
@@ -90,20 +121,66 @@ impl CodeMemory {
         let base = mapping.base.as_ptr();
         // SAFETY: the mapping is fresh, zeroed, of this length, and nobody else knows it.
         write(unsafe { core::slice::from_raw_parts_mut(base, bytes) });
+        let growth = Mutex::new(Growth { write: None, written: bytes });
         let executable = mapping.protect(MprotectFlags::READ | MprotectFlags::EXEC);
-        executable.then_some(Self(mapping))
+        executable.then_some(Self { run: mapping, growth })
+    }
+
+    /// Memory of `bytes` bytes in which there is nothing yet.
+    pub(crate) fn growing(bytes: usize) -> Option<Self> {
+        let (run, write) = Mapping::twice(bytes)?;
+        let growth = Mutex::new(Growth { write: Some(write), written: 0 });
+        Some(Self { run, growth })
+    }
+
+    /// Adds `bytes` bytes at a multiple of `alignment`, whose contents `write` makes; where they begin. `None` if
+    /// there is no room for them, and then there never is again.
+    pub(crate) fn append(
+        &self,
+        bytes: usize,
+        alignment: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Option<usize> {
+        let mut growth = self.growth.lock();
+        let start = growth.written.checked_next_multiple_of(alignment)?;
+        let end = start.checked_add(bytes)?;
+        let Some(to) = growth.write.as_ref().filter(|to| end <= to.len) else {
+            growth.write = None;
+            return None;
+        };
+        let first = to.base.as_ptr().wrapping_add(start);
+        // SAFETY: the mapping has these bytes; behind what has been written nobody reads or runs the memory, and
+        // the lock is held.
+        write(unsafe { core::slice::from_raw_parts_mut(first, bytes) });
+        growth.written = end;
+        Some(start)
     }
 
     pub(crate) fn base(&self) -> usize {
-        self.0.base.as_ptr() as usize
+        self.run.base.as_ptr() as usize
     }
 
-    /// The first `bytes` bytes.
-    pub(crate) fn bytes(&self, bytes: usize) -> &[u8] {
-        assert!(bytes <= self.0.len, "bytes of the mapping");
-        // SAFETY: the mapping is readable, of this length, and nobody writes it any more.
-        unsafe { core::slice::from_raw_parts(self.0.base.as_ptr(), bytes) }
+    /// How many bytes there may be.
+    pub(crate) fn capacity(&self) -> usize {
+        self.run.len
     }
+
+    /// `bytes` bytes from an offset on, which have been written.
+    pub(crate) fn bytes(&self, start: usize, bytes: usize) -> &[u8] {
+        let written = self.growth.lock().written;
+        assert!(start.checked_add(bytes).is_some_and(|end| end <= written), "bytes that are there");
+        // SAFETY: the mapping is readable and has these bytes, and nobody writes them any more.
+        unsafe { core::slice::from_raw_parts(self.run.base.as_ptr().add(start), bytes) }
+    }
+}
+
+/// How much lower the priority of threads is that work beside guests.
+const NICE: i32 = 5;
+
+/// Lowers the priority of the calling thread.
+pub(crate) fn lower_priority() {
+    // On Linux this is of a thread. Where it may not be, the thread is as important as others.
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 /// The signals that faults of compiled code arrive as.

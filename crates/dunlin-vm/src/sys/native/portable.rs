@@ -31,11 +31,28 @@ impl CodeMemory {
         None
     }
 
+    pub(crate) fn growing(_bytes: usize) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn append(
+        &self,
+        _bytes: usize,
+        _alignment: usize,
+        _write: impl FnOnce(&mut [u8]),
+    ) -> Option<usize> {
+        match *self {}
+    }
+
     pub(crate) fn base(&self) -> usize {
         match *self {}
     }
 
-    pub(crate) fn bytes(&self, _bytes: usize) -> &[u8] {
+    pub(crate) fn capacity(&self) -> usize {
+        match *self {}
+    }
+
+    pub(crate) fn bytes(&self, _start: usize, _bytes: usize) -> &[u8] {
         match *self {}
     }
 }
@@ -53,3 +70,6 @@ pub(crate) fn install_handlers() -> bool {
 pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
     None
 }
+
+#[cfg(feature = "native")]
+pub(crate) fn lower_priority() {}

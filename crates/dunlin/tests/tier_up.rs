@@ -1,0 +1,124 @@
+//! Functions that are compiled while guests run, because they are executed often.
+#![cfg(all(feature = "optimize", target_os = "linux", target_arch = "x86_64"))]
+
+use dunlin::{Config, Engine, Instance, Module, Store, TierUp, TrapCode};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Functions that call each other directly, by a table and in tail position; that trap, and throw.
+const TEXT: &str = r#"(module
+    (type $t (func (param i32) (result i32)))
+    (table 3 funcref) (elem (i32.const 0) $leaf $tail $trap)
+    (tag $odd (param i32))
+    (func $leaf (type $t) (local $sum i32)
+        (loop $next
+            (local.set $sum (i32.add (local.get $sum) (local.get 0)))
+            (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get $sum))
+    (func $tail (type $t) (return_call $leaf (local.get 0)))
+    (func $trap (type $t) (i32.div_u (i32.const 1) (i32.const 0)))
+    (func $throw (param i32) (if (i32.and (local.get 0) (i32.const 1)) (then (throw $odd (local.get 0)))))
+    (func $caught (type $t)
+        (block $h (result i32)
+            (try_table (catch $odd $h) (call $throw (local.get 0)))
+            (return (i32.const 0))))
+    (func (export "run") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+        (loop $next
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (local.set $sum (i32.add (local.get $sum) (call $leaf (i32.const 10))))
+            (local.set $sum (i32.add (local.get $sum)
+                (call_indirect (type $t) (i32.const 10) (i32.and (local.get $i) (i32.const 1)))))
+            (local.set $sum (i32.add (local.get $sum) (call $caught (local.get $i))))
+            (br_if $next (i32.lt_u (local.get $i) (local.get $n))))
+        (local.get $sum))
+    (func (export "trap") (param i32) (result i32)
+        (call_indirect (type $t) (i32.const 1) (local.get 0))))"#;
+
+fn engine(when: TierUp) -> Engine {
+    Engine::new(Config::new().tier_up(when)).expect("a machine that is supported")
+}
+
+fn expected(n: i32) -> i32 {
+    (1..=n).map(|i| 110 + if i % 2 == 1 { i } else { 0 }).sum()
+}
+
+/// Runs a module once in a store of its own: the sum, and where it traps.
+fn run(engine: &Engine, module: &Module, n: i32) {
+    let mut store = Store::new(engine, ());
+    let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+    assert_eq!(run.call(&mut store, n).expect("a sum"), expected(n));
+    let trap = instance.get_typed_func::<i32, i32>(&mut store, "trap").expect("an export");
+    let error = trap.call(&mut store, 2).expect_err("a trap");
+    assert_eq!(error.trap_code(), Some(TrapCode::IntegerDivisionByZero));
+    let frames: Vec<u32> = error
+        .backtrace()
+        .expect("frames")
+        .frames()
+        .iter()
+        .map(dunlin::BacktraceFrame::func_index)
+        .collect();
+    assert_eq!(frames, [2, 6]);
+}
+
+#[test]
+fn functions_are_compiled_at_any_of_their_first_calls() {
+    for within in 0..4 {
+        let engine = engine(TierUp::AtOnce { within });
+        let module = Module::new(&engine, TEXT).expect("a valid module");
+        for _ in 0..5 {
+            run(&engine, &module, 20);
+        }
+        assert!(module.compiled_functions() >= 5, "{}", module.compiled_functions());
+        assert!(!module.is_optimized(), "not the whole module");
+        // All of it, in place of what is there.
+        assert!(module.optimize().expect("code"));
+        run(&engine, &module, 20);
+    }
+}
+
+#[test]
+fn nothing_is_compiled_unless_it_is_wanted_and_executed_often() {
+    for (when, n) in [(TierUp::Never, 10_000), (TierUp::Background, 3)] {
+        let engine = engine(when);
+        let module = Module::new(&engine, TEXT).expect("a valid module");
+        run(&engine, &module, n);
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(module.compiled_functions(), 0);
+    }
+}
+
+#[test]
+fn several_threads_run_tier_up_and_drop_the_same_modules() {
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        let engine = engine(TierUp::Background);
+        let modules: Vec<Module> =
+            (0..3).map(|_| Module::new(&engine, TEXT).expect("a valid module")).collect();
+        thread::scope(|scope| {
+            for first in 0..3 {
+                let (engine, modules) = (&engine, modules.clone());
+                scope.spawn(move || {
+                    for (round, module) in
+                        modules.into_iter().cycle().skip(first).take(9).enumerate()
+                    {
+                        run(engine, &module, if round == first { 3000 } else { 300 });
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_guest_that_goes_on_calls_what_has_been_compiled_meanwhile() {
+    let engine = engine(TierUp::Background);
+    let module = Module::new(&engine, TEXT).expect("a valid module");
+    let until = Instant::now() + Duration::from_secs(20);
+    while module.compiled_functions() < 5 && Instant::now() < until {
+        run(&engine, &module, 5000);
+    }
+    assert!(module.compiled_functions() >= 5, "{}", module.compiled_functions());
+    // By the module and the engine being dropped the thread ends, and what waits is skipped.
+    run(&engine, &module, 5000);
+}
