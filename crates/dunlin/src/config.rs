@@ -49,7 +49,8 @@ pub enum Tier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TierUp {
-    /// As soon as they are worth it, by a thread of the engine's, while guests run.
+    /// As soon as they are worth it, by a thread of the engine's, while guests run. How deep a guest can recurse then
+    /// depends on when: compiled code has its frames on the native stack, the interpreter on the store's.
     #[default]
     Background,
     /// When somebody calls [`Module::optimize`](crate::Module::optimize).

@@ -6,8 +6,8 @@
 //! in the profile of an embedder as well.
 
 use dunlin::{
-    Caller, Config, Engine, Error, ErrorKind, Linker, Module, Result, Store, Tier, TrapCode, Val,
-    ValidateMode,
+    Caller, Config, Engine, Error, ErrorKind, Linker, Module, Result, Store, Tier, TierUp,
+    TrapCode, Val, ValidateMode,
 };
 
 /// Native stack of the thread that a guest runs on. Loading without optimisation needs more, so that is
@@ -285,7 +285,8 @@ fn lazy_validation_of_a_huge_function_happens_off_the_native_stack() {
 
 #[test]
 fn an_error_of_the_host_in_the_deep_comes_out() {
-    let engine = Engine::default();
+    // Compiled code would need more of the native stack than there is.
+    let engine = Engine::new(Config::new().tier_up(TierUp::Never)).expect("valid");
     let mut linker = Linker::new(&engine);
     let fail = || -> Result<()> { Err(Error::msg("no")) };
     linker.func_wrap("host", "fail", fail).expect("defined once");

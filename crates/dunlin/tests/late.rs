@@ -1,14 +1,19 @@
 //! Code that comes while guests run: the default tier, and `Module::optimize` beside them.
 #![cfg(feature = "optimize")]
 
-use dunlin::{Cache, Caller, Config, Engine, Instance, Linker, Module, Store, Tier, TrapCode};
+use dunlin::{
+    Cache, Caller, Config, Engine, Instance, Linker, Module, Store, Tier, TierUp, TrapCode,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 fn engine(tier: Tier) -> Engine {
-    Engine::new(Config::new().tier(tier).max_stack_bytes(1 << 20)).expect("a tier of this machine")
+    let mut config = Config::new();
+    // Only when it is asked for: the tests count.
+    config.tier(tier).tier_up(TierUp::Never).max_stack_bytes(1 << 20);
+    Engine::new(&config).expect("a tier of this machine")
 }
 
 /// Large enough for a cache; what makes it so need not be code.
@@ -71,7 +76,7 @@ fn what_has_been_optimized_once_is_found_in_the_cache() {
     let folder = std::env::temp_dir().join(format!("dunlin-late-{}", std::process::id()));
     let cache = Cache::open(&folder).expect("a folder");
     let mut config = Config::new();
-    config.max_stack_bytes(1 << 20).cache(cache.clone());
+    config.tier_up(TierUp::Never).max_stack_bytes(1 << 20).cache(cache.clone());
     let engine = Engine::new(&config).expect("a configuration");
     let load = || Module::new(&engine, recursion()).expect("a valid module");
     let module = load();

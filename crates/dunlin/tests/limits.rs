@@ -4,8 +4,8 @@ mod support;
 
 use dunlin::{
     Caller, Config, Engine, ErrorKind, Instance, Linker, Memory, MemoryType, Module, RefType,
-    ResourceLimiter, Result, Store, StoreLimits, StoreLimitsBuilder, Table, TableType, TrapCode,
-    Val,
+    ResourceLimiter, Result, Store, StoreLimits, StoreLimitsBuilder, Table, TableType, TierUp,
+    TrapCode, Val,
 };
 use support::{any_engine, engine, func, refused, start};
 
@@ -267,7 +267,7 @@ fn the_value_stack_is_as_long_as_configured() {
             (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
             (call $f)))"#;
     let depth = |bytes: usize| {
-        let engine = engine(|config| config.max_stack_bytes(bytes));
+        let engine = engine(|config| config.tier_up(TierUp::Never).max_stack_bytes(bytes));
         let (mut store, instance) = start(&engine, (), DEPTH);
         let error = func::<(), ()>(&mut store, instance, "f").call(&mut store, ()).unwrap_err();
         assert_eq!(error.trap_code(), Some(TrapCode::StackOverflow));
