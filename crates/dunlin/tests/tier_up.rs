@@ -122,3 +122,42 @@ fn a_guest_that_goes_on_calls_what_has_been_compiled_meanwhile() {
     // By the module and the engine being dropped the thread ends, and what waits is skipped.
     run(&engine, &module, 5000);
 }
+
+/// What a branch keeps on top of the operand stack, where its word ceases to be counted while it is executed.
+#[test]
+fn branches_that_other_threads_stop_counting_keep_what_they_take_along() {
+    // Each is a loop with a parameter, which the operator before the branch has just made.
+    let functions: String = (0..64)
+        .map(|index| {
+            format!(
+                r#"(func (export "{index}") (param $n i32) (result i32)
+                    (i32.const {index})
+                    (loop $next (param i32) (result i32)
+                        (if (param i32) (result i32) (local.get $n)
+                            (then
+                                (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                                (i32.const 3) (i32.add) (br $next))
+                            (else))))"#
+            )
+        })
+        .collect();
+    let text = format!("(module {functions})");
+    for _ in 0..20 {
+        let engine = engine(TierUp::Background);
+        let module = Module::new(&engine, &text).expect("a valid module");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut store = Store::new(&engine, ());
+                    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+                    for index in 0..64 {
+                        let name = index.to_string();
+                        let func = instance.get_typed_func::<i32, i32>(&mut store, &name);
+                        let func = func.expect("an export");
+                        assert_eq!(func.call(&mut store, 2000).expect("a sum"), index + 6000);
+                    }
+                });
+            }
+        });
+    }
+}

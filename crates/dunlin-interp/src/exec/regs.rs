@@ -492,13 +492,15 @@ impl Regs {
         Step::Next(self)
     }
 
-    /// A branch that keeps at most one slot, and whose word is no escape.
+    /// A branch that keeps at most one slot and drops some, and whose word is no escape.
     #[inline(always)]
     fn branch_dropping<M: Mode>(mut self) -> Step<M> {
         let word = self.side_peek();
         let branch = Branch::unpack(word);
-        let is_plain = u64::from(branch.pops) != ESCAPE_POPS && word & COUNTED == 0;
-        if branch.vals > 1 || !is_plain || self.must_stop(word) {
+        // A word that drops nothing has just ceased to be counted: the top's slot is stale then, and not to be read.
+        let is_other = word >> 48 == 0 || word & COUNTED != 0;
+        let is_escape = u64::from(branch.pops) == ESCAPE_POPS;
+        if branch.vals > 1 || is_escape || is_other || self.must_stop(word) {
             return Step::Go(handler::<MovingBranch, M>(), self);
         }
         self.ip = self.ip.wrapping_offset(branch.dip as isize);
@@ -527,7 +529,12 @@ impl Regs {
     /// A counted branch; the budget of whose function has run out.
     #[inline]
     pub(crate) fn branch_counted(self) -> (Self, Option<&'static Counted>) {
-        let record = self.stp.wrapping_offset(self.side_peek() as i32 as isize);
+        let word = self.side_peek();
+        if word & COUNTED == 0 {
+            // Another thread has just found that nothing is left.
+            return (self.branch_moving(word).0, None);
+        }
+        let record = self.stp.wrapping_offset(word as i32 as isize);
         // SAFETY: a counted branch leads to a record of two words, which nobody writes.
         let [plain, counted] = unsafe { record.cast::<[u64; 2]>().read() };
         let counted = core::ptr::with_exposed_provenance::<Counted>(counted as usize);
