@@ -3,6 +3,9 @@
 /// Bytes of a function's body: offsets in its code, some ten times as many, fit 31 bits.
 pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 
+/// Locals of a function: what is known of each takes memory, and twelve bytes of a body declare fifty thousand.
+pub(crate) const LOCALS_MAX: usize = 10_000;
+
 /// Slots of a function's frame, locals and operands: 512 KiB of the native stack.
 pub(crate) const SLOTS_MAX: u32 = 1 << 16;
 

@@ -206,6 +206,8 @@ fn mixed() -> Vec<(&'static str, Config)> {
 fn baseline() -> Vec<(&'static str, Config)> {
     let with = |mut config: Config| {
         config.tier = dunlin::Tier::Baseline;
+        // The pools of the others take what there is of address space.
+        config.pooled = None;
         config
     };
     let is_artifact = |(_, config): &(&str, Config)| config.artifacts;

@@ -56,7 +56,8 @@ fn load<R: Send>(name: &str, bytes: &[u8], then: impl FnOnce(Module) -> R + Send
         ALLOCATED.reset_peak_usage();
         let loaded = Module::new(&engine, bytes);
         let allocated = ALLOCATED.peak_usage().saturating_sub(before);
-        let compiling = if tier() == Tier::Optimize { COMPILING_PER_BYTE_MAX } else { 0 };
+        let compiles = matches!(tier(), Tier::Optimize | Tier::Baseline);
+        let compiling = if compiles { COMPILING_PER_BYTE_MAX } else { 0 };
         let most = bytes.len() * (ALLOCATED_PER_BYTE_MAX + compiling) + ALLOCATED_MAX;
         assert!(allocated <= most, "{name}: {allocated} bytes for {} of the file", bytes.len());
         loaded.map(then)

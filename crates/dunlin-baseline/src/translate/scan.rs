@@ -1,6 +1,6 @@
 //! A first look at a body: how often locals are used, and what else decides how the frame is made.
 
-use crate::tuning;
+use crate::{limits, tuning};
 use dunlin_module::CompileError;
 use wasmparser::{VisitOperator, VisitSimdOperator};
 
@@ -36,6 +36,9 @@ pub(super) fn scan(
     let mut locals = params;
     for local in body.get_locals_reader()? {
         locals += local?.0 as usize;
+        if locals > limits::LOCALS_MAX {
+            return Err(CompileError::new("the function has too many locals for this tier"));
+        }
     }
     scan.found.weights = vec![0; locals];
     let mut reader = body.get_operators_reader()?;
