@@ -232,7 +232,7 @@ unsafe fn run_guest<M: Mode>(
     // SAFETY: the frame lies within the stack, as just checked, and the arguments are its first slots.
     unsafe { core::ptr::copy_nonoverlapping(arguments, fp, params) };
     // SAFETY: as above; the function is prepared.
-    let regs = unsafe { Regs::from_host(entry, target.cx, fp, &raw const EXIT_CODE[0]) };
+    let regs = unsafe { Regs::from_host(entry, target.cx, fp, EXIT_CODE.as_ptr()) };
     // SAFETY: the store is entered, and its context alive; so for both below.
     let outer = unsafe { OuterPlace::of((*target.cx).store) };
     // SAFETY: as above; the place stays where it is until the activation has ended.
