@@ -238,7 +238,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
-            help: "How to execute: interp, optimize, auto (default: the first, then the other)",
+            help: "How to execute: interp, baseline, optimize, auto (default: interp, then optimize)",
             set: |o, value| tier(&mut o.tier, value),
         },
         Flag {

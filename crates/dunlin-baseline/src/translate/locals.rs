@@ -136,7 +136,13 @@ impl<'m> Translator<'m> {
 
     /// Takes the homes out of the registers for operands.
     fn claim_homes(&mut self) {
-        for local in &self.locals {
+        for (index, local) in (0..).zip(&self.locals) {
+            if local.is_lost {
+                self.lost_locals.push(index);
+            }
+            if local.kind == Kind::Ref(true) {
+                self.traced_locals.push(index);
+            }
             match local.home {
                 Some(Loc::Gpr(reg)) => {
                     self.temps.remove(reg.0);
@@ -163,6 +169,7 @@ impl<'m> Translator<'m> {
         if self.locals[local as usize].aliases == 0 {
             return;
         }
+        self.count_moved(self.stack.len() - self.settled);
         for at in self.settled..self.stack.len() {
             let entry = self.stack[at];
             if entry.loc != Loc::Local(local) {
@@ -287,9 +294,10 @@ impl<'m> Translator<'m> {
 
     /// Writes locals whose homes calls change to their slots.
     pub(super) fn save_locals(&mut self) {
-        for index in 0..self.locals.len() {
+        for at in 0..self.lost_locals.len() {
+            let index = self.lost_locals[at] as usize;
             let local = self.locals[index];
-            if !(local.is_lost && local.is_dirty) {
+            if !local.is_dirty {
                 continue;
             }
             let to = self.slot(local.slot, local.kind);
@@ -304,11 +312,8 @@ impl<'m> Translator<'m> {
 
     /// Reads them again.
     pub(super) fn restore_locals(&mut self) {
-        for index in 0..self.locals.len() {
-            let local = self.locals[index];
-            if !local.is_lost {
-                continue;
-            }
+        for at in 0..self.lost_locals.len() {
+            let local = self.locals[self.lost_locals[at] as usize];
             let from = self.slot(local.slot, local.kind);
             match local.home {
                 Some(Loc::Gpr(reg)) => self.asm.load(local.kind.width(), reg, from),
@@ -320,7 +325,9 @@ impl<'m> Translator<'m> {
 
     /// Where control comes together nobody knows which slots are up to date.
     pub(super) fn forget_slots(&mut self) {
-        self.locals.iter_mut().for_each(|local| local.is_dirty = true);
+        for index in &self.lost_locals {
+            self.locals[*index as usize].is_dirty = true;
+        }
     }
 
     /// The cell of a global.

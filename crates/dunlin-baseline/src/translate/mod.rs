@@ -84,6 +84,9 @@ struct Translator<'m> {
     /// Where the function's own arguments and results are.
     places: Places,
     locals: Vec<Local>,
+    /// Locals whose homes calls change, and those that are references which the collector follows.
+    lost_locals: Vec<u32>,
+    traced_locals: Vec<u32>,
     /// Operands.
     stack: Vec<Entry>,
     /// Slots of locals and operands so far, and the most that there have been.
@@ -171,6 +174,8 @@ impl<'m> Translator<'m> {
             func_type,
             places: Places::of(func_type.params(), func_type.results()),
             locals: Vec::new(),
+            lost_locals: Vec::new(),
+            traced_locals: Vec::new(),
             stack: Vec::new(),
             slots: 0,
             slots_max: 0,
@@ -220,23 +225,21 @@ impl<'m> Translator<'m> {
             let operator = reader.read()?;
             self.ahead = &bytes[reader.original_position() as usize..end];
             visitor::visit(self, operator);
+            self.check_frame();
             if let Some(error) = self.failed.take() {
                 return Err(error);
             }
         }
         self.leave();
         self.emit_late();
-        self.check_bounds()
+        self.failed.take().map_or(Ok(()), Err)
     }
 
-    fn check_bounds(&mut self) -> Result<(), CompileError> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
+    /// Refuses a frame that is too large, before what is known of its operands takes memory.
+    fn check_frame(&mut self) {
         if self.slots_max > limits::SLOTS_MAX {
-            return Err(CompileError::new("the function's frame is too large for this tier"));
+            self.refuse("the function's frame is too large for this tier");
         }
-        Ok(())
     }
 
     /// What has been made, as plain data.
@@ -282,7 +285,7 @@ impl<'m> Translator<'m> {
         self.failed = Some(CompileError::new(why));
     }
 
-    /// Counts values that are moved.
+    /// Counts values that are moved or looked at: where many stand on the stack, each operator may look at all.
     fn count_moved(&mut self, count: usize) {
         self.moved += count;
         if self.moved > limits::VALUES_MAX {

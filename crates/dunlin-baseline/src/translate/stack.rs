@@ -185,6 +185,7 @@ impl Translator<'_> {
 
     /// Writes operands that are in registers, below a height, to their slots: before a call.
     pub(super) fn spill_below(&mut self, height: usize) {
+        self.count_moved(height.saturating_sub(self.settled));
         for at in self.settled..height {
             let is_register =
                 matches!(self.stack[at].loc, Loc::Gpr(_) | Loc::Xmm(_) | Loc::Cond(_));
@@ -292,6 +293,7 @@ impl Translator<'_> {
             _ => None,
         });
         let (at, reg) = found.expect("no operator holds all registers");
+        self.count_moved(at - self.settled);
         self.settle(at);
         reg
     }
@@ -302,6 +304,7 @@ impl Translator<'_> {
             _ => None,
         });
         let (at, reg) = found.expect("no operator holds all registers");
+        self.count_moved(at - self.settled);
         self.settle(at);
         reg
     }
@@ -312,6 +315,7 @@ impl Translator<'_> {
         if self.taken.contains(reg.0) {
             let at = self.stack.iter().position(|entry| entry.loc == Loc::Gpr(reg));
             let at = at.expect("whose it is");
+            self.count_moved(at);
             let free = self.temps.without(self.taken.or(self.held)).first();
             match free {
                 Some(other) => {

@@ -97,9 +97,13 @@ impl Translator<'_> {
     }
 
     /// Slots of references that the collector follows, as a map has them.
-    pub(super) fn frame_map(&self) -> Vec<u32> {
+    pub(super) fn frame_map(&mut self) -> Vec<u32> {
         use super::stack::Kind;
-        let locals = self.locals.iter().map(|local| (local.kind, local.slot, true));
+        self.count_moved(self.stack.len());
+        let locals = self.traced_locals.iter().map(|index| {
+            let local = self.locals[*index as usize];
+            (local.kind, local.slot, true)
+        });
         let operands =
             self.stack.iter().map(|entry| (entry.kind, entry.slot, entry.loc == Loc::Slot));
         let traced = locals
