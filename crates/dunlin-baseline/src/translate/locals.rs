@@ -175,6 +175,19 @@ impl<'m> Translator<'m> {
             if entry.loc != Loc::Local(local) {
                 continue;
             }
+            // Where no register is free, nobody has to leave one: the slot does as well.
+            let is_full = if entry.kind.is_vector() {
+                self.vector_temps
+                    .without(self.vectors_taken.or(self.vectors_held))
+                    .first()
+                    .is_none()
+            } else {
+                self.temps.without(self.taken.or(self.held)).first().is_none()
+            };
+            if is_full {
+                self.settle(at);
+                continue;
+            }
             let loc = if entry.kind.is_vector() {
                 let reg = self.alloc_xmm();
                 self.load_xmm(entry, reg);
