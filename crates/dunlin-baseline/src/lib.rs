@@ -33,7 +33,9 @@ use dunlin_module::{CompileError, Compiler, Module, Settings, StaticTables, Work
 /// The baseline compiler, for the machine that it runs on.
 #[derive(Debug)]
 pub struct Baseline {
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// Whether code counts what it executes.
+    pub(crate) counts: bool,
 }
 
 impl Baseline {
@@ -48,7 +50,16 @@ impl Baseline {
                 "the baseline tier needs an x86-64 processor with SSE4.2 and POPCNT",
             ));
         }
-        Ok(Self { settings })
+        Ok(Self { settings, counts: false })
+    }
+
+    /// The same compiler, whose code charges what it executes to its function's budget
+    /// (`layout::vm_context::BUDGETS`): the body's bytes where it begins, a loop's where that does. It says when one
+    /// has run out ([`Builtin::RanOut`](dunlin_module::Builtin::RanOut)), and has ways into its loops
+    /// ([`CompiledFunction::loops`](dunlin_module::CompiledFunction::loops)).
+    #[must_use]
+    pub fn counting(self) -> Self {
+        Self { counts: true, ..self }
     }
 
     /// What changes the code that is made.
@@ -74,6 +85,6 @@ impl Compiler for Baseline {
     }
 
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
-        Box::new(worker::FunctionWorker::new(&self.settings, module, tables))
+        Box::new(worker::FunctionWorker::new(self, module, tables))
     }
 }

@@ -1,15 +1,14 @@
 //! One thread's work: units to machine code, with memory that is used again.
 
-use crate::stubs;
 use crate::translate::{self, Kept};
+use crate::{Baseline, stubs};
 use dunlin_module::{
-    CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, Settings, StaticTables, Unit,
-    Worker,
+    CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit, Worker,
 };
 
 /// Compiles units of one module.
 pub(crate) struct FunctionWorker<'m> {
-    settings: &'m Settings,
+    compiler: &'m Baseline,
     module: &'m Module,
     tables: &'m StaticTables,
     kept: Kept,
@@ -17,31 +16,34 @@ pub(crate) struct FunctionWorker<'m> {
 
 impl<'m> FunctionWorker<'m> {
     pub(crate) fn new(
-        settings: &'m Settings,
+        compiler: &'m Baseline,
         module: &'m Module,
         tables: &'m StaticTables,
     ) -> Self {
-        Self { settings, module, tables, kept: Kept::default() }
+        Self { compiler, module, tables, kept: Kept::default() }
     }
 }
 
 impl Worker for FunctionWorker<'_> {
     fn compile(&mut self, unit: Unit) -> Result<CompiledFunction, CompileError> {
-        let module = self.module;
+        let (module, settings) = (self.module, &self.compiler.settings);
         let ty = |index: u32| module.func_type_at(index);
         match unit {
             Unit::Func(index) => {
-                let source =
-                    translate::Source { module, tables: self.tables, settings: self.settings };
+                let (tables, counts) = (self.tables, self.compiler.counts);
+                let source = translate::Source { module, tables, settings, counts };
                 translate::function(&source, index, &mut self.kept)
             }
-            Unit::Enter(index) => Ok(stubs::enter(ty(index), self.settings)),
-            Unit::LeaveRef(index) => Ok(stubs::leave(ty(index), stubs::Leave::Ref, self.settings)),
+            Unit::Enter(index) => Ok(stubs::enter(ty(index), settings)),
+            Unit::LeaveRef(index) => Ok(stubs::leave(ty(index), stubs::Leave::Ref, settings)),
             Unit::LeaveFunc(index) => {
                 let imported = index < module.func_imports();
                 let to =
                     if imported { stubs::Leave::Import(index) } else { stubs::Leave::Func(index) };
-                Ok(stubs::leave(module.func_type(index), to, self.settings))
+                Ok(stubs::leave(module.func_type(index), to, settings))
+            }
+            Unit::Loop(..) => {
+                Err(CompileError::new("this tier's ways into loops come with their functions"))
             }
             Unit::Tables => {
                 let code = self.tables.to_bytes();

@@ -31,6 +31,13 @@ pub enum Unit {
     /// The elements of the module's tables that never change, as [`StaticTables`] writes them: no code,
     /// but what code reads.
     Tables,
+    /// The way into a loop of a function, in the middle of an activation: the function's index, and the offset in
+    /// the module of the first operator in the loop.
+    ///
+    /// It is called as the function is, takes what its locals and operands hold from where the store's context says
+    /// (`layout::store_context::LOOP_SLOTS`) and not from its arguments, goes on in the loop, and returns the
+    /// function's results.
+    Loop(u32, u32),
 }
 
 impl Unit {
@@ -138,6 +145,12 @@ builtins! {
     ArrayInitData = 27;
     /// `(cx, ty: u32, element: u32, array: u32, index: u32, src: u32, len: u32) -> status`
     ArrayInitElem = 28;
+    /// `(cx, func: u32, loop: u32, slots: u64, counts: u64) -> u64`: the budget of a function of this tier has run
+    /// out. In a loop, whose first operator is at that offset and not at 0, it returns the address of a way into it
+    /// (see [`Unit::Loop`]) that is to be called instead of going on, or 0. What that finds is taken from the
+    /// address of the first of the function's slots, which descend, unless it is 0: `counts` is those of the locals
+    /// in its upper half, those of operands in its lower one.
+    RanOut = 29;
 }
 
 /// What [`Builtin::MemoryGrow`] and [`Builtin::TableGrow`] return where the host failed, and the builtins of
@@ -200,6 +213,9 @@ pub struct CompiledFunction {
     /// be; a [`Unit::LeaveRef`] for each type that it calls by reference; [`Unit::Tables`] if it reads them, and
     /// then every function in them must have code or a way out too.
     pub needs: Vec<Unit>,
+    /// Ways into the function's loops, as [`Unit::Loop`] is one: where each is in the code, and the offset in the
+    /// module of the first operator in the loop.
+    pub loops: Vec<(u32, u32)>,
 }
 
 /// A call in whose place the called function's body stands.
@@ -220,6 +236,10 @@ pub struct InlinedCall {
 impl InlinedCall {
     /// The least word that is no offset in a module: those are smaller than modules may be large.
     pub const FIRST_WORD: u32 = 1 << 31;
+
+    /// Stands in tables of sources for code whose frame is none of its function's activations: another frame stands
+    /// for the same one.
+    pub const NO_FRAME: u32 = u32::MAX - 1;
 
     /// The operators that a word of a table of sources stands for, from the innermost one outwards: functions, and
     /// offsets in the module. `func` is the function whose code it is, and `inlined` ascends by words. None for

@@ -51,6 +51,9 @@ pub mod vm_context {
     pub const TAGS: usize = 13;
     /// The module's structures and arrays.
     pub const OBJECTS: usize = 14;
+    /// What compiled code that counts may still execute, by function index: an array of 32-bit numbers, which are
+    /// negative once it has executed too much.
+    pub const BUDGETS: usize = 15;
 }
 
 /// Offsets in the store's context, in bytes of a 64-bit target.
@@ -74,6 +77,9 @@ pub mod store_context {
     /// The frame in which compiled code has last been left: where its caller's frame pointer stands, and
     /// behind it the address in its caller that is returned to.
     pub const LEFT_FP: usize = 72;
+    /// The slots that a way into a loop begins with: an activation's locals and, from
+    /// [`FRAME_RECORD_SLOTS`](crate::side::FRAME_RECORD_SLOTS) slots behind them on, its operands.
+    pub const LOOP_SLOTS: usize = 80;
 }
 
 /// The bytes of a card, as a power of two.

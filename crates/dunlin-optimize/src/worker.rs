@@ -238,6 +238,7 @@ impl<'m> FunctionWorker<'m> {
             maps: buffer.user_stack_maps().iter().map(frame_map).collect(),
             inlined: self.translated.inlined.clone(),
             needs: self.translated.needs.clone(),
+            loops: Vec::new(),
         })
     }
 }
@@ -251,6 +252,7 @@ impl Worker for FunctionWorker<'_> {
             Unit::Enter(index) => self.stub(Stub::Enter, ty(index)),
             Unit::LeaveRef(index) => self.stub(Stub::Leave(Leave::Ref), ty(index)),
             Unit::LeaveFunc(index) => self.leave_func(index),
+            Unit::Loop(..) => Err(CompileError::new("not yet")),
             Unit::Tables => {
                 let code = self.tables.to_bytes();
                 let alignment = STATIC_ELEMENT_BYTES as u32;
@@ -272,6 +274,7 @@ impl FunctionWorker<'_> {
             Unit::LeaveFunc(index) => {
                 self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
             }
+            Unit::Loop(..) => return Err(CompileError::new("not yet")),
             Unit::Tables => return Err(CompileError::new("tables are not code")),
         }
         Ok(self.context.func.display().to_string())

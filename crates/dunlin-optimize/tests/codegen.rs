@@ -139,7 +139,7 @@ fn expectations(source: &str) -> String {
         Unit::Func(_) => true,
         Unit::Enter(_) => header.enter,
         Unit::LeaveFunc(_) | Unit::LeaveRef(_) => header.leave,
-        Unit::Tables => false,
+        Unit::Tables | Unit::Loop(..) => false,
     };
     for unit in Unit::all_of(&module, !tables.is_empty()).into_iter().filter(is_shown) {
         let text = optimizer.clif(&module, &tables, unit).expect("CLIF");

@@ -6,8 +6,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
-use crate::counting::{Counted, Watch, count_branches};
-#[cfg(feature = "native")]
+use crate::counting::{self, Counted, Spent, Watch, count_branches};
 use crate::crossing::NativeEntry;
 use crate::object_types::ObjectType;
 use crate::resources::Resources;
@@ -19,7 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 #[cfg(feature = "native")]
 use core::sync::atomic::AtomicUsize;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
@@ -40,6 +39,8 @@ pub struct ModuleCode {
     code: Box<[AtomicPtr<u8>]>,
     /// Who is told of functions that are executed often.
     watch: Option<Box<dyn Watch>>,
+    /// What compiled code may still execute, by function index; none where nobody watches.
+    budgets: Box<[AtomicI32]>,
     arena: Mutex<Arena>,
     #[cfg(feature = "native")]
     making_native: Mutex<()>,
@@ -91,6 +92,20 @@ struct Arena {
     /// What the records of compiled functions lead to.
     #[cfg(feature = "native")]
     natives: Vec<Vec<NativeEntry>>,
+    /// Ways into loops, by functions and the offsets of their first operators.
+    #[cfg(feature = "native")]
+    loops: BTreeMap<(u32, u32), Vec<LoopEntry>>,
+}
+
+/// A way into a loop of a function.
+#[cfg(feature = "native")]
+struct LoopEntry {
+    /// What the interpreter enters, as if the function had been called.
+    native: NativeEntry,
+    /// Where the code is: of the highest tier that has one.
+    code: Box<AtomicPtr<u8>>,
+    /// Whether it is a unit of its own, and not one of the code that counts.
+    is_unit: bool,
 }
 
 impl ModuleCode {
@@ -111,6 +126,7 @@ impl ModuleCode {
             entries,
             code,
             watch: None,
+            budgets: Box::default(),
             arena: Mutex::default(),
             #[cfg(feature = "native")]
             making_native: Mutex::default(),
@@ -131,16 +147,84 @@ impl ModuleCode {
     #[must_use]
     pub fn watched_by(mut self, watch: Box<dyn Watch>) -> Self {
         self.watch = Some(watch);
+        self.budgets = zeroed_budgets(self.module.func_count() as usize);
         self
     }
 
-    /// The interpreter has found that a function's budget has run out.
-    pub(crate) fn ran_out(self: &Arc<Self>, counted: &Counted) {
-        let Some(watch) = self.watch.as_ref().filter(|_| counted.is_to_be_told()) else { return };
-        let func = counted.func;
-        if !self.is_native(func) && !watch.ran_out(self, func) {
-            return counted.begin_again(watch.executions(func));
+    /// What compiled code may still execute, by function index; empty where nobody watches.
+    #[must_use]
+    pub fn budgets(&self) -> &[AtomicI32] {
+        &self.budgets
+    }
+
+    /// Gives compiled code of a function its budget: so many executions of its body.
+    pub fn fill_budget(&self, func: u32, executions: u32) {
+        let bytes = self.module.body_range(func).map_or(0, |body| body.len() as u32);
+        if let Some(left) = self.budgets.get(func as usize) {
+            left.store(counting::budget(bytes.max(1), executions), Ordering::Relaxed);
         }
+    }
+
+    /// Compiled code has found that a function's budget has run out.
+    #[cfg(feature = "native")]
+    pub(crate) fn code_ran_out(self: &Arc<Self>, func: u32, in_loop: Option<u32>) -> usize {
+        let spent = Spent { func, in_loop, by_code: true };
+        let more = self.watch.as_ref().and_then(|watch| watch.ran_out(self, spent));
+        match more {
+            Some(executions) => self.fill_budget(func, executions),
+            // It is told again after some seconds: code that counts has no other way to cease.
+            None => {
+                if let Some(left) = self.budgets.get(func as usize) {
+                    left.store(i32::MAX, Ordering::Relaxed);
+                }
+            }
+        }
+        let arena = self.arena.lock();
+        let found = in_loop.and_then(|at| arena.loops.get(&(func, at)));
+        let found = found.into_iter().flatten().find(|entry| entry.is_unit);
+        found.map_or(0, |entry| entry.code.load(Ordering::Acquire) as usize)
+    }
+
+    /// A way into the loop of a function whose first operator is at this offset in the module, for the interpreter.
+    #[cfg(feature = "native")]
+    fn loop_entry(&self, func: u32, at: u32) -> Option<*const NativeEntry> {
+        let arena = self.arena.lock();
+        let entries = arena.loops.get(&(func, at))?;
+        entries.iter().max_by_key(|entry| entry.is_unit).map(|entry| &raw const entry.native)
+    }
+
+    #[cfg(not(feature = "native"))]
+    #[allow(clippy::unused_self, reason = "the same shape as with native code")]
+    fn loop_entry(&self, _func: u32, _at: u32) -> Option<*const NativeEntry> {
+        None
+    }
+
+    /// The interpreter has found that a function's budget has run out, at a call or where it goes on at `ip` in a
+    /// loop. The way into the loop, if there is one.
+    pub(crate) fn ran_out(
+        self: &Arc<Self>,
+        counted: &Counted,
+        ip: Option<*const u8>,
+    ) -> Option<*const NativeEntry> {
+        let func = counted.func;
+        let in_loop = ip.and_then(|ip| self.locate(ip as usize)).map(|(_, offset)| offset as u32);
+        let entry = in_loop.and_then(|at| self.loop_entry(func, at));
+        if entry.is_some() || counted.is_over() {
+            return entry;
+        }
+        let watch = self.watch.as_ref()?;
+        let spent = Spent { func, in_loop, by_code: false };
+        match watch.ran_out(self, spent) {
+            Some(executions) => counted.fill(executions),
+            None => self.stop_counting(counted),
+        }
+        in_loop.and_then(|at| self.loop_entry(func, at))
+    }
+
+    /// Lets a function's record lead to its body.
+    fn stop_counting(&self, counted: &Counted) {
+        counted.end();
+        let func = counted.func;
         let counting = (&raw const *counted).cast::<u8>().cast_mut();
         let (body, ordering) = (counted.ip.cast_mut(), Ordering::AcqRel);
         // Unless it leads to native code now.
@@ -243,7 +327,7 @@ impl ModuleCode {
                 Unit::Func(func) | Unit::LeaveFunc(func) => *func as usize,
                 Unit::LeaveRef(ty) => self.module.func_count() as usize + *ty as usize,
                 Unit::Tables => self.module.func_count() as usize + self.module.types().len(),
-                Unit::Enter(_) => return false,
+                Unit::Enter(_) | Unit::Loop(..) => return false,
             };
             !self.code[index].load(Ordering::Acquire).is_null()
         };
@@ -272,12 +356,24 @@ impl ModuleCode {
         tell: impl FnOnce(crate::native::PlacedCode<'_>),
     ) -> bool {
         let Some(image) = crate::native::CodeImage::lay_out(units) else { return false };
-        let mut entries = Vec::new();
+        let (mut entries, mut loops) = (Vec::new(), Vec::new());
         {
             let mut added = self.added.lock();
             let Some(placed) = added.add(limit, image) else { return false };
             tell(placed);
             entries.extend(placed.entries(&self.module));
+            for (unit, compiled) in units {
+                let Some(base) = placed.address_of(*unit) else { continue };
+                match unit {
+                    Unit::Loop(func, at) => loops.push((*func, *at, base, true)),
+                    Unit::Func(func) => {
+                        let of_code =
+                            |(code, at): &(u32, u32)| (*func, *at, base + *code as usize, false);
+                        loops.extend(compiled.loops.iter().map(of_code));
+                    }
+                    _ => {}
+                }
+            }
         }
         let mut arena = self.arena.lock();
         // Ways out first: functions may call what they lead to as soon as they are found.
@@ -297,6 +393,20 @@ impl ModuleCode {
             self.added_functions.fetch_add(1, Ordering::Release);
             if !self.is_native(func) {
                 self.publish_native(way_in, &mut arena, func);
+            }
+        }
+        for (func, at, address, is_unit) in loops {
+            let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
+            let results = self.module.func_type(func).result_slots();
+            let code = Box::new(AtomicPtr::new(core::ptr::with_exposed_provenance_mut(address)));
+            let native = NativeEntry::new(results, &raw const *code, way_in);
+            let entries = arena.loops.entry((func, at)).or_default();
+            // One of a kind at most: pointers to those that are there stay valid.
+            if entries.capacity() == 0 {
+                entries.reserve_exact(2);
+            }
+            if entries.iter().all(|entry| entry.is_unit != is_unit) {
+                entries.push(LoopEntry { native, code, is_unit });
             }
         }
         true
@@ -562,6 +672,13 @@ fn zeroed_entries(count: usize) -> Box<[FuncEntry]> {
     let entries = Box::<[FuncEntry]>::new_zeroed_slice(count);
     // SAFETY: a record is null pointers and zeros, which all-zero memory spells.
     unsafe { entries.assume_init() }
+}
+
+/// Budgets that nothing is left of, in zeroed memory that nobody has touched.
+fn zeroed_budgets(count: usize) -> Box<[AtomicI32]> {
+    let budgets = Box::<[AtomicI32]>::new_zeroed_slice(count);
+    // SAFETY: zero is a number.
+    unsafe { budgets.assume_init() }
 }
 
 /// Null pointers to code, in zeroed memory that nobody has touched.

@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{MemoryType, TrapCode};
 use dunlin_module::layout;
@@ -52,6 +52,8 @@ pub struct VmContext {
     pub tags: *const u32,
     /// The module's structures and arrays, by type index; dangling where it has none.
     pub objects: *const ObjectType,
+    /// What compiled code that counts may still execute, by function index; dangling where nobody watches.
+    pub budgets: *const AtomicI32,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -105,6 +107,8 @@ pub struct NativeState {
     /// The frame in which compiled code has last been left, a way out's or a stub's: it begins with the
     /// frame pointer of its caller and the address that it returns to. 0 where none has been left.
     pub left_fp: usize,
+    /// What the way into a loop begins with.
+    pub loop_slots: *const u64,
     /// Places in code when it was left early, innermost first.
     pub places: [usize; crate::BACKTRACE_FRAMES_MAX],
     /// How many places there are.
@@ -119,6 +123,8 @@ pub struct NativeState {
     pub(crate) tail_call: Option<Target>,
     /// The arguments of that call.
     pub(crate) tail_arguments: Vec<u64>,
+    /// Where slots of compiled code are put for the way into a loop.
+    pub(crate) loop_buffer: Vec<u64>,
 }
 
 impl Default for NativeState {
@@ -127,6 +133,7 @@ impl Default for NativeState {
         Self {
             entry_sp: 0,
             left_fp: 0,
+            loop_slots: core::ptr::null(),
             places,
             place_count: 0,
             resume: Resume::default(),
@@ -134,6 +141,7 @@ impl Default for NativeState {
             is_metered: false,
             tail_call: None,
             tail_arguments: Vec::new(),
+            loop_buffer: Vec::new(),
         }
     }
 }
@@ -441,6 +449,7 @@ const _: () = {
     assert!(offset_of!(VmContext, poll_page) == l::POLL_PAGE * POINTER);
     assert!(offset_of!(VmContext, tags) == l::TAGS * POINTER);
     assert!(offset_of!(VmContext, objects) == l::OBJECTS * POINTER);
+    assert!(offset_of!(VmContext, budgets) == l::BUDGETS * POINTER);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 
@@ -471,6 +480,7 @@ const _: () = {
     assert!(heap + offset_of!(HeapContext, nursery_end) == store_context::NURSERY_END);
     let native = offset_of!(StoreContext, native);
     assert!(native + offset_of!(NativeState, left_fp) == store_context::LEFT_FP);
+    assert!(native + offset_of!(NativeState, loop_slots) == store_context::LOOP_SLOTS);
     // The stub that enters compiled code finds the one beside the other.
     assert!(offset_of!(NativeState, left_fp) == offset_of!(NativeState, entry_sp) + POINTER);
     assert!(crate::gc::CARD_SHIFT == layout::CARD_SHIFT);

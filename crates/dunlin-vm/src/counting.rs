@@ -5,9 +5,16 @@
 //! 2. The function's record leads to a [`Counted`] in place of the body, which takes the body's bytes off at each call
 //!    and goes on there. Words of the side table by which branches go backwards are *counted branches*
 //!    (`dunlin_module::side`), which take off how far they go.
-//! 3. When the budget has run out, whoever watches is told, once. The record then leads to the body, and words are
-//!    branches again as soon as they are executed. Hence what is counted costs a little while it is counted, and
-//!    nothing before or after; a module that nobody watches has neither.
+//! 3. When the budget has run out, whoever watches is told, and says how much more is to be counted, or that it is
+//!    enough. The record then leads to the body, and words are branches again as soon as they are executed. Hence what
+//!    is counted costs a little while it is counted, and nothing before or after; a module that nobody watches has
+//!    neither.
+//! 4. An activation that is in a loop goes on in compiled code as soon as there is a way into the loop
+//!    ([`ModuleCode::loop_entry`]): its locals and operands are copied, and its frame becomes that of a call of the
+//!    function (`crossing`).
+//!
+//! Compiled code may count too (`dunlin_module::layout::vm_context::BUDGETS`), at the beginning of functions and of
+//! loops: what it has executed is charged against the module's own array.
 
 use crate::code::ModuleCode;
 use alloc::sync::Arc;
@@ -19,12 +26,23 @@ const BUDGET_BYTES_MAX: u64 = 1 << 30;
 
 /// Who is told of functions that have been executed often.
 pub trait Watch: Send + Sync {
-    /// How often a function's body may be executed until then.
+    /// How often the interpreter may execute a function's body until then.
     fn executions(&self, func: u32) -> u32;
 
-    /// A function's budget has run out. Says whether that has been taken note of; if not, it is given its budget
-    /// again. Called by a thread that runs a guest.
-    fn ran_out(&self, code: &Arc<ModuleCode>, func: u32) -> bool;
+    /// A function's budget has run out. Says how often its body may be executed until it is told again; `None` if
+    /// that is not wanted. Called by a thread that runs a guest.
+    fn ran_out(&self, code: &Arc<ModuleCode>, spent: Spent) -> Option<u32>;
+}
+
+/// A budget that has run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Whose.
+    pub func: u32,
+    /// In which loop that has been found: the offset in the module of its first operator. `None` at a call.
+    pub in_loop: Option<u32>,
+    /// Whether compiled code has found it, and not the interpreter.
+    pub by_code: bool,
 }
 
 /// What the record of a function leads to that is counted.
@@ -38,8 +56,8 @@ pub struct Counted {
     bytes: u32,
     /// Bytes that may still be executed; negative once they have run out.
     left: AtomicI32,
-    /// Whether whoever watches has been told.
-    is_told: AtomicBool,
+    /// Whether nothing is counted any more.
+    is_over: AtomicBool,
     /// The first operator of the body.
     pub ip: *const u8,
 }
@@ -53,28 +71,26 @@ impl Counted {
     /// The budget of a function whose body, of so many bytes, begins at `ip`.
     pub(crate) fn new(func: u32, bytes: usize, executions: u32, ip: *const u8) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, BUDGET_BYTES_MAX as u32);
-        let (left, is_told) = (AtomicI32::new(0), AtomicBool::new(false));
-        let counted = Self { opcode: [pseudo::EXIT, 1], func, bytes, left, is_told, ip };
+        let (left, is_over) = (AtomicI32::new(0), AtomicBool::new(false));
+        let counted = Self { opcode: [pseudo::EXIT, 1], func, bytes, left, is_over, ip };
         counted.fill(executions);
         counted
     }
 
     /// Gives the function its budget.
-    fn fill(&self, executions: u32) {
-        let bytes = u64::from(self.bytes) * u64::from(executions);
+    pub(crate) fn fill(&self, executions: u32) {
         // The last execution that is counted is the one that finds nothing left.
-        self.left.store(bytes.min(BUDGET_BYTES_MAX) as i32, Ordering::Relaxed);
+        self.left.store(budget(self.bytes, executions), Ordering::Relaxed);
     }
 
-    /// Whether nobody has been told yet that nothing is left; now somebody is.
-    pub(crate) fn is_to_be_told(&self) -> bool {
-        !self.is_told.swap(true, Ordering::Relaxed)
+    /// Nothing is to be counted any more.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Nobody has taken note.
-    pub(crate) fn begin_again(&self, executions: u32) {
-        self.fill(executions);
-        self.is_told.store(false, Ordering::Relaxed);
+    /// Whether that is so.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     /// Takes off an execution of the body; says whether nothing is left.
@@ -96,6 +112,11 @@ impl Counted {
         self.left.store(left, Ordering::Relaxed);
         left < 0
     }
+}
+
+/// The budget of so many executions of a body of so many bytes.
+pub(crate) fn budget(bytes: u32, executions: u32) -> i32 {
+    (u64::from(bytes) * u64::from(executions)).min(BUDGET_BYTES_MAX) as i32
 }
 
 /// Whether words of side tables can be replaced while they are read.

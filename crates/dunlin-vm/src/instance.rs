@@ -569,6 +569,7 @@ impl Store {
             poll_page,
             tags: block.tags(),
             objects: code.objects().as_ptr(),
+            budgets: code.budgets().as_ptr(),
             instance: index,
             func_imports: module.func_imports(),
         };

@@ -5,6 +5,7 @@
 
 use crate::context::{MemoryDef, StoreContext, VmContext};
 use crate::counting::Counted;
+use crate::crossing::NativeEntry;
 use crate::host::{self, HostFailure};
 use crate::shared::SharedMemory;
 use crate::store::Store;
@@ -277,9 +278,21 @@ running! {
         Ok(store.new_exception(tag)?)
     }
 
-    /// The budget of a function of the instance's module has run out.
-    fn ran_out(store, instance, counted: &Counted) -> () {
-        store.instances[instance as usize].code().ran_out(counted);
+    /// The budget of a function of the instance's module has run out; with where the interpreter goes on in a loop.
+    /// What leads into the loop, if anything does.
+    fn ran_out(
+        store, instance, counted: &Counted, ip: Option<*const u8>
+    ) -> Option<*const NativeEntry> {
+        let code = store.instances[instance as usize].code().clone();
+        code.ran_out(counted, ip)
+    }
+
+    /// Compiled code has found that the budget of a function of the instance's module has run out. The way into the
+    /// loop that it is in, or 0.
+    #[cfg(feature = "native")]
+    fn code_ran_out(store, instance, func: u32, in_loop: Option<u32>) -> usize {
+        let code = store.instances[instance as usize].code().clone();
+        code.code_ran_out(func, in_loop)
     }
 
     /// Prepares a function of the instance's module for its first call.

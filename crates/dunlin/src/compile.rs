@@ -144,6 +144,9 @@ impl Compiler {
 }
 
 #[cfg(feature = "optimize")]
+pub(crate) use native::settings;
+
+#[cfg(feature = "optimize")]
 mod native {
     use super::{
         Compiler, Config, Engine, Error, Keep, MemoryStrategy, ModuleCode, Native, NativeCompiler,
@@ -311,6 +314,32 @@ mod native {
         }
     }
 
+    /// What code is made for, for memories that lie as `strategy` says.
+    pub(crate) fn settings(config: &Config, strategy: MemoryStrategy) -> Settings {
+        Settings {
+            // All memories that the engine's stores have lie alike, whoever makes them, and modules
+            // are never instantiated in stores of another engine.
+            bounds: match strategy {
+                MemoryStrategy::Guarded => Bounds::Guarded {
+                    reserved_bytes: GUARDED_MEMORY_BYTES,
+                    guard_bytes: MEMORY_GUARD_BYTES,
+                },
+                MemoryStrategy::Dense => Bounds::Explicit,
+            },
+            polls: match config.interruption {
+                Interruption::Off => Polls::Off,
+                _ if reads_page(config) => Polls::DeadLoad,
+                Interruption::Flag | Interruption::Page | Interruption::Auto => Polls::Flag,
+            },
+            fuel: config.fuel,
+            canonical_nans: false,
+            relaxed: config.relaxed(),
+            // Where every second function is to be another tier's, calls lead there.
+            inline: config.mixed.is_none(),
+            verify: config.verify_code,
+        }
+    }
+
     /// Threads that run at once.
     fn cores() -> usize {
         thread::available_parallelism().map_or(1, usize::from)
@@ -322,28 +351,7 @@ mod native {
             if !dunlin_vm::native::is_supported() {
                 return Err(Error::usage("native code does not run on this machine"));
             }
-            let settings = Settings {
-                // All memories that the engine's stores have lie alike, whoever makes them, and modules
-                // are never instantiated in stores of another engine.
-                bounds: match strategy {
-                    MemoryStrategy::Guarded => Bounds::Guarded {
-                        reserved_bytes: GUARDED_MEMORY_BYTES,
-                        guard_bytes: MEMORY_GUARD_BYTES,
-                    },
-                    MemoryStrategy::Dense => Bounds::Explicit,
-                },
-                polls: match config.interruption {
-                    Interruption::Off => Polls::Off,
-                    _ if reads_page(config) => Polls::DeadLoad,
-                    Interruption::Flag | Interruption::Page | Interruption::Auto => Polls::Flag,
-                },
-                fuel: config.fuel,
-                canonical_nans: false,
-                relaxed: config.relaxed(),
-                // Where every second function is to be another tier's, calls lead there.
-                inline: config.mixed.is_none(),
-                verify: config.verify_code,
-            };
+            let settings = settings(config, strategy);
             let baseline = match config.tier {
                 Tier::Baseline => Some(Baseline::new(settings.clone()).map_err(Error::usage)?),
                 _ => None,

@@ -1,26 +1,28 @@
-//! Compiling what guests execute often, beside them: the tier manager of [`Tier::Auto`](crate::Tier::Auto).
+//! Compiling what guests execute often, while they run: the tier manager of [`Tier::Auto`](crate::Tier::Auto).
 //!
-//! 1. The interpreter counts what it executes of each function (`dunlin_vm::counting`). When a function's budget has
-//!    run out it is queued, once.
-//! 2. One thread of the engine's takes functions from the queue, those of one module together, compiles each with the
-//!    ways out that its code needs, and adds the code to the module; calls find it from then on. The thread begins
-//!    with the first function, ends when there has been nothing to do for a while, and with the engine at the latest:
-//!    a function that is being compiled then is finished first.
-//! 3. What the compiler refuses, what it panics at, and what there is no memory for stays interpreted, and is not
-//!    asked for again. Modules that are gone are skipped: the queue does not keep them.
-//!
-//! There is one compiler today. A function that is *warm* belongs to one that makes code at once, on the calling
-//! thread if the function is small; one that is *hot* in the queue: [`Late::ran_out`] is where they part.
+//! 1. The interpreter counts what it executes of each function (`dunlin_vm::counting`). A function whose budget has
+//!    run out is *warm*: the baseline compiler makes its code, at once and on the calling thread if it is small. That
+//!    code counts too; a function whose budget has run out again is *hot*, and queued for the optimising compiler.
+//!    So is at once what the baseline compiler refuses, or where there is none for the machine.
+//! 2. Whoever finds in a loop that a budget has run out asks for a way into that loop, and goes on there as soon as
+//!    there is one: code of the baseline compiler has them, the optimising one makes each when it is asked for.
+//! 3. One thread of the engine's takes jobs from the queue, those of one module together, compiles each with the ways
+//!    out that its code needs, and adds the code to the module; calls find it from then on. The thread begins with
+//!    the first job, ends when there has been nothing to do for a while, and with the engine at the latest: what is
+//!    being compiled then is finished first.
+//! 4. What a compiler refuses, what it panics at, and what there is no memory for stays as it is, and is not asked
+//!    for again. Modules that are gone are skipped: the queue does not keep them.
 
-use crate::compile::NativeCompiler;
+use crate::compile::{NativeCompiler, settings};
 use crate::config::{Config, TierUp};
 use crate::{profile, tuning};
-use dunlin_module::{CompiledFunction, Compiler as _, StaticTables, Unit, Worker};
-use dunlin_vm::counting::Watch;
+use dunlin_baseline::Baseline;
+use dunlin_module::{CompiledFunction, Compiler, StaticTables, Unit, Worker};
+use dunlin_vm::counting::{Spent, Watch};
 use dunlin_vm::native::CodeLimit;
 use dunlin_vm::sync::{Condvar, Mutex};
 use dunlin_vm::{MemoryStrategy, ModuleCode};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -29,8 +31,7 @@ use std::thread;
 /// Bytes of memory for code that arrives function by function, of all modules of an engine.
 const CODE_BYTES_MAX: usize = 256 << 20;
 
-/// Functions that wait to be compiled at most. What finds no place is asked for again when it has been executed as
-/// often once more.
+/// Jobs that wait at most. What finds no place is asked for again when it has been executed as often once more.
 const QUEUE_MAX: usize = 4096;
 
 /// What compiles late, and when.
@@ -38,8 +39,9 @@ pub(crate) struct Late {
     me: Weak<Self>,
     config: Config,
     strategy: MemoryStrategy,
-    /// Made when it is used first; `None` where there is none for this machine.
+    /// Made when they are used first; `None` where there is none for this machine.
     native: OnceLock<Option<NativeCompiler>>,
+    baseline: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
     queue: Mutex<Queue>,
     called: Condvar,
@@ -52,11 +54,53 @@ struct Queue {
     is_over: bool,
 }
 
-/// A function that is to be compiled.
+/// What is to be compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A function, by the baseline compiler.
+    Warm,
+    /// A function, by the optimising compiler.
+    Hot,
+    /// A way into a loop, by the same: the offset of its first operator.
+    Loop(u32),
+}
+
+/// Something that is to be compiled, and of which function.
 struct Job {
     code: Weak<ModuleCode>,
-    work_left: Arc<AtomicU64>,
+    watched: Arc<Watched>,
     func: u32,
+    what: What,
+}
+
+/// How far something is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Interpreted,
+    Queued,
+    Compiled,
+    Refused,
+}
+
+/// How far a function is.
+#[derive(Default)]
+struct Progress {
+    warm: Stage,
+    hot: Stage,
+    /// Whether the interpreter has been told that the baseline compiler has refused it.
+    goes_on: bool,
+    loops: BTreeMap<u32, Stage>,
+}
+
+impl Progress {
+    fn stage(&mut self, what: What) -> &mut Stage {
+        match what {
+            What::Warm => &mut self.warm,
+            What::Hot => &mut self.hot,
+            What::Loop(at) => self.loops.entry(at).or_default(),
+        }
+    }
 }
 
 /// The engine's hold on it, with which the thread ends.
@@ -69,6 +113,7 @@ impl Owner {
             config: config.clone(),
             strategy,
             native: OnceLock::new(),
+            baseline: OnceLock::new(),
             limit: CodeLimit::new(CODE_BYTES_MAX),
             queue: Mutex::default(),
             called: Condvar::default(),
@@ -82,10 +127,12 @@ impl Owner {
 
     /// Who watches a module of so many bytes, if its functions are to be compiled.
     pub(crate) fn watch(&self, work_max: u64) -> Option<Box<dyn Watch>> {
-        let late = self.0.clone();
-        let is_wanted = self.0.config.tier_up != TierUp::Never;
-        let work_left = Arc::new(AtomicU64::new(work_max));
-        is_wanted.then(|| -> Box<dyn Watch> { Box::new(ModuleWatch { late, work_left }) })
+        if self.0.config.tier_up == TierUp::Never {
+            return None;
+        }
+        let (late, work_left) = (self.0.clone(), AtomicU64::new(work_max));
+        let watched = Watched { late, work_left, functions: Mutex::default() };
+        Some(Box::new(ModuleWatch(Arc::new(watched))))
     }
 }
 
@@ -98,24 +145,93 @@ impl Drop for Owner {
     }
 }
 
-/// Watches one module.
-struct ModuleWatch {
+/// A module that is watched.
+struct Watched {
     late: Arc<Late>,
     /// Units of work that compiling its functions may still be.
-    work_left: Arc<AtomicU64>,
+    work_left: AtomicU64,
+    /// Those that have been executed often.
+    functions: Mutex<BTreeMap<u32, Progress>>,
 }
+
+impl Watched {
+    /// Notes that something is to be done, if nobody has before.
+    fn begin(&self, func: u32, what: What) -> bool {
+        let mut functions = self.functions.lock();
+        let stage = functions.entry(func).or_default().stage(what);
+        let is_new = *stage == Stage::Interpreted;
+        if is_new {
+            *stage = Stage::Queued;
+        }
+        is_new
+    }
+
+    fn set(&self, func: u32, what: What, stage: Stage) {
+        *self.functions.lock().entry(func).or_default().stage(what) = stage;
+    }
+
+    fn stage(&self, func: u32, what: What) -> Stage {
+        *self.functions.lock().entry(func).or_default().stage(what)
+    }
+
+    /// Whether the interpreter hears for the first time that it goes on with a function until that is hot.
+    fn is_first_refusal(&self, func: u32) -> bool {
+        let mut functions = self.functions.lock();
+        !core::mem::replace(&mut functions.entry(func).or_default().goes_on, true)
+    }
+
+    /// Takes work off what the module may take.
+    fn take_work(&self, work: u64) -> Option<()> {
+        let rest = |left: u64| left.checked_sub(work);
+        self.work_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
+        Some(())
+    }
+}
+
+/// Watches one module.
+struct ModuleWatch(Arc<Watched>);
 
 impl Watch for ModuleWatch {
     fn executions(&self, func: u32) -> u32 {
-        match self.late.config.tier_up {
-            TierUp::AtOnce { within } => scattered(func) % within.saturating_add(1).max(1),
-            TierUp::Background | TierUp::Never => tuning::EXECUTIONS_UNTIL_HOT,
-        }
+        self.0.late.executions_until(What::Warm, func)
     }
 
-    fn ran_out(&self, code: &Arc<ModuleCode>, func: u32) -> bool {
-        let (weak, work_left) = (Arc::downgrade(code), self.work_left.clone());
-        self.late.ran_out(Job { code: weak, work_left, func })
+    fn ran_out(&self, code: &Arc<ModuleCode>, spent: Spent) -> Option<u32> {
+        let Spent { func, in_loop, by_code } = spent;
+        if !by_code && self.0.begin(func, What::Warm) {
+            self.ask(code, func, What::Warm);
+        }
+        let warm = self.0.stage(func, What::Warm);
+        if !by_code && warm != Stage::Refused {
+            // Who is in a loop goes on in its code as soon as there is some, and who calls it does.
+            return Some(tuning::EXECUTIONS_UNTIL_ASKED_AGAIN);
+        }
+        if !by_code && self.0.is_first_refusal(func) {
+            return Some(self.0.late.executions_until(What::Hot, func));
+        }
+        let mut is_settled = self.is_settled(code, func, What::Hot);
+        if let Some(at) = in_loop {
+            is_settled &= self.is_settled(code, func, What::Loop(at));
+        }
+        (!is_settled).then_some(tuning::EXECUTIONS_UNTIL_ASKED_AGAIN)
+    }
+}
+
+impl ModuleWatch {
+    /// Asks for something unless that has been done; whether nothing more is to be expected of it.
+    fn is_settled(&self, code: &Arc<ModuleCode>, func: u32, what: What) -> bool {
+        if self.0.begin(func, what) {
+            self.ask(code, func, what);
+        }
+        matches!(self.0.stage(func, what), Stage::Compiled | Stage::Refused)
+    }
+
+    fn ask(&self, code: &Arc<ModuleCode>, func: u32, what: What) {
+        let watched = self.0.clone();
+        let job = Job { code: Arc::downgrade(code), watched, func, what };
+        if !self.0.late.take(code, job) {
+            self.0.set(func, what, Stage::Interpreted);
+        }
     }
 }
 
@@ -130,17 +246,52 @@ impl Late {
         self.native.get_or_init(make).as_ref()
     }
 
-    /// Takes note of a function that is executed often; whether there was a place for it.
-    fn ran_out(&self, job: Job) -> bool {
+    fn baseline(&self) -> Option<&Baseline> {
+        let make = || {
+            // The first question installs what catches traps.
+            let is_supported = dunlin_vm::native::is_supported();
+            let made = is_supported.then(|| Baseline::new(settings(&self.config, self.strategy)));
+            made?.ok().map(Baseline::counting)
+        };
+        self.baseline.get_or_init(make).as_ref()
+    }
+
+    /// How often a function's body is executed until something is done: by the interpreter until it is warm, by
+    /// the baseline compiler's code until it is hot.
+    fn executions_until(&self, what: What, func: u32) -> u32 {
+        match (self.config.tier_up, what) {
+            (TierUp::AtOnce { within }, What::Warm) => {
+                scattered(func) % within.saturating_add(1).max(1)
+            }
+            (TierUp::AtOnce { within }, _) => scattered(!func) % within.saturating_add(1).max(1),
+            (_, What::Warm) => tuning::EXECUTIONS_UNTIL_WARM,
+            _ => tuning::EXECUTIONS_UNTIL_HOT,
+        }
+    }
+
+    /// Does something, or takes note of it; whether there was a place for it.
+    fn take(&self, code: &Arc<ModuleCode>, job: Job) -> bool {
         if let TierUp::AtOnce { .. } = self.config.tier_up {
             self.compile_here(&job);
+            return true;
+        }
+        let bytes = code.module().body_range(job.func).map_or(0, |body| body.len());
+        let is_small = bytes <= tuning::WARM_BYTES_AT_ONCE_MAX
+            && dunlin_vm::native::stack_left() >= tuning::WARM_STACK_BYTES_MIN;
+        if job.what == What::Warm && is_small {
+            self.compile(core::iter::once(&job));
             return true;
         }
         let mut queue = self.queue.lock();
         if queue.is_over || queue.jobs.len() >= QUEUE_MAX {
             return queue.is_over;
         }
-        queue.jobs.push_back(job);
+        // What takes little time is not kept waiting by what takes much.
+        if job.what == What::Warm {
+            queue.jobs.push_front(job);
+        } else {
+            queue.jobs.push_back(job);
+        }
         if queue.has_thread {
             self.called.notify_one();
             return true;
@@ -150,7 +301,7 @@ impl Late {
         queue.has_thread || queue.jobs.pop_back().is_none()
     }
 
-    /// Compiles a function while the guest waits. For tests: the guest's own stack may be small.
+    /// Compiles while the guest waits. For tests: the guest's own stack may be small.
     fn compile_here(&self, job: &Job) {
         let run = || self.compile([job].into_iter());
         let builder = thread::Builder::new().stack_size(tuning::COMPILER_STACK_BYTES);
@@ -177,7 +328,7 @@ impl Late {
         }
     }
 
-    /// The functions of the module that has waited longest; `None` ends the thread.
+    /// The jobs of one kind and of the module that has waited longest; `None` ends the thread.
     fn next_jobs(&self) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock();
         if queue.jobs.is_empty() && !queue.is_over {
@@ -190,8 +341,10 @@ impl Late {
         let mut jobs = vec![first];
         let mut at = 0;
         while at < queue.jobs.len() && jobs.len() < tuning::FUNCTIONS_AT_A_TIME {
-            let is_same = queue.jobs[at].code.ptr_eq(&jobs[0].code);
-            match is_same.then(|| queue.jobs.remove(at)).flatten() {
+            let next = &queue.jobs[at];
+            let is_alike = next.code.ptr_eq(&jobs[0].code)
+                && (next.what == What::Warm) == (jobs[0].what == What::Warm);
+            match is_alike.then(|| queue.jobs.remove(at)).flatten() {
                 Some(job) => jobs.push(job),
                 None => at += 1,
             }
@@ -199,34 +352,49 @@ impl Late {
         Some(jobs)
     }
 
-    /// Compiles functions of one module, and gives it their code.
+    /// Does jobs of one module and one kind, and gives the module the code.
     fn compile<'j>(&self, jobs: impl Iterator<Item = &'j Job>) {
         let mut jobs = jobs.peekable();
-        let code = jobs.peek().and_then(|job| job.code.upgrade());
-        let (Some(code), Some(native)) = (code, self.native()) else { return };
+        let Some(first) = jobs.peek() else { return };
+        let Some(code) = first.code.upgrade() else { return };
+        let compiler: Option<&dyn Compiler> = match first.what {
+            What::Warm => self.baseline().map(|baseline| -> &dyn Compiler { baseline }),
+            What::Hot | What::Loop(_) => {
+                self.native().map(|native| -> &dyn Compiler { native.optimizer() })
+            }
+        };
+        let Some(compiler) = compiler else {
+            return jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
+        };
         // To know which tables never change takes a pass over the whole module.
         let tables = StaticTables::default();
-        let mut worker = native.optimizer().worker(code.module(), &tables);
+        let mut worker = compiler.worker(code.module(), &tables);
         for job in jobs {
             // The last handle may go meanwhile, and the engine: ours is then in nobody's way for long.
             if self.queue.lock().is_over {
                 return;
             }
-            let add = AssertUnwindSafe(|| self.add(native, &code, job, &mut *worker));
-            if let Err(panic) = catch_unwind(add) {
-                if matches!(self.config.tier_up, TierUp::AtOnce { .. }) {
-                    std::panic::resume_unwind(panic);
+            let add = AssertUnwindSafe(|| self.add(compiler, &code, job, &mut *worker));
+            let is_added = match catch_unwind(add) {
+                Ok(added) => added.is_some(),
+                Err(panic) => {
+                    if matches!(self.config.tier_up, TierUp::AtOnce { .. }) {
+                        std::panic::resume_unwind(panic);
+                    }
+                    // What a panic left behind is not used again.
+                    worker = compiler.worker(code.module(), &tables);
+                    false
                 }
-                // What a panic left behind is not used again.
-                worker = native.optimizer().worker(code.module(), &tables);
-            }
+            };
+            let stage = if is_added { Stage::Compiled } else { Stage::Refused };
+            job.watched.set(job.func, job.what, stage);
         }
     }
 
-    /// Compiles a function and what it needs, and adds the code, if all of that can be done.
+    /// Compiles something and what it needs, and adds the code, if all of that can be done.
     fn add(
         &self,
-        native: &NativeCompiler,
+        compiler: &dyn Compiler,
         code: &Arc<ModuleCode>,
         job: &Job,
         worker: &mut dyn Worker,
@@ -234,23 +402,29 @@ impl Late {
         let func = job.func;
         let is_wanted = self.config.mixed.is_none_or(|bits| bits >> (func % 64) & 1 == 1);
         let has_body = code.native().is_some_and(|whole| whole.has_body(func));
-        if !is_wanted || has_body {
+        if !is_wanted || has_body && !matches!(job.what, What::Loop(_)) {
             return None;
         }
-        let work = native.optimizer().work(code.module(), func);
-        let rest = |left: u64| left.checked_sub(work);
-        job.work_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
-        let compiled = worker.compile(Unit::Func(func)).ok()?;
+        job.watched.take_work(compiler.work(code.module(), func))?;
+        let unit = match job.what {
+            What::Warm | What::Hot => Unit::Func(func),
+            What::Loop(at) => Unit::Loop(func, at),
+        };
+        let compiled = worker.compile(unit).ok()?;
         let missing = code.missing_for(func, &compiled.needs);
-        let mut units: Vec<(Unit, CompiledFunction)> = vec![(Unit::Func(func), compiled)];
+        let mut units: Vec<(Unit, CompiledFunction)> = vec![(unit, compiled)];
         for unit in missing {
             units.push((unit, worker.compile(unit).ok()?));
         }
         units.sort_unstable_by_key(|(unit, _)| *unit);
+        if job.what == What::Warm {
+            code.fill_budget(func, self.executions_until(What::Hot, func));
+        }
         // A profile that cannot be written is no reason to be slow.
-        code.add_code(&self.limit, &units, |placed| {
-            let _ = profile::tell(native.profiler(), code.module(), placed);
+        let profiler = self.native.get().and_then(|native| native.as_ref()?.profiler());
+        let is_added = code.add_code(&self.limit, &units, |placed| {
+            let _ = profile::tell(profiler, code.module(), placed);
         });
-        Some(())
+        is_added.then_some(())
     }
 }

@@ -4,10 +4,20 @@
 /// megabyte, so this much takes some 4 ms; an entry is found, checked and placed in less than one.
 pub(crate) const CACHED_MODULE_BYTES_MIN: usize = 4 << 10;
 
-/// How often the interpreter executes a function's body until it is worth compiling. The optimiser takes 1.2 µs for a
-/// byte, and an execution of an operator, of two bytes, then takes 0.8 ns less: it pays for itself after 3,000. It works
-/// beside the guest, though, and what has been executed a few hundred times will mostly be executed thousands of times.
-pub(crate) const EXECUTIONS_UNTIL_HOT: u32 = 400;
+/// How often the interpreter executes a function's body until the baseline compiler makes its code.
+pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 50;
+
+/// How often that code executes it until it is worth optimising.
+pub(crate) const EXECUTIONS_UNTIL_HOT: u32 = 2000;
+
+/// How often a body is executed until it is looked again whether there is better code.
+pub(crate) const EXECUTIONS_UNTIL_ASKED_AGAIN: u32 = 20;
+
+/// Bytes of a body that the baseline compiler makes code of while the guest waits: some 300 µs.
+pub(crate) const WARM_BYTES_AT_ONCE_MAX: usize = 4 << 10;
+
+/// Bytes of its stack that the guest's thread must have left for that.
+pub(crate) const WARM_STACK_BYTES_MIN: usize = 96 << 10;
 
 /// Functions of a module that are compiled one after the other before another module's.
 pub(crate) const FUNCTIONS_AT_A_TIME: usize = 32;

@@ -27,6 +27,8 @@ pub(super) struct Frame {
     results: Vec<Kind>,
     /// Whether control gets to the end.
     reached: bool,
+    /// Of a loop that is counted: where its bytes are to be written, and where it begins in the module.
+    counted: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl Translator<'_> {
             params: Vec::new(),
             results,
             reached: false,
+            counted: None,
         };
         self.frames.push(frame);
     }
@@ -95,7 +98,8 @@ impl Translator<'_> {
         let below = if self.live { params.len() } else { 0 };
         let height = self.stack.len() - below;
         let slots = self.stack.get(height).map_or(self.slots, |entry| entry.slot);
-        self.frames.push(Frame { kind, label, height, slots, params, results, reached: false });
+        let (reached, counted) = (false, None);
+        self.frames.push(Frame { kind, label, height, slots, params, results, reached, counted });
     }
 
     pub(super) fn visit_block(&mut self, ty: BlockType) {
@@ -115,8 +119,12 @@ impl Translator<'_> {
         self.settle_all();
         self.open(FrameKind::Loop, kinds);
         self.forget_slots();
-        if let Some(frame) = self.frames.last() {
-            self.asm.bind(frame.label);
+        if let Some(label) = self.frames.last().map(|frame| frame.label) {
+            self.asm.bind(label);
+            let counted = self.count_loop(label);
+            if let Some(frame) = self.frames.last_mut() {
+                frame.counted = counted;
+            }
         }
         self.poll();
     }
@@ -293,6 +301,9 @@ impl Translator<'_> {
         let Some(mut frame) = self.frames.pop() else { return };
         if frame.kind == FrameKind::Dead {
             return;
+        }
+        if let Some((at, start)) = frame.counted {
+            self.asm.patch32(at, (self.next_operator - start) as i32);
         }
         if self.live {
             self.flush_charge();

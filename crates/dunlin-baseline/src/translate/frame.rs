@@ -78,16 +78,30 @@ impl Translator<'_> {
     /// The function's entry: its frame, its parameters at home, zeros in the other locals.
     pub(super) fn enter(&mut self, scanned: &Scanned) {
         self.lay_out(scanned);
+        self.make_frame();
+        self.take_parameters();
+        self.zero_locals();
+        if let Some(reg) = self.memory_base {
+            self.load_memory_base(reg);
+        }
+        self.count_entry();
+        if scanned.calls || scanned.loops {
+            self.poll();
+        }
+    }
+
+    /// Makes the frame; `rax`, and whatever arguments are in, stay.
+    pub(super) fn make_frame(&mut self) {
         let context = self.places.context.unwrap_or(RDI);
         self.asm.push(RBP);
         self.asm.mov(Width::W64, RBP, RSP);
         self.asm.load(Width::W64, R11, Mem::at(context, context_offset(vm_context::INTERRUPTS)));
         self.asm.load(Width::W64, R11, Mem::at(R11, interrupts::NATIVE_LIMIT as i32));
-        let at = self.asm.alu_imm_patched(Alu::Add, Width::W64, R11);
+        let at = self.asm.alu_imm_patched(Alu::Add, Width::W64, R11.into());
         self.frame_sizes.push(at);
         self.asm.alu(Alu::Cmp, Width::W64, RSP, R11.into());
         self.trap_if(Cc::B, TrapCode::StackOverflow);
-        let at = self.asm.alu_imm_patched(Alu::Sub, Width::W64, RSP);
+        let at = self.asm.alu_imm_patched(Alu::Sub, Width::W64, RSP.into());
         self.frame_sizes.push(at);
         for (reg, at) in &self.layout.kept {
             self.asm.store(Width::W64, Mem::at(RBP, *at), *reg);
@@ -95,14 +109,6 @@ impl Translator<'_> {
         self.asm.mov(Width::W64, R14, context);
         if self.places.area_bytes > 0 {
             self.asm.store(Width::W64, Mem::at(RBP, self.layout.area), RDI);
-        }
-        self.take_parameters();
-        self.zero_locals();
-        if let Some(reg) = self.memory_base {
-            self.load_memory_base(reg);
-        }
-        if scanned.calls || scanned.loops {
-            self.poll();
         }
     }
 
@@ -197,6 +203,7 @@ impl Translator<'_> {
                 LateCode::NoMatch(reg) => self.no_match(reg),
                 LateCode::Subtype { ty, next } => self.subtype(ty, next),
                 LateCode::WayOut { ty, next, map } => self.way_out(ty, next, map),
+                LateCode::RanOut(site) => self.ran_out(&site),
             }
         }
     }

@@ -11,6 +11,7 @@ mod bulk;
 mod call;
 mod control;
 mod convert;
+mod counting;
 mod float;
 mod frame;
 mod integer;
@@ -44,6 +45,8 @@ pub(crate) struct Source<'m> {
     pub(crate) module: &'m Module,
     pub(crate) tables: &'m StaticTables,
     pub(crate) settings: &'m Settings,
+    /// Whether the code counts what it executes.
+    pub(crate) counts: bool,
 }
 
 /// Memory that is used for one function after the other.
@@ -72,6 +75,8 @@ enum LateCode {
     Subtype { ty: u32, next: Label },
     /// Calls the way out for functions without code; the call's places, and where to go on.
     WayOut { ty: u32, next: Label, map: Vec<u32> },
+    /// Says that the function's budget has run out.
+    RanOut(counting::Site),
 }
 
 /// The state of the pass.
@@ -80,6 +85,9 @@ struct Translator<'m> {
     module: &'m Module,
     tables: &'m StaticTables,
     settings: &'m Settings,
+    /// The function's index.
+    index: u32,
+    counts: bool,
     func_type: &'m FuncType,
     /// Where the function's own arguments and results are.
     places: Places,
@@ -117,6 +125,8 @@ struct Translator<'m> {
     live: bool,
     /// Where the operator at hand stands in the module, and where the next one does.
     operator: u32,
+    /// Where the operator behind the one at hand stands.
+    next_operator: u32,
     /// The bytes behind the operator at hand.
     ahead: &'m [u8],
     /// What operators so far cost and has not been charged.
@@ -129,6 +139,9 @@ struct Translator<'m> {
     source: Vec<(u32, u32)>,
     maps: Vec<(u32, Box<[u32]>)>,
     handlers: Vec<CallHandler>,
+    /// Loops that can be entered, and the ways into them.
+    headers: Vec<counting::Header>,
+    loops: Vec<(u32, u32)>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
     /// Units that the code relies on.
@@ -163,7 +176,7 @@ pub(crate) fn function(
 
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>, index: u32, mut asm: Asm) -> Self {
-        let Source { module, tables, settings } = *source;
+        let Source { module, tables, settings, counts } = *source;
         let func_type = module.func_type(index);
         let exit = asm.label();
         Self {
@@ -171,6 +184,8 @@ impl<'m> Translator<'m> {
             module,
             tables,
             settings,
+            index,
+            counts,
             func_type,
             places: Places::of(func_type.params(), func_type.results()),
             locals: Vec::new(),
@@ -195,6 +210,7 @@ impl<'m> Translator<'m> {
             late: Vec::new(),
             live: true,
             operator: 0,
+            next_operator: 0,
             ahead: &[],
             charge: 0,
             moved: 0,
@@ -204,6 +220,8 @@ impl<'m> Translator<'m> {
             source: Vec::new(),
             maps: Vec::new(),
             handlers: Vec::new(),
+            headers: Vec::new(),
+            loops: Vec::new(),
             table_entries: Vec::new(),
             needs: BTreeSet::new(),
             failed: None,
@@ -223,7 +241,8 @@ impl<'m> Translator<'m> {
             self.held = Set::default();
             self.vectors_held = Set::default();
             let operator = reader.read()?;
-            self.ahead = &bytes[reader.original_position() as usize..end];
+            self.next_operator = reader.original_position() as u32;
+            self.ahead = &bytes[self.next_operator as usize..end];
             visitor::visit(self, operator);
             self.check_frame();
             if let Some(error) = self.failed.take() {
@@ -231,6 +250,7 @@ impl<'m> Translator<'m> {
             }
         }
         self.leave();
+        self.enter_loops();
         self.emit_late();
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -266,6 +286,7 @@ impl<'m> Translator<'m> {
             handlers: core::mem::take(&mut self.handlers),
             inlined: Vec::new(),
             needs: core::mem::take(&mut self.needs).into_iter().collect(),
+            loops: core::mem::take(&mut self.loops),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Counting how often functions are executed, while somebody wants to know: see `dunlin_vm::counting`.
 
+use super::native::CallNative;
 use super::regs::{Interrupted, Regs};
 use super::{Mode, Op, Step, handler};
 
@@ -38,15 +39,17 @@ impl Op for RanOut {
     }
 }
 
-/// A branch that goes backwards, and is counted.
+/// A branch that goes backwards, and is counted. The activation may go on in compiled code.
 pub(crate) struct CountedBranch;
 
 impl Op for CountedBranch {
     #[inline]
     fn run<M: Mode>(r: Regs) -> Step<M> {
-        let (r, ran_out) = r.branch_counted();
-        if let Some(counted) = ran_out {
-            r.tell_of(counted);
+        let (mut r, ran_out) = r.branch_counted();
+        if let Some(counted) = ran_out
+            && r.leave_loop(counted)
+        {
+            return Step::Go(handler::<CallNative, M>(), r);
         }
         if r.is_beyond_limit() {
             return Step::Go(handler::<Interrupted, M>(), r);

@@ -543,12 +543,12 @@ impl Regs {
         let counted: &'static Counted = unsafe { &*counted };
         let (from, word) = (self.ip as usize, self.stp);
         let (r, _) = self.branch_moving(plain);
-        if !counted.go_back(from.wrapping_sub(r.ip as usize)) {
-            return (r, None);
+        if counted.is_over() {
+            // SAFETY: the word is this branch's, which is counted.
+            unsafe { counting::stop_counting(word, plain) };
         }
-        // SAFETY: the word is this branch's, which is counted.
-        unsafe { counting::stop_counting(word, plain) };
-        (r, Some(counted))
+        let ran_out = counted.go_back(from.wrapping_sub(r.ip as usize));
+        (r, ran_out.then_some(counted))
     }
 
     /// Any branch, whose word this is; says whether it goes backwards.
@@ -879,11 +879,30 @@ impl Regs {
         self.ip = ip;
     }
 
-    /// Tells that a function's budget has run out.
+    /// Tells that a function's budget has run out at its call.
     #[inline]
     pub(crate) fn tell_of(&self, counted: &'static Counted) {
         // SAFETY: the instance is running, and the function is its module's.
-        unsafe { ops::ran_out(self.cx, counted) };
+        unsafe { ops::ran_out(self.cx, counted, None) };
+    }
+
+    /// Tells that the budget of the function that is executed has run out, where it goes on in a loop. If there is
+    /// compiled code to go on in, says so: the frame is then that of a call of it which has just begun, and the
+    /// operator at hand the one that enters it.
+    #[inline]
+    pub(crate) fn leave_loop(&mut self, counted: &'static Counted) -> bool {
+        self.spill();
+        // SAFETY: the instance is running, and the function is its module's.
+        let Some(entry) = (unsafe { ops::ran_out(self.cx, counted, Some(self.ip)) }) else {
+            return false;
+        };
+        let record = self.func_entry(counted.func);
+        let locals = record.params.load(Ordering::Relaxed) + record.zeros.load(Ordering::Relaxed);
+        self.sp = self.fp.wrapping_add(locals as usize + RECORD - 1);
+        self.ip = entry.cast::<u8>().wrapping_add(1);
+        // SAFETY: the context and its store's context are alive.
+        unsafe { (*(*self.cx).store).native.loop_slots = self.fp };
+        true
     }
 
     /// Where the locals begin.

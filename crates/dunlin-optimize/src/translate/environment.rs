@@ -265,6 +265,7 @@ fn builtin_signature(builtin: Builtin) -> Signature {
         B::FillException => (&[I32, I64, I32], Some(I32)),
         B::CatchException => (&[I32], Some(I64)),
         B::ThrowException => (&[I32], None),
+        B::RanOut => (&[I32, I32, I64, I64], Some(I64)),
         B::NewStruct => (&[I32], Some(I32)),
         B::NewArray => (&[I32, I32], Some(I32)),
         B::ArrayNewData | B::ArrayNewElem => (&[I32, I32, I32, I32], Some(I32)),

@@ -13,6 +13,7 @@ use crate::object_ops;
 use crate::ops::{self, Stop};
 use dunlin_module::Builtin;
 use dunlin_module::compile::{GROW_FAILED, NO_OBJECT, REF_FAILED};
+use dunlin_module::side::FRAME_RECORD_SLOTS;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The address of a builtin.
@@ -47,6 +48,7 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::CatchException => catch_exception as *const (),
         Builtin::FillException => fill_exception as *const (),
         Builtin::ThrowException => isa::throw as *const (),
+        Builtin::RanOut => ran_out as *const (),
     };
     address as usize
 }
@@ -317,4 +319,44 @@ unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *con
     };
     // SAFETY: see the head.
     unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
+}
+
+unsafe extern "C" fn ran_out(
+    cx: *mut VmContext,
+    func: u32,
+    in_loop: u32,
+    slots: *const u64,
+    counts: u64,
+) -> usize {
+    let run = || {
+        let in_loop = (in_loop != 0 && !slots.is_null()).then_some(in_loop);
+        // SAFETY: see the head.
+        let code = unsafe { ops::code_ran_out(cx, func, in_loop) };
+        if code != 0 {
+            // SAFETY: see the head: the slots are of the activation that calls.
+            unsafe { put_loop_slots(cx, slots, (counts >> 32) as usize, counts as u32 as usize) };
+        }
+        code
+    };
+    // SAFETY: see the head. Where that fails the function goes on as it is, and the store says so at its end.
+    unsafe { contained(cx, Builtin::RanOut, 0, run) }
+}
+
+/// Puts slots of an activation of compiled code, which descend from `slots` on, where the way into a loop expects
+/// them: so many of locals, and so many of operands.
+///
+/// # Safety
+///
+/// `cx` is the running instance's context, and there are as many slots.
+unsafe fn put_loop_slots(cx: *mut VmContext, slots: *const u64, locals: usize, operands: usize) {
+    // SAFETY: the caller's promise.
+    let native = unsafe { &mut (*(*cx).store).native };
+    let buffer = &mut native.loop_buffer;
+    buffer.clear();
+    // SAFETY: the caller's promise.
+    let slot = |index: usize| unsafe { slots.sub(index).read() };
+    buffer.extend((0..locals).map(slot));
+    buffer.resize(locals + FRAME_RECORD_SLOTS as usize, 0);
+    buffer.extend((locals..locals + operands).map(slot));
+    native.loop_slots = buffer.as_ptr();
 }

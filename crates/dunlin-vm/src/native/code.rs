@@ -118,7 +118,10 @@ impl NativeCode {
 pub(super) fn frames(region: &Region, pc: usize) -> Option<Vec<(u32, u32)>> {
     let piece = region.piece(pc)?;
     let place = piece.place(pc)?;
-    let Unit::Func(func) = place.unit else { return Some(Vec::new()) };
+    let (Unit::Func(func) | Unit::Loop(func, _)) = place.unit else { return Some(Vec::new()) };
+    if !place.has_frame() {
+        return Some(Vec::new());
+    }
     let mut found: Vec<(u32, u32)> = piece.operators(place).collect();
     if found.is_empty() {
         found.push((func, 0));
@@ -143,7 +146,7 @@ impl<'a> PlacedCode<'a> {
                 Unit::Func(func) | Unit::LeaveFunc(func) => *func as usize,
                 Unit::LeaveRef(ty) => functions + *ty as usize,
                 Unit::Tables => functions + types,
-                Unit::Enter(_) => return None,
+                Unit::Enter(_) | Unit::Loop(..) => return None,
             };
             let address = self.piece.base + *start as usize;
             Some((index, *unit, core::ptr::with_exposed_provenance(address)))
@@ -156,6 +159,12 @@ impl<'a> PlacedCode<'a> {
             Unit::Enter(ty) => Some((*ty, self.piece.base + *start as usize)),
             _ => None,
         })
+    }
+
+    /// Where a unit is.
+    pub(crate) fn address_of(self, unit: Unit) -> Option<usize> {
+        let found = self.piece.units.iter().find(|(.., of)| *of == unit)?;
+        Some(self.piece.base + found.0 as usize)
     }
 
     /// The units that are code: where each is, and its bytes.

@@ -55,10 +55,10 @@ struct Words {
 
 impl Words {
     fn of_image(&mut self, word: u32) -> Option<u32> {
-        if word < InlinedCall::FIRST_WORD || word == u32::MAX {
+        if word < InlinedCall::FIRST_WORD || word >= InlinedCall::NO_FRAME {
             return Some(word);
         }
-        let word = word.checked_add(self.shift).filter(|word| *word < u32::MAX - 1)?;
+        let word = word.checked_add(self.shift).filter(|word| *word < InlinedCall::NO_FRAME)?;
         self.end = self.end.max(word + 1);
         Some(word)
     }

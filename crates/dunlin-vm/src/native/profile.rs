@@ -239,6 +239,7 @@ impl<'m> Names<'m> {
             Unit::Enter(ty) => format!("{prefix}wasm-enter-type[{ty}]"),
             Unit::LeaveFunc(func) => format!("{prefix}wasm-leave-function[{func}]"),
             Unit::LeaveRef(ty) => format!("{prefix}wasm-leave-type[{ty}]"),
+            Unit::Loop(func, at) => format!("{}-loop-{at:#x}", self.unit(Unit::Func(func))),
             Unit::Tables => format!("{prefix}wasm-tables"),
         }
     }

@@ -49,6 +49,13 @@ pub(super) struct Place {
     word: Option<u32>,
 }
 
+impl Place {
+    /// Whether the code's frame stands for an activation of its function.
+    pub(super) fn has_frame(self) -> bool {
+        self.word != Some(InlinedCall::NO_FRAME)
+    }
+}
+
 impl Region {
     /// A region of one image. `None` if memory for code is not to be had.
     pub(super) fn whole(image: CodeImage<'_>) -> Option<Self> {
@@ -185,7 +192,7 @@ impl Piece {
     /// The operators that stand at a place in a function's code, from the innermost one outwards: functions, and
     /// offsets in the module. None where the code belongs to none.
     pub(super) fn operators(&self, place: Place) -> impl Iterator<Item = (u32, u32)> {
-        let func = if let Unit::Func(func) = place.unit { func } else { 0 };
+        let func = if let Unit::Func(func) | Unit::Loop(func, _) = place.unit { func } else { 0 };
         InlinedCall::operators(place.word.unwrap_or(u32::MAX), func, &self.inlined)
     }
 

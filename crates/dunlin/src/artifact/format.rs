@@ -130,6 +130,8 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
             Unit::LeaveFunc(index) => [2, *index],
             Unit::LeaveRef(index) => [3, *index],
             Unit::Tables => [4, 0],
+            // No whole module's code has one: what is read must not.
+            Unit::Loop(func, _) => [5, *func],
         });
     }
     for relocation in &image.relocations {

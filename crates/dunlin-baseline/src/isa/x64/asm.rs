@@ -387,8 +387,8 @@ impl Asm {
     }
 
     /// As [`alu_imm`](Self::alu_imm), with four bytes to be patched; says where they are.
-    pub(crate) fn alu_imm_patched(&mut self, alu: Alu, width: Width, to: Gpr) -> u32 {
-        self.op(width, 0x81, alu as u8, to.into());
+    pub(crate) fn alu_imm_patched(&mut self, alu: Alu, width: Width, to: Rm) -> u32 {
+        self.op(width, 0x81, alu as u8, to);
         self.imm32(0);
         self.here() - 4
     }
