@@ -87,3 +87,6 @@ pub(crate) const THREAD_VALUES_MAX: usize = 8;
 /// Jumps of a function that become tests, or go where those go. Where many branches meet, the register allocator's
 /// time grows with their square.
 pub(crate) const THREADED_JUMPS_MAX: usize = 1 << 10;
+
+/// Operands below a block that holds a loop which code leads into: each is read again behind every such block.
+pub(crate) const ENTERED_OPERANDS_MAX: usize = 256;

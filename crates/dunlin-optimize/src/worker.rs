@@ -104,15 +104,19 @@ impl<'m> FunctionWorker<'m> {
         &self.context.func
     }
 
-    fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
-        self.build(index)?;
+    fn function(
+        &mut self,
+        index: u32,
+        into_loop: Option<u32>,
+    ) -> Result<CompiledFunction, CompileError> {
+        self.build(index, into_loop)?;
         let mut made = self.generate()?;
         made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
         Ok(made)
     }
 
-    /// Builds a function's CLIF.
-    fn build(&mut self, index: u32) -> Result<(), CompileError> {
+    /// Builds the CLIF of a function, or of the way into one of its loops.
+    fn build(&mut self, index: u32, into_loop: Option<u32>) -> Result<(), CompileError> {
         let work = work::Work::of(self.module, index)?;
         work.check()?;
         self.context.clear();
@@ -121,7 +125,8 @@ impl<'m> FunctionWorker<'m> {
         let hints = self.hints.get_or_init(|| module.branch_hints());
         let source = translate::Source { module, tables, hints, candidates: &self.candidates };
         let config = self.isa.frontend_config();
-        let what = (index, work.inlined_bytes());
+        let inlined_bytes = work.inlined_bytes();
+        let what = translate::What { func: index, into_loop, inlined_bytes };
         match translate::function(&source, what, self.settings, config, func, builder) {
             Ok(translated) => self.translated = translated,
             Err(error) => {
@@ -195,6 +200,12 @@ impl<'m> FunctionWorker<'m> {
     fn code(&mut self) -> Result<CompiledCode, CompileError> {
         let (context, isa) = (&mut self.context, self.isa);
         let mut plane = ControlPlane::default();
+        if self.translated.has_dead_code {
+            // What is before a loop that the code leads into: our passes look at what is executed.
+            context.compute_cfg();
+            context.compute_domtree();
+            context.eliminate_unreachable_code(isa).map_err(CompileError::new)?;
+        }
         passes::prepare(&mut context.func);
         context.optimize(isa, &mut plane).map_err(CompileError::new)?;
         if passes::run(context, self.settings) {
@@ -248,11 +259,11 @@ impl Worker for FunctionWorker<'_> {
         let module = self.module;
         let ty = |index: u32| module.func_type_at(index);
         match unit {
-            Unit::Func(index) => self.function(index),
+            Unit::Func(index) => self.function(index, None),
+            Unit::Loop(index, at) => self.function(index, Some(at)),
             Unit::Enter(index) => self.stub(Stub::Enter, ty(index)),
             Unit::LeaveRef(index) => self.stub(Stub::Leave(Leave::Ref), ty(index)),
             Unit::LeaveFunc(index) => self.leave_func(index),
-            Unit::Loop(..) => Err(CompileError::new("not yet")),
             Unit::Tables => {
                 let code = self.tables.to_bytes();
                 let alignment = STATIC_ELEMENT_BYTES as u32;
@@ -268,13 +279,13 @@ impl FunctionWorker<'_> {
         let module = self.module;
         let ty = |index: u32| module.func_type_at(index);
         match unit {
-            Unit::Func(index) => self.build(index)?,
+            Unit::Func(index) => self.build(index, None)?,
+            Unit::Loop(index, at) => self.build(index, Some(at))?,
             Unit::Enter(index) => self.build_stub(Stub::Enter, ty(index)),
             Unit::LeaveRef(index) => self.build_stub(Stub::Leave(Leave::Ref), ty(index)),
             Unit::LeaveFunc(index) => {
                 self.build_stub(Stub::Leave(self.leave_of(index)), module.func_type(index));
             }
-            Unit::Loop(..) => return Err(CompileError::new("not yet")),
             Unit::Tables => return Err(CompileError::new("tables are not code")),
         }
         Ok(self.context.func.display().to_string())

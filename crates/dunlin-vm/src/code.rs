@@ -51,6 +51,9 @@ pub struct ModuleCode {
     added: Mutex<crate::native::Arena>,
     #[cfg(feature = "native")]
     added_functions: AtomicUsize,
+    /// How often an activation has gone on in the middle of a loop in better code.
+    #[cfg(feature = "native")]
+    loops_entered: AtomicUsize,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
     building: Mutex<()>,
@@ -136,6 +139,8 @@ impl ModuleCode {
             added: Mutex::default(),
             #[cfg(feature = "native")]
             added_functions: AtomicUsize::default(),
+            #[cfg(feature = "native")]
+            loops_entered: AtomicUsize::default(),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
@@ -181,8 +186,16 @@ impl ModuleCode {
         }
         let arena = self.arena.lock();
         let found = in_loop.and_then(|at| arena.loops.get(&(func, at)));
-        let found = found.into_iter().flatten().find(|entry| entry.is_unit);
-        found.map_or(0, |entry| entry.code.load(Ordering::Acquire) as usize)
+        let Some(entry) = found.into_iter().flatten().find(|entry| entry.is_unit) else { return 0 };
+        self.loops_entered.fetch_add(1, Ordering::Relaxed);
+        entry.code.load(Ordering::Acquire) as usize
+    }
+
+    /// How often an activation has gone on in the middle of a loop in better code.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn loops_entered(&self) -> usize {
+        self.loops_entered.load(Ordering::Relaxed)
     }
 
     /// A way into the loop of a function whose first operator is at this offset in the module, for the interpreter.
@@ -190,7 +203,9 @@ impl ModuleCode {
     fn loop_entry(&self, func: u32, at: u32) -> Option<*const NativeEntry> {
         let arena = self.arena.lock();
         let entries = arena.loops.get(&(func, at))?;
-        entries.iter().max_by_key(|entry| entry.is_unit).map(|entry| &raw const entry.native)
+        let entry = entries.iter().max_by_key(|entry| entry.is_unit)?;
+        self.loops_entered.fetch_add(1, Ordering::Relaxed);
+        Some(&raw const entry.native)
     }
 
     #[cfg(not(feature = "native"))]
@@ -390,8 +405,8 @@ impl ModuleCode {
             let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
             self.code[index].store(address.cast_mut(), Ordering::Release);
             self.doors()[index].store(address.cast_mut(), Ordering::Release);
-            self.added_functions.fetch_add(1, Ordering::Release);
             if !self.is_native(func) {
+                self.added_functions.fetch_add(1, Ordering::Release);
                 self.publish_native(way_in, &mut arena, func);
             }
         }

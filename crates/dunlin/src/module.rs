@@ -157,6 +157,14 @@ impl Module {
         self.code.added_functions()
     }
 
+    /// How often an activation of the module's functions has gone on in better code in the middle of a loop: from the
+    /// interpreter, or from code of the baseline compiler.
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn loops_entered(&self) -> usize {
+        self.code.loops_entered()
+    }
+
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         let module = parse(engine, bytes)?;
         let watch = engine.compiler().watch(engine.config(), &module);

@@ -204,26 +204,34 @@ impl Watch for ModuleWatch {
         let warm = self.0.stage(func, What::Warm);
         if !by_code && warm != Stage::Refused {
             // Who is in a loop goes on in its code as soon as there is some, and who calls it does.
-            return Some(tuning::EXECUTIONS_UNTIL_ASKED_AGAIN);
+            return Some(self.again(func));
         }
         if !by_code && self.0.is_first_refusal(func) {
             return Some(self.0.late.executions_until(What::Hot, func));
         }
-        let mut is_settled = self.is_settled(code, func, What::Hot);
+        let mut is_refused = self.is_refused(code, func, What::Hot);
         if let Some(at) = in_loop {
-            is_settled &= self.is_settled(code, func, What::Loop(at));
+            is_refused &= self.is_refused(code, func, What::Loop(at));
         }
-        (!is_settled).then_some(tuning::EXECUTIONS_UNTIL_ASKED_AGAIN)
+        (!is_refused).then(|| self.again(func))
     }
 }
 
 impl ModuleWatch {
-    /// Asks for something unless that has been done; whether nothing more is to be expected of it.
-    fn is_settled(&self, code: &Arc<ModuleCode>, func: u32, what: What) -> bool {
+    /// How often a function's body is executed until it is asked again what there is for it.
+    fn again(&self, func: u32) -> u32 {
+        match self.0.late.config.tier_up {
+            TierUp::AtOnce { .. } => self.0.late.executions_until(What::Hot, func),
+            TierUp::Background | TierUp::Never => tuning::EXECUTIONS_UNTIL_ASKED_AGAIN,
+        }
+    }
+
+    /// Asks for something unless that has been done; whether nothing is to be expected of it.
+    fn is_refused(&self, code: &Arc<ModuleCode>, func: u32, what: What) -> bool {
         if self.0.begin(func, what) {
             self.ask(code, func, what);
         }
-        matches!(self.0.stage(func, what), Stage::Compiled | Stage::Refused)
+        self.0.stage(func, what) == Stage::Refused
     }
 
     fn ask(&self, code: &Arc<ModuleCode>, func: u32, what: What) {

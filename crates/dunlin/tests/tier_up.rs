@@ -161,3 +161,46 @@ fn branches_that_other_threads_stop_counting_keep_what_they_take_along() {
         });
     }
 }
+
+/// A loop that traps when it has been repeated so often, or ends; under an operand, and within another loop.
+const LONG: &str = r#"(module
+    (func (export "run") (param $n i32) (param $end i32) (result i64) (local $i i32) (local $sum i64)
+        (i64.const 1000)
+        (loop $outer
+            (loop $next
+                (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_u
+                    (i32.div_u (i32.const 64) (i32.sub (local.get $end) (local.get $i))))))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $next (i32.and (local.get $i) (i32.const 1023))))
+            (br_if $outer (i32.lt_u (local.get $i) (local.get $n))))
+        (i64.add (local.get $sum))))"#;
+
+#[test]
+fn an_activation_in_a_loop_goes_on_in_better_code_and_is_seen_once() {
+    let runs = [0, 1, 2, 3].map(|within| TierUp::AtOnce { within });
+    for when in runs.into_iter().chain([TierUp::Background]) {
+        let engine = engine(when);
+        let module = Module::new(&engine, LONG).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<(i32, i32), i64>(&mut store, "run").expect("one");
+        assert_eq!(run.call(&mut store, (100_000, -1)).expect("a sum"), 1000);
+        assert!(module.loops_entered() > 0, "{when:?}: once at least in so many turns");
+        let module = Module::new(&engine, LONG).expect("a valid module");
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<(i32, i32), i64>(&mut store, "run").expect("one");
+        let error = run.call(&mut store, (100_000, 50_000)).expect_err("a trap");
+        assert_eq!(error.trap_code(), Some(TrapCode::IntegerDivisionByZero));
+        let frames: Vec<(u32, u64)> = error
+            .backtrace()
+            .expect("frames")
+            .frames()
+            .iter()
+            .map(|frame| (frame.func_index(), frame.module_offset() as u64))
+            .collect();
+        // However many frames the activation has had.
+        assert_eq!(frames.len(), 1, "{when:?}: {frames:?}");
+        let body = wat::parse_str(LONG).expect("a text");
+        assert_eq!(body[frames[0].1 as usize], 0x6e, "{when:?}: `i32.div_u`");
+    }
+}

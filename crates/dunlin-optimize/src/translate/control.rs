@@ -3,7 +3,7 @@
 use super::Translator;
 use super::environment::Region;
 use super::frames::{Frame, Kind, block_args};
-use super::rotate::Way;
+use super::rotate::{Rotation, Way};
 use crate::fuel;
 use crate::limits;
 use crate::settings::Polls;
@@ -55,7 +55,8 @@ impl Translator<'_, '_> {
             let pad = self.frames.last().and_then(|outer| outer.pad);
             let frame = Frame::new(kind, height, 0, self.cold, pad, facts);
             self.count_block();
-            return self.frames.push(Frame { begins_loop: true, ..frame });
+            let is_entered = self.crosses(height);
+            return self.frames.push(Frame { begins_loop: true, is_entered, ..frame });
         }
         self.open(kind, params.len(), results.len());
     }
@@ -66,10 +67,18 @@ impl Translator<'_, '_> {
             return self.open(Kind::Dead, params.len(), results.len());
         }
         let start = self.block_with(&params);
+        let height = self.stack.len() - params.len();
+        let is_entered = self.crosses(height);
         self.jump_with_top(start, params.len());
-        self.go_on_at(start, self.stack.len() - params.len());
+        let is_target = is_entered && self.lead_into(start, height, &params);
+        self.go_on_at(start, height);
+        if is_entered {
+            self.read_crossed(height);
+        }
         self.facts.begin_loop();
-        let rotation = self.rotation(ty);
+        // In a loop around the one that is entered the first test is on the way to it.
+        let is_around = is_entered && !is_target;
+        let rotation = if is_around { Rotation::Never } else { self.rotation(ty) };
         let kind = Kind::Loop { start, params: params.len(), rotation };
         self.open(kind, params.len(), results.len());
         self.poll();
@@ -119,7 +128,9 @@ impl Translator<'_, '_> {
         let height = self.stack.len() - params;
         let pad = self.frames.last().and_then(|outer| outer.pad);
         let facts = self.facts.count();
-        self.frames.push(Frame::new(kind, height, results, self.cold, pad, facts));
+        let is_entered = !matches!(kind, Kind::Dead) && self.crosses(height);
+        let frame = Frame::new(kind, height, results, self.cold, pad, facts);
+        self.frames.push(Frame { is_entered, ..frame });
     }
 
     pub(super) fn visit_else(&mut self) {
@@ -137,6 +148,9 @@ impl Translator<'_, '_> {
         self.facts.forget(frame.facts);
         self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
+        if frame.is_entered {
+            self.read_crossed(frame.height);
+        }
         self.stack.extend(params);
         let asked = frame.condition;
         self.frames.push(Frame { kind: Kind::Block { end, reached }, ..frame });
@@ -215,6 +229,9 @@ impl Translator<'_, '_> {
                     self.learn_of(frame.condition, false);
                 }
             }
+        }
+        if frame.is_entered && self.live {
+            self.read_crossed(height);
         }
         if self.frames.is_empty() && self.live {
             self.finish();

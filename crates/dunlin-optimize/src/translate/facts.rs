@@ -77,6 +77,12 @@ impl Facts {
         }
     }
 
+    /// Forgets all, for good.
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+        self.log.iter_mut().for_each(|(_, before)| *before = None);
+    }
+
     /// Learns that a fact holds from here on; `value` is what it is about.
     pub(super) fn learn(&mut self, fact: Fact, value: Value) {
         let before = self.known.insert(fact, Known { value, since: self.now });

@@ -22,6 +22,7 @@ mod exceptions;
 mod facts;
 mod frames;
 mod inline;
+mod into_loop;
 mod locals;
 mod numeric;
 mod objects;
@@ -92,6 +93,8 @@ struct Translator<'a, 'm> {
     poll_sites: u32,
     /// Cost of operators that has not been charged yet.
     charge: i64,
+    /// The loop that the code leads into, if it does.
+    into_loop: Option<into_loop::IntoLoop>,
     /// Where exceptions of blocks go.
     pads: Vec<Pad>,
     /// Where the function puts what its exceptions carry.
@@ -124,22 +127,37 @@ pub(crate) struct Translated {
     pub(crate) inlined: Vec<InlinedCall>,
     /// See [`dunlin_module::CompiledFunction::needs`].
     pub(crate) needs: Vec<Unit>,
+    /// Whether there is code that nothing leads to.
+    pub(crate) has_dead_code: bool,
 }
 
-/// Translates the body of the function with this index. Bodies in place of calls may have so many bytes together.
+/// What is translated.
+#[derive(Clone, Copy)]
+pub(crate) struct What {
+    /// The function's index.
+    pub(crate) func: u32,
+    /// Where the loop's first operator stands in the module that the code leads into; `None` for the function's own
+    /// code.
+    pub(crate) into_loop: Option<u32>,
+    /// Bytes that bodies in place of calls may have together.
+    pub(crate) inlined_bytes: usize,
+}
+
+/// Translates the body of a function.
 ///
 /// # Errors
 ///
 /// If the body does not decode, or contains what this tier does not know.
 pub(crate) fn function(
     source: &Source<'_>,
-    (index, inlined_bytes): (u32, usize),
+    what: What,
     settings: &Settings,
     config: TargetFrontendConfig,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
 ) -> Result<Translated, CompileError> {
     let Source { module, tables, .. } = *source;
+    let index = what.func;
     let Some(body) = module.body(index) else {
         return Err(CompileError::new("the function has no body"));
     };
@@ -164,7 +182,7 @@ pub(crate) fn function(
         inlined: Vec::new(),
         needs: BTreeSet::new(),
         next_word: InlinedCall::FIRST_WORD,
-        inlined_left: inlined_bytes,
+        inlined_left: what.inlined_bytes,
         operator: 0,
         cold: false,
         stack: Vec::new(),
@@ -179,6 +197,7 @@ pub(crate) fn function(
         signatures: HashMap::new(),
         poll_sites: 0,
         charge: 0,
+        into_loop: None,
         pads: Vec::new(),
         payload_slot: None,
         sealed_late: HashSet::new(),
@@ -188,9 +207,19 @@ pub(crate) fn function(
     };
     translator.enter(entry);
     translator.declare_locals(&body)?;
+    if let Some(at) = what.into_loop {
+        translator.enter_loop(&body, at)?;
+    }
     translator.body(&body)?;
+    if translator.into_loop.is_some_and(|into| !into.is_entered()) {
+        return Err(CompileError::new("the loop cannot be reached"));
+    }
     translator.env.b.finalize(config);
-    Ok(Translated { inlined: translator.inlined, needs: translator.needs.into_iter().collect() })
+    Ok(Translated {
+        inlined: translator.inlined,
+        needs: translator.needs.into_iter().collect(),
+        has_dead_code: what.into_loop.is_some(),
+    })
 }
 
 impl Translator<'_, '_> {

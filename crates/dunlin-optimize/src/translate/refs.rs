@@ -27,6 +27,18 @@ pub(super) struct Refs {
 }
 
 impl Refs {
+    /// Whether a value is followed.
+    pub(super) fn is_followed(&self, value: Value) -> bool {
+        self.types.contains_key(&value)
+    }
+
+    /// Notes that a value is of another's type.
+    pub(super) fn note_as(&mut self, other: Value, value: Value) {
+        if let Some(ty) = self.types.get(&other).copied() {
+            self.types.entry(value).or_insert(ty);
+        }
+    }
+
     /// Whether half of what may be live across calls is.
     pub(super) fn is_nearly_full(&self) -> bool {
         2 * self.mapped > limits::MAPPED_MAX

@@ -206,7 +206,7 @@ unsafe fn find_handler(context: &mut StoreContext, pc: usize, fp: usize) -> bool
             }
             match unit {
                 Unit::Enter(_) => return Some(None),
-                Unit::Func(_) if native.place_count < native.places.len() => {
+                Unit::Func(_) | Unit::Loop(..) if native.place_count < native.places.len() => {
                     let at = core::mem::take(&mut place);
                     native.places[native.place_count] = if at == 0 { pc - 1 } else { at };
                     native.place_count += 1;
@@ -260,7 +260,7 @@ unsafe fn note_places(native: &mut NativeState, pc: usize, fp: usize, skip_first
     while count < native.places.len() {
         match map::look_up(pc, |region| region.unit(pc)) {
             None | Some(Unit::Enter(_)) => break,
-            Some(Unit::Func(_)) if !skip => {
+            Some(Unit::Func(_) | Unit::Loop(..)) if !skip => {
                 native.places[count] = pc;
                 count += 1;
             }
