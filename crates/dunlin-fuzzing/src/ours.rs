@@ -9,7 +9,7 @@ use crate::value::{Ending, Kind, Trap, Value};
 use dunlin::{
     Config, Engine, Error, ErrorKind, Extern, ExternRef, ExternType, Func, FuncType, Global,
     HeapType, Instance, Interruption, Memory, MemoryStrategy, Module, Store, StoreLimits,
-    StoreLimitsBuilder, Table, Tag, Tier, TrapCode, V128, Val, ValType,
+    StoreLimitsBuilder, Table, Tag, Tier, TierUp, TrapCode, V128, Val, ValType,
 };
 use std::marker::PhantomData;
 
@@ -37,8 +37,9 @@ impl Tiered for Interpreter {
     }
 }
 
-/// The tiers that compile: the optimising one, or that of one pass. Which it is, how memories lie, how guests are interrupted, and whether some functions are left to
-/// the interpreter and which, is drawn per seed.
+/// The tiers that compile: the optimising one, that of one pass, or one after the other from a few executions of a
+/// function or loop on. Which it is, how memories lie, how guests are interrupted, and whether some functions are left
+/// to the interpreter and which, is drawn per seed.
 #[derive(Debug)]
 pub struct Optimizer;
 
@@ -47,8 +48,13 @@ impl Tiered for Optimizer {
         let mut random = Random::of(plan.seed, 7);
         let strategies = [MemoryStrategy::Auto, MemoryStrategy::Dense];
         let interruptions = [Interruption::Page, Interruption::Flag, Interruption::Off];
-        let tier = if random.once_in(2) { Tier::Baseline } else { Tier::Optimize };
-        config.tier(tier).verify_code(true);
+        let tier = match random.below(4) {
+            0 => Tier::Optimize,
+            1 => Tier::Baseline,
+            _ => Tier::Auto,
+        };
+        let within = random.below(4) as u32;
+        config.tier(tier).verify_code(true).tier_up(TierUp::AtOnce { within });
         config.memory_strategy(strategies[random.below(2) as usize]);
         config.interruption(interruptions[random.below(3) as usize]);
         if random.once_in(2) {
