@@ -28,6 +28,7 @@ mod translate;
 mod tuning;
 mod worker;
 
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::{CompileError, Compiler, Module, Settings, StaticTables, Worker};
 
 /// The baseline compiler, for the machine that it runs on.
@@ -48,6 +49,9 @@ impl Baseline {
                 "the baseline tier needs an x86-64 processor with SSE4.2 and POPCNT",
             ));
         }
+        if settings.relaxed == Relaxed::Fused && !fuses() {
+            return Err(CompileError::new("fused products need a processor with FMA"));
+        }
         Ok(Self { settings })
     }
 
@@ -63,6 +67,14 @@ impl Baseline {
 pub fn is_supported() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::is_x86_feature_detected!("sse4.2") && std::is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// Whether this machine adds products before it rounds them.
+fn fuses() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }

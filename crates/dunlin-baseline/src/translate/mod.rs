@@ -20,6 +20,7 @@ mod scan;
 mod stack;
 mod table;
 mod traps;
+mod vector;
 mod visitor;
 
 use crate::isa::x64::abi::Places;
@@ -131,6 +132,8 @@ struct Translator<'m> {
     handlers: Vec<CallHandler>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
+    /// Constants of 128 bits.
+    pool: vector::Pool,
     /// Units that the code relies on.
     needs: BTreeSet<Unit>,
     failed: Option<CompileError>,
@@ -205,6 +208,7 @@ impl<'m> Translator<'m> {
             maps: Vec::new(),
             handlers: Vec::new(),
             table_entries: Vec::new(),
+            pool: vector::Pool::default(),
             needs: BTreeSet::new(),
             failed: None,
         }
@@ -232,6 +236,7 @@ impl<'m> Translator<'m> {
         }
         self.leave();
         self.emit_late();
+        self.emit_constants();
         self.failed.take().map_or(Ok(()), Err)
     }
 
