@@ -4,7 +4,8 @@
 //! 2. The [`visitor`] is given each operator. Where code cannot be reached it passes on only those that open and
 //!    close blocks.
 //! 3. Each operator has one short method of [`Translator`], named as `wasmparser` names it, in the file of its
-//!    family. It takes its operands from the stack of [`stack`] and pushes its results.
+//!    family; those on vectors are in a folder of their own, [`vector`]. It takes its operands from the stack of
+//!    [`stack`] and pushes its results.
 
 mod access;
 mod bulk;

@@ -465,7 +465,7 @@ impl Translator<'_> {
         self.asm.sse(0, Map::M0F, 0x57, Width::W32, reg.0, reg.into());
     }
 
-    /// A float operand as an instruction takes it: a register or a slot.
+    /// A float operand as an instruction takes it: a register or a slot. A vector's slot is not aligned.
     pub(super) fn xrm(&mut self, entry: Entry) -> Rm {
         match self.slot_of(entry) {
             Some(slot) if entry.kind != Kind::V128 => slot.into(),
