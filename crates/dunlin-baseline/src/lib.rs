@@ -10,7 +10,8 @@
 //!    or slots, and are written to their slots where blocks begin and at calls.
 //!
 //! Slots of locals and operands are numbered as the interpreter's frames number them. References that the collector
-//! follows are in their slots at every call.
+//! follows are in their slots at every call. Constants of vectors lie behind the function's code
+//! (`translate/vector/pool.rs`).
 //!
 //! Invariants: code touches memory only through the layout that the VM asserts (`dunlin_module::layout`); every
 //! access of a memory or table is checked, and masked where a processor may run ahead of the check; code of one
@@ -28,6 +29,7 @@ mod translate;
 mod tuning;
 mod worker;
 
+use dunlin_core::numeric::Relaxed;
 use dunlin_module::{CompileError, Compiler, Module, Settings, StaticTables, Worker};
 
 /// The baseline compiler, for the machine that it runs on.
@@ -49,6 +51,9 @@ impl Baseline {
             return Err(CompileError::new(
                 "the baseline tier needs an x86-64 processor with SSE4.2 and POPCNT",
             ));
+        }
+        if settings.relaxed == Relaxed::Fused && !fuses() {
+            return Err(CompileError::new("fused products need a processor with FMA"));
         }
         Ok(Self { settings, counts: false })
     }
@@ -74,6 +79,14 @@ impl Baseline {
 pub fn is_supported() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::is_x86_feature_detected!("sse4.2") && std::is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// Whether this machine adds products before it rounds them.
+fn fuses() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }

@@ -39,7 +39,7 @@ pub enum Tier {
     Optimize,
     /// The baseline compiler: every function in one pass when its module is made. It takes a hundredth of the
     /// optimising compiler's time for code that is about half as fast. Functions with operators that it does not
-    /// know (vectors, objects, exceptions, tail calls, atomics) are interpreted.
+    /// know (objects, exceptions, tail calls, atomics) are interpreted.
     ///
     /// It needs the same as [`Optimize`](Self::Optimize).
     Baseline,

@@ -1,4 +1,4 @@
-//! Relaxed vector operators: both tiers give the same results on one machine, whatever those are, and the
+//! Relaxed vector operators: all tiers give the same results on one machine, whatever those are, and the
 //! results of the deterministic profile where the configuration asks for it.
 
 #![cfg(all(feature = "optimize", target_arch = "x86_64", target_os = "linux"))]
@@ -186,12 +186,13 @@ fn tiers_agree() {
     for deterministic in [false, true] {
         let guest = |tier| Guest::new(&relaxed(), tier, deterministic);
         agree(guest(Tier::Interp), guest(Tier::Optimize));
+        agree(guest(Tier::Interp), guest(Tier::Baseline));
     }
 }
 
 #[test]
 fn deterministic_operators_are_those_of_the_profile() {
-    for tier in [Tier::Interp, Tier::Optimize] {
+    for tier in [Tier::Interp, Tier::Baseline, Tier::Optimize] {
         agree(Guest::new(&relaxed(), tier, true), Guest::new(&ordinary(), Tier::Interp, true));
     }
 }
@@ -200,7 +201,7 @@ fn deterministic_operators_are_those_of_the_profile() {
 fn the_fast_results_are_used_where_nobody_asks_otherwise() {
     let min = 0x8000_u128;
     for (deterministic, q15, dot) in [(true, 0x7FFF, 0xFFFE), (false, min, 510)] {
-        for tier in [Tier::Interp, Tier::Optimize] {
+        for tier in [Tier::Interp, Tier::Baseline, Tier::Optimize] {
             let mut guest = Guest::new(&relaxed(), tier, deterministic);
             assert_eq!(guest.call(17, [min, min, 0]), q15, "{tier:?}");
             assert_eq!(guest.call(18, [0x0101, 0xFFFF, 0]), dot, "{tier:?}");

@@ -27,16 +27,7 @@ impl Translator<'_> {
 
     /// The register that an operation works in, loaded with its left operand, and what to push.
     fn vector_left(&mut self, left: Entry, right: Option<Entry>) -> (Xmm, Loc) {
-        let reads: &[Entry] = match &right {
-            Some(right) => core::slice::from_ref(right),
-            None => &[],
-        };
-        if let Some((local, reg)) = self.vector_home_ahead(reads) {
-            self.load_xmm(left, reg);
-            return (reg, Loc::Local(local));
-        }
-        let reg = self.owned_xmm(left);
-        (reg, Loc::Xmm(reg))
+        self.made_from(left, right.as_slice())
     }
 
     fn arithmetic(&mut self, opcode: u8) {

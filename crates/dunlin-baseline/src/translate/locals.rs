@@ -220,7 +220,7 @@ impl<'m> Translator<'m> {
         let has_home = self.locals[index as usize].home.is_some();
         match value.loc {
             Loc::Gpr(_) | Loc::Xmm(_) if !has_home => self.push(kind, value.loc),
-            Loc::Const(_) => self.push(kind, value.loc),
+            Loc::Const(_) | Loc::Vector(_) => self.push(kind, value.loc),
             _ => self.push(kind, Loc::Local(index)),
         }
     }

@@ -4,7 +4,8 @@
 //! 2. The [`visitor`] is given each operator. Where code cannot be reached it passes on only those that open and
 //!    close blocks.
 //! 3. Each operator has one short method of [`Translator`], named as `wasmparser` names it, in the file of its
-//!    family. It takes its operands from the stack of [`stack`] and pushes its results.
+//!    family; those on vectors are in a folder of their own, [`vector`]. It takes its operands from the stack of
+//!    [`stack`] and pushes its results.
 
 mod access;
 mod bulk;
@@ -21,6 +22,7 @@ mod scan;
 mod stack;
 mod table;
 mod traps;
+mod vector;
 mod visitor;
 
 use crate::isa::x64::abi::Places;
@@ -144,6 +146,8 @@ struct Translator<'m> {
     loops: Vec<(u32, u32)>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
+    /// Constants of 128 bits.
+    pool: vector::Pool,
     /// Units that the code relies on.
     needs: BTreeSet<Unit>,
     failed: Option<CompileError>,
@@ -223,6 +227,7 @@ impl<'m> Translator<'m> {
             headers: Vec::new(),
             loops: Vec::new(),
             table_entries: Vec::new(),
+            pool: vector::Pool::default(),
             needs: BTreeSet::new(),
             failed: None,
         }
@@ -252,6 +257,7 @@ impl<'m> Translator<'m> {
         self.leave();
         self.enter_loops();
         self.emit_late();
+        self.emit_constants();
         self.failed.take().map_or(Ok(()), Err)
     }
 

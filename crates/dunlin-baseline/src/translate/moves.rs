@@ -3,8 +3,9 @@
 //! What goes to memory goes first, while all registers hold what they held; then registers to registers, each as
 //! soon as nobody needs what is there, a circle by way of the scratch register; then what comes from elsewhere.
 
-use crate::isa::x64::asm::{Asm, Mem, Width};
+use crate::isa::x64::asm::{Asm, Label, Mem, Rm, Width};
 use crate::isa::x64::regs::{Gpr, R11, Xmm};
+use crate::isa::x64::vector::MOVAPS;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Source {
     Const(u64),
     /// An address.
     Address(Mem),
+    /// What stands at a label in the code, 16 bytes.
+    Code(Label),
 }
 
 /// Where a value goes.
@@ -124,6 +127,10 @@ fn to_memory(asm: &mut Asm, of: &Move) {
             asm.lea(Width::W64, R11, at);
             asm.store(Width::W64, to, R11);
         }
+        Source::Code(label) => {
+            asm.vector(MOVAPS, SCRATCH, Rm::Code(label));
+            asm.store_v128(to, SCRATCH);
+        }
     }
 }
 
@@ -140,6 +147,7 @@ fn to_register(asm: &mut Asm, of: &Move) {
             asm.mov_imm(R11, bits);
             asm.movd_to_xmm(width(of.bytes), to, R11);
         }
+        (Target::Xmm(to), Source::Code(label)) => asm.vector(MOVAPS, to, Rm::Code(label)),
         (Target::Xmm(to), Source::Gpr(from)) => asm.movd_to_xmm(width(of.bytes), to, from),
         _ => {}
     }

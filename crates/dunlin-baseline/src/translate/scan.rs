@@ -126,6 +126,10 @@ macro_rules! note {
         $self.close()
     }};
     (@simd $op:ident $self:ident $memarg:ident) => { Accesses::note(&$memarg, $self) };
+    (@simd $op:ident $self:ident $memarg:ident $lane:ident) => {{
+        let _ = $lane;
+        Accesses::note(&$memarg, $self);
+    }};
     (@$proposal:ident $op:ident $self:ident $($arg:ident)*) => {{ let _ = &$self; $(let _ = $arg;)* }};
 }
 

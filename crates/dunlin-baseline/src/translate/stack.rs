@@ -65,6 +65,8 @@ pub(super) enum Loc {
     Gpr(Gpr),
     Xmm(Xmm),
     Const(u64),
+    /// A constant of 128 bits, by its number.
+    Vector(u32),
     Local(u32),
     /// On top only, and only until the next operator.
     Cond(Cond),
@@ -96,7 +98,7 @@ impl Translator<'_> {
             Loc::Gpr(reg) => self.taken.add(reg.0),
             Loc::Xmm(reg) => self.vectors_taken.add(reg.0),
             Loc::Local(local) => self.locals[local as usize].aliases += 1,
-            Loc::Slot | Loc::Const(_) | Loc::Cond(_) => {}
+            Loc::Slot | Loc::Const(_) | Loc::Vector(_) | Loc::Cond(_) => {}
         }
         let slot = self.slots;
         self.slots += kind.slots();
@@ -132,7 +134,7 @@ impl Translator<'_> {
             Loc::Gpr(reg) => self.taken.remove(reg.0),
             Loc::Xmm(reg) => self.vectors_taken.remove(reg.0),
             Loc::Local(local) => self.locals[local as usize].aliases -= 1,
-            Loc::Slot | Loc::Const(_) | Loc::Cond(_) => {}
+            Loc::Slot | Loc::Const(_) | Loc::Vector(_) | Loc::Cond(_) => {}
         }
     }
 
@@ -211,6 +213,10 @@ impl Translator<'_> {
             Loc::Gpr(reg) => self.asm.store(Width::W64, to, reg),
             Loc::Xmm(reg) => self.store_vector(entry.kind, to, reg),
             Loc::Const(bits) => self.write_const(bits, to),
+            Loc::Vector(index) => {
+                self.load_vector_const(index, SCRATCH);
+                self.asm.store_v128(to, SCRATCH);
+            }
             Loc::Local(local) => {
                 let local = self.locals[local as usize];
                 match local.home {
@@ -358,6 +364,8 @@ impl Translator<'_> {
             Loc::Gpr(from) => self.asm.mov(width, to, from),
             Loc::Xmm(from) => self.asm.movd_to_gpr(width, to, from),
             Loc::Const(bits) => self.asm.mov_imm(to, bits),
+            // No number is one.
+            Loc::Vector(_) => {}
             Loc::Cond(cond) => self.set_bit(cond, to),
             Loc::Slot => {
                 let from = self.slot(entry.slot, entry.kind);
@@ -426,6 +434,7 @@ impl Translator<'_> {
             Loc::Xmm(from) => self.asm.movaps(to, from),
             Loc::Gpr(from) => self.asm.movd_to_xmm(entry.kind.width(), to, from),
             Loc::Const(bits) => self.const_xmm(bits, entry.kind, to),
+            Loc::Vector(index) => self.load_vector_const(index, to),
             Loc::Local(local) if self.locals[local as usize].home.is_some() => {
                 if let Some(Loc::Xmm(from)) = self.locals[local as usize].home
                     && from != to
@@ -456,7 +465,7 @@ impl Translator<'_> {
         self.asm.sse(0, Map::M0F, 0x57, Width::W32, reg.0, reg.into());
     }
 
-    /// A float operand as an instruction takes it: a register or a slot.
+    /// A float operand as an instruction takes it: a register or a slot. A vector's slot is not aligned.
     pub(super) fn xrm(&mut self, entry: Entry) -> Rm {
         match self.slot_of(entry) {
             Some(slot) if entry.kind != Kind::V128 => slot.into(),

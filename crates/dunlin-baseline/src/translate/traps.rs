@@ -80,6 +80,7 @@ impl Translator<'_> {
                 _ => MoveSource::Const(0),
             },
             Loc::Const(bits) => MoveSource::Const(bits),
+            Loc::Vector(index) => MoveSource::Code(self.pool.label(index)),
             Loc::Slot | Loc::Cond(_) => MoveSource::Const(0),
         }
     }

@@ -29,6 +29,8 @@ macro_rules! pass {
     (@reference_types TypedSelect $($rest:tt)*) => { pass!(asks $($rest)*) };
     (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $($rest:tt)*) => { pass!(none $($rest)*) };
     (none $self:ident $visit:ident $($arg:ident)*) => {{

@@ -31,6 +31,8 @@ impl Mem {
 pub(crate) enum Rm {
     Reg(u8),
     Mem(Mem),
+    /// What stands at a label in the code: of instructions that end with this operand, without a constant.
+    Code(Label),
 }
 
 impl From<Gpr> for Rm {
@@ -143,6 +145,7 @@ impl Cc {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Map {
     M0F,
+    M0F38,
     M0F3A,
 }
 
@@ -230,11 +233,15 @@ impl Asm {
 
     /// An operand behind an opcode: the register field, and a register or place.
     #[inline]
-    fn modrm(&mut self, reg: u8, rm: Rm) {
+    pub(super) fn modrm(&mut self, reg: u8, rm: Rm) {
         let reg = (reg & 7) << 3;
         let mem = match rm {
             Rm::Reg(rm) => return self.byte(0xc0 | reg | rm & 7),
             Rm::Mem(mem) => mem,
+            Rm::Code(label) => {
+                self.byte(reg | 5);
+                return self.distance(label);
+            }
         };
         let base = mem.base.0 & 7;
         let needs_sib = mem.index.is_some() || base == RSP.0;
@@ -263,6 +270,7 @@ impl Asm {
         let (index, base) = match rm {
             Rm::Reg(rm) => (0, rm),
             Rm::Mem(mem) => (mem.index.map_or(0, |(index, _)| index.0), mem.base.0),
+            Rm::Code(_) => (0, 0),
         };
         let bits = u8::from(is64) << 3 | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
         if bits != 0 || forced {
@@ -504,6 +512,7 @@ impl Asm {
         self.rex(width.is64(), reg, rm, false);
         match map {
             Map::M0F => self.code.extend_from_slice(&[0x0f, opcode]),
+            Map::M0F38 => self.code.extend_from_slice(&[0x0f, 0x38, opcode]),
             Map::M0F3A => self.code.extend_from_slice(&[0x0f, 0x3a, opcode]),
         }
         self.modrm(reg, rm);

@@ -3,3 +3,4 @@
 pub(crate) mod abi;
 pub(crate) mod asm;
 pub(crate) mod regs;
+pub(crate) mod vector;
