@@ -197,6 +197,7 @@ impl Translator<'_> {
                 LateCode::NoMatch(reg) => self.no_match(reg),
                 LateCode::Subtype { ty, next } => self.subtype(ty, next),
                 LateCode::WayOut { ty, next, map } => self.way_out(ty, next, map),
+                LateCode::TailWayOut { ty } => self.tail_way_out(ty),
             }
         }
     }

@@ -19,6 +19,7 @@ mod moves;
 mod scan;
 mod stack;
 mod table;
+mod tail;
 mod traps;
 mod visitor;
 
@@ -72,6 +73,8 @@ enum LateCode {
     Subtype { ty: u32, next: Label },
     /// Calls the way out for functions without code; the call's places, and where to go on.
     WayOut { ty: u32, next: Label, map: Vec<u32> },
+    /// Leaves the function for that way out.
+    TailWayOut { ty: u32 },
 }
 
 /// The state of the pass.

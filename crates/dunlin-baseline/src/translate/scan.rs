@@ -80,6 +80,12 @@ impl Scan {
         self.call();
     }
 
+    /// A call in tail position changes no register of this function's.
+    fn tail_call(&mut self, refers: bool) {
+        self.found.calls = true;
+        self.found.refers |= refers;
+    }
+
     fn builtin(&mut self) {
         self.found.call_weight += self.weight();
     }
@@ -109,6 +115,9 @@ macro_rules! note {
     (@access F64Const $self:ident $arg:ident) => {{ let _ = $arg; }};
     (@access $op:ident $self:ident $arg:ident) => { Accesses::note(&$arg, $self) };
     (@function_references CallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.refer() }};
+    (@tail_call ReturnCall $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(false) }};
+    (@tail_call $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
+    (@function_references ReturnCallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
     (@bulk_memory $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@gc $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
