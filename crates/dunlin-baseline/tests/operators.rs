@@ -40,3 +40,93 @@ fn calls_in_tail_position_are_compiled() {
                 (return_call_ref $many (ref.func $many))))"#,
     );
 }
+
+#[test]
+fn structures_are_compiled() {
+    assert_compiles(
+        r#"(module
+            (type $s (struct (field (mut i8)) (field (mut i16)) (field (mut i32)) (field (mut i64))
+                (field (mut f32)) (field (mut f64)) (field (mut v128)) (field (mut (ref null $s)))))
+            (type $far (struct (field v128)))
+            (func (param i64 f32 f64 v128 (ref null $s)) (result (ref $s))
+                (struct.new $s (i32.const 1) (i32.const 2) (i32.const 3) (local.get 0) (local.get 1)
+                    (local.get 2) (local.get 3) (local.get 4)))
+            (func (result (ref $s)) (struct.new_default $s))
+            (func (param (ref null $s)) (result i32 i32 i32 i32 i32 i64 f32 f64 v128 (ref null $s))
+                (struct.get_s $s 0 (local.get 0)) (struct.get_u $s 0 (local.get 0))
+                (struct.get_s $s 1 (local.get 0)) (struct.get_u $s 1 (local.get 0))
+                (struct.get $s 2 (local.get 0)) (struct.get $s 3 (local.get 0))
+                (struct.get $s 4 (local.get 0)) (struct.get $s 5 (local.get 0))
+                (struct.get $s 6 (local.get 0)) (struct.get $s 7 (local.get 0)))
+            (func (param (ref null $s) v128)
+                (struct.set $s 0 (local.get 0) (i32.const 1)) (struct.set $s 1 (local.get 0) (i32.const 1))
+                (struct.set $s 2 (local.get 0) (i32.const 1)) (struct.set $s 3 (local.get 0) (i64.const 1))
+                (struct.set $s 4 (local.get 0) (f32.const 1)) (struct.set $s 5 (local.get 0) (f64.const 1))
+                (struct.set $s 6 (local.get 0) (local.get 1)) (struct.set $s 7 (local.get 0) (local.get 0))))"#,
+    );
+}
+
+#[test]
+fn arrays_are_compiled() {
+    assert_compiles(
+        r#"(module
+            (type $b (array (mut i8))) (type $h (array (mut i16))) (type $v (array (mut v128)))
+            (type $r (array (mut anyref))) (type $l (array (mut i64)))
+            (data $d "abcd") (elem $e anyref (ref.null any))
+            (func (param i32 v128) (result (ref $b) (ref $v) (ref $l) (ref $r) (ref $b) (ref $r))
+                (array.new $b (i32.const 1) (local.get 0)) (array.new $v (local.get 1) (local.get 0))
+                (array.new_default $l (local.get 0))
+                (array.new_fixed $r 2 (ref.i31 (local.get 0)) (ref.null any))
+                (array.new_data $b $d (i32.const 0) (i32.const 4))
+                (array.new_elem $r $e (i32.const 0) (i32.const 1)))
+            (func (param (ref null $b) (ref null $h) (ref null $v) (ref null $r) i32)
+                (result i32 i32 i32 i32 v128 anyref i32)
+                (array.get_s $b (local.get 0) (local.get 4)) (array.get_u $b (local.get 0) (i32.const 1))
+                (array.get_s $h (local.get 1) (local.get 4)) (array.get_u $h (local.get 1) (local.get 4))
+                (array.get $v (local.get 2) (local.get 4)) (array.get $r (local.get 3) (local.get 4))
+                (array.len (local.get 0)))
+            (func (param (ref null $b) (ref null $v) (ref null $r) i32 v128)
+                (array.set $b (local.get 0) (local.get 3) (local.get 3))
+                (array.set $v (local.get 1) (local.get 3) (local.get 4))
+                (array.set $r (local.get 2) (local.get 3) (local.get 2))
+                (array.fill $v (local.get 1) (i32.const 0) (local.get 4) (i32.const 2))
+                (array.copy $b $b (local.get 0) (i32.const 0) (local.get 0) (i32.const 1) (i32.const 2))
+                (array.init_data $b $d (local.get 0) (i32.const 0) (i32.const 0) (i32.const 2))
+                (array.init_elem $r $e (local.get 2) (i32.const 0) (i32.const 0) (i32.const 1))))"#,
+    );
+}
+
+#[test]
+fn casts_are_compiled() {
+    let targets = ["any", "none", "i31", "eq", "struct", "array", "$open", "$final", "$deep"];
+    let test = |target: &&str| {
+        format!(
+            "(drop (ref.test (ref {target}) (local.get 0))) (drop (ref.test (ref null {target}) (local.get 0)))
+             (drop (ref.cast (ref {target}) (local.get 0))) (drop (ref.cast (ref null {target}) (local.get 0)))
+             (drop (block (result anyref) (br_on_cast 0 anyref (ref {target}) (local.get 0))))
+             (drop (block (result anyref) (br_on_cast_fail 0 anyref (ref null {target}) (local.get 0))))"
+        )
+    };
+    let tests: String = targets.iter().map(test).collect();
+    let chain: String =
+        (0..9).map(|at| format!("(type $t{} (sub $t{at} (struct)))", at + 1)).collect();
+    let chain = chain.replace("$t9", "$deep");
+    assert_compiles(&format!(
+        r#"(module
+            (type $open (sub (struct))) (type $final (struct (field i32)))
+            (type $t0 (sub (struct))) {chain}
+            (type $f (func)) (elem declare func $test)
+            (func $test (type $f))
+            (func (param anyref) {tests})
+            (func (param funcref externref eqref) (result i32 i32 i32 i32 i32 externref anyref)
+                (ref.test (ref $f) (local.get 0)) (ref.test (ref nofunc) (local.get 0))
+                (ref.test (ref extern) (local.get 1)) (ref.eq (local.get 2) (local.get 2))
+                (i32.add (i31.get_s (ref.i31 (i32.const 1))) (i31.get_u (ref.i31 (i32.const 1))))
+                (extern.convert_any (local.get 2)) (any.convert_extern (local.get 1)))
+            (func (param (ref null $f) funcref) (result (ref null $f))
+                (block (drop (br_on_null 0 (local.get 0))))
+                (ref.cast (ref $f) (local.get 1)))
+            (func (param (ref null $f)) (result (ref $f))
+                (br_on_non_null 0 (local.get 0)) (ref.as_non_null (local.get 0))))"#
+    ));
+}

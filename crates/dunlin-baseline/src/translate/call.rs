@@ -334,6 +334,12 @@ impl Translator<'_> {
         places
     }
 
+    /// How many types are above a type of the module's.
+    pub(super) fn type_depth(&self, ty: u32) -> usize {
+        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
+        core::iter::successors(above(&ty), above).count()
+    }
+
     /// Looks whether the type of the record in `rax` is below the one of this index.
     pub(super) fn subtype(&mut self, ty: u32, next: Label) {
         let fail = self.asm.label();
@@ -357,8 +363,7 @@ impl Translator<'_> {
         self.asm.imul_imm(Width::W64, RCX, RCX.into(), type_record::BYTES as i32);
         self.asm.alu(Alu::Add, Width::W64, RCX, R11.into());
         self.asm.load(Width::W64, RDX, Mem::at(RCX, type_record::LINE as i32));
-        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
-        let depth = core::iter::successors(above(&ty), above).count();
+        let depth = self.type_depth(ty);
         if depth >= LINE_PLACES_MIN {
             self.asm.mov_imm(R11, depth as u64);
             self.asm.alu(Alu::Cmp, Width::W64, R11, Mem::at(RCX, type_record::LEN as i32).into());

@@ -364,7 +364,7 @@ impl Translator<'_> {
     #[allow(clippy::unused_self, reason = "an operator like the others")]
     pub(super) fn visit_nop(&mut self) {}
 
-    fn frame_at(&mut self, depth: u32) -> Option<usize> {
+    pub(super) fn frame_at(&mut self, depth: u32) -> Option<usize> {
         let at = self.frames.len().checked_sub(1 + depth as usize);
         if let Some(at) = at {
             self.frames[at].reached = true;
@@ -566,10 +566,7 @@ impl Translator<'_> {
         let entry = self.pop();
         let Some(at) = self.frame_at(depth) else { return };
         let reg = self.owned(entry);
-        let first = self.stack.len() - self.frames[at].brings().len();
-        for at in first..self.stack.len() {
-            self.settle(at);
-        }
+        let first = self.settle_brought(at);
         self.flush_charge();
         let next = self.asm.label();
         self.asm.test(Width::W32, reg, reg);
@@ -579,8 +576,30 @@ impl Translator<'_> {
         self.push_gpr(entry.kind, reg);
     }
 
+    /// Writes what a branch brings to its slots, and what is in the way of a single result: what is moved behind a
+    /// jump is not moved for who goes on. Returns where what it brings begins.
+    pub(super) fn settle_brought(&mut self, at: usize) -> usize {
+        let frame = &self.frames[at];
+        let (count, is_carried) = (frame.brings().len(), frame.is_carried());
+        self.count_moved(count);
+        let first = self.stack.len() - count;
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        let in_the_way = |entry: &Entry| matches!(entry.loc, Loc::Gpr(RAX) | Loc::Xmm(XMM0));
+        if is_carried && (self.taken.contains(RAX.0) || self.vectors_taken.contains(XMM0.0)) {
+            self.count_moved(first.saturating_sub(self.settled));
+            for at in self.settled..first {
+                if in_the_way(&self.stack[at]) {
+                    self.settle(at);
+                }
+            }
+        }
+        first
+    }
+
     /// A branch, behind which what it brings is in slots again.
-    fn branch_from_slots(&mut self, at: usize, first: usize) {
+    pub(super) fn branch_from_slots(&mut self, at: usize, first: usize) {
         self.branch(at);
         for at in first..self.stack.len() {
             self.relocate(at, Loc::Slot);
@@ -591,10 +610,7 @@ impl Translator<'_> {
     pub(super) fn visit_br_on_non_null(&mut self, depth: u32) {
         let Some(at) = self.frame_at(depth) else { return };
         self.flush_charge();
-        let first = self.stack.len() - self.frames[at].brings().len();
-        for at in first..self.stack.len() {
-            self.settle(at);
-        }
+        let first = self.settle_brought(at);
         let next = self.asm.label();
         let top = self.stack[self.stack.len() - 1];
         let slot = self.slot(top.slot, top.kind);

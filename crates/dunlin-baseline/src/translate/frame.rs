@@ -198,6 +198,7 @@ impl Translator<'_> {
                 LateCode::Subtype { ty, next } => self.subtype(ty, next),
                 LateCode::WayOut { ty, next, map } => self.way_out(ty, next, map),
                 LateCode::TailWayOut { ty } => self.tail_way_out(ty),
+                LateCode::Make(make) => self.make(*make),
             }
         }
     }

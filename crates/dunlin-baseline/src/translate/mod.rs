@@ -16,6 +16,7 @@ mod frame;
 mod integer;
 mod locals;
 mod moves;
+mod objects;
 mod scan;
 mod stack;
 mod table;
@@ -33,7 +34,7 @@ use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables, Unit};
 use locals::Local;
 use stack::Entry;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 pub(crate) use frame::context_offset;
 pub(crate) use moves::{Move, Source as MoveSource, moves};
@@ -51,6 +52,7 @@ pub(crate) struct Source<'m> {
 #[derive(Default)]
 pub(crate) struct Kept {
     asm: Asm,
+    struct_places: HashMap<u32, objects::Places>,
 }
 
 /// Code that stands behind the function's, because it is seldom executed.
@@ -75,6 +77,8 @@ enum LateCode {
     WayOut { ty: u32, next: Label, map: Vec<u32> },
     /// Leaves the function for that way out.
     TailWayOut { ty: u32 },
+    /// Asks the VM for an object.
+    Make(Box<objects::Make>),
 }
 
 /// The state of the pass.
@@ -136,6 +140,8 @@ struct Translator<'m> {
     table_entries: Vec<(u32, Label, u32)>,
     /// Units that the code relies on.
     needs: BTreeSet<Unit>,
+    /// Where the fields of structures are, by type.
+    struct_places: HashMap<u32, objects::Places>,
     failed: Option<CompileError>,
 }
 
@@ -158,9 +164,11 @@ pub(crate) fn function(
     let mut asm = core::mem::take(&mut kept.asm);
     asm.clear();
     let mut translator = Translator::new(source, index, asm);
+    translator.struct_places = core::mem::take(&mut kept.struct_places);
     let done = translator.run(&body);
     let made = done.map(|()| translator.finish());
     kept.asm = translator.asm;
+    kept.struct_places = translator.struct_places;
     made
 }
 
@@ -209,6 +217,7 @@ impl<'m> Translator<'m> {
             handlers: Vec::new(),
             table_entries: Vec::new(),
             needs: BTreeSet::new(),
+            struct_places: HashMap::new(),
             failed: None,
         }
     }

@@ -119,7 +119,13 @@ macro_rules! note {
     (@tail_call $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
     (@function_references ReturnCallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
     (@bulk_memory $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
-    (@gc $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayNew $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayNewData $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayNewElem $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayFill $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayCopy $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayInitData $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayInitElem $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
     (@exceptions TryTable $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*

@@ -30,6 +30,7 @@ macro_rules! pass {
     (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@gc $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $($rest:tt)*) => { pass!(none $($rest)*) };
     (none $self:ident $visit:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*

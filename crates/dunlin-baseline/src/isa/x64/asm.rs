@@ -322,6 +322,12 @@ impl Asm {
         self.imm32(value);
     }
 
+    /// Stores a constant byte.
+    pub(crate) fn store_imm8(&mut self, to: Mem, value: u8) {
+        self.op(Width::W32, 0xc6, 0, to.into());
+        self.byte(value);
+    }
+
     pub(crate) fn movzx8(&mut self, to: Gpr, from: Rm) {
         self.op0f_byte(Width::W32, 0xb6, to.0, from);
     }
@@ -395,6 +401,11 @@ impl Asm {
 
     pub(crate) fn test(&mut self, width: Width, left: Gpr, right: Gpr) {
         self.op(width, 0x85, right.0, left.into());
+    }
+
+    pub(crate) fn test_imm(&mut self, width: Width, left: Rm, value: i32) {
+        self.op(width, 0xf7, 0, left);
+        self.imm32(value);
     }
 
     pub(crate) fn imul(&mut self, width: Width, to: Gpr, from: Rm) {
@@ -674,6 +685,8 @@ mod tests {
                 asm.load_f32(Xmm(8), Mem::indexed(R15, R12, 4));
                 asm.store_v128(Mem::at(RBP, -0x20), Xmm(15));
                 asm.ret(16);
+                asm.store_imm8(Mem::at(RDI, 0x10), 1);
+                asm.test_imm(Width::W32, R13.into(), 7);
             },
             &[
                 "setg dil",
@@ -694,6 +707,8 @@ mod tests {
                 "movss xmm8,[r15+r12+4h]",
                 "movups [rbp-20h],xmm15",
                 "ret 10h",
+                "mov byte ptr [rdi+10h],1h",
+                "test r13d,7h",
             ],
         );
     }
