@@ -130,3 +130,66 @@ fn casts_are_compiled() {
                 (br_on_non_null 0 (local.get 0)) (ref.as_non_null (local.get 0))))"#
     ));
 }
+
+#[test]
+fn exceptions_are_compiled() {
+    assert_compiles(
+        r#"(module
+            (type $f (func (param i32)))
+            (import "a" "f" (func $f (type $f)))
+            (tag $none) (tag $many (param i32 i64 f32 f64 v128 externref))
+            (table 1 funcref)
+            (func (param i32 v128 externref)
+                (throw $many (local.get 0) (i64.const 1) (f32.const 1) (f64.const 1) (local.get 1)
+                    (local.get 2)))
+            (func (param exnref) (throw_ref (local.get 0)))
+            (func (param $n i32) (param funcref) (result i32 i64 f32 f64 v128 externref)
+                (local $sum i64) (local $float f64)
+                (block $ref (result exnref)
+                    (block $all
+                        (block $both (result i32 i64 f32 f64 v128 externref exnref)
+                            (block $one (result i32 i64 f32 f64 v128 externref)
+                                (try_table (catch $many $one) (catch_ref $many $both)
+                                        (catch_ref $none $ref) (catch_all $all)
+                                    (loop $again
+                                        (local.set $sum (i64.add (local.get $sum) (i64.const 1)))
+                                        (local.set $float (f64.add (local.get $float) (f64.const 1)))
+                                        (call $f (local.get $n))
+                                        (call_indirect (type $f) (local.get $n) (i32.const 0))
+                                        (call_ref $f (local.get $n) (ref.cast (ref $f) (local.get 1)))
+                                        (br_if $again (local.get $n)))
+                                    (throw $none))
+                                unreachable)
+                            return)
+                        (throw_ref))
+                    (try_table (catch_all_ref $ref) (throw $none)) unreachable)
+                throw_ref))"#,
+    );
+}
+
+#[test]
+fn early_exceptions_are_compiled() {
+    assert_compiles(
+        r#"(module
+            (import "a" "f" (func $f (param i32)))
+            (tag $none) (tag $many (param i32 i64))
+            (func (param i32) (result i32 i64)
+                try $outer (result i32 i64)
+                    try (result i32 i64)
+                        local.get 0 call $f
+                        i32.const 1 i64.const 2 throw $many
+                    delegate $outer
+                catch $many
+                catch $none
+                    try rethrow $outer catch_all rethrow $outer end
+                    unreachable
+                catch_all
+                    i32.const 1 i64.const 1
+                end
+                try i32.const 1 call $f delegate 0
+                try throw $none end)
+            (func (result i32)
+                i32.const 1 return
+                try catch $none catch_all end try delegate 0 try_table end))"#,
+    );
+}

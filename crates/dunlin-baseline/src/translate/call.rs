@@ -99,6 +99,7 @@ impl Translator<'_> {
     }
 
     fn call_code(&mut self, ty: u32, callee: Callee, places: &Places, map: &[u32]) {
+        let pad = self.reach_pad();
         let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
@@ -122,14 +123,16 @@ impl Translator<'_> {
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));
                 self.asm.test(Width::W64, RAX, RAX);
                 let next = self.asm.label();
-                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec() });
+                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec(), pad });
                 self.asm.jcc(Cc::E, out);
                 self.asm.call(RAX.into());
                 self.note_map(map.to_vec());
+                self.note_handler(pad);
                 return self.asm.bind(next);
             }
         }
         self.note_map(map.to_vec());
+        self.note_handler(pad);
     }
 
     /// Pushes a call's results, and puts locals back.
@@ -291,13 +294,14 @@ impl Translator<'_> {
     }
 
     /// Calls the way out for functions of a type that have no code; all but the reference is in its place.
-    pub(super) fn way_out(&mut self, ty: u32, next: Label, map: Vec<u32>) {
+    pub(super) fn way_out(&mut self, ty: u32, next: Label, map: Vec<u32>, pad: Option<Label>) {
         self.append_reference(ty);
         self.mark();
         let index = self.way_out_index(ty);
         self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
         self.asm.call(Mem::at(R11, 8 * index).into());
         self.note_map(map);
+        self.note_handler(pad);
         self.asm.jmp(next);
     }
 

@@ -16,27 +16,31 @@ use wasmparser::{BlockType, BrTable};
 
 /// A block that is open.
 pub(super) struct Frame {
-    kind: FrameKind,
+    pub(super) kind: FrameKind,
     /// Where branches go.
     label: Label,
     /// Operands below.
     height: usize,
     /// Slots below.
-    slots: u32,
+    pub(super) slots: u32,
     params: Vec<Kind>,
     results: Vec<Kind>,
     /// Whether control gets to the end.
     reached: bool,
+    /// Where exceptions go that are thrown in it.
+    pub(super) pad: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FrameKind {
+pub(super) enum FrameKind {
     /// Of code that cannot be reached.
     Dead,
     Block,
     Loop,
     /// With the way to `else`.
     If(Label),
+    /// One that catches, by its number.
+    Catching(usize),
     Function,
 }
 
@@ -63,6 +67,7 @@ impl Translator<'_> {
             params: Vec::new(),
             results,
             reached: false,
+            pad: None,
         };
         self.frames.push(frame);
     }
@@ -71,7 +76,7 @@ impl Translator<'_> {
         types.iter().map(|ty| self.kind(*ty)).collect()
     }
 
-    fn block_kinds(&mut self, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
+    pub(super) fn block_kinds(&mut self, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => match dunlin_module::val_type(ty, self.operator.into()) {
@@ -88,14 +93,16 @@ impl Translator<'_> {
         }
     }
 
-    fn open(&mut self, kind: FrameKind, (params, results): (Vec<Kind>, Vec<Kind>)) {
+    pub(super) fn open(&mut self, kind: FrameKind, (params, results): (Vec<Kind>, Vec<Kind>)) {
         self.count_moved(params.len() + results.len());
         let label = self.asm.label();
         let kind = if self.live { kind } else { FrameKind::Dead };
         let below = if self.live { params.len() } else { 0 };
         let height = self.stack.len() - below;
         let slots = self.stack.get(height).map_or(self.slots, |entry| entry.slot);
-        self.frames.push(Frame { kind, label, height, slots, params, results, reached: false });
+        let pad = self.frames.last().and_then(|frame| frame.pad);
+        let frame = Frame { kind, label, height, slots, params, results, reached: false, pad };
+        self.frames.push(frame);
     }
 
     pub(super) fn visit_block(&mut self, ty: BlockType) {
@@ -172,13 +179,7 @@ impl Translator<'_> {
     pub(super) fn visit_else(&mut self) {
         let Some(mut frame) = self.frames.pop() else { return };
         let FrameKind::If(otherwise) = frame.kind else { return self.frames.push(frame) };
-        if self.live {
-            self.flush_charge();
-            self.bring(&frame);
-            self.asm.jmp(frame.label);
-            frame.reached = true;
-        }
-        self.charge = 0;
+        self.end_part(&mut frame);
         self.go_on(otherwise, &frame);
         self.push_settled(&frame.params);
         frame.kind = FrameKind::Block;
@@ -306,9 +307,16 @@ impl Translator<'_> {
             self.slots = frame.slots;
             return;
         }
-        if let FrameKind::If(otherwise) = frame.kind {
-            self.end_without_else(&mut frame, otherwise);
+        match frame.kind {
+            FrameKind::If(otherwise) => self.end_without_else(&mut frame, otherwise),
+            FrameKind::Catching(index) => self.end_with_clauses(&frame, index),
+            _ => {}
         }
+        self.close(&frame);
+    }
+
+    /// Goes on behind a block with what it leaves, if control gets there.
+    pub(super) fn close(&mut self, frame: &Frame) {
         self.charge = 0;
         self.truncate(frame.height);
         self.slots = frame.slots;
@@ -319,8 +327,31 @@ impl Translator<'_> {
         self.asm.bind(frame.label);
         self.forget_slots();
         if self.live {
-            self.push_brought(&frame);
+            self.push_brought(frame);
         }
+    }
+
+    /// Ends a part of a block behind which others stand.
+    pub(super) fn end_part(&mut self, frame: &mut Frame) {
+        if self.live {
+            self.flush_charge();
+            self.bring(frame);
+            self.asm.jmp(frame.label);
+            frame.reached = true;
+        }
+        self.charge = 0;
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+    }
+
+    fn end_with_clauses(&mut self, frame: &Frame, index: usize) {
+        if self.live && self.is_pad_reached(index) {
+            self.asm.jmp(frame.label);
+        }
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+        let outer = self.frames.last().and_then(|frame| frame.pad);
+        self.end_catching(index, outer);
     }
 
     /// What has no `else` takes its parameters for its results.
@@ -373,7 +404,7 @@ impl Translator<'_> {
     }
 
     /// Jumps to the end or beginning of a block with what is on top.
-    fn branch(&mut self, at: usize) {
+    pub(super) fn branch(&mut self, at: usize) {
         let frame = self.frames.remove(at);
         self.bring(&frame);
         self.asm.jmp(frame.label);

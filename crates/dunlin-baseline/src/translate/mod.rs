@@ -11,6 +11,7 @@ mod bulk;
 mod call;
 mod control;
 mod convert;
+mod exceptions;
 mod float;
 mod frame;
 mod integer;
@@ -73,8 +74,8 @@ enum LateCode {
     NoMatch(Gpr),
     /// Looks whether the type of the record in `rax` is below the one of this index; goes on there, or traps.
     Subtype { ty: u32, next: Label },
-    /// Calls the way out for functions without code; the call's places, and where to go on.
-    WayOut { ty: u32, next: Label, map: Vec<u32> },
+    /// Calls the way out for functions without code; where to go on, and where what is thrown is looked at.
+    WayOut { ty: u32, next: Label, map: Vec<u32>, pad: Option<Label> },
     /// Leaves the function for that way out.
     TailWayOut { ty: u32 },
     /// Asks the VM for an object.
@@ -94,6 +95,8 @@ struct Translator<'m> {
     /// Locals whose homes calls change, and those that are references which the collector follows.
     lost_locals: Vec<u32>,
     traced_locals: Vec<u32>,
+    /// In a function that catches, those whose homes calls leave alone: whoever throws does not.
+    kept_locals: Vec<u32>,
     /// Operands.
     stack: Vec<Entry>,
     /// Slots of locals and operands so far, and the most that there have been.
@@ -135,7 +138,10 @@ struct Translator<'m> {
     traps: Vec<(u32, TrapCode)>,
     source: Vec<(u32, u32)>,
     maps: Vec<(u32, Box<[u32]>)>,
-    handlers: Vec<CallHandler>,
+    /// Where calls return to behind which exceptions are looked at, and where.
+    handlers: Vec<(u32, Label)>,
+    pads: Vec<exceptions::Pad>,
+    catching: Vec<exceptions::Catching>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
     /// Units that the code relies on.
@@ -187,6 +193,7 @@ impl<'m> Translator<'m> {
             locals: Vec::new(),
             lost_locals: Vec::new(),
             traced_locals: Vec::new(),
+            kept_locals: Vec::new(),
             stack: Vec::new(),
             slots: 0,
             slots_max: 0,
@@ -215,6 +222,8 @@ impl<'m> Translator<'m> {
             source: Vec::new(),
             maps: Vec::new(),
             handlers: Vec::new(),
+            pads: Vec::new(),
+            catching: Vec::new(),
             table_entries: Vec::new(),
             needs: BTreeSet::new(),
             struct_places: HashMap::new(),
@@ -260,9 +269,13 @@ impl<'m> Translator<'m> {
         for at in core::mem::take(&mut self.frame_sizes) {
             self.asm.patch32(at, frame_bytes as i32);
         }
-        for handler in &mut self.handlers {
-            handler.frame_bytes = frame_bytes;
-        }
+        let handlers = core::mem::take(&mut self.handlers);
+        let handler = |(returns_to, pad)| CallHandler {
+            returns_to,
+            handler: self.asm.place_of(pad),
+            frame_bytes,
+        };
+        let handlers = handlers.into_iter().map(handler).collect();
         self.asm.link();
         for (at, label, table) in core::mem::take(&mut self.table_entries) {
             let distance = self.asm.place_of(label).wrapping_sub(table);
@@ -275,7 +288,7 @@ impl<'m> Translator<'m> {
             traps: core::mem::take(&mut self.traps),
             source: core::mem::take(&mut self.source),
             maps: core::mem::take(&mut self.maps),
-            handlers: core::mem::take(&mut self.handlers),
+            handlers,
             inlined: Vec::new(),
             needs: core::mem::take(&mut self.needs).into_iter().collect(),
         }

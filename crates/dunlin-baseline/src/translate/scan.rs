@@ -18,6 +18,8 @@ pub(super) struct Scanned {
     pub(super) memory_weight: u64,
     /// Whether it calls by reference.
     pub(super) refers: bool,
+    /// Whether it has a block that catches.
+    pub(super) catches: bool,
 }
 
 struct Scan {
@@ -86,6 +88,12 @@ impl Scan {
         self.found.refers |= refers;
     }
 
+    /// What throws, and what is behind a pad, is seldom executed: it weighs nothing.
+    fn catch(&mut self) {
+        self.found.catches = true;
+        self.open(false);
+    }
+
     fn builtin(&mut self) {
         self.found.call_weight += self.weight();
     }
@@ -129,12 +137,11 @@ macro_rules! note {
     (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
     (@exceptions TryTable $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.open(false)
+        $self.catch()
     }};
-    (@exceptions $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
     (@legacy_exceptions Try $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.open(false)
+        $self.catch()
     }};
     (@legacy_exceptions Delegate $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*

@@ -30,6 +30,10 @@ macro_rules! pass {
     (@reference_types $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@function_references $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@exceptions TryTable $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@exceptions $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions Rethrow $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions $op:ident $($rest:tt)*) => { pass!(always $($rest)*) };
     (@gc $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $($rest:tt)*) => { pass!(none $($rest)*) };
     (none $self:ident $visit:ident $($arg:ident)*) => {{

@@ -61,7 +61,7 @@ fn array_bytes(count: u32, storage: StorageType) -> u32 {
 
 impl Translator<'_> {
     /// Leaves compiled code if the VM has made nothing.
-    fn unwind_if_none(&mut self) {
+    pub(in super::super) fn unwind_if_none(&mut self) {
         self.asm.test(Width::W32, RAX, RAX);
         self.unwind_if(Cc::E);
     }
