@@ -193,3 +193,48 @@ fn early_exceptions_are_compiled() {
                 try catch $none catch_all end try delegate 0 try_table end))"#,
     );
 }
+
+/// The types and widths of atomic accesses, and what narrow ones end in.
+const ATOMICS: [(&str, &str, &str); 7] = [
+    ("i32", "", ""),
+    ("i32", "8", "_u"),
+    ("i32", "16", "_u"),
+    ("i64", "", ""),
+    ("i64", "8", "_u"),
+    ("i64", "16", "_u"),
+    ("i64", "32", "_u"),
+];
+
+#[test]
+fn atomics_are_compiled() {
+    for memory in ["1 1 shared", "i64 1 1 shared", "1"] {
+        let address = if memory.starts_with("i64") { "i64" } else { "i32" };
+        let mut body = String::from("atomic.fence ");
+        for (ty, width, sign) in ATOMICS {
+            let at = "(local.get 0)";
+            let value = format!("({ty}.const 1)");
+            body += &format!("(drop ({ty}.atomic.load{width}{sign} offset=8 {at}))");
+            body += &format!("({ty}.atomic.store{width} {at} {value})");
+            for op in ["add", "sub", "and", "or", "xor", "xchg"] {
+                body += &format!("(drop ({ty}.atomic.rmw{width}.{op}{sign} {at} {value}))");
+            }
+            let compare = format!("{ty}.atomic.rmw{width}.cmpxchg{sign}");
+            body += &format!("(drop ({compare} offset=65536 {at} {value} ({ty}.const 2)))");
+        }
+        body += "(drop (memory.atomic.notify offset=4 (local.get 0) (i32.const 1)))
+            (drop (memory.atomic.wait32 (local.get 0) (i32.const 1) (i64.const 1)))
+            (drop (memory.atomic.wait64 (local.get 0) (i64.const 1) (i64.const 1)))";
+        assert_compiles(&format!("(module (memory {memory}) (func (param {address}) {body}))"));
+    }
+}
+
+#[test]
+fn wide_arithmetic_is_compiled() {
+    assert_compiles(
+        "(module (func (param i64 i64 i64 i64) (result i64 i64 i64 i64 i64 i64 i64 i64)
+            (i64.add128 (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+            (i64.sub128 (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+            (i64.mul_wide_s (local.get 0) (local.get 1))
+            (i64.mul_wide_u (local.get 2) (i64.const -1))))",
+    );
+}

@@ -7,6 +7,7 @@
 //!    family. It takes its operands from the stack of [`stack`] and pushes its results.
 
 mod access;
+mod atomic;
 mod bulk;
 mod call;
 mod control;
@@ -24,6 +25,7 @@ mod table;
 mod tail;
 mod traps;
 mod visitor;
+mod wide;
 
 use crate::isa::x64::abi::Places;
 use crate::isa::x64::asm::{Asm, Label};

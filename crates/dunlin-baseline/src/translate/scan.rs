@@ -134,7 +134,11 @@ macro_rules! note {
     (@gc ArrayCopy $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@gc ArrayInitData $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
     (@gc ArrayInitElem $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
-    (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
+    (@threads MemoryAtomicNotify $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads MemoryAtomicWait32 $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads MemoryAtomicWait64 $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads AtomicFence $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@threads $op:ident $self:ident $memarg:ident) => { Accesses::note(&$memarg, $self) };
     (@exceptions TryTable $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
         $self.catch()
