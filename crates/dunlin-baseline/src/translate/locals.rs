@@ -3,7 +3,9 @@
 //! A local lives in its *home*: a register throughout the function, or its slot. Registers that the caller needs
 //! back are homes for numbers; what calls change are homes too, of locals that are used far more often than there
 //! are calls, which then write them to their slots and read them again. A reference that the collector follows has
-//! no home that calls leave alone: the collector looks for it in its slot, and may change it there.
+//! no home that calls leave alone: the collector looks for it in its slot, and may change it there. Where a call may
+//! end with an exception that is caught in the function, it writes all homes to their slots: whoever throws restores
+//! none.
 
 use super::Translator;
 use super::scan::Scanned;
