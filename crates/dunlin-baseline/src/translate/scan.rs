@@ -88,7 +88,7 @@ impl Scan {
         self.found.refers |= refers;
     }
 
-    /// What throws, and what is behind a pad, is seldom executed: it weighs nothing.
+    /// A block that catches. What throws, and what the pad does, is seldom executed and weighs nothing.
     fn catch(&mut self) {
         self.found.catches = true;
         self.open(false);

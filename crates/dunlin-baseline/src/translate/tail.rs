@@ -11,7 +11,7 @@ use super::locals::context_mem;
 use super::{LateCode, Translator};
 use crate::isa::x64::abi::Places;
 use crate::isa::x64::asm::{Cc, Mem, Width};
-use crate::isa::x64::regs::{R10, R11, RAX, RBP, RSP, Xmm};
+use crate::isa::x64::regs::{R10, R11, RAX, RBP, RDI, RSP, Xmm};
 use dunlin_module::Unit;
 use dunlin_module::layout::{func_record, import_call, vm_context};
 
@@ -45,7 +45,7 @@ impl Translator<'_> {
         let args = self.pop_arguments(of.params().len());
         self.mark();
         self.stage_arguments(&places, &args, callee);
-        let context = places.context.unwrap_or(crate::isa::x64::regs::RDI);
+        let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
                 self.needs.insert(Unit::LeaveFunc(index as u32));

@@ -2,9 +2,9 @@
 //! lies below the high one.
 
 use super::Translator;
-use super::stack::{Kind, Loc};
+use super::stack::{Entry, Kind, Loc};
 use crate::isa::x64::asm::{Alu, Unary, Width};
-use crate::isa::x64::regs::{RAX, RDX};
+use crate::isa::x64::regs::{Gpr, RAX, RDX};
 
 impl Translator<'_> {
     /// Adds or subtracts: the low halves, and the high ones with what is carried.
@@ -46,11 +46,7 @@ impl Translator<'_> {
     }
 
     /// A register that holds an operand and is none of these: not to be changed.
-    pub(super) fn gpr_beside(
-        &mut self,
-        entry: super::stack::Entry,
-        not: &[crate::isa::x64::regs::Gpr],
-    ) -> crate::isa::x64::regs::Gpr {
+    pub(super) fn gpr_beside(&mut self, entry: Entry, not: &[Gpr]) -> Gpr {
         match entry.loc {
             Loc::Gpr(reg) if !not.contains(&reg) => reg,
             Loc::Local(_) if self.slot_of(entry).is_none() => self.gpr(entry),
