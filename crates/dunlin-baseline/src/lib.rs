@@ -10,8 +10,9 @@
 //!    or slots, and are written to their slots where blocks begin and at calls.
 //!
 //! Slots of locals and operands are numbered as the interpreter's frames number them. References that the collector
-//! follows are in their slots at every call. Constants of vectors lie behind the function's code
-//! (`translate/vector/pool.rs`).
+//! follows are in their slots at every call, and all locals where an exception may arrive behind one
+//! (`translate/exceptions.rs`). Objects are made in place where there is room, which is no call. Constants
+//! of vectors lie behind the function's code (`translate/vector/pool.rs`).
 //!
 //! Invariants: code touches memory only through the layout that the VM asserts (`dunlin_module::layout`); every
 //! access of a memory or table is checked, and masked where a processor may run ahead of the check; code of one

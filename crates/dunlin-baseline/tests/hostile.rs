@@ -7,7 +7,9 @@ use std::sync::Arc;
 /// Compiles the second function of a module with this body, and says why not; `None` where there is no code for the
 /// machine.
 fn refusal(body: &str) -> Option<String> {
-    let text = format!("(module (func) (func {body}))");
+    let params = "i64 ".repeat(1_000);
+    let types = format!("(type $s (struct)) (tag $many (param {params})) (tag $none)");
+    let text = format!("(module {types} (func) (func {body}))");
     let bytes = wat::parse_str(text).expect("it is text");
     let module = Module::parse(Arc::new(bytes), Features::default()).expect("it is valid");
     let baseline = Baseline::new(Settings::default()).ok()?;
@@ -32,6 +34,29 @@ fn a_local_that_changes_under_many_of_its_values_is_too_much_to_look_at() {
     let values = "local.get 0 ".repeat(60_000);
     let changes = "local.get 0 i32.const 1 local.set 0 ".repeat(1_000);
     assert_refused(&format!("(local i32) {values} {changes} unreachable"), "too many values");
+}
+
+#[test]
+fn new_objects_above_many_operands_are_too_much_to_look_at() {
+    let (operands, objects) =
+        ("i32.const 1 ".repeat(60_000), "(drop (struct.new $s)) ".repeat(1_000));
+    assert_refused(&format!("{operands} {objects} unreachable"), "too many values");
+}
+
+#[test]
+fn clauses_that_take_a_thousand_values_each_are_too_many() {
+    let results = "i64 ".repeat(1_000);
+    let clauses = "(catch $many 0) ".repeat(5_000);
+    let body =
+        format!("(block (result {results}) (try_table {clauses} (throw $none)) unreachable)");
+    assert_refused(&format!("{body} unreachable"), "too many values");
+}
+
+#[test]
+fn references_that_live_across_many_new_objects_are_too_many() {
+    let locals = "anyref ".repeat(9_000);
+    let objects = "(drop (struct.new $s)) ".repeat(1_000);
+    assert_refused(&format!("(local {locals}) {objects}"), "too many references");
 }
 
 #[test]

@@ -15,15 +15,18 @@ fn configs() -> impl Iterator<Item = Config> {
     std::iter::once(alone).chain(mixed())
 }
 
-/// All choices of five functions that are compiled.
+/// All choices of five functions that are compiled, by each compiler.
 #[cfg(feature = "optimize")]
 fn mixed() -> impl Iterator<Item = Config> {
-    (0..32_u64).map(|chosen| {
+    let of = |tier, chosen: u64| {
         let mut config = Config::new();
-        config.tier(Tier::Optimize).verify_code(true);
+        config.tier(tier).verify_code(true);
         config.mix_tiers(chosen | chosen << 5 | chosen << 10);
         config
-    })
+    };
+    [Tier::Optimize, Tier::Baseline]
+        .into_iter()
+        .flat_map(move |tier| (0..32).map(move |chosen| of(tier, chosen)))
 }
 
 #[cfg(not(feature = "optimize"))]

@@ -436,10 +436,13 @@ fn configs(seed: u64) -> Vec<Config> {
     configs[0].tier(Tier::Interp);
     if cfg!(feature = "optimize") {
         let mut random = Random(seed | 1);
-        for chosen in [u64::MAX, 1 + u64::from(random.below(126)), u64::from(random.below(126))] {
-            let mut config = Config::new();
-            config.tier(Tier::Optimize).mix_tiers(chosen);
-            configs.push(config);
+        for tier in [Tier::Optimize, Tier::Baseline] {
+            let some = [1 + u64::from(random.below(126)), u64::from(random.below(126))];
+            for chosen in [u64::MAX].into_iter().chain(some) {
+                let mut config = Config::new();
+                config.tier(tier).mix_tiers(chosen);
+                configs.push(config);
+            }
         }
     }
     configs

@@ -499,7 +499,7 @@ fn a_memory_forgets_the_instances_that_import_it() {
 /// Each tier, with memories in each place where they can be.
 fn engines() -> Vec<(String, Engine)> {
     let tiers = if cfg!(feature = "optimize") {
-        &[Tier::Interp, Tier::Optimize][..]
+        &[Tier::Interp, Tier::Baseline, Tier::Optimize][..]
     } else {
         &[Tier::Interp]
     };

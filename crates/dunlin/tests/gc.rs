@@ -17,12 +17,15 @@ fn configs() -> impl Iterator<Item = Config> {
         config.tier(tier).gc_zeal(true);
         config
     };
-    let mixed = (0..CHOICES).map(move |compiled| {
-        let mut config = tier(Tier::Optimize);
-        config.mix_tiers(compiled | compiled << 5 | compiled << 10);
-        config
+    let compilers = [Tier::Optimize, Tier::Baseline];
+    let mixed = compilers.into_iter().flat_map(move |of| {
+        (0..CHOICES).map(move |compiled| {
+            let mut config = tier(of);
+            config.mix_tiers(compiled | compiled << 5 | compiled << 10);
+            config
+        })
     });
-    [tier(Tier::Interp), tier(Tier::Optimize)].into_iter().chain(mixed)
+    [Tier::Interp, Tier::Optimize, Tier::Baseline].map(tier).into_iter().chain(mixed)
 }
 
 /// A store with an instance of `text`, which may import `gc`, a collection by the host, and `back`, which

@@ -15,16 +15,21 @@ use std::time::Duration;
 const CHOICES: u64 = 32;
 
 fn config(compiled: u64) -> Config {
+    config_of(Tier::Optimize, compiled)
+}
+
+fn config_of(tier: Tier, compiled: u64) -> Config {
     let mut config = Config::new();
-    config.tier(Tier::Optimize).mix_tiers(compiled | compiled << 5 | compiled << 10);
+    config.tier(tier).mix_tiers(compiled | compiled << 5 | compiled << 10);
     config
 }
 
-/// The configurations of a case; the first is the interpreter's.
+/// The configurations of a case, with both compilers; the first is the interpreter's.
 fn configs() -> impl Iterator<Item = Config> {
     let mut alone = Config::new();
     alone.tier(Tier::Interp);
-    std::iter::once(alone).chain((0..CHOICES).map(config))
+    let of = |tier| (0..CHOICES).map(move |compiled| config_of(tier, compiled));
+    std::iter::once(alone).chain(of(Tier::Optimize)).chain(of(Tier::Baseline))
 }
 
 /// A store with an instance of `text`, which may import `back`: it calls the export of the caller that has
@@ -220,6 +225,44 @@ fn calls_in_tail_position_take_no_stack() {
         );
         let outcomes = check(&text, &[0, 1, 2, 3, 9_000, 9_001]);
         assert_eq!(outcomes[4..6], ["[I64(11)]", "[I64(12)]"]);
+    }
+}
+
+/// Three functions of which each calls the next in tail position, with areas of arguments that grow and shrink.
+const MILLION: &str = r#"(module
+    (type $a (func (param i64) (result i64)))
+    (table 1 funcref) (elem (i32.const 0) func $a)
+    (elem declare func $c)
+    (type $c (func (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64)))
+    (func $a (type $a)
+        (if (i64.eqz (local.get 0)) (then (return (i64.const 7))))
+        (return_call $b (i64.sub (local.get 0) (i64.const 1)) (i64.const 1) (i64.const 2) (i64.const 3)
+            (i64.const 4) (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8) (i64.const 9)
+            (i64.const 10)))
+    (func $b (param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i64)
+        (if (i64.eqz (local.get 0)) (then (return (i64.sub (local.get 10) (local.get 5)))))
+        (return_call_ref $c (i64.sub (local.get 0) (i64.const 1)) (local.get 10) (local.get 9)
+            (local.get 8) (local.get 7) (local.get 6) (local.get 5) (local.get 4) (ref.func $c)))
+    (func $c (type $c)
+        (if (i64.eqz (local.get 0)) (then (return (i64.sub (local.get 1) (local.get 7)))))
+        (return_call_indirect (type $a) (i64.sub (local.get 0) (i64.const 1)) (i32.const 0)))
+    (func (export "run") (param i64) (result i64)
+        (i64.add (i64.const 100) (call $a (local.get 0)))))"#;
+
+#[test]
+fn a_million_calls_in_tail_position_take_no_stack() {
+    for tier in [Tier::Optimize, Tier::Baseline] {
+        for compiled in [0b11111, 0b01010, 0b00100, 0b11011] {
+            let (mut store, instance) = start(&config_of(tier, compiled), MILLION);
+            let run = instance.get_typed_func::<i64, i64>(&mut store, "run").expect("an export");
+            for (n, expected) in [(999_999, 107), (1_000_000, 105), (1_000_001, 106)] {
+                assert_eq!(
+                    run.call(&mut store, n).expect("no trap"),
+                    expected,
+                    "{tier:?} {compiled}"
+                );
+            }
+        }
     }
 }
 

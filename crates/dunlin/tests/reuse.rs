@@ -19,7 +19,7 @@ const ELEMENTS: u32 = 900;
 fn engines() -> Vec<(String, Engine)> {
     let mut engines = Vec::new();
     let tiers = if cfg!(feature = "optimize") {
-        &[Tier::Interp, Tier::Optimize][..]
+        &[Tier::Interp, Tier::Baseline, Tier::Optimize][..]
     } else {
         &[Tier::Interp]
     };

@@ -62,7 +62,7 @@ impl Translator<'_> {
     }
 
     /// Calls a builtin with these constants and operands, in the order that says which of both comes when.
-    fn bulk(
+    pub(super) fn bulk(
         &mut self,
         builtin: Builtin,
         constants: &[u32],

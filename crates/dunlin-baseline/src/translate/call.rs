@@ -16,7 +16,7 @@ use dunlin_module::layout::{
 
 /// What is called.
 #[derive(Clone, Copy)]
-enum Callee {
+pub(super) enum Callee {
     /// A function of the module's array of code, with the same context.
     Code(usize),
     Import(u32),
@@ -38,10 +38,8 @@ impl Translator<'_> {
     fn call(&mut self, ty: u32, callee: Callee) {
         let of = self.module.func_type_at(ty);
         let places = Places::of(of.params(), of.results());
-        self.count_moved(of.params().len() + of.results().len());
-        let first = self.stack.len() - of.params().len();
-        let mut args: Vec<Entry> = (first..self.stack.len()).map(|_| self.pop()).collect();
-        args.reverse();
+        self.count_moved(of.results().len());
+        let args = self.pop_arguments(of.params().len());
         self.before_call();
         self.mark();
         self.place_arguments(&places, &args, callee);
@@ -50,8 +48,35 @@ impl Translator<'_> {
         self.take_results(of.results(), &places);
     }
 
+    /// Pops so many operands, the first one first.
+    pub(super) fn pop_arguments(&mut self, count: usize) -> Vec<Entry> {
+        self.count_moved(count);
+        let mut args: Vec<Entry> = (0..count).map(|_| self.pop()).collect();
+        args.reverse();
+        args
+    }
+
     fn place_arguments(&mut self, places: &Places, args: &[Entry], callee: Callee) {
-        let room = places.stack_bytes + places.area_bytes;
+        let area = MoveSource::Address(Mem::at(RSP, places.stack_bytes as i32));
+        self.move_arguments(places, args, callee, (places.area_bytes, area));
+    }
+
+    /// As for a call, with this function's own area for results.
+    pub(super) fn stage_arguments(&mut self, places: &Places, args: &[Entry], callee: Callee) {
+        let area = MoveSource::Mem(Mem::at(RBP, self.layout.area));
+        self.move_arguments(places, args, callee, (0, area));
+    }
+
+    /// Moves arguments to their places, those of the stack below the frame and an area of so many bytes; the
+    /// address of the area for results comes from where the last one says.
+    fn move_arguments(
+        &mut self,
+        places: &Places,
+        args: &[Entry],
+        callee: Callee,
+        (area_bytes, area): (u32, MoveSource),
+    ) {
+        let room = places.stack_bytes + area_bytes;
         if room > 0 {
             self.asm.alu_imm(Alu::Sub, Width::W64, RSP.into(), room as i32);
         }
@@ -65,8 +90,7 @@ impl Translator<'_> {
             all.push(Move { to, from: self.source_of(*entry), bytes: bytes_of(entry.kind) });
         }
         if places.area_bytes > 0 {
-            let from = MoveSource::Address(Mem::at(RSP, places.stack_bytes as i32));
-            all.push(Move { to: Target::Gpr(RDI), from, bytes: 8 });
+            all.push(Move { to: Target::Gpr(RDI), from: area, bytes: 8 });
         }
         if let (Callee::Code(_) | Callee::Slot, Some(context)) = (callee, places.context) {
             all.push(Move { to: Target::Gpr(context), from: MoveSource::Gpr(R14), bytes: 8 });
@@ -75,6 +99,7 @@ impl Translator<'_> {
     }
 
     fn call_code(&mut self, ty: u32, callee: Callee, places: &Places, map: &[u32]) {
+        let pad = self.reach_pad();
         let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
@@ -98,14 +123,16 @@ impl Translator<'_> {
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));
                 self.asm.test(Width::W64, RAX, RAX);
                 let next = self.asm.label();
-                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec() });
+                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec(), pad });
                 self.asm.jcc(Cc::E, out);
                 self.asm.call(RAX.into());
                 self.note_map(map.to_vec());
+                self.note_handler(pad);
                 return self.asm.bind(next);
             }
         }
         self.note_map(map.to_vec());
+        self.note_handler(pad);
     }
 
     /// Pushes a call's results, and puts locals back.
@@ -179,9 +206,15 @@ impl Translator<'_> {
 
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
+        let callee = self.indirect_callee(ty, table);
+        self.call(ty, callee);
+    }
+
+    /// Pops an index of a table, finds what it refers to, and checks its type.
+    pub(super) fn indirect_callee(&mut self, ty: u32, table: u32) -> Callee {
         if let Some((start, count)) = self.tables.table(table) {
             self.static_callee(ty, table, (start, count));
-            return self.call(ty, Callee::Slot);
+            return Callee::Slot;
         }
         let index = self.pop();
         self.element(table, index, TrapCode::UndefinedElement);
@@ -200,7 +233,7 @@ impl Translator<'_> {
         let late = self.late(what);
         self.asm.jcc(Cc::Ne, late);
         self.asm.bind(next);
-        self.call(ty, Callee::Record);
+        Callee::Record
     }
 
     /// Makes `rax`, a reference, the address of its record.
@@ -243,6 +276,12 @@ impl Translator<'_> {
 
     pub(super) fn visit_call_ref(&mut self, ty: u32) {
         self.flush_charge();
+        self.referred_callee();
+        self.call(ty, Callee::Record);
+    }
+
+    /// Pops a reference to a function, and makes `rax` the address of its record.
+    pub(super) fn referred_callee(&mut self) {
         let reference = self.pop();
         if reference.loc != Loc::Gpr(RAX) {
             self.alloc_fixed(RAX);
@@ -252,24 +291,28 @@ impl Translator<'_> {
         self.trap_if(Cc::E, TrapCode::NullFunctionReference);
         self.asm.store(Width::W64, Mem::at(RBP, self.layout.reference), RAX);
         self.func_record();
-        self.call(ty, Callee::Record);
-    }
-
-    #[allow(clippy::unused_self, reason = "an operator like the others")]
-    pub(super) fn visit_return_call(&mut self, _func: u32) {
-        self.unsupported("return_call");
-    }
-
-    pub(super) fn visit_return_call_indirect(&mut self, _ty: u32, _table: u32) {
-        self.unsupported("return_call_indirect");
-    }
-
-    pub(super) fn visit_return_call_ref(&mut self, _ty: u32) {
-        self.unsupported("return_call_ref");
     }
 
     /// Calls the way out for functions of a type that have no code; all but the reference is in its place.
-    pub(super) fn way_out(&mut self, ty: u32, next: Label, map: Vec<u32>) {
+    pub(super) fn way_out(&mut self, ty: u32, next: Label, map: Vec<u32>, pad: Option<Label>) {
+        self.append_reference(ty);
+        self.mark();
+        let index = self.way_out_index(ty);
+        self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
+        self.asm.call(Mem::at(R11, 8 * index).into());
+        self.note_map(map);
+        self.note_handler(pad);
+        self.asm.jmp(next);
+    }
+
+    /// The number of a type's way out in the array of code.
+    pub(super) fn way_out_index(&self, ty: u32) -> i32 {
+        self.module.func_count() as i32 + ty as i32
+    }
+
+    /// Makes the arguments of a call by reference those of its way out: the reference behind them, and the context
+    /// of this instance.
+    pub(super) fn append_reference(&mut self, ty: u32) -> Places {
         let of = self.module.func_type_at(ty);
         let before = Places::of(of.params(), of.results());
         let mut params = of.params().to_vec();
@@ -291,13 +334,14 @@ impl Translator<'_> {
             }
             _ => {}
         }
-        self.mark();
         self.asm.mov(Width::W64, places.context.unwrap_or(RDI), R14);
-        self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
-        let index = self.module.func_count() as i32 + ty as i32;
-        self.asm.call(Mem::at(R11, 8 * index).into());
-        self.note_map(map);
-        self.asm.jmp(next);
+        places
+    }
+
+    /// How many types are above a type of the module's.
+    pub(super) fn type_depth(&self, ty: u32) -> usize {
+        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
+        core::iter::successors(above(&ty), above).count()
     }
 
     /// Looks whether the type of the record in `rax` is below the one of this index.
@@ -323,8 +367,7 @@ impl Translator<'_> {
         self.asm.imul_imm(Width::W64, RCX, RCX.into(), type_record::BYTES as i32);
         self.asm.alu(Alu::Add, Width::W64, RCX, R11.into());
         self.asm.load(Width::W64, RDX, Mem::at(RCX, type_record::LINE as i32));
-        let above = |ty: &u32| self.module.types()[*ty as usize].supertype;
-        let depth = core::iter::successors(above(&ty), above).count();
+        let depth = self.type_depth(ty);
         if depth >= LINE_PLACES_MIN {
             self.asm.mov_imm(R11, depth as u64);
             self.asm.alu(Alu::Cmp, Width::W64, R11, Mem::at(RCX, type_record::LEN as i32).into());

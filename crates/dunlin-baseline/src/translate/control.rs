@@ -16,29 +16,33 @@ use wasmparser::{BlockType, BrTable};
 
 /// A block that is open.
 pub(super) struct Frame {
-    kind: FrameKind,
+    pub(super) kind: FrameKind,
     /// Where branches go.
     label: Label,
     /// Operands below.
     height: usize,
     /// Slots below.
-    slots: u32,
+    pub(super) slots: u32,
     params: Vec<Kind>,
     results: Vec<Kind>,
     /// Whether control gets to the end.
     reached: bool,
     /// Of a loop that is counted: where its bytes are to be written, and where it begins in the module.
     counted: Option<(u32, u32)>,
+    /// Where exceptions go that are thrown in it.
+    pub(super) pad: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FrameKind {
+pub(super) enum FrameKind {
     /// Of code that cannot be reached.
     Dead,
     Block,
     Loop,
     /// With the way to `else`.
     If(Label),
+    /// One that catches, by its number.
+    Catching(usize),
     Function,
 }
 
@@ -66,6 +70,7 @@ impl Translator<'_> {
             results,
             reached: false,
             counted: None,
+            pad: None,
         };
         self.frames.push(frame);
     }
@@ -74,7 +79,7 @@ impl Translator<'_> {
         types.iter().map(|ty| self.kind(*ty)).collect()
     }
 
-    fn block_kinds(&mut self, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
+    pub(super) fn block_kinds(&mut self, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => match dunlin_module::val_type(ty, self.operator.into()) {
@@ -91,15 +96,17 @@ impl Translator<'_> {
         }
     }
 
-    fn open(&mut self, kind: FrameKind, (params, results): (Vec<Kind>, Vec<Kind>)) {
+    pub(super) fn open(&mut self, kind: FrameKind, (params, results): (Vec<Kind>, Vec<Kind>)) {
         self.count_moved(params.len() + results.len());
         let label = self.asm.label();
         let kind = if self.live { kind } else { FrameKind::Dead };
         let below = if self.live { params.len() } else { 0 };
         let height = self.stack.len() - below;
         let slots = self.stack.get(height).map_or(self.slots, |entry| entry.slot);
+        let pad = self.frames.last().and_then(|frame| frame.pad);
         let (reached, counted) = (false, None);
-        self.frames.push(Frame { kind, label, height, slots, params, results, reached, counted });
+        let frame = Frame { kind, label, height, slots, params, results, reached, counted, pad };
+        self.frames.push(frame);
     }
 
     pub(super) fn visit_block(&mut self, ty: BlockType) {
@@ -180,13 +187,7 @@ impl Translator<'_> {
     pub(super) fn visit_else(&mut self) {
         let Some(mut frame) = self.frames.pop() else { return };
         let FrameKind::If(otherwise) = frame.kind else { return self.frames.push(frame) };
-        if self.live {
-            self.flush_charge();
-            self.bring(&frame);
-            self.asm.jmp(frame.label);
-            frame.reached = true;
-        }
-        self.charge = 0;
+        self.end_part(&mut frame);
         self.go_on(otherwise, &frame);
         self.push_settled(&frame.params);
         frame.kind = FrameKind::Block;
@@ -317,9 +318,16 @@ impl Translator<'_> {
             self.slots = frame.slots;
             return;
         }
-        if let FrameKind::If(otherwise) = frame.kind {
-            self.end_without_else(&mut frame, otherwise);
+        match frame.kind {
+            FrameKind::If(otherwise) => self.end_without_else(&mut frame, otherwise),
+            FrameKind::Catching(index) => self.end_with_clauses(&frame, index),
+            _ => {}
         }
+        self.close(&frame);
+    }
+
+    /// Goes on behind a block with what it leaves, if control gets there.
+    pub(super) fn close(&mut self, frame: &Frame) {
         self.charge = 0;
         self.truncate(frame.height);
         self.slots = frame.slots;
@@ -330,8 +338,31 @@ impl Translator<'_> {
         self.asm.bind(frame.label);
         self.forget_slots();
         if self.live {
-            self.push_brought(&frame);
+            self.push_brought(frame);
         }
+    }
+
+    /// Ends a part of a block behind which others stand.
+    pub(super) fn end_part(&mut self, frame: &mut Frame) {
+        if self.live {
+            self.flush_charge();
+            self.bring(frame);
+            self.asm.jmp(frame.label);
+            frame.reached = true;
+        }
+        self.charge = 0;
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+    }
+
+    fn end_with_clauses(&mut self, frame: &Frame, index: usize) {
+        if self.live && self.is_pad_reached(index) {
+            self.asm.jmp(frame.label);
+        }
+        self.truncate(frame.height);
+        self.slots = frame.slots;
+        let outer = self.frames.last().and_then(|frame| frame.pad);
+        self.end_catching(index, outer);
     }
 
     /// What has no `else` takes its parameters for its results.
@@ -375,7 +406,7 @@ impl Translator<'_> {
     #[allow(clippy::unused_self, reason = "an operator like the others")]
     pub(super) fn visit_nop(&mut self) {}
 
-    fn frame_at(&mut self, depth: u32) -> Option<usize> {
+    pub(super) fn frame_at(&mut self, depth: u32) -> Option<usize> {
         let at = self.frames.len().checked_sub(1 + depth as usize);
         if let Some(at) = at {
             self.frames[at].reached = true;
@@ -384,7 +415,7 @@ impl Translator<'_> {
     }
 
     /// Jumps to the end or beginning of a block with what is on top.
-    fn branch(&mut self, at: usize) {
+    pub(super) fn branch(&mut self, at: usize) {
         let frame = self.frames.remove(at);
         self.bring(&frame);
         self.asm.jmp(frame.label);
@@ -577,10 +608,7 @@ impl Translator<'_> {
         let entry = self.pop();
         let Some(at) = self.frame_at(depth) else { return };
         let reg = self.owned(entry);
-        let first = self.stack.len() - self.frames[at].brings().len();
-        for at in first..self.stack.len() {
-            self.settle(at);
-        }
+        let first = self.settle_brought(at);
         self.flush_charge();
         let next = self.asm.label();
         self.asm.test(Width::W32, reg, reg);
@@ -590,8 +618,30 @@ impl Translator<'_> {
         self.push_gpr(entry.kind, reg);
     }
 
+    /// Writes what a branch brings to its slots, and what is in the way of a single result: what is moved behind a
+    /// jump is not moved for who goes on. Returns where what it brings begins.
+    pub(super) fn settle_brought(&mut self, at: usize) -> usize {
+        let frame = &self.frames[at];
+        let (count, is_carried) = (frame.brings().len(), frame.is_carried());
+        self.count_moved(count);
+        let first = self.stack.len() - count;
+        for at in first..self.stack.len() {
+            self.settle(at);
+        }
+        let in_the_way = |entry: &Entry| matches!(entry.loc, Loc::Gpr(RAX) | Loc::Xmm(XMM0));
+        if is_carried && (self.taken.contains(RAX.0) || self.vectors_taken.contains(XMM0.0)) {
+            self.count_moved(first.saturating_sub(self.settled));
+            for at in self.settled..first {
+                if in_the_way(&self.stack[at]) {
+                    self.settle(at);
+                }
+            }
+        }
+        first
+    }
+
     /// A branch, behind which what it brings is in slots again.
-    fn branch_from_slots(&mut self, at: usize, first: usize) {
+    pub(super) fn branch_from_slots(&mut self, at: usize, first: usize) {
         self.branch(at);
         for at in first..self.stack.len() {
             self.relocate(at, Loc::Slot);
@@ -602,10 +652,7 @@ impl Translator<'_> {
     pub(super) fn visit_br_on_non_null(&mut self, depth: u32) {
         let Some(at) = self.frame_at(depth) else { return };
         self.flush_charge();
-        let first = self.stack.len() - self.frames[at].brings().len();
-        for at in first..self.stack.len() {
-            self.settle(at);
-        }
+        let first = self.settle_brought(at);
         let next = self.asm.label();
         let top = self.stack[self.stack.len() - 1];
         let slot = self.slot(top.slot, top.kind);

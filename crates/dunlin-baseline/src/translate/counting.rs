@@ -59,6 +59,10 @@ impl Translator<'_> {
         }
         let start = self.next_operator;
         let at = self.take_off();
+        if !self.has_ways_in {
+            self.tell(0);
+            return Some((at, start));
+        }
         self.tell(start);
         self.count_moved(self.stack.len());
         let operands = self.stack.iter().map(|entry| (entry.kind, entry.slot)).collect();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rbp →  [caller's rbp]
-//!        [registers of the caller's][where results go][a word for calls by reference]
+//!        [registers of the caller's][where results go][a word for calls by reference][the context]
 //!        [slot 0][slot 1] …                              ← rsp
 //! ```
 //!
@@ -32,6 +32,8 @@ pub(super) struct Layout {
     pub(super) area: i32,
     /// What calls by reference keep their reference in.
     pub(super) reference: i32,
+    /// Where the context is read from when an exception has been thrown.
+    pub(super) context: i32,
     /// Bytes of all that.
     bytes: u32,
 }
@@ -59,6 +61,12 @@ impl Translator<'_> {
 
     fn lay_out(&mut self, scanned: &Scanned) {
         self.kept.add(R14.0);
+        if scanned.catches {
+            // Whoever throws does not restore them.
+            let counts_fuel = |reg: &Gpr| self.settings.fuel && *reg == R15;
+            let all = KEPT.into_iter().filter(|reg| !counts_fuel(reg));
+            self.kept = all.fold(self.kept, |all, reg| all.with(reg.0));
+        }
         let mut below = 0;
         let mut word = || {
             below -= 8;
@@ -71,6 +79,9 @@ impl Translator<'_> {
         }
         if scanned.refers {
             self.layout.reference = word();
+        }
+        if scanned.catches {
+            self.layout.context = word();
         }
         self.layout.bytes = -below as u32;
     }
@@ -107,6 +118,9 @@ impl Translator<'_> {
             self.asm.store(Width::W64, Mem::at(RBP, *at), *reg);
         }
         self.asm.mov(Width::W64, R14, context);
+        if self.layout.context != 0 {
+            self.asm.store(Width::W64, Mem::at(RBP, self.layout.context), R14);
+        }
         if self.places.area_bytes > 0 {
             self.asm.store(Width::W64, Mem::at(RBP, self.layout.area), RDI);
         }
@@ -202,7 +216,9 @@ impl Translator<'_> {
                 LateCode::Unwind => self.unwind_here(),
                 LateCode::NoMatch(reg) => self.no_match(reg),
                 LateCode::Subtype { ty, next } => self.subtype(ty, next),
-                LateCode::WayOut { ty, next, map } => self.way_out(ty, next, map),
+                LateCode::WayOut { ty, next, map, pad } => self.way_out(ty, next, map, pad),
+                LateCode::TailWayOut { ty } => self.tail_way_out(ty),
+                LateCode::Make(make) => self.make(*make),
                 LateCode::RanOut(site) => self.ran_out(&site),
             }
         }

@@ -189,7 +189,7 @@ impl Translator<'_> {
         reg
     }
 
-    fn compare(&mut self, cc: Cc) {
+    pub(super) fn compare(&mut self, cc: Cc) {
         let (right, left) = (self.pop(), self.pop());
         let width = left.kind.width();
         match immediate(right) {

@@ -3,7 +3,9 @@
 //! A local lives in its *home*: a register throughout the function, or its slot. Registers that the caller needs
 //! back are homes for numbers; what calls change are homes too, of locals that are used far more often than there
 //! are calls, which then write them to their slots and read them again. A reference that the collector follows has
-//! no home that calls leave alone: the collector looks for it in its slot, and may change it there.
+//! no home that calls leave alone: the collector looks for it in its slot, and may change it there. Where a call may
+//! end with an exception that is caught in the function, it writes all homes to their slots: whoever throws restores
+//! none.
 
 use super::Translator;
 use super::scan::Scanned;
@@ -131,11 +133,11 @@ impl<'m> Translator<'m> {
             let is_worth_calls = weight > lost_min;
             self.locals[local].give_home(weight, is_worth_calls, &mut homes);
         }
-        self.claim_homes();
+        self.claim_homes(scanned.catches);
     }
 
     /// Takes the homes out of the registers for operands.
-    fn claim_homes(&mut self) {
+    fn claim_homes(&mut self, catches: bool) {
         for (index, local) in (0..).zip(&self.locals) {
             if local.is_lost {
                 self.lost_locals.push(index);
@@ -148,6 +150,9 @@ impl<'m> Translator<'m> {
                     self.temps.remove(reg.0);
                     if KEPT_HOMES.contains(&reg) {
                         self.kept.add(reg.0);
+                        if catches {
+                            self.kept_locals.push(index);
+                        }
                     }
                 }
                 Some(Loc::Xmm(reg)) => self.vector_temps.remove(reg.0),
@@ -308,37 +313,69 @@ impl<'m> Translator<'m> {
     /// Writes locals whose homes calls change to their slots.
     pub(super) fn save_locals(&mut self) {
         for at in 0..self.lost_locals.len() {
-            let index = self.lost_locals[at] as usize;
-            let local = self.locals[index];
-            if !local.is_dirty {
-                continue;
-            }
-            let to = self.slot(local.slot, local.kind);
-            match local.home {
-                Some(Loc::Gpr(reg)) => self.asm.store(Width::W64, to, reg),
-                Some(Loc::Xmm(reg)) => self.store_vector(local.kind, to, reg),
-                _ => {}
-            }
-            self.locals[index].is_dirty = false;
+            self.save_local(self.lost_locals[at]);
         }
+        if self.is_caught() {
+            for at in 0..self.kept_locals.len() {
+                self.save_local(self.kept_locals[at]);
+            }
+        }
+    }
+
+    /// Writes all locals that live in registers to their slots.
+    pub(super) fn save_all_locals(&mut self) {
+        for at in 0..self.lost_locals.len() {
+            self.save_local(self.lost_locals[at]);
+        }
+        for at in 0..self.kept_locals.len() {
+            self.save_local(self.kept_locals[at]);
+        }
+    }
+
+    fn save_local(&mut self, index: u32) {
+        let local = self.locals[index as usize];
+        if !local.is_dirty {
+            return;
+        }
+        let to = self.slot(local.slot, local.kind);
+        match local.home {
+            Some(Loc::Gpr(reg)) => self.asm.store(Width::W64, to, reg),
+            Some(Loc::Xmm(reg)) => self.store_vector(local.kind, to, reg),
+            _ => {}
+        }
+        self.locals[index as usize].is_dirty = false;
     }
 
     /// Reads them again.
     pub(super) fn restore_locals(&mut self) {
         for at in 0..self.lost_locals.len() {
-            let local = self.locals[self.lost_locals[at] as usize];
-            let from = self.slot(local.slot, local.kind);
-            match local.home {
-                Some(Loc::Gpr(reg)) => self.asm.load(local.kind.width(), reg, from),
-                Some(Loc::Xmm(reg)) => self.load_vector(local.kind, reg, from),
-                _ => {}
-            }
+            self.restore_local(self.lost_locals[at]);
+        }
+    }
+
+    /// Reads all locals that live in registers, from slots that are up to date.
+    pub(super) fn restore_all_locals(&mut self) {
+        for at in 0..self.lost_locals.len() + self.kept_locals.len() {
+            let kept = at.checked_sub(self.lost_locals.len());
+            let index = kept.map_or_else(|| self.lost_locals[at], |at| self.kept_locals[at]);
+            self.restore_local(index);
+            self.locals[index as usize].is_dirty = false;
+        }
+    }
+
+    fn restore_local(&mut self, index: u32) {
+        let local = self.locals[index as usize];
+        let from = self.slot(local.slot, local.kind);
+        match local.home {
+            Some(Loc::Gpr(reg)) => self.asm.load(local.kind.width(), reg, from),
+            Some(Loc::Xmm(reg)) => self.load_vector(local.kind, reg, from),
+            _ => {}
         }
     }
 
     /// Where control comes together nobody knows which slots are up to date.
     pub(super) fn forget_slots(&mut self) {
-        for index in &self.lost_locals {
+        for index in self.lost_locals.iter().chain(&self.kept_locals) {
             self.locals[*index as usize].is_dirty = true;
         }
     }

@@ -8,22 +8,27 @@
 //!    [`stack`] and pushes its results.
 
 mod access;
+mod atomic;
 mod bulk;
 mod call;
 mod control;
 mod convert;
 mod counting;
+mod exceptions;
 mod float;
 mod frame;
 mod integer;
 mod locals;
 mod moves;
+mod objects;
 mod scan;
 mod stack;
 mod table;
+mod tail;
 mod traps;
 mod vector;
 mod visitor;
+mod wide;
 
 use crate::isa::x64::abi::Places;
 use crate::isa::x64::asm::{Asm, Label};
@@ -35,7 +40,7 @@ use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables, Unit};
 use locals::Local;
 use stack::Entry;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 pub(crate) use frame::context_offset;
 pub(crate) use moves::{Move, Source as MoveSource, moves};
@@ -55,6 +60,7 @@ pub(crate) struct Source<'m> {
 #[derive(Default)]
 pub(crate) struct Kept {
     asm: Asm,
+    struct_places: HashMap<u32, objects::Places>,
 }
 
 /// Code that stands behind the function's, because it is seldom executed.
@@ -75,10 +81,14 @@ enum LateCode {
     NoMatch(Gpr),
     /// Looks whether the type of the record in `rax` is below the one of this index; goes on there, or traps.
     Subtype { ty: u32, next: Label },
-    /// Calls the way out for functions without code; the call's places, and where to go on.
-    WayOut { ty: u32, next: Label, map: Vec<u32> },
     /// Says that the function's budget has run out.
     RanOut(counting::Site),
+    /// Calls the way out for functions without code; where to go on, and where what is thrown is looked at.
+    WayOut { ty: u32, next: Label, map: Vec<u32>, pad: Option<Label> },
+    /// Leaves the function for that way out.
+    TailWayOut { ty: u32 },
+    /// Asks the VM for an object.
+    Make(Box<objects::Make>),
 }
 
 /// The state of the pass.
@@ -97,6 +107,8 @@ struct Translator<'m> {
     /// Locals whose homes calls change, and those that are references which the collector follows.
     lost_locals: Vec<u32>,
     traced_locals: Vec<u32>,
+    /// In a function that catches, those whose homes calls leave alone: whoever throws does not.
+    kept_locals: Vec<u32>,
     /// Operands.
     stack: Vec<Entry>,
     /// Slots of locals and operands so far, and the most that there have been.
@@ -140,16 +152,22 @@ struct Translator<'m> {
     traps: Vec<(u32, TrapCode)>,
     source: Vec<(u32, u32)>,
     maps: Vec<(u32, Box<[u32]>)>,
-    handlers: Vec<CallHandler>,
-    /// Loops that can be entered, and the ways into them.
+    /// Whether loops can be entered; those that can, and the ways into them.
+    has_ways_in: bool,
     headers: Vec<counting::Header>,
     loops: Vec<(u32, u32)>,
+    /// Where calls return to behind which exceptions are looked at, and where.
+    handlers: Vec<(u32, Label)>,
+    pads: Vec<exceptions::Pad>,
+    catching: Vec<exceptions::Catching>,
     /// Entries of branch tables.
     table_entries: Vec<(u32, Label, u32)>,
     /// Constants of 128 bits.
     pool: vector::Pool,
     /// Units that the code relies on.
     needs: BTreeSet<Unit>,
+    /// Where the fields of structures are, by type.
+    struct_places: HashMap<u32, objects::Places>,
     failed: Option<CompileError>,
 }
 
@@ -172,9 +190,11 @@ pub(crate) fn function(
     let mut asm = core::mem::take(&mut kept.asm);
     asm.clear();
     let mut translator = Translator::new(source, index, asm);
+    translator.struct_places = core::mem::take(&mut kept.struct_places);
     let done = translator.run(&body);
     let made = done.map(|()| translator.finish());
     kept.asm = translator.asm;
+    kept.struct_places = translator.struct_places;
     made
 }
 
@@ -195,6 +215,7 @@ impl<'m> Translator<'m> {
             locals: Vec::new(),
             lost_locals: Vec::new(),
             traced_locals: Vec::new(),
+            kept_locals: Vec::new(),
             stack: Vec::new(),
             slots: 0,
             slots_max: 0,
@@ -224,11 +245,15 @@ impl<'m> Translator<'m> {
             source: Vec::new(),
             maps: Vec::new(),
             handlers: Vec::new(),
+            has_ways_in: false,
             headers: Vec::new(),
             loops: Vec::new(),
+            pads: Vec::new(),
+            catching: Vec::new(),
             table_entries: Vec::new(),
             pool: vector::Pool::default(),
             needs: BTreeSet::new(),
+            struct_places: HashMap::new(),
             failed: None,
         }
     }
@@ -237,6 +262,7 @@ impl<'m> Translator<'m> {
         let scanned = scan::scan(body, self.func_type.params().len())?;
         self.declare_locals(body)?;
         self.assign_homes(&scanned);
+        self.has_ways_in = self.counts && !scanned.catches_early;
         self.enter(&scanned);
         self.open_body();
         let (bytes, end) = (self.module.bytes(), body.range().end as usize);
@@ -274,9 +300,13 @@ impl<'m> Translator<'m> {
         for at in core::mem::take(&mut self.frame_sizes) {
             self.asm.patch32(at, frame_bytes as i32);
         }
-        for handler in &mut self.handlers {
-            handler.frame_bytes = frame_bytes;
-        }
+        let handlers = core::mem::take(&mut self.handlers);
+        let handler = |(returns_to, pad)| CallHandler {
+            returns_to,
+            handler: self.asm.place_of(pad),
+            frame_bytes,
+        };
+        let handlers = handlers.into_iter().map(handler).collect();
         self.asm.link();
         for (at, label, table) in core::mem::take(&mut self.table_entries) {
             let distance = self.asm.place_of(label).wrapping_sub(table);
@@ -289,7 +319,7 @@ impl<'m> Translator<'m> {
             traps: core::mem::take(&mut self.traps),
             source: core::mem::take(&mut self.source),
             maps: core::mem::take(&mut self.maps),
-            handlers: core::mem::take(&mut self.handlers),
+            handlers,
             inlined: Vec::new(),
             needs: core::mem::take(&mut self.needs).into_iter().collect(),
             loops: core::mem::take(&mut self.loops),

@@ -18,6 +18,10 @@ pub(super) struct Scanned {
     pub(super) memory_weight: u64,
     /// Whether it calls by reference.
     pub(super) refers: bool,
+    /// Whether it has a block that catches.
+    pub(super) catches: bool,
+    /// Whether that is of the early form, which keeps exceptions where interpreter and compilers do each as it likes.
+    pub(super) catches_early: bool,
 }
 
 struct Scan {
@@ -80,6 +84,18 @@ impl Scan {
         self.call();
     }
 
+    /// A call in tail position changes no register of this function's.
+    fn tail_call(&mut self, refers: bool) {
+        self.found.calls = true;
+        self.found.refers |= refers;
+    }
+
+    /// A block that catches. What throws, and what the pad does, is seldom executed and weighs nothing.
+    fn catch(&mut self) {
+        self.found.catches = true;
+        self.open(false);
+    }
+
     fn builtin(&mut self) {
         self.found.call_weight += self.weight();
     }
@@ -109,17 +125,30 @@ macro_rules! note {
     (@access F64Const $self:ident $arg:ident) => {{ let _ = $arg; }};
     (@access $op:ident $self:ident $arg:ident) => { Accesses::note(&$arg, $self) };
     (@function_references CallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.refer() }};
+    (@tail_call ReturnCall $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(false) }};
+    (@tail_call $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
+    (@function_references ReturnCallRef $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.tail_call(true) }};
     (@bulk_memory $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
-    (@gc $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
-    (@threads $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* }};
+    (@gc ArrayNew $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayNewData $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayNewElem $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayFill $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayCopy $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayInitData $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@gc ArrayInitElem $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads MemoryAtomicNotify $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads MemoryAtomicWait32 $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads MemoryAtomicWait64 $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.builtin() }};
+    (@threads AtomicFence $self:ident $arg:ident) => {{ let _ = $arg; }};
+    (@threads $op:ident $self:ident $memarg:ident) => { Accesses::note(&$memarg, $self) };
     (@exceptions TryTable $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.open(false)
+        $self.catch()
     }};
-    (@exceptions $op:ident $self:ident $($arg:ident)*) => {{ $(let _ = $arg;)* $self.call() }};
     (@legacy_exceptions Try $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*
-        $self.open(false)
+        $self.found.catches_early = true;
+        $self.catch()
     }};
     (@legacy_exceptions Delegate $self:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*

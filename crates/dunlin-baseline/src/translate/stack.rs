@@ -245,7 +245,7 @@ impl Translator<'_> {
     }
 
     /// Copies a value between places in memory.
-    fn copy(&mut self, kind: Kind, from: Mem, to: Mem) {
+    pub(super) fn copy(&mut self, kind: Kind, from: Mem, to: Mem) {
         if kind == Kind::V128 {
             self.asm.load_v128(SCRATCH, from);
             self.asm.store_v128(to, SCRATCH);

@@ -99,6 +99,17 @@ impl Translator<'_> {
 
     /// Slots of references that the collector follows, as a map has them.
     pub(super) fn frame_map(&mut self) -> Vec<u32> {
+        self.map_of(|loc| loc == Loc::Slot)
+    }
+
+    /// The same for late code, which has written operands that are in registers to their slots.
+    pub(super) fn late_map(&mut self) -> Vec<u32> {
+        let map = self.map_of(|loc| matches!(loc, Loc::Slot | Loc::Gpr(_)));
+        self.count_mapped(map.len());
+        map
+    }
+
+    fn map_of(&mut self, is_in_slot: impl Fn(Loc) -> bool) -> Vec<u32> {
         use super::stack::Kind;
         self.count_moved(self.stack.len());
         let locals = self.traced_locals.iter().map(|index| {
@@ -106,7 +117,7 @@ impl Translator<'_> {
             (local.kind, local.slot, true)
         });
         let operands =
-            self.stack.iter().map(|entry| (entry.kind, entry.slot, entry.loc == Loc::Slot));
+            self.stack.iter().map(|entry| (entry.kind, entry.slot, is_in_slot(entry.loc)));
         let traced = locals
             .chain(operands)
             .filter(|(kind, _, is_there)| *kind == Kind::Ref(true) && *is_there);
@@ -118,11 +129,15 @@ impl Translator<'_> {
         if map.is_empty() {
             return;
         }
-        self.mapped += map.len();
+        self.count_mapped(map.len());
+        self.maps.push((self.asm.here(), map.into()));
+    }
+
+    fn count_mapped(&mut self, count: usize) {
+        self.mapped += count;
         if self.mapped > crate::limits::MAPPED_MAX {
             self.refuse("the function keeps too many references across calls for this tier");
         }
-        self.maps.push((self.asm.here(), map.into()));
     }
 
     /// Calls a builtin with the context, constants, and operands that have been popped. The result, if it has

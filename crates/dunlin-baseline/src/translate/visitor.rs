@@ -32,6 +32,13 @@ macro_rules! pass {
     (@simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@relaxed_simd $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@tail_call $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@exceptions TryTable $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@exceptions $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions Rethrow $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@legacy_exceptions $op:ident $($rest:tt)*) => { pass!(always $($rest)*) };
+    (@threads $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@wide_arithmetic $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
+    (@gc $op:ident $($rest:tt)*) => { pass!(charged $($rest)*) };
     (@$proposal:ident $op:ident $($rest:tt)*) => { pass!(none $($rest)*) };
     (none $self:ident $visit:ident $($arg:ident)*) => {{
         $(let _ = $arg;)*

@@ -27,28 +27,41 @@ pub enum Way {
     Optimizer,
     /// Some functions compiled and some not, with a collection at every allocation.
     MixedZeal,
+    /// The baseline tier.
+    Baseline,
+    /// The same as of [`MixedZeal`](Self::MixedZeal), by the baseline tier.
+    BaselineZeal,
 }
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Interpreter, Self::Zeal, Self::Optimizer, Self::MixedZeal];
+    pub const ALL: [Self; 6] = [
+        Self::Interpreter,
+        Self::Zeal,
+        Self::Optimizer,
+        Self::MixedZeal,
+        Self::Baseline,
+        Self::BaselineZeal,
+    ];
 
     /// What depends neither on the tier nor on zeal is drawn per seed.
     fn config(self, seed: u64) -> Config {
         let mut random = Random::of(seed, 24 + self as u64);
         let mut config = Config::new();
         config.max_stack_bytes(STACK_BYTES).heap_max(HEAP_BYTES);
-        config.gc_zeal(matches!(self, Self::Zeal | Self::MixedZeal));
+        config.gc_zeal(matches!(self, Self::Zeal | Self::MixedZeal | Self::BaselineZeal));
         let strategies = [MemoryStrategy::Auto, MemoryStrategy::Dense];
         config.memory_strategy(strategies[random.below(2) as usize]);
         if matches!(self, Self::Interpreter | Self::Zeal) {
             config.tier(Tier::Interp).fuse_operators(!random.once_in(3));
         } else {
             let interruptions = [Interruption::Page, Interruption::Flag, Interruption::Off];
-            config.tier(Tier::Optimize).verify_code(true);
+            let is_baseline = matches!(self, Self::Baseline | Self::BaselineZeal);
+            let tier = if is_baseline { Tier::Baseline } else { Tier::Optimize };
+            config.tier(tier).verify_code(true);
             config.interruption(interruptions[random.below(3) as usize]);
         }
-        if self == Self::MixedZeal {
+        if matches!(self, Self::MixedZeal | Self::BaselineZeal) {
             config.mix_tiers(random.bits());
         }
         config.validate(ValidateMode::Eager);

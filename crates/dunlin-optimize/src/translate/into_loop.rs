@@ -42,31 +42,29 @@ impl IntoLoop {
 
 /// Where the blocks open that a loop is in, and the loop, whose first operator is at an offset of the module.
 fn openers(body: &FunctionBody<'_>, at: u32) -> Result<Vec<u64>, CompileError> {
-    let mut open = Vec::new();
+    let (mut open, mut found) = (Vec::new(), None);
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
         let here = reader.original_position();
         match reader.read()? {
             Operator::Loop { .. } => {
-                open.push((here, true));
+                open.push(here);
                 if reader.original_position() == u64::from(at) {
-                    if open.iter().any(|(_, is_plain)| !is_plain) {
-                        return Err(CompileError::new("a loop within an early `try`"));
-                    }
-                    return Ok(open.into_iter().map(|(here, _)| here).collect());
+                    found = Some(open.clone());
                 }
             }
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                open.push((here, true));
+                open.push(here);
             }
-            Operator::Try { .. } => open.push((here, false)),
-            Operator::End | Operator::Delegate { .. } => {
+            // Where it keeps exceptions is each tier's own affair.
+            Operator::Try { .. } => return Err(CompileError::new("a function with an early `try`")),
+            Operator::End => {
                 open.pop();
             }
             _ => {}
         }
     }
-    Err(CompileError::new("there is no such loop"))
+    found.ok_or_else(|| CompileError::new("there is no such loop"))
 }
 
 impl Translator<'_, '_> {

@@ -71,6 +71,8 @@ impl Width {
 pub(crate) enum Alu {
     Add = 0,
     Or = 1,
+    Adc = 2,
+    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
@@ -92,8 +94,20 @@ pub(crate) enum Shift {
 pub(crate) enum Unary {
     Not = 2,
     Neg = 3,
+    Mul = 4,
+    Imul = 5,
     Div = 6,
     Idiv = 7,
+}
+
+/// Atomic operations on memory, by their opcodes for more than one byte. All but exchanges are locked by a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Atomic {
+    Exchange = 0x87,
+    /// Leaves in the register what was there.
+    Add = 0xc1,
+    /// With `rax`, which it makes what was there if that is something else.
+    CompareExchange = 0xb1,
 }
 
 /// Conditions, by number in opcodes; the lowest bit negates.
@@ -330,6 +344,12 @@ impl Asm {
         self.imm32(value);
     }
 
+    /// Stores a constant byte.
+    pub(crate) fn store_imm8(&mut self, to: Mem, value: u8) {
+        self.op(Width::W32, 0xc6, 0, to.into());
+        self.byte(value);
+    }
+
     pub(crate) fn movzx8(&mut self, to: Gpr, from: Rm) {
         self.op0f_byte(Width::W32, 0xb6, to.0, from);
     }
@@ -403,6 +423,33 @@ impl Asm {
 
     pub(crate) fn test(&mut self, width: Width, left: Gpr, right: Gpr) {
         self.op(width, 0x85, right.0, left.into());
+    }
+
+    pub(crate) fn test_imm(&mut self, width: Width, left: Rm, value: i32) {
+        self.op(width, 0xf7, 0, left);
+        self.imm32(value);
+    }
+
+    /// An atomic operation on so many bytes of memory.
+    pub(crate) fn atomic(&mut self, atomic: Atomic, bytes: u64, place: Mem, reg: Gpr) {
+        if atomic != Atomic::Exchange {
+            self.byte(0xf0);
+        }
+        if bytes == 2 {
+            self.byte(0x66);
+        }
+        self.rex(bytes == 8, reg.0, place.into(), bytes == 1 && reg.0 >= 4);
+        if atomic != Atomic::Exchange {
+            self.byte(0x0f);
+        }
+        // The opcode before is the same for bytes.
+        self.byte(atomic as u8 - u8::from(bytes == 1));
+        self.modrm(reg.0, place.into());
+    }
+
+    /// Orders all accesses before and behind.
+    pub(crate) fn mfence(&mut self) {
+        self.code.extend_from_slice(&[0x0f, 0xae, 0xf0]);
     }
 
     pub(crate) fn imul(&mut self, width: Width, to: Gpr, from: Rm) {
@@ -683,6 +730,8 @@ mod tests {
                 asm.load_f32(Xmm(8), Mem::indexed(R15, R12, 4));
                 asm.store_v128(Mem::at(RBP, -0x20), Xmm(15));
                 asm.ret(16);
+                asm.store_imm8(Mem::at(RDI, 0x10), 1);
+                asm.test_imm(Width::W32, R13.into(), 7);
             },
             &[
                 "setg dil",
@@ -703,6 +752,42 @@ mod tests {
                 "movss xmm8,[r15+r12+4h]",
                 "movups [rbp-20h],xmm15",
                 "ret 10h",
+                "mov byte ptr [rdi+10h],1h",
+                "test r13d,7h",
+            ],
+        );
+    }
+
+    #[test]
+    fn atomics_and_wide_arithmetic_are_read_as_they_were_meant() {
+        assert_reads(
+            |asm| {
+                asm.atomic(Atomic::Exchange, 1, Mem::at(R13, 1), RDI);
+                asm.atomic(Atomic::Exchange, 4, Mem::at(RAX, 0), R12);
+                asm.atomic(Atomic::Add, 2, Mem::indexed(R11, R15, 8), RBX);
+                asm.atomic(Atomic::Add, 8, Mem::at(RDI, 0), RAX);
+                asm.atomic(Atomic::CompareExchange, 1, Mem::at(R12, 0), RBX);
+                asm.atomic(Atomic::CompareExchange, 1, Mem::at(RBX, 0), R15);
+                asm.atomic(Atomic::CompareExchange, 4, Mem::at(R11, 0), RDI);
+                asm.mfence();
+                asm.alu(Alu::Adc, Width::W64, RAX, Mem::at(RBP, -8).into());
+                asm.alu(Alu::Sbb, Width::W64, R12, R13.into());
+                asm.unary(Unary::Mul, Width::W64, R11.into());
+                asm.unary(Unary::Imul, Width::W64, Mem::at(RBP, -16).into());
+            },
+            &[
+                "xchg [r13+1h],dil",
+                "xchg [rax],r12d",
+                "lock xadd [r11+r15+8h],bx",
+                "lock xadd [rdi],rax",
+                "lock cmpxchg [r12],bl",
+                "lock cmpxchg [rbx],r15b",
+                "lock cmpxchg [r11],edi",
+                "mfence",
+                "adc rax,[rbp-8h]",
+                "sbb r12,r13",
+                "mul r11",
+                "imul qword ptr [rbp-10h]",
             ],
         );
     }
