@@ -271,7 +271,19 @@ impl ModuleCode {
         units: &[(Unit, CompiledFunction)],
         tell: impl FnOnce(crate::native::PlacedCode<'_>),
     ) -> bool {
-        let Some(image) = crate::native::CodeImage::lay_out(units) else { return false };
+        let image = crate::native::CodeImage::lay_out(units);
+        image.is_some_and(|image| self.add_part(limit, image, tell))
+    }
+
+    /// Adds the code of a part of the module as [`add_code`](Self::add_code) does: one that
+    /// [`CodeImage::check`](crate::native::CodeImage::check) accepts.
+    #[cfg(feature = "native")]
+    pub fn add_part(
+        &self,
+        limit: &Arc<crate::native::CodeLimit>,
+        image: crate::native::CodeImage<'_>,
+        tell: impl FnOnce(crate::native::PlacedCode<'_>),
+    ) -> bool {
         let mut entries = Vec::new();
         {
             let mut added = self.added.lock();
@@ -300,6 +312,14 @@ impl ModuleCode {
             }
         }
         true
+    }
+
+    /// Bytes of memory for native code that the module has.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn code_memory(&self) -> usize {
+        let whole = self.native().map_or(0, crate::native::NativeCode::bytes_len);
+        whole + self.added.lock().bytes()
     }
 
     /// The functions whose code is at an address, from the innermost one outwards, and the offsets in the module, or 0

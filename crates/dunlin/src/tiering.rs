@@ -13,7 +13,10 @@
 //! thread if the function is small; one that is *hot* in the queue: [`Late::ran_out`] is where they part.
 
 use crate::compile::NativeCompiler;
-use crate::config::{Config, TierUp};
+use crate::config::{Config, Tier, TierUp};
+use crate::learning;
+use crate::notes::Notes;
+use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_module::{CompiledFunction, Compiler as _, StaticTables, Unit, Worker};
 use dunlin_vm::counting::Watch;
@@ -25,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
 /// Bytes of memory for code that arrives function by function, of all modules of an engine.
 const CODE_BYTES_MAX: usize = 256 << 20;
@@ -41,6 +45,7 @@ pub(crate) struct Late {
     /// Made when it is used first; `None` where there is none for this machine.
     native: OnceLock<Option<NativeCompiler>>,
     limit: Arc<CodeLimit>,
+    notes: Arc<Notes>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
@@ -63,13 +68,14 @@ struct Job {
 pub(crate) struct Owner(Arc<Late>);
 
 impl Owner {
-    pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Self {
+    pub(crate) fn new(config: &Config, strategy: MemoryStrategy, notes: Arc<Notes>) -> Self {
         Self(Arc::new_cyclic(|me| Late {
             me: me.clone(),
             config: config.clone(),
             strategy,
             native: OnceLock::new(),
             limit: CodeLimit::new(CODE_BYTES_MAX),
+            notes,
             queue: Mutex::default(),
             called: Condvar::default(),
         }))
@@ -78,6 +84,18 @@ impl Owner {
     /// The compiler, which is made if it is not there. Where it cannot be had the interpreter goes on.
     pub(crate) fn native(&self) -> Option<&NativeCompiler> {
         self.0.native()
+    }
+
+    /// What bounds the code of single functions and of parts of modules.
+    pub(crate) fn limit(&self) -> &Arc<CodeLimit> {
+        &self.0.limit
+    }
+
+    /// The functions of a module that wait to be compiled, those that have waited longest first.
+    pub(crate) fn waiting(&self, code: &Arc<ModuleCode>) -> Vec<u32> {
+        let queue = self.0.queue.lock();
+        let of_module = |job: &&Job| job.code.as_ptr() == Arc::as_ptr(code);
+        queue.jobs.iter().filter(of_module).map(|job| job.func).collect()
     }
 
     /// Who watches a module of so many bytes, if its functions are to be compiled.
@@ -174,6 +192,19 @@ impl Late {
         dunlin_vm::native::lower_priority();
         while let Some(jobs) = self.next_jobs() {
             self.compile(jobs.iter());
+            self.keep_learned(tuning::UNKEPT_TIME_MAX);
+        }
+        self.keep_learned(Duration::ZERO);
+    }
+
+    /// Keeps what has been learned of modules, and not been kept for so long.
+    fn keep_learned(&self, unkept: Duration) {
+        for (code, since) in self.notes.unkept() {
+            if since.elapsed() >= unkept
+                && let Some(native) = self.native()
+            {
+                learning::keep(&self.config, native, &self.notes, &code);
+            }
         }
     }
 
@@ -239,8 +270,13 @@ impl Late {
         }
         let work = native.optimizer().work(code.module(), func);
         let rest = |left: u64| left.checked_sub(work);
-        job.work_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
-        let compiled = worker.compile(Unit::Func(func)).ok()?;
+        let by = (Tier::Optimize, self.occasion());
+        if job.work_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).is_err() {
+            self.notes.refuse(code, by, func, "compiling the module has taken all that it may");
+            return None;
+        }
+        let compile = || worker.compile(Unit::Func(func));
+        let compiled = self.notes.compile(code, by, func, compile).ok()?;
         let missing = code.missing_for(func, &compiled.needs);
         let mut units: Vec<(Unit, CompiledFunction)> = vec![(Unit::Func(func), compiled)];
         for unit in missing {
@@ -248,9 +284,19 @@ impl Late {
         }
         units.sort_unstable_by_key(|(unit, _)| *unit);
         // A profile that cannot be written is no reason to be slow.
-        code.add_code(&self.limit, &units, |placed| {
+        let is_placed = code.add_code(&self.limit, &units, |placed| {
             let _ = profile::tell(native.profiler(), code.module(), placed);
         });
+        if is_placed {
+            self.notes.learn(code, units, self.config.cache.is_some());
+        }
         Some(())
+    }
+
+    fn occasion(&self) -> Occasion {
+        match self.config.tier_up {
+            TierUp::AtOnce { .. } => Occasion::Waited,
+            TierUp::Background | TierUp::Never => Occasion::Background,
+        }
     }
 }

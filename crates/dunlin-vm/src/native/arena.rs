@@ -111,6 +111,11 @@ impl Arena {
         self.ways_in.get(&ty).copied()
     }
 
+    /// Bytes of all regions.
+    pub(crate) fn bytes(&self) -> usize {
+        self.taken.as_ref().map_or(0, |(_, bytes)| *bytes)
+    }
+
     /// The functions whose code is at `pc`, if it is of this module, as `NativeCode::frames` says.
     pub(crate) fn frames(&self, pc: usize) -> Option<Vec<(u32, u32)>> {
         let region = self.regions.iter().find(|region| region.contains(pc))?;

@@ -66,6 +66,7 @@ impl NativeCode {
             map_words: piece.map_words.to_vec(),
             handlers: piece.handlers.to_vec(),
             inlined: piece.inlined.to_vec(),
+            needs: None,
         }
     }
 
@@ -75,6 +76,12 @@ impl NativeCode {
         // Functions with code come first, by index.
         let units = &self.piece().units;
         units.binary_search_by_key(&Unit::Func(func), |(.., unit)| *unit).is_ok()
+    }
+
+    /// How many functions have code.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        self.piece().units.partition_point(|(.., unit)| matches!(unit, Unit::Func(_)))
     }
 
     /// The way in for functions of the type of this index; 0 if there is none.
