@@ -92,7 +92,9 @@ pub(crate) struct RunOptions {
     pub(crate) no_cache: bool,
     pub(crate) key: Option<PathBuf>,
     pub(crate) profile: Option<Profile>,
+    pub(crate) profile_out: Option<PathBuf>,
     pub(crate) stats: bool,
+    pub(crate) json: bool,
 }
 
 impl Default for RunOptions {
@@ -119,7 +121,9 @@ impl Default for RunOptions {
             no_cache: false,
             key: None,
             profile: None,
+            profile_out: None,
             stats: false,
+            json: false,
         }
     }
 }
@@ -313,12 +317,29 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             set: |o, value| assign(&mut o.profile, one_of(value, &[("perf", Profile::Perf)])?),
         },
         Flag {
+            name: "profile-out",
+            value: Some("FILE"),
+            example: "app.profile",
+            help: "Write which functions got hot, for `dunlin compile --profile`",
+            set: |o, value| assign(&mut o.profile_out, PathBuf::from(value)),
+        },
+        Flag {
             name: "stats",
             value: None,
             example: "",
-            help: "Say at the end where the time went",
+            help: "Say at the end where the time went, and what was compiled when",
             set: |o, _| {
                 o.stats = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "json",
+            value: None,
+            example: "",
+            help: "Say what --stats says, as a line of JSON",
+            set: |o, _| {
+                (o.stats, o.json) = (true, true);
                 Ok(())
             },
         },
@@ -332,6 +353,7 @@ pub(crate) struct CompileOptions {
     pub(crate) fuel: bool,
     pub(crate) features: Features,
     pub(crate) relaxed_simd: RelaxedSimd,
+    pub(crate) profile: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -376,6 +398,13 @@ pub(crate) const COMPILE: Command<CompileOptions> = Command {
             example: "deterministic",
             help: "Results of relaxed operators: fast (default), deterministic (on all machines)",
             set: |o, value| relaxed_simd(&mut o.relaxed_simd, value),
+        },
+        Flag {
+            name: "profile",
+            value: Some("FILE"),
+            example: "app.profile",
+            help: "Compile what `dunlin run --profile-out` says is hot; the rest when it is",
+            set: |o, value| assign(&mut o.profile, PathBuf::from(value)),
         },
         Flag {
             name: "key",

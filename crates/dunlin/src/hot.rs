@@ -73,7 +73,7 @@ impl HotFunctions {
             return Err(Error::usage("its second line does not name a module"));
         };
         let (mut functions, mut seen) = (Vec::new(), BTreeSet::new());
-        for (number, line) in lines {
+        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
             let func = line.strip_prefix("func ").and_then(|index| index.parse().ok());
             match func.filter(|func| seen.insert(*func)) {
                 Some(func) => functions.push(func),

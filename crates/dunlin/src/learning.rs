@@ -52,7 +52,7 @@ pub(crate) struct Learned {
 
 impl Learned {
     /// The functions that were hot in earlier runs.
-    fn begin_with(&mut self, hot: impl Iterator<Item = u32>) {
+    pub(crate) fn begin_with(&mut self, hot: Vec<u32>) {
         self.hot.extend(hot);
     }
 
@@ -132,7 +132,7 @@ pub(crate) fn restore(
     let took = notes.now().saturating_sub(begun);
     let hit = CacheHit { functions: functions.len() as u64, code_bytes, took };
     notes.found(code, CacheUse::Part(hit));
-    notes.with(code, |of| of.learned.begin_with(functions.into_iter()));
+    notes.with(code, |of| of.learned.begin_with(functions));
 }
 
 /// Adds a part to a module's code; `false` if there is no memory for it.

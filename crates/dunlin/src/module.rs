@@ -180,8 +180,8 @@ impl Module {
         self.engine.compiler().notes.stats(&self.code)
     }
 
-    /// The functions that have been found to be executed often, by its runs in this engine and those whose part of the
-    /// [`cache`](crate::Config::cache) the module began with. There are none where all of the module is compiled from
+    /// The functions that have been found to be executed often, by its runs in this engine and those with whose
+    /// code the module began, from the [`cache`](crate::Config::cache) or an artifact. There are none where all of the module is compiled from
     /// the start, or nothing ever is: nobody counts then.
     #[cfg(feature = "optimize")]
     #[must_use]

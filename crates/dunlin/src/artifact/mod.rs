@@ -309,18 +309,20 @@ pub(crate) fn adopt(
 fn adopt_part(
     engine: &Engine,
     compiler: &NativeCompiler,
-    code: &ModuleCode,
+    code: &Arc<ModuleCode>,
     image: CodeImage<'_>,
 ) -> Result<()> {
     let Some(limit) = engine.compiler().limit() else {
         return Err(Error::usage(
-            "the artifact has code of some functions only, and is for engines with `Tier::Auto`",
+            "it has code of some functions only, and is for engines that interpret the others",
         ));
     };
     image.check(code.module()).map_err(Error::artifact)?;
+    let hot: Vec<u32> = learning::functions(&image).collect();
     if !learning::place(compiler, code, limit, image) {
         return Err(no_memory());
     }
+    engine.compiler().notes.with(code, |of| of.learned.begin_with(hot));
     validate_eagerly(engine.config(), code, Keep::Tables)
 }
 
