@@ -44,24 +44,38 @@ type Units = BTreeMap<Unit, CompiledFunction>;
 pub(crate) struct Learned {
     /// Functions that are executed often, in the order in which they were found to be.
     hot: Vec<u32>,
+    is_hot: BTreeSet<u32>,
     /// Code that is not kept yet.
     fresh: Units,
     bytes: usize,
     since: Option<Instant>,
+    /// When code was last added to the module.
+    grown: Option<Instant>,
 }
 
 impl Learned {
     /// The functions that were hot in earlier runs.
     pub(crate) fn begin_with(&mut self, hot: Vec<u32>) {
-        self.hot.extend(hot);
+        self.grown = Some(Instant::now());
+        for func in hot {
+            self.note_hot(func);
+        }
     }
 
     /// Takes note of functions that have been compiled because they are hot.
     pub(crate) fn add_hot(&mut self, units: &[(Unit, CompiledFunction)]) {
+        self.grown = Some(Instant::now());
         for (unit, _) in units {
             if let Unit::Func(func) = unit {
-                self.hot.push(*func);
+                self.note_hot(*func);
             }
+        }
+    }
+
+    /// A function may be compiled more than once.
+    fn note_hot(&mut self, func: u32) {
+        if self.is_hot.insert(func) {
+            self.hot.push(func);
         }
     }
 
@@ -81,6 +95,16 @@ impl Learned {
         self.bytes = 0;
         self.since = None;
         core::mem::take(&mut self.fresh)
+    }
+
+    /// When code was last added to the module, unless it has none.
+    pub(crate) fn grown(&self) -> Option<Instant> {
+        self.grown
+    }
+
+    /// The module's code is gone.
+    pub(crate) fn forget(&mut self) {
+        self.grown = None;
     }
 
     /// The functions that are hot.
@@ -126,7 +150,7 @@ pub(crate) fn restore(
     };
     let functions: Vec<u32> = functions(&image).collect();
     let code_bytes = image.code.len() as u64;
-    if !place(native, code, limit, image) {
+    if !place(native, code, (notes, limit), image) {
         return notes.found(code, CacheUse::Miss);
     }
     let took = notes.now().saturating_sub(begun);
@@ -138,14 +162,17 @@ pub(crate) fn restore(
 /// Adds a part to a module's code; `false` if there is no memory for it.
 pub(crate) fn place(
     native: &NativeCompiler,
-    code: &ModuleCode,
-    limit: &Arc<CodeLimit>,
+    code: &Arc<ModuleCode>,
+    (notes, limit): (&Notes, &Arc<CodeLimit>),
     image: CodeImage<'_>,
 ) -> bool {
-    code.add_part(limit, image, |placed| {
-        // A profile that cannot be written is no reason to be slow.
-        let _ = profile::tell(native.profiler(), code.module(), placed);
-    })
+    let add = |image| {
+        code.add_part(limit, image, |placed| {
+            // A profile that cannot be written is no reason to be slow.
+            let _ = profile::tell(native.profiler(), code.module(), placed);
+        })
+    };
+    add(image.clone()) || notes.make_room(limit, code) && add(image)
 }
 
 /// The functions of which an image has code.

@@ -12,6 +12,7 @@ use crate::stats::{
 };
 use dunlin_module::{CompileError, CompiledFunction, Unit};
 use dunlin_vm::ModuleCode;
+use dunlin_vm::native::CodeLimit;
 use dunlin_vm::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -19,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// Modules from which on those that are gone are looked for.
 const MODULES_MIN: usize = 64;
+
+/// The share of the limit of code that is to be free after some has been dropped, so that it is not searched for at each
+/// function.
+const ROOM_SHARE: usize = 8;
 
 /// The notes of an engine.
 pub(crate) struct Notes {
@@ -139,6 +144,32 @@ impl Notes {
         let modules = self.modules.lock();
         let unkept = |of: &OfModule| Some((of.code.upgrade()?, of.learned.unkept_since()?));
         modules.by_address.values().filter_map(unkept).collect()
+    }
+
+    /// Drops code of modules that nobody runs, that which has not grown for longest first, until a share of the limit is
+    /// free; whether any has gone. `wants` is the module that more code is for.
+    pub(crate) fn make_room(&self, limit: &CodeLimit, wants: &Arc<ModuleCode>) -> bool {
+        let mut modules: Vec<(Instant, Arc<ModuleCode>)> = {
+            let modules = self.modules.lock();
+            let coldest = |of: &OfModule| Some((of.learned.grown()?, of.code.upgrade()?));
+            modules.by_address.values().filter_map(coldest).collect()
+        };
+        modules.sort_by_key(|(grown, _)| *grown);
+        let wanted = limit.most() / ROOM_SHARE;
+        let mut has_gone = false;
+        for (_, code) in modules {
+            if limit.left() >= wanted {
+                break;
+            }
+            if !Arc::ptr_eq(&code, wants) && code.drop_code() {
+                has_gone = true;
+                self.with(&code, |of| {
+                    of.learned.forget();
+                    of.stats.dropped += 1;
+                });
+            }
+        }
+        has_gone
     }
 
     /// How long the engine has been there.

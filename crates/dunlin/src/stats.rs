@@ -42,6 +42,9 @@ pub struct CompileStats {
     pub cache: CacheUse,
     /// Functions whose code has been put into the cache.
     pub kept: u64,
+    /// How often the module's code has been dropped to make room: see
+    /// [`Config::max_code_bytes`](crate::Config::max_code_bytes).
+    pub dropped: u64,
     /// Bytes of memory for the module's machine code, wherever it is from.
     pub code_memory: usize,
     /// The functions, in the order in which they were compiled or refused: the first
@@ -123,6 +126,7 @@ pub(crate) struct ModuleStats {
     optimize: TierStats,
     pub(crate) cache: CacheUse,
     pub(crate) kept: u64,
+    pub(crate) dropped: u64,
     functions: Vec<FunctionStats>,
 }
 
@@ -157,6 +161,7 @@ impl ModuleStats {
             optimize: self.optimize,
             cache: self.cache,
             kept: self.kept,
+            dropped: self.dropped,
             code_memory,
             functions: self.functions.clone(),
         }

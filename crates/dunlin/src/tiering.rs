@@ -30,9 +30,6 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes of memory for code that arrives function by function, of all modules of an engine.
-const CODE_BYTES_MAX: usize = 256 << 20;
-
 /// Functions that wait to be compiled at most. What finds no place is asked for again when it has been executed as
 /// often once more.
 const QUEUE_MAX: usize = 4096;
@@ -74,7 +71,7 @@ impl Owner {
             config: config.clone(),
             strategy,
             native: OnceLock::new(),
-            limit: CodeLimit::new(CODE_BYTES_MAX),
+            limit: CodeLimit::new(config.code_bytes_max),
             notes,
             queue: Mutex::default(),
             called: Condvar::default(),
@@ -283,11 +280,13 @@ impl Late {
             units.push((unit, worker.compile(unit).ok()?));
         }
         units.sort_unstable_by_key(|(unit, _)| *unit);
-        // A profile that cannot be written is no reason to be slow.
-        let is_placed = code.add_code(&self.limit, &units, |placed| {
-            let _ = profile::tell(native.profiler(), code.module(), placed);
-        });
-        if is_placed {
+        let place = || {
+            // A profile that cannot be written is no reason to be slow.
+            code.add_code(&self.limit, &units, |placed| {
+                let _ = profile::tell(native.profiler(), code.module(), placed);
+            })
+        };
+        if place() || self.notes.make_room(&self.limit, code) && place() {
             self.notes.learn(code, units, self.config.cache.is_some());
         }
         Some(())

@@ -307,6 +307,7 @@ impl OfModule {
             ("preloaded", preloaded),
             ("cache", cache_json(&self.compiled.cache)),
             ("kept", self.compiled.kept.to_string()),
+            ("dropped", self.compiled.dropped.to_string()),
             ("functions", format!("[{}]", functions.join(", "))),
         ])
     }

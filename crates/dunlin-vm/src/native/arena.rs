@@ -29,6 +29,7 @@ const PIECE_BYTES_MIN: usize = 128;
 /// How many bytes of memory for code an engine's modules may have together.
 #[derive(Debug)]
 pub struct CodeLimit {
+    most: usize,
     left: AtomicUsize,
 }
 
@@ -36,7 +37,13 @@ impl CodeLimit {
     /// A limit of so many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(bytes) })
+        Arc::new(Self { most: bytes, left: AtomicUsize::new(bytes) })
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// Bytes that are left.

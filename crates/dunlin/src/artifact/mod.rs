@@ -319,7 +319,7 @@ fn adopt_part(
     };
     image.check(code.module()).map_err(Error::artifact)?;
     let hot: Vec<u32> = learning::functions(&image).collect();
-    if !learning::place(compiler, code, limit, image) {
+    if !learning::place(compiler, code, (&engine.compiler().notes, limit), image) {
         return Err(no_memory());
     }
     engine.compiler().notes.with(code, |of| of.learned.begin_with(hot));
