@@ -136,6 +136,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
             guest, which has no folder, no variable and no network unless a flag grants it.\n\
+            What gets hot is compiled meanwhile, and kept for the next run unless --no-cache is given.\n\
             --profile perf writes /tmp/perf-PID.map and ./jit-PID.dump, for `perf record -k mono`.\n\
             exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
     words: Words::ModuleThenGuest,
@@ -364,7 +365,9 @@ pub(crate) const COMPILE: Command<CompileOptions> = Command {
     about: "Compile a module to machine code, for `dunlin run` to start it without compiling.",
     notes: "The result runs on machines like this one, with this version of dunlin, and for whoever has\n\
             the secret with which it is sealed: yours, made at first use, unless --key names another.\n\
-            It is native code: who has the secret can make code that does all that you may do.",
+            It is native code: who has the secret can make code that does all that you may do.\n\
+            With --profile it has the code of what was hot in a run; other functions are interpreted at\n\
+            first, and compiled when they are hot too.",
     words: Words::One,
     short: &[('o', "output")],
     flags: &[

@@ -418,8 +418,9 @@ impl Config {
     }
 
     /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
-    /// with [`Tier::Optimize`] and by [`Module::optimize`](crate::Module::optimize), for modules of more than
-    /// 4 KiB. The default is to keep nothing.
+    /// for modules of more than 4 KiB: for all of a module's code with [`Tier::Optimize`] and by
+    /// [`Module::optimize`](crate::Module::optimize), and with [`Tier::Auto`] for the code of functions that were
+    /// executed often: see [`Module::keep_learned`](crate::Module::keep_learned). The default is to keep nothing.
     ///
     /// # Examples
     ///

@@ -29,8 +29,9 @@ use std::time::Instant;
 /// Bytes of code that an engine's modules may have learned and not kept yet. What comes then is learned by another run.
 pub(crate) const UNKEPT_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of code of an entry at most.
-const ENTRY_CODE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of code of an entry at most: many times what programs execute often. What does not fit beside the rest takes its
+/// place.
+const ENTRY_CODE_BYTES_MAX: usize = 16 << 20;
 
 /// The share of an entry's code that what is new must be, or the entry stays: writing it all takes longer than compiling
 /// the rest once more.
@@ -200,6 +201,8 @@ pub(crate) fn keep(
     let Some(cached) = native.cached(config, code) else { return 0 };
     let entry = cached.part_bytes();
     let entry = entry.as_ref().and_then(|entry| cached.part(entry, code));
+    let more: usize = fresh.values().map(|unit| unit.code.len()).sum();
+    let entry = entry.filter(|entry| entry.code.len() + more <= ENTRY_CODE_BYTES_MAX);
     let fresh = match Fresh::of(fresh, entry.as_ref()) {
         Ok(fresh) => fresh,
         Err(too_little) => {
