@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// What the text begins with; the number is that of its form.
 const HEAD: &str = "dunlin profile 1";
 
+/// Functions that a text may name: as many as engines agree that a module may have.
+const FUNCTIONS_MAX: usize = 1_000_000;
+
 /// The functions of a module that its guests executed often: a *profile*; see
 /// [`Module::hot_functions`](crate::Module::hot_functions).
 ///
@@ -75,6 +78,11 @@ impl HotFunctions {
         let (mut functions, mut seen) = (Vec::new(), BTreeSet::new());
         for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
             let func = line.strip_prefix("func ").and_then(|index| index.parse().ok());
+            if functions.len() == FUNCTIONS_MAX {
+                return Err(Error::usage(format_args!(
+                    "it names more than {FUNCTIONS_MAX} functions"
+                )));
+            }
             match func.filter(|func| seen.insert(*func)) {
                 Some(func) => functions.push(func),
                 None => {

@@ -44,6 +44,8 @@
 //! | run guests on several threads over one memory | [`SharedMemory`], [`Linker::define_shared`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
+//! | begin with what earlier runs found to be hot | `Config::cache`, `Module::hot_functions`, `Module::serialize_hot` |
+//! | know what was compiled, when and how large | `Module::compile_stats` |
 //! | profile guests | `Config::profile` |
 //! | read what is executed of a function | [`ModuleInfo::listing`], `Module::function_code` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |

@@ -8,6 +8,8 @@
 //!    a function that is being compiled then is finished first.
 //! 3. What the compiler refuses, what it panics at, and what there is no memory for stays interpreted, and is not
 //!    asked for again. Modules that are gone are skipped: the queue does not keep them.
+//! 4. What has been compiled is noted (`notes`), and kept for the next run once there is nothing more to compile
+//!    (`learning`).
 //!
 //! There is one compiler today. A function that is *warm* belongs to one that makes code at once, on the calling
 //! thread if the function is small; one that is *hot* in the queue: [`Late::ran_out`] is where they part.

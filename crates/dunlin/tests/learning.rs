@@ -312,6 +312,9 @@ fn profiles_are_read_with_care() {
     ] {
         assert_eq!(read(&text).expect_err("nonsense"), why);
     }
+    let many: String = (0..1_000_001).map(|func| format!("func {func}\n")).collect();
+    let error = read(&format!("{good}{many}")).expect_err("no module has so many");
+    assert_eq!(error, "it names more than 1000000 functions");
     let serialize = |text: &str| module.serialize_hot(&read(text).expect("a profile"));
     let error = serialize(&format!("{good}func 6\n")).expect_err("there are six");
     assert_eq!(
