@@ -92,7 +92,9 @@ pub(crate) struct RunOptions {
     pub(crate) no_cache: bool,
     pub(crate) key: Option<PathBuf>,
     pub(crate) profile: Option<Profile>,
+    pub(crate) profile_out: Option<PathBuf>,
     pub(crate) stats: bool,
+    pub(crate) json: bool,
 }
 
 impl Default for RunOptions {
@@ -119,7 +121,9 @@ impl Default for RunOptions {
             no_cache: false,
             key: None,
             profile: None,
+            profile_out: None,
             stats: false,
+            json: false,
         }
     }
 }
@@ -132,6 +136,7 @@ pub(crate) const RUN: Command<RunOptions> = Command {
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
             guest, which has no folder, no variable and no network unless a flag grants it.\n\
+            What gets hot is compiled meanwhile, and kept for the next run unless --no-cache is given.\n\
             --profile perf writes /tmp/perf-PID.map and ./jit-PID.dump, for `perf record -k mono`.\n\
             exit codes: the guest's own; 134 trap; 1 invalid or unlinkable module; 2 usage",
     words: Words::ModuleThenGuest,
@@ -313,12 +318,29 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             set: |o, value| assign(&mut o.profile, one_of(value, &[("perf", Profile::Perf)])?),
         },
         Flag {
+            name: "profile-out",
+            value: Some("FILE"),
+            example: "app.profile",
+            help: "Write which functions got hot, for `dunlin compile --profile`",
+            set: |o, value| assign(&mut o.profile_out, PathBuf::from(value)),
+        },
+        Flag {
             name: "stats",
             value: None,
             example: "",
-            help: "Say at the end where the time went",
+            help: "Say at the end where the time went, and what was compiled when",
             set: |o, _| {
                 o.stats = true;
+                Ok(())
+            },
+        },
+        Flag {
+            name: "json",
+            value: None,
+            example: "",
+            help: "Say what --stats says, as a line of JSON",
+            set: |o, _| {
+                (o.stats, o.json) = (true, true);
                 Ok(())
             },
         },
@@ -332,6 +354,7 @@ pub(crate) struct CompileOptions {
     pub(crate) fuel: bool,
     pub(crate) features: Features,
     pub(crate) relaxed_simd: RelaxedSimd,
+    pub(crate) profile: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -342,7 +365,9 @@ pub(crate) const COMPILE: Command<CompileOptions> = Command {
     about: "Compile a module to machine code, for `dunlin run` to start it without compiling.",
     notes: "The result runs on machines like this one, with this version of dunlin, and for whoever has\n\
             the secret with which it is sealed: yours, made at first use, unless --key names another.\n\
-            It is native code: who has the secret can make code that does all that you may do.",
+            It is native code: who has the secret can make code that does all that you may do.\n\
+            With --profile it has the code of what was hot in a run; other functions are interpreted at\n\
+            first, and compiled when they are hot too.",
     words: Words::One,
     short: &[('o', "output")],
     flags: &[
@@ -376,6 +401,13 @@ pub(crate) const COMPILE: Command<CompileOptions> = Command {
             example: "deterministic",
             help: "Results of relaxed operators: fast (default), deterministic (on all machines)",
             set: |o, value| relaxed_simd(&mut o.relaxed_simd, value),
+        },
+        Flag {
+            name: "profile",
+            value: Some("FILE"),
+            example: "app.profile",
+            help: "Compile what `dunlin run --profile-out` says is hot; the rest when it is",
+            set: |o, value| assign(&mut o.profile, PathBuf::from(value)),
         },
         Flag {
             name: "key",

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! `DUNLIN_BLESS=1` rewrites what is expected. What differs between runs is replaced: the scratch
-//! folder by `[DIR]`, times by `[TIME]`, the version by `[VERSION]`.
+//! folder by `[DIR]`, the version by `[VERSION]`; and in what `--stats` says, times by `[TIME]` and sizes by `[SIZE]`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -139,31 +139,58 @@ fn words(line: &str) -> Vec<String> {
 fn redact(text: &str, scratch: &Path) -> String {
     let text = text.replace(&scratch.display().to_string(), "[DIR]");
     let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
-    if !text.starts_with("stats: ") && !text.contains("\nstats: ") {
-        return text;
-    }
+    let mut is_stats = false;
     let mut lines = String::new();
     for line in text.split_inclusive('\n') {
-        match line.strip_prefix("stats: ") {
-            Some(rest) => {
-                let _ = write!(lines, "stats: {}", redact_times(rest));
-            }
-            None => lines.push_str(line),
+        is_stats = line.starts_with("stats: ") || is_stats && line.starts_with("  ");
+        let is_json = line.starts_with("{\"load_seconds\"");
+        match (is_stats, is_json) {
+            (true, _) => lines.push_str(&redact_quantities(line)),
+            (_, true) => lines.push_str(&redact_numbers(line)),
+            _ => lines.push_str(line),
         }
     }
     lines
 }
 
-/// `load 1.23 ms, fuel 7` becomes `load [TIME], fuel 7`.
-fn redact_times(line: &str) -> String {
-    let parts = line.split(", ").map(|part| {
-        let unit = part.trim_end().rsplit(' ').next().unwrap_or("");
-        let label = part.split(' ').next().unwrap_or("");
-        let end = if part.ends_with('\n') { "\n" } else { "" };
-        match unit {
-            "s" | "ms" | "µs" => format!("{label} [TIME]{end}"),
-            _ => part.to_owned(),
-        }
-    });
-    parts.collect::<Vec<_>>().join(", ")
+/// `  load   1.23 ms, fuel 7` becomes `  load [TIME], fuel 7`.
+fn redact_quantities(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        let unit = word.trim_end_matches([',', ';', ')']);
+        let number =
+            words.last().is_some_and(|last| last.trim_start_matches('(').parse::<f64>().is_ok());
+        let what = match unit {
+            "s" | "ms" | "µs" if number => "[TIME]",
+            "B" | "KiB" | "MiB" if number => "[SIZE]",
+            _ => {
+                words.push(word.to_owned());
+                continue;
+            }
+        };
+        words.pop();
+        words.push(format!("{what}{}", &word[unit.len()..]));
+    }
+    let indent = if line.starts_with(' ') { "  " } else { "" };
+    format!("{indent}{}\n", words.join(" "))
+}
+
+/// Times and sizes of code, which differ between runs and machines.
+fn redact_numbers(line: &str) -> String {
+    let mut fields: Vec<String> = Vec::new();
+    for field in line.split(", ") {
+        let Some((name, value)) = field.rsplit_once(": ") else {
+            fields.push(field.to_owned());
+            continue;
+        };
+        let end = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let what = if name.ends_with("_seconds\"") { "[TIME]" } else { "[SIZE]" };
+        let differs =
+            ["_seconds\"", "code_bytes\"", "memory_bytes\""].iter().any(|is| name.ends_with(is));
+        fields.push(match differs && end.len() < value.len() {
+            true => format!("{name}: {what}{end}"),
+            false => field.to_owned(),
+        });
+    }
+    fields.join(", ")
 }

@@ -81,35 +81,108 @@ fn a_large_module_is_kept_and_found() {
     assert_eq!(scratch.entries().len(), 0);
 }
 
-#[test]
-fn a_guest_that_runs_for_long_is_kept_and_found() {
-    let scratch = Scratch::new("long");
-    // It waits for something that never comes, in a function that is called again and again.
+/// What a run with these words says of itself, besides what it prints.
+fn stats(scratch: &Scratch, words: &str) -> String {
+    let output = scratch.run(&format!("run --stats {words}"));
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// A module that executes a function again and again, as often as it is asked to; large enough for the cache.
+fn loops(scratch: &Scratch) {
     let text = format!(
-        r#"(module (memory 1) (func $wait)
-            (func (export "run") (param $more i32)
-                (loop (call $wait) (br_if 0 (local.get $more))))
+        r#"(module (memory 1) (func $wait (param i64) (result i64) (i64.mul (local.get 0) (local.get 0)))
+            (func (export "run") (param $n i64)
+                (loop $next
+                    (drop (call $wait (local.get $n)))
+                    (br_if $next (i32.eqz (i64.eqz
+                        (local.tee $n (i64.sub (local.get $n) (i64.const 1))))))))
             (data (i32.const 0) "{}"))"#,
         "x".repeat(40_000)
     );
-    fs::write(scratch.0.join("long.wat"), text).expect("a file");
-    let short = scratch.run("run --stats --invoke run long.wat 0");
-    let said = String::from_utf8_lossy(&short.stderr);
-    assert!(said.ends_with(", interpreted\n"), "{said}");
-    let mut long = scratch.command("run --invoke run long.wat 1").spawn().expect("the program");
+    fs::write(scratch.0.join("loops.wat"), text).expect("a file");
+}
+
+#[test]
+fn a_guest_that_runs_for_long_is_kept_and_found() {
+    let scratch = Scratch::new("long");
+    loops(&scratch);
+    let said = stats(&scratch, "--invoke run loops.wat 1");
+    assert!(said.contains(", interpreted\n") && !said.contains("the cache had"), "{said}");
+    // It never ends, and what it has learned is kept nevertheless.
+    let mut long = scratch.command("run --invoke run loops.wat 0").spawn().expect("the program");
     let begun = Instant::now();
     while !scratch.entries().iter().any(|entry| entry.extension().is_some_and(|is| is == "code")) {
-        assert!(begun.elapsed() < Duration::from_secs(120), "it is optimized some time");
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is kept some time");
         thread::sleep(Duration::from_millis(20));
     }
     long.kill().expect("it runs");
     long.wait().expect("it ends");
-    let next = scratch.run("run --stats --invoke run long.wat 0");
-    let said = String::from_utf8_lossy(&next.stderr);
-    assert!(said.ends_with(", optimized from the start\n"), "{said}");
-    let without = scratch.run("run --stats --no-cache --invoke run long.wat 0");
-    let said = String::from_utf8_lossy(&without.stderr);
-    assert!(said.ends_with(", interpreted\n"), "{said}");
+    let said = stats(&scratch, "--invoke run loops.wat 1");
+    assert!(said.contains(", interpreted, and what is hot compiled\n"), "{said}");
+    assert!(
+        said.contains("  the cache had: what was hot, ") && !said.contains("compiled by"),
+        "{said}"
+    );
+    let said = stats(&scratch, "--no-cache --invoke run loops.wat 1");
+    assert!(said.contains(", interpreted\n") && !said.contains("the cache had"), "{said}");
+    // All of it takes precedence once there is all of it.
+    scratch.run("run --tier optimize --invoke run loops.wat 1");
+    let said = stats(&scratch, "--invoke run loops.wat 1");
+    assert!(said.contains(", compiled from the start\n"), "{said}");
+    assert!(said.contains("  the cache had: all that compiles, 2 functions, "), "{said}");
+}
+
+#[test]
+fn what_gets_hot_is_kept_at_the_end_of_a_run() {
+    let scratch = Scratch::new("end");
+    loops(&scratch);
+    let mut said = String::new();
+    // Until the machine has had time to compile before the end.
+    for rounds in [1, 4, 16, 64, 256] {
+        said = stats(&scratch, &format!("--invoke run loops.wat {}", rounds * 1_000_000_u64));
+        if said.contains("are kept for next time") {
+            break;
+        }
+    }
+    assert!(said.contains("are kept for next time"), "{said}");
+    let said = stats(&scratch, "--invoke run loops.wat 1");
+    assert!(said.contains("  the cache had: what was hot, "), "{said}");
+}
+
+#[test]
+fn a_profile_says_what_is_compiled() {
+    let scratch = Scratch::new("hot");
+    loops(&scratch);
+    let mut profile = String::new();
+    for rounds in [1, 4, 16, 64, 256] {
+        scratch.run(&format!(
+            "run --profile-out hot --invoke run loops.wat {}",
+            rounds * 1_000_000_u64
+        ));
+        profile = fs::read_to_string(scratch.0.join("hot")).expect("a profile");
+        if profile.contains("func 0\n") {
+            break;
+        }
+    }
+    assert!(profile.contains("func 0\n"), "{profile}");
+    assert_eq!(scratch.entries().len(), 0, "a run for a profile leaves the cache alone");
+    let of_wait = profile.lines().take(2).chain(["func 0\n"]).collect::<Vec<_>>().join("\n");
+    fs::write(scratch.0.join("hot"), of_wait).expect("a file");
+    scratch.print("compile --profile hot loops.wat");
+    let text = scratch.print("inspect loops.cwasm");
+    assert!(text.contains("  functions    1\n"), "{text}");
+    let said = stats(&scratch, "--invoke run loops.cwasm 1");
+    assert!(said.contains(", interpreted, and what is hot compiled\n"), "{said}");
+    let output = scratch.run("run --tier optimize --invoke run loops.cwasm 1");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("code of some functions only") && said.contains("hint: leave out"),
+        "{said}"
+    );
+    // Another module is no use.
+    let output = scratch.run("compile --profile hot large.wat");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the profile is of another module"), "{said}");
 }
 
 #[test]

@@ -8,12 +8,15 @@ use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
 use crate::counting::{self, Counted, Spent, Watch, count_branches};
 use crate::crossing::NativeEntry;
+use crate::dropping::Users;
 use crate::object_types::ObjectType;
 use crate::resources::Resources;
 use crate::sync::Mutex;
 use crate::types::{self, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+#[cfg(feature = "native")]
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 #[cfg(feature = "native")]
@@ -41,7 +44,9 @@ pub struct ModuleCode {
     watch: Option<Box<dyn Watch>>,
     /// What compiled code may still execute, by function index; none where nobody watches.
     budgets: Box<[AtomicI32]>,
-    arena: Mutex<Arena>,
+    pub(crate) arena: Mutex<Arena>,
+    /// How many instances there are.
+    pub(crate) users: Users,
     #[cfg(feature = "native")]
     making_native: Mutex<()>,
     #[cfg(feature = "native")]
@@ -83,7 +88,7 @@ impl Once {
 /// What prepared functions own. Vectors, which may be moved while tiers point into them, and are never
 /// touched again.
 #[derive(Default)]
-struct Arena {
+pub(crate) struct Arena {
     scratch: Scratch,
     sides: Vec<Vec<u64>>,
     /// What functions catch, those that catch anything.
@@ -131,6 +136,7 @@ impl ModuleCode {
             watch: None,
             budgets: Box::default(),
             arena: Mutex::default(),
+            users: Users::default(),
             #[cfg(feature = "native")]
             making_native: Mutex::default(),
             #[cfg(feature = "native")]
@@ -337,19 +343,10 @@ impl ModuleCode {
     #[must_use]
     pub fn missing_for(&self, func: u32, needs: &[Unit]) -> Vec<Unit> {
         let ty = self.module.func_type_index(func);
-        let is_there = |unit: &Unit| {
-            let index = match unit {
-                Unit::Func(func) | Unit::LeaveFunc(func) => *func as usize,
-                Unit::LeaveRef(ty) => self.module.func_count() as usize + *ty as usize,
-                Unit::Tables => self.module.func_count() as usize + self.module.types().len(),
-                Unit::Enter(_) | Unit::Loop(..) => return false,
-            };
-            !self.code[index].load(Ordering::Acquire).is_null()
-        };
         let has_way_in = self.way_in(ty).is_some();
         let way_in = (!has_way_in).then_some(Unit::Enter(ty));
         let mut missing: Vec<Unit> =
-            needs.iter().filter(|unit| !is_there(unit)).copied().chain(way_in).collect();
+            needs.iter().filter(|unit| !self.has_unit(**unit)).copied().chain(way_in).collect();
         missing.sort_unstable();
         missing
     }
@@ -370,27 +367,53 @@ impl ModuleCode {
         units: &[(Unit, CompiledFunction)],
         tell: impl FnOnce(crate::native::PlacedCode<'_>),
     ) -> bool {
-        let Some(image) = crate::native::CodeImage::lay_out(units) else { return false };
+        let Some(image) = crate::native::CodeImage::lay_out_part(units) else { return false };
+        let mut inner = Vec::new();
+        for (start, _, unit) in &image.units {
+            let Unit::Func(func) = *unit else { continue };
+            let Some((_, compiled)) = units.iter().find(|(of, _)| of == unit) else { continue };
+            inner.extend(compiled.loops.iter().map(|(code, at)| (func, *at, start + code)));
+        }
+        self.place(limit, image, &inner, tell)
+    }
+
+    /// Adds the code of a part of the module as [`add_code`](Self::add_code) does: one that
+    /// [`CodeImage::check`](crate::native::CodeImage::check) accepts, but for what it needs and the module has.
+    #[cfg(feature = "native")]
+    pub fn add_part(
+        &self,
+        limit: &Arc<crate::native::CodeLimit>,
+        image: crate::native::CodeImage<'_>,
+        tell: impl FnOnce(crate::native::PlacedCode<'_>),
+    ) -> bool {
+        self.place(limit, image, &[], tell)
+    }
+
+    /// Adds a part, with ways into loops in the code of functions: those, the offsets of the loops' first operators in
+    /// the module, and where the ways are in the part.
+    #[cfg(feature = "native")]
+    fn place(
+        &self,
+        limit: &Arc<crate::native::CodeLimit>,
+        image: crate::native::CodeImage<'_>,
+        inner: &[(u32, u32, u32)],
+        tell: impl FnOnce(crate::native::PlacedCode<'_>),
+    ) -> bool {
+        let mut arena = self.arena.lock();
+        if !self.has_all_that_is_needed(&image) {
+            // What was there is gone.
+            return false;
+        }
         let (mut entries, mut loops) = (Vec::new(), Vec::new());
         {
             let mut added = self.added.lock();
             let Some(placed) = added.add(limit, image) else { return false };
             tell(placed);
             entries.extend(placed.entries(&self.module));
-            for (unit, compiled) in units {
-                let Some(base) = placed.address_of(*unit) else { continue };
-                match unit {
-                    Unit::Loop(func, at) => loops.push((*func, *at, base, true)),
-                    Unit::Func(func) => {
-                        let of_code =
-                            |(code, at): &(u32, u32)| (*func, *at, base + *code as usize, false);
-                        loops.extend(compiled.loops.iter().map(of_code));
-                    }
-                    _ => {}
-                }
-            }
+            loops.extend(placed.loops().map(|(func, at, address)| (func, at, address, true)));
+            let inner = inner.iter();
+            loops.extend(inner.map(|(func, at, code)| (*func, *at, placed.address(*code), false)));
         }
-        let mut arena = self.arena.lock();
         // Ways out first: functions may call what they lead to as soon as they are found.
         entries.sort_by_key(|(_, unit, _)| matches!(unit, Unit::Func(_)));
         for (index, unit, address) in entries {
@@ -405,7 +428,7 @@ impl ModuleCode {
             let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
             self.code[index].store(address.cast_mut(), Ordering::Release);
             self.doors()[index].store(address.cast_mut(), Ordering::Release);
-            if !self.is_native(func) {
+            if !self.leads_to_native(&arena, func) {
                 self.added_functions.fetch_add(1, Ordering::Release);
                 self.publish_native(way_in, &mut arena, func);
             }
@@ -425,6 +448,64 @@ impl ModuleCode {
             }
         }
         true
+    }
+
+    /// Whether what a part needs is in it, or there.
+    #[cfg(feature = "native")]
+    fn has_all_that_is_needed(&self, image: &crate::native::CodeImage<'_>) -> bool {
+        let has: BTreeSet<Unit> = image.units.iter().map(|(.., unit)| *unit).collect();
+        let is_there = |unit: &Unit| {
+            let body = if let Unit::LeaveFunc(func) = unit { Unit::Func(*func) } else { *unit };
+            has.contains(unit) || has.contains(&body) || self.has_unit(*unit)
+        };
+        image.needs.iter().flatten().all(is_there)
+    }
+
+    /// Whether there is code for a unit that is found by index.
+    #[cfg(feature = "native")]
+    fn has_unit(&self, unit: Unit) -> bool {
+        let functions = self.module.func_count() as usize;
+        let index = match unit {
+            Unit::Func(func) | Unit::LeaveFunc(func) => func as usize,
+            Unit::LeaveRef(ty) => functions + ty as usize,
+            Unit::Tables => functions + self.module.types().len(),
+            Unit::Enter(_) | Unit::Loop(..) => return false,
+        };
+        !self.code[index].load(Ordering::Acquire).is_null()
+    }
+
+    /// Empties all cells and frees what they led to, but for the whole module's code.
+    #[cfg(feature = "native")]
+    pub(crate) fn forget(&self, arena: &mut Arena) {
+        for entry in &self.entries {
+            // What was never prepared is memory that nobody has touched, and stays so.
+            if !entry.ip.load(Ordering::Relaxed).is_null() {
+                entry.ip.store(core::ptr::null_mut(), Ordering::Release);
+                entry.side.store(core::ptr::null_mut(), Ordering::Relaxed);
+                for number in [&entry.params, &entry.zeros, &entry.frame, &entry.results] {
+                    number.store(0, Ordering::Relaxed);
+                }
+            }
+        }
+        for cell in self.code.iter().filter(|cell| !cell.load(Ordering::Relaxed).is_null()) {
+            cell.store(core::ptr::null_mut(), Ordering::Release);
+        }
+        self.added_functions.store(0, Ordering::Release);
+        *arena = Arena { scratch: core::mem::take(&mut arena.scratch), ..Arena::default() };
+        *self.added.lock() = crate::native::Arena::default();
+    }
+
+    /// Waits until whoever frees the code has done so.
+    pub(crate) fn wait_for_dropping(&self) {
+        drop(self.arena.lock());
+    }
+
+    /// Bytes of memory for native code that the module has.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn code_memory(&self) -> usize {
+        let whole = self.native().map_or(0, crate::native::NativeCode::bytes_len);
+        whole + self.added.lock().bytes()
     }
 
     /// The functions whose code is at an address, from the innermost one outwards, and the offsets in the module, or 0
@@ -459,8 +540,14 @@ impl ModuleCode {
     #[cfg(feature = "native")]
     #[must_use]
     pub fn is_native(&self, func: u32) -> bool {
+        self.leads_to_native(&self.arena.lock(), func)
+    }
+
+    /// The same for whoever holds what records lead to.
+    #[cfg(feature = "native")]
+    fn leads_to_native(&self, _arena: &Arena, func: u32) -> bool {
         let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
-        // SAFETY: a record that is prepared leads to its first operator.
+        // SAFETY: a record that is prepared leads to its first operator, which stays while the arena is held.
         ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
     }
 

@@ -14,6 +14,7 @@ use crate::ModuleCode;
 use crate::block::{Block, ImportedKind};
 use crate::blueprint::{Blueprint, Kept};
 use crate::context::{FuncRecord, GlobalCell, ImportCall, MemoryDef, TableDef, VmContext};
+use crate::dropping::CodeUse;
 use crate::host::{HostCode, HostFailure};
 use crate::objects::is_traced;
 use crate::owned::Owned;
@@ -99,7 +100,7 @@ impl InstantiateError {
 /// An instance: its block, and what else it owns.
 pub(crate) struct Instance {
     pub(crate) block: Block,
-    code: Arc<ModuleCode>,
+    code: CodeUse,
     /// The store's indices of the first table, memory, global and tag that the module defines; the others
     /// follow.
     pub(crate) first: First,
@@ -594,7 +595,7 @@ impl Store {
         let has_memory = !module.memories().is_empty();
         let instance = Instance {
             block,
-            code: code.clone(),
+            code: CodeUse::new(code),
             first,
             is_unwanted: false,
             is_known: AtomicBool::new(false),

@@ -29,6 +29,7 @@ pub mod code;
 pub mod context;
 pub mod counting;
 pub mod crossing;
+mod dropping;
 mod exception;
 mod freeing;
 pub mod gc;

@@ -3,8 +3,8 @@
 //! Any number of processes may use it at once, without a lock, because of three invariants:
 //!
 //! 1. A file under its final name is complete and never written again: it is renamed into place.
-//! 2. A file's name says everything on which its contents depend, so two writers of one name write the
-//!    same, and an entry is never out of date.
+//! 2. A file's name says everything on which it depends that its contents are right, so an entry is never out of date.
+//!    Writers of one name write the same, or parts of the same, of which any will do.
 //! 3. Removing a file that somebody has open takes nothing away from them.
 //!
 //! What is in the folder is executed, so it must be its owner's alone; that is checked when it is opened.

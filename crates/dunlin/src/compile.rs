@@ -24,6 +24,8 @@ use dunlin_vm::{Failure, MemoryStrategy, ModuleCode, Store};
 pub(crate) struct Compiler {
     #[cfg(feature = "optimize")]
     native: Native,
+    #[cfg(feature = "optimize")]
+    pub(crate) notes: std::sync::Arc<crate::notes::Notes>,
 }
 
 /// When code is made.
@@ -50,7 +52,7 @@ pub(crate) struct NativeCompiler {
 }
 
 /// Validates all bodies, where the configuration says so.
-fn validate_eagerly(config: &Config, code: &ModuleCode, keep: Keep) -> Result<()> {
+pub(crate) fn validate_eagerly(config: &Config, code: &ModuleCode, keep: Keep) -> Result<()> {
     match config.validate {
         ValidateMode::Eager => validate::validate_all(code, keep).map_err(Error::invalid),
         ValidateMode::Lazy => Ok(()),
@@ -154,16 +156,19 @@ mod native {
     };
     use crate::artifact::{Cached, Identity, name_start, no_memory};
     use crate::config::{CompileProgress, Interruption, Observer};
-    use crate::profile;
+    use crate::notes::Notes;
+    use crate::stats::{CacheHit, CacheUse, Occasion};
     use crate::tiering::Owner;
+    use crate::{learning, profile};
     use dunlin_baseline::Baseline;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
     use dunlin_module::{CompiledFunction, Module, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::counting::Watch;
-    use dunlin_vm::native::{CodeImage, NativeCode, Profiler};
+    use dunlin_vm::native::{CodeImage, CodeLimit, NativeCode, Profiler};
     use dunlin_vm::{Store, StoreConfig};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::thread;
 
@@ -206,14 +211,15 @@ mod native {
                 // It says why not, if it is asked for.
                 profile::open(config)?;
             }
+            let notes = Arc::<Notes>::default();
             let native = match config.tier {
                 Tier::Interp => Native::Never,
-                Tier::Auto => Native::Later(Owner::new(config, strategy)),
+                Tier::Auto => Native::Later(Owner::new(config, strategy, notes.clone())),
                 Tier::Optimize | Tier::Baseline => {
                     Native::Now(Box::new(NativeCompiler::new(config, strategy)?))
                 }
             };
-            Ok(Self { native })
+            Ok(Self { native, notes })
         }
 
         /// The compiler, if modules are compiled when they are made.
@@ -225,7 +231,7 @@ mod native {
         }
 
         /// The compiler, whenever it is used; it is made if it is not there.
-        fn late_native(&self) -> Option<&NativeCompiler> {
+        pub(crate) fn late_native(&self) -> Option<&NativeCompiler> {
             match &self.native {
                 Native::Now(native) => Some(native),
                 Native::Later(late) => late.native(),
@@ -264,30 +270,94 @@ mod native {
 
         /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
         /// by way of the cache.
-        pub(crate) fn make_ready(&self, config: &Config, code: &ModuleCode) -> Result<()> {
-            let Some(native) = self.native() else {
-                if let Some(native) = self.late_native_of_cache(config, code)
-                    && native.restore(config, code)?
-                {
+        pub(crate) fn make_ready(&self, config: &Config, code: &Arc<ModuleCode>) -> Result<()> {
+            let late = match &self.native {
+                Native::Now(native) => {
+                    let cached = native.cached(config, code);
+                    if self.restore(config, native, cached.as_ref(), code)? {
+                        return Ok(());
+                    }
+                    // A function that has code is prepared for the interpreter if that ever runs it.
+                    validate_eagerly(config, code, Keep::Nothing)?;
+                    return native.make_code(
+                        config,
+                        (code, &self.notes),
+                        Occasion::AtOnce,
+                        cores(),
+                    );
+                }
+                Native::Later(late) => late,
+                Native::Never => return validate_eagerly(config, code, Keep::Tables),
+            };
+            if let Some(native) = self.late_native_of_cache(config, code)
+                && let Some(cached) = native.cached(config, code)
+            {
+                if self.restore(config, native, Some(&cached), code)? {
                     return Ok(());
                 }
-                return validate_eagerly(config, code, Keep::Tables);
-            };
-            if native.restore(config, code)? {
-                return Ok(());
+                let from = (&*self.notes, late.limit());
+                learning::restore(config, (native, &cached), from, code);
             }
-            // A function that has code is prepared for the interpreter if that ever runs it.
-            validate_eagerly(config, code, Keep::Nothing)?;
-            native.make_code(config, code, cores())
+            validate_eagerly(config, code, Keep::Tables)
+        }
+
+        /// Gives a module all of its code from the cache; says whether it was there.
+        fn restore(
+            &self,
+            config: &Config,
+            native: &NativeCompiler,
+            cached: Option<&Cached<'_>>,
+            code: &Arc<ModuleCode>,
+        ) -> Result<bool> {
+            let Some(cached) = cached else { return Ok(false) };
+            let begun = self.notes.now();
+            if !cached.restore(config, native, code)? {
+                self.notes.found(code, CacheUse::Miss);
+                return Ok(false);
+            }
+            let took = self.notes.now().saturating_sub(begun);
+            let placed = code.native();
+            let functions = placed.map_or(0, |placed| placed.functions() as u64);
+            let code_bytes = placed.map_or(0, |placed| placed.bytes_len() as u64);
+            let hit = CacheHit { functions, code_bytes, took };
+            self.notes.found(code, CacheUse::Whole(hit));
+            Ok(true)
+        }
+
+        /// Keeps what has been learned of a module in the cache; how many functions are new there.
+        pub(crate) fn keep_learned(&self, config: &Config, code: &Arc<ModuleCode>) -> u64 {
+            let is_late = matches!(self.native, Native::Later(_));
+            match self.late_native().filter(|_| is_late && config.cache.is_some()) {
+                Some(native) => learning::keep(config, native, &self.notes, code),
+                None => 0,
+            }
+        }
+
+        /// The functions of a module that have been found to be hot, and those that wait to be compiled.
+        pub(crate) fn hot(&self, code: &Arc<ModuleCode>) -> Vec<u32> {
+            let mut hot = self.notes.with(code, |of| of.learned.hot().to_vec());
+            if let Native::Later(late) = &self.native {
+                hot.extend(late.waiting(code));
+            }
+            hot
+        }
+
+        /// Who bounds the code of parts of modules, if functions are compiled late.
+        pub(crate) fn limit(&self) -> Option<&Arc<CodeLimit>> {
+            match &self.native {
+                Native::Later(late) => Some(late.limit()),
+                Native::Now(_) | Native::Never => None,
+            }
         }
 
         /// Gives a module of an engine that compiles late its code; says whether it has some.
-        pub(crate) fn optimize(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
+        pub(crate) fn optimize(&self, config: &Config, code: &Arc<ModuleCode>) -> Result<bool> {
             if code.native().is_none() {
                 let Some(native) = self.late_native() else { return Ok(false) };
                 // Guests that run meanwhile have a core of their own.
                 let threads = cores().saturating_sub(1).max(1);
-                code.make_native(|| native.make_code(config, code, threads))?;
+                let noted = (code, &*self.notes);
+                code.make_native(|| native.make_code(config, noted, Occasion::Asked, threads))?;
             }
             Ok(code.native().is_some())
         }
@@ -340,6 +410,11 @@ mod native {
         }
     }
 
+    #[cold]
+    fn no_thread() -> Error {
+        Error::resource("a thread to compile on is not to be had")
+    }
+
     /// Threads that run at once.
     fn cores() -> usize {
         thread::available_parallelism().map_or(1, usize::from)
@@ -361,19 +436,17 @@ mod native {
             Ok(Self { optimizer, baseline, identity, profiler: profile::open(config)? })
         }
 
-        /// Gives a module its code from the cache; says whether it was there.
-        fn restore(&self, config: &Config, code: &ModuleCode) -> Result<bool> {
-            let cached = self.cached(config, code);
-            cached.map_or(Ok(false), |cached| cached.restore(config, self, code))
-        }
-
         /// The cache's place for a module's code. What takes no time is not kept.
-        fn cached<'c>(&'c self, config: &'c Config, code: &'c ModuleCode) -> Option<Cached<'c>> {
+        pub(crate) fn cached<'c>(
+            &'c self,
+            config: &'c Config,
+            code: &ModuleCode,
+        ) -> Option<Cached<'c>> {
             if self.baseline.is_some() { None } else { Cached::new(config, &self.identity, code) }
         }
 
         /// What makes code.
-        fn compiler(&self) -> &dyn dunlin_module::Compiler {
+        pub(crate) fn compiler(&self) -> &dyn dunlin_module::Compiler {
             match &self.baseline {
                 Some(baseline) => baseline,
                 None => &self.optimizer,
@@ -381,8 +454,17 @@ mod native {
         }
 
         /// Compiles a module by so many threads, and keeps the code in the cache.
-        fn make_code(&self, config: &Config, code: &ModuleCode, threads: usize) -> Result<()> {
-            let Some(image) = self.compile_all(config, code, threads)? else { return Ok(()) };
+        fn make_code(
+            &self,
+            config: &Config,
+            (code, notes): (&Arc<ModuleCode>, &Notes),
+            occasion: Occasion,
+            threads: usize,
+        ) -> Result<()> {
+            let by = (self.tier(), occasion);
+            let Some(image) = self.compile_all(config, (code, notes), by, threads)? else {
+                return Ok(());
+            };
             if let Some(cached) = self.cached(config, code) {
                 cached.store(&image);
             }
@@ -411,7 +493,8 @@ mod native {
         fn compile_all(
             &self,
             config: &Config,
-            code: &ModuleCode,
+            (code, notes): (&Arc<ModuleCode>, &Notes),
+            by: (Tier, Occasion),
             threads: usize,
         ) -> Result<Option<CodeImage<'static>>> {
             let tables = StaticTables::of(code.module());
@@ -429,18 +512,7 @@ mod native {
                 return Ok(None);
             };
             self.leave_out(code, &mut units, left, threads);
-            let work = Work {
-                compiler: self.compiler(),
-                verifies: config.verify_code || cfg!(debug_assertions),
-                mixed: config.mixed,
-                code,
-                tables: &tables,
-                units: &units,
-                next: AtomicUsize::new(0),
-                observer: config.observer.as_ref(),
-                total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
-                done: AtomicU64::new(0),
-            };
+            let work = self.work(config, (code, notes), by, (&units, &tables));
             let Some(mut compiled) = work.run_all(threads)? else { return Ok(None) };
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
@@ -449,6 +521,62 @@ mod native {
     }
 
     impl NativeCompiler {
+        /// The tier whose code it makes.
+        fn tier(&self) -> Tier {
+            if self.baseline.is_some() { Tier::Baseline } else { Tier::Optimize }
+        }
+
+        fn work<'m>(
+            &'m self,
+            config: &'m Config,
+            (code, notes): (&'m Arc<ModuleCode>, &'m Notes),
+            by: (Tier, Occasion),
+            (units, tables): (&'m [Unit], &'m StaticTables),
+        ) -> Work<'m> {
+            Work {
+                compiler: self.compiler(),
+                verifies: config.verify_code || cfg!(debug_assertions),
+                mixed: config.mixed,
+                code,
+                notes,
+                by,
+                tables,
+                units,
+                next: AtomicUsize::new(0),
+                observer: config.observer.as_ref(),
+                total: units.iter().map(|unit| body_bytes(code, *unit)).sum(),
+                done: AtomicU64::new(0),
+            }
+        }
+
+        /// Compiles some functions of a module, with the ways in and out that they need.
+        pub(crate) fn compile_part(
+            &self,
+            config: &Config,
+            (code, notes): (&Arc<ModuleCode>, &Notes),
+            functions: &[u32],
+        ) -> Result<CodeImage<'static>> {
+            let tables = StaticTables::default();
+            let mut units: Vec<Unit> = functions.iter().map(|func| Unit::Func(*func)).collect();
+            let threads = cores().min(THREADS_MAX);
+            self.leave_out(code, &mut units, work_max(config, code.module()), threads);
+            // What does not fit is not in it.
+            units.retain(|unit| matches!(unit, Unit::Func(_)));
+            let by = (self.tier(), Occasion::Asked);
+            let work = self.work(config, (code, notes), by, (&units, &tables));
+            let compiled = work.run_all(threads)?.ok_or_else(no_thread)?;
+            let mut units = compiled.into_iter().collect();
+            let nothing = learning::Has::of(None);
+            let complete = || {
+                let mut worker = self.compiler().worker(code.module(), &tables);
+                learning::complete(&mut units, code.module(), &nothing, &mut *worker)
+            };
+            let is_complete = learning::on_a_thread(complete).flatten();
+            is_complete.ok_or_else(|| Error::bug("a way in or out could not be compiled"))?;
+            let units: Vec<(Unit, CompiledFunction)> = units.into_iter().collect();
+            CodeImage::lay_out_part(&units).ok_or_else(no_memory)
+        }
+
         /// Makes ways out of the functions for which not enough is left of so many units of work.
         fn leave_out(&self, code: &ModuleCode, units: &mut [Unit], left: u64, threads: usize) {
             let work: Vec<AtomicU64> = units.iter().map(|_| AtomicU64::new(0)).collect();
@@ -518,7 +646,10 @@ mod native {
         verifies: bool,
         /// Which functions are compiled, by the bits of their indices, for tests.
         mixed: Option<u64>,
-        code: &'m ModuleCode,
+        code: &'m Arc<ModuleCode>,
+        notes: &'m Notes,
+        /// Who compiles, and when.
+        by: (Tier, Occasion),
         tables: &'m StaticTables,
         units: &'m [Unit],
         next: AtomicUsize,
@@ -607,13 +738,17 @@ mod native {
             unit: Unit,
             worker: &mut Box<dyn Worker + 'm>,
         ) -> Option<CompiledFunction> {
+            let Unit::Func(func) = unit else { return None };
+            let mut compile =
+                || self.notes.compile(self.code, self.by, unit, || worker.compile(unit));
             if self.verifies {
-                return worker.compile(unit).ok();
+                return compile().ok();
             }
-            let compile = AssertUnwindSafe(|| worker.compile(unit));
+            let compile = AssertUnwindSafe(compile);
             if let Ok(compiled) = catch_unwind(compile) {
                 return compiled.ok();
             }
+            self.notes.refuse(self.code, self.by, func, "the compiler has failed");
             // What a panic left behind is not used again.
             *worker = self.compiler.worker(self.code.module(), self.tables);
             None

@@ -8,6 +8,9 @@ use dunlin_core::numeric::Relaxed;
 use dunlin_module::Features;
 use dunlin_vm::gc::HeapConfig;
 
+/// Bytes of memory for code that arrives function by function, of all modules of an engine.
+const CODE_BYTES_DEFAULT_MAX: usize = 256 << 20;
+
 /// When function bodies are validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -133,6 +136,7 @@ pub struct Config {
     /// Which functions are compiled, by the bits of their indices, for tests.
     pub(crate) mixed: Option<u64>,
     pub(crate) compile_work_max: Option<u64>,
+    pub(crate) code_bytes_max: usize,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -195,6 +199,7 @@ impl Config {
             verify_code: false,
             mixed: None,
             compile_work_max: None,
+            code_bytes_max: CODE_BYTES_DEFAULT_MAX,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -316,6 +321,18 @@ impl Config {
         self
     }
 
+    /// How many bytes of memory the code of single functions and parts of modules may have, of all modules of the engine
+    /// together: 256 MiB unless set. It is taken in pieces of 64 KiB and more. When it is used up, the code of modules
+    /// of which no store has an instance goes, that which has not grown for longest first: they begin in the interpreter
+    /// again. Where all are in use, nothing more is compiled.
+    ///
+    /// What is compiled as a whole ([`Tier::Optimize`], [`Tier::Baseline`],
+    /// [`Module::optimize`](crate::Module::optimize)) does not count.
+    pub fn max_code_bytes(&mut self, bytes: usize) -> &mut Self {
+        self.code_bytes_max = bytes;
+        self
+    }
+
     /// Which features of WebAssembly modules may use.
     pub fn features(&mut self, features: Features) -> &mut Self {
         self.features = features;
@@ -401,8 +418,9 @@ impl Config {
     }
 
     /// Keeps the machine code of modules in a folder, and finds it there instead of compiling. It is used
-    /// with [`Tier::Optimize`] and by [`Module::optimize`](crate::Module::optimize), for modules of more than
-    /// 4 KiB. The default is to keep nothing.
+    /// for modules of more than 4 KiB: for all of a module's code with [`Tier::Optimize`] and by
+    /// [`Module::optimize`](crate::Module::optimize), and with [`Tier::Auto`] for the code of functions that were
+    /// executed often: see [`Module::keep_learned`](crate::Module::keep_learned). The default is to keep nothing.
     ///
     /// # Examples
     ///

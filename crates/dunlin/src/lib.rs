@@ -44,6 +44,8 @@
 //! | run guests on several threads over one memory | [`SharedMemory`], [`Linker::define_shared`] |
 //! | bound memory and objects | [`Store::limiter`], [`StoreLimits`] |
 //! | compile once, run often | `Module::serialize`, `Module::deserialize`, `Config::cache` |
+//! | begin with what earlier runs found to be hot | `Config::cache`, `Module::hot_functions`, `Module::serialize_hot` |
+//! | know what was compiled, when and how large | `Module::compile_stats` |
 //! | profile guests | `Config::profile` |
 //! | read what is executed of a function | [`ModuleInfo::listing`], `Module::function_code` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
@@ -97,18 +99,26 @@ mod external;
 mod func;
 mod global;
 mod host;
+#[cfg(feature = "optimize")]
+mod hot;
 mod instance;
+#[cfg(feature = "optimize")]
+mod learning;
 mod limits;
 mod linker;
 pub mod listing;
 mod memory;
 mod module;
+#[cfg(feature = "optimize")]
+mod notes;
 mod objects;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
 mod refs;
 mod shared;
+#[cfg(feature = "optimize")]
+mod stats;
 mod store;
 mod table;
 mod tag;
@@ -136,6 +146,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use external::{Export, Extern};
 pub use func::{Func, TypedFunc};
 pub use global::Global;
+#[cfg(feature = "optimize")]
+pub use hot::HotFunctions;
 pub use instance::Instance;
 pub use limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX, StoreLimits, StoreLimitsBuilder};
 pub use linker::{InstancePre, Linker};
@@ -148,6 +160,10 @@ pub use refs::{AnyRef, ExnRef, ExternRef};
 pub use shared::SharedMemory;
 #[cfg(feature = "std")]
 pub use shared::WaitResult;
+#[cfg(feature = "optimize")]
+pub use stats::{
+    CacheHit, CacheUse, CompileStats, FUNCTION_STATS_MAX, FunctionStats, Occasion, TierStats,
+};
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use tag::Tag;

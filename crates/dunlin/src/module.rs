@@ -3,6 +3,8 @@
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::listing::{Listing, OperatorText};
+#[cfg(feature = "optimize")]
+use crate::{hot::HotFunctions, stats::CompileStats};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -165,14 +167,46 @@ impl Module {
         self.code.loops_entered()
     }
 
+    /// What has been compiled of the module, when, by which tier and what became of it. A copy, of a bounded size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Module};
+    ///
+    /// let module = Module::new(&Engine::default(), "(module (func))")?;
+    /// module.optimize()?;
+    /// let stats = module.compile_stats();
+    /// for function in &stats.functions {
+    ///     println!("{}: {} bytes in {:?}", function.index, function.code_bytes, function.took);
+    /// }
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn compile_stats(&self) -> CompileStats {
+        self.engine.compiler().notes.stats(&self.code)
+    }
+
+    /// The functions that have been found to be executed often, by its runs in this engine and those with whose
+    /// code the module began, from the [`cache`](crate::Config::cache) or an artifact. There are none where all of the module is compiled from
+    /// the start, or nothing ever is: nobody counts then.
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn hot_functions(&self) -> HotFunctions {
+        HotFunctions::new(self, self.engine.compiler().hot(&self.code))
+    }
+
+    /// Keeps the code of what has been found to be executed often in the [`cache`](crate::Config::cache), so that the
+    /// next engine begins with it; says how many functions are new there. The engine does so by itself once
+    /// there has been nothing to compile for two seconds: this is for hosts that end sooner.
+    #[cfg(feature = "optimize")]
+    pub fn keep_learned(&self) -> u64 {
+        self.engine.compiler().keep_learned(self.engine.config(), &self.code)
+    }
+
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
-        let module = parse(engine, bytes)?;
-        let watch = engine.compiler().watch(engine.config(), &module);
-        let code = ModuleCode::new(module, engine.types().clone());
-        let code = Arc::new(match watch {
-            Some(watch) => code.watched_by(watch),
-            None => code,
-        });
+        let code = new_code(engine, parse(engine, bytes)?);
         engine.compiler().make_ready(engine.config(), &code)?;
         Ok(Self::from_code(engine, code))
     }
@@ -232,6 +266,16 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
     }
+}
+
+/// The code of a module, of which nothing is ready; who watches it is told what is executed often.
+pub(crate) fn new_code(engine: &Engine, module: dunlin_module::Module) -> Arc<ModuleCode> {
+    let watch = engine.compiler().watch(engine.config(), &module);
+    let code = ModuleCode::new(module, engine.types().clone());
+    Arc::new(match watch {
+        Some(watch) => code.watched_by(watch),
+        None => code,
+    })
 }
 
 pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_module::Module> {

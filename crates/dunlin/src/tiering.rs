@@ -12,9 +12,14 @@
 //!    being compiled then is finished first.
 //! 4. What a compiler refuses, what it panics at, and what there is no memory for stays as it is, and is not asked
 //!    for again. Modules that are gone are skipped: the queue does not keep them.
+//! 5. What has been compiled is noted (`notes`), and what is hot is kept for the next run once there is nothing more to
+//!    compile (`learning`).
 
 use crate::compile::{NativeCompiler, settings};
-use crate::config::{Config, TierUp};
+use crate::config::{Config, Tier, TierUp};
+use crate::learning;
+use crate::notes::Notes;
+use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_baseline::Baseline;
 use dunlin_module::{CompiledFunction, Compiler, StaticTables, Unit, Worker};
@@ -27,9 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
-
-/// Bytes of memory for code that arrives function by function, of all modules of an engine.
-const CODE_BYTES_MAX: usize = 256 << 20;
+use std::time::Duration;
 
 /// Jobs that wait at most. What finds no place is asked for again when it has been executed as often once more.
 const QUEUE_MAX: usize = 4096;
@@ -43,6 +46,7 @@ pub(crate) struct Late {
     native: OnceLock<Option<NativeCompiler>>,
     baseline: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
+    notes: Arc<Notes>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
@@ -71,6 +75,8 @@ struct Job {
     watched: Arc<Watched>,
     func: u32,
     what: What,
+    /// Whether a guest waits for it.
+    is_waited_for: bool,
 }
 
 /// How far something is.
@@ -107,14 +113,15 @@ impl Progress {
 pub(crate) struct Owner(Arc<Late>);
 
 impl Owner {
-    pub(crate) fn new(config: &Config, strategy: MemoryStrategy) -> Self {
+    pub(crate) fn new(config: &Config, strategy: MemoryStrategy, notes: Arc<Notes>) -> Self {
         Self(Arc::new_cyclic(|me| Late {
             me: me.clone(),
             config: config.clone(),
             strategy,
             native: OnceLock::new(),
             baseline: OnceLock::new(),
-            limit: CodeLimit::new(CODE_BYTES_MAX),
+            limit: CodeLimit::new(config.code_bytes_max),
+            notes,
             queue: Mutex::default(),
             called: Condvar::default(),
         }))
@@ -123,6 +130,18 @@ impl Owner {
     /// The compiler, which is made if it is not there. Where it cannot be had the interpreter goes on.
     pub(crate) fn native(&self) -> Option<&NativeCompiler> {
         self.0.native()
+    }
+
+    /// What bounds the code of single functions and of parts of modules.
+    pub(crate) fn limit(&self) -> &Arc<CodeLimit> {
+        &self.0.limit
+    }
+
+    /// The functions of a module that wait to be compiled, those that have waited longest first.
+    pub(crate) fn waiting(&self, code: &Arc<ModuleCode>) -> Vec<u32> {
+        let queue = self.0.queue.lock();
+        let of_module = |job: &&Job| job.code.as_ptr() == Arc::as_ptr(code);
+        queue.jobs.iter().filter(of_module).map(|job| job.func).collect()
     }
 
     /// Who watches a module of so many bytes, if its functions are to be compiled.
@@ -174,6 +193,14 @@ impl Watched {
         *self.functions.lock().entry(func).or_default().stage(what)
     }
 
+    /// Forgets what has been compiled of a function whose code has been dropped.
+    fn forget_compiled(&self, func: u32) {
+        let mut functions = self.functions.lock();
+        if functions.get(&func).is_some_and(|of| [of.warm, of.hot].contains(&Stage::Compiled)) {
+            functions.remove(&func);
+        }
+    }
+
     /// Whether the interpreter hears for the first time that it goes on with a function until that is hot.
     fn is_first_refusal(&self, func: u32) -> bool {
         let mut functions = self.functions.lock();
@@ -198,6 +225,9 @@ impl Watch for ModuleWatch {
 
     fn ran_out(&self, code: &Arc<ModuleCode>, spent: Spent) -> Option<u32> {
         let Spent { func, in_loop, by_code } = spent;
+        if !by_code && !code.is_native(func) {
+            self.0.forget_compiled(func);
+        }
         if !by_code && self.0.begin(func, What::Warm) {
             self.ask(code, func, What::Warm);
         }
@@ -236,7 +266,8 @@ impl ModuleWatch {
 
     fn ask(&self, code: &Arc<ModuleCode>, func: u32, what: What) {
         let watched = self.0.clone();
-        let job = Job { code: Arc::downgrade(code), watched, func, what };
+        let code_of = Arc::downgrade(code);
+        let job = Job { code: code_of, watched, func, what, is_waited_for: false };
         if !self.0.late.take(code, job) {
             self.0.set(func, what, Stage::Interpreted);
         }
@@ -278,7 +309,7 @@ impl Late {
     }
 
     /// Does something, or takes note of it; whether there was a place for it.
-    fn take(&self, code: &Arc<ModuleCode>, job: Job) -> bool {
+    fn take(&self, code: &Arc<ModuleCode>, mut job: Job) -> bool {
         if let TierUp::AtOnce { .. } = self.config.tier_up {
             self.compile_here(&job);
             return true;
@@ -287,6 +318,7 @@ impl Late {
         let is_small = bytes <= tuning::WARM_BYTES_AT_ONCE_MAX
             && dunlin_vm::native::stack_left() >= tuning::WARM_STACK_BYTES_MIN;
         if job.what == What::Warm && is_small {
+            job.is_waited_for = true;
             self.compile(core::iter::once(&job));
             return true;
         }
@@ -333,6 +365,19 @@ impl Late {
         dunlin_vm::native::lower_priority();
         while let Some(jobs) = self.next_jobs() {
             self.compile(jobs.iter());
+            self.keep_learned(tuning::UNKEPT_TIME_MAX);
+        }
+        self.keep_learned(Duration::ZERO);
+    }
+
+    /// Keeps what has been learned of modules, and not been kept for so long.
+    fn keep_learned(&self, unkept: Duration) {
+        for (code, since) in self.notes.unkept() {
+            if since.elapsed() >= unkept
+                && let Some(native) = self.native()
+            {
+                learning::keep(&self.config, native, &self.notes, &code);
+            }
         }
     }
 
@@ -413,12 +458,19 @@ impl Late {
         if !is_wanted || has_body && !matches!(job.what, What::Loop(_)) {
             return None;
         }
-        job.watched.take_work(compiler.work(code.module(), func))?;
+        let by = match job.what {
+            What::Warm => (Tier::Baseline, self.occasion(job)),
+            What::Hot | What::Loop(_) => (Tier::Optimize, self.occasion(job)),
+        };
+        if job.watched.take_work(compiler.work(code.module(), func)).is_none() {
+            self.notes.refuse(code, by, func, "compiling the module has taken all that it may");
+            return None;
+        }
         let unit = match job.what {
             What::Warm | What::Hot => Unit::Func(func),
             What::Loop(at) => Unit::Loop(func, at),
         };
-        let compiled = worker.compile(unit).ok()?;
+        let compiled = self.notes.compile(code, by, unit, || worker.compile(unit)).ok()?;
         let missing = code.missing_for(func, &compiled.needs);
         let mut units: Vec<(Unit, CompiledFunction)> = vec![(unit, compiled)];
         for unit in missing {
@@ -430,9 +482,23 @@ impl Late {
         }
         // A profile that cannot be written is no reason to be slow.
         let profiler = self.native.get().and_then(|native| native.as_ref()?.profiler());
-        let is_added = code.add_code(&self.limit, &units, |placed| {
-            let _ = profile::tell(profiler, code.module(), placed);
-        });
-        is_added.then_some(())
+        let place = || {
+            code.add_code(&self.limit, &units, |placed| {
+                let _ = profile::tell(profiler, code.module(), placed);
+            })
+        };
+        if !place() && !(self.notes.make_room(&self.limit, code) && place()) {
+            return None;
+        }
+        match job.what {
+            What::Hot => self.notes.learn(code, units, self.config.cache.is_some()),
+            What::Warm | What::Loop(_) => self.notes.grow(code),
+        }
+        Some(())
+    }
+
+    fn occasion(&self, job: &Job) -> Occasion {
+        let waits = matches!(self.config.tier_up, TierUp::AtOnce { .. }) || job.is_waited_for;
+        if waits { Occasion::Waited } else { Occasion::Background }
     }
 }

@@ -27,3 +27,6 @@ pub(crate) const COMPILER_IDLE_MAX: core::time::Duration = core::time::Duration:
 
 /// Bytes of its stack.
 pub(crate) const COMPILER_STACK_BYTES: usize = 4 << 20;
+
+/// How long code that has been learned waits to be kept while there is always more to compile.
+pub(crate) const UNKEPT_TIME_MAX: core::time::Duration = core::time::Duration::from_secs(15);

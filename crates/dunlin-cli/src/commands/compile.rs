@@ -1,17 +1,20 @@
 //! `dunlin compile`: a module to a file that starts without compiling.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
-use dunlin::{Config, Engine, Tier};
+use dunlin::{Config, Engine, HotFunctions, Interruption, Tier};
 
 use super::{Outcome, source};
 use crate::flags::{CompileOptions, DOWNLOAD_BYTES_MAX, RelaxedSimd};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::Report;
+
+/// Bytes of a profile that are read: a line for each function of the largest module.
+const PROFILE_BYTES_MAX: u64 = 32 << 20;
 
 /// What the names of compiled modules end in.
 const EXTENSION: &str = "cwasm";
@@ -24,7 +27,10 @@ pub(super) fn run(options: CompileOptions, files: Vec<OsString>, _: &mut dyn Wri
         return Err(Report::usage(what).hint("`dunlin compile` takes the original module"));
     }
     let mut config = Config::new();
-    config.tier(Tier::Optimize).consume_fuel(options.fuel);
+    config.consume_fuel(options.fuel);
+    // As the code will be run, whichever functions are compiled.
+    config.interruption(Interruption::Page);
+    config.tier(if options.profile.is_some() { Tier::Auto } else { Tier::Optimize });
     config.features(options.features);
     config.relaxed_simd_deterministic(options.relaxed_simd == RelaxedSimd::Deterministic);
     watch_compilation(&mut config);
@@ -32,13 +38,33 @@ pub(super) fn run(options: CompileOptions, files: Vec<OsString>, _: &mut dyn Wri
     let engine = Engine::new(&config)
         .map_err(|error| Report::engine("cannot start the compiler", &error))?;
     let module = source::load(&engine, file, DOWNLOAD_BYTES_MAX)?;
-    let artifact = module.serialize().map_err(|error| {
-        Report::engine(format!("cannot compile `{}`", file.to_string_lossy()), &error)
-    })?;
+    let shown = file.to_string_lossy();
+    let artifact = match &options.profile {
+        None => module.serialize(),
+        Some(path) => module.serialize_hot(&profile(path, &shown)?),
+    };
+    let artifact =
+        artifact.map_err(|error| Report::engine(format!("cannot compile `{shown}`"), &error))?;
     fs::write(&output, artifact).map_err(|error| {
         Report::failure(format!("cannot write `{}`", output.display())).cause(error)
     })?;
     Ok(0)
+}
+
+/// The profile in a file, which must say something.
+fn profile(path: &Path, module: &str) -> Result<HotFunctions, Report> {
+    let shown = path.display();
+    let failed = || Report::failure(format!("cannot use the profile `{shown}`"));
+    let hint = format!("`dunlin run --profile-out {shown} {module}` makes one");
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| failed().cause(error).hint(&hint))?;
+    let read = file.take(PROFILE_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|error| failed().cause(error).hint(&hint))?;
+    let hot = HotFunctions::from_text(&text).map_err(|error| failed().cause(error).hint(&hint))?;
+    match hot.functions() {
+        [] => Err(failed().cause("no function got hot: the run was too short").hint(hint)),
+        _ => Ok(hot),
+    }
 }
 
 /// Where the result goes: where it is asked for, else the module's name here, with our ending.

@@ -8,6 +8,7 @@ mod disassemble;
 mod inspect;
 mod run;
 mod source;
+mod stats;
 mod trap;
 mod validate;
 mod wast;

@@ -7,33 +7,35 @@
 //!    reactor's `_initialize` and then the invoked function.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
-use std::thread;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dunlin::{
-    Config, Engine, Error, ErrorKind, ExternType, FuncType, HeapStats, Instance, Interruption,
-    Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
+    Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
+    Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
 use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
 
 use super::deadline::Deadline;
+use super::stats::{Stats, Times};
 use super::{Outcome, source, trap};
 use crate::args::nearest;
 use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
-use crate::report::{Clean, Report, say};
-use crate::values::{parse_value, show_duration, show_size, show_value};
+use crate::report::{Clean, Report};
+use crate::values::{parse_value, show_value};
 
 /// What a command exports to be run.
 const COMMAND: &str = "_start";
 /// What a reactor exports to be run before anything else.
 const REACTOR: &str = "_initialize";
 
-/// How long a guest has run when it is worth compiling as a whole, for the cache: its next run begins with all of its
-/// code. What it executes often has been compiled long before.
-const KEEP_AFTER: Duration = Duration::from_secs(1);
+/// How long a guest has run, for each byte of its module, when what got hot is worth keeping at its end. The module is
+/// hashed then, which takes a tenth of it. Who runs on keeps it meanwhile.
+const KEEP_AFTER_PER_BYTE: Duration = Duration::from_nanos(4);
 
 /// The store's data: what the guest was granted, and its bounds.
 struct Host {
@@ -80,6 +82,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let shown = file.to_string_lossy();
     let engine = engine(&options, file)?;
     let module = source::load(&engine, file, options.max_download)?;
+    let profile = profile_file(&options)?;
     let loaded = Instant::now();
     let began_optimized = module.is_optimized();
     let arguments = texts(arguments)?;
@@ -107,24 +110,22 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
             Report::failure("cannot start the clock of `--timeout`").cause(error)
         })?;
     }
-    if options.tier == Tier::Auto && !options.no_cache {
-        keep_later(&guest.module);
-    }
+    let modules = guest.modules();
     let linked = Instant::now();
     let ended = guest.run(&mut store, out);
+    let run = linked.elapsed();
     deadline.finish();
+    keep_learned(&modules, run);
     if options.stats {
         let fuel = options.fuel.map(|fuel| fuel.saturating_sub(store.get_fuel().unwrap_or(0)));
-        let tier = match (began_optimized, guest.module.is_optimized()) {
-            (true, _) => "optimized from the start",
-            (false, true) => "optimized while it ran",
-            (false, false) => match guest.module.compiled_functions() {
-                0 => "interpreted",
-                _ => "interpreted, and what is hot optimized",
-            },
-        };
-        say_stats([loaded - begun, linked - loaded, linked.elapsed()], fuel, tier);
-        say_heap(&store.heap_stats());
+        let first = guest.first.map(|first| first - begun);
+        let times = Times { load: loaded - begun, link: linked - loaded, run, first };
+        let how = how(began_optimized, &guest.module);
+        let modules = modules.iter().map(|(name, module)| (name.as_deref(), module));
+        Stats::of((times, how), (fuel, store.heap_stats()), modules).say(options.json);
+    }
+    if let Some(profile) = profile {
+        write_profile(profile, &guest.module)?;
     }
     let code = exit_code(&shown, ended, &options, &deadline);
     // The process ends now, and the system takes back at once what would be given up piece by piece.
@@ -132,40 +133,26 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     code
 }
 
-/// Compiles a module as a whole once its guest has run for a while, beside it; by the cache for the next runs.
-fn keep_later(module: &Module) {
-    if module.is_optimized() {
-        return;
+/// How the main module was executed.
+fn how(began_optimized: bool, module: &Module) -> &'static str {
+    match (began_optimized, module.is_optimized()) {
+        (true, _) => "compiled from the start",
+        (false, true) => "optimized while it ran",
+        (false, false) => match module.compiled_functions() {
+            0 => "interpreted",
+            _ => "interpreted, and what is hot compiled",
+        },
     }
-    let module = module.clone();
-    let optimize = move || {
-        thread::sleep(KEEP_AFTER);
-        // Without it the interpreter goes on.
-        let _ = module.optimize();
-    };
-    // Likewise. The thread ends with the process at the latest.
-    let _ = thread::Builder::new().name("optimize".to_owned()).spawn(optimize);
 }
 
-fn say_stats([load, link, run]: [Duration; 3], fuel: Option<u64>, tier: &str) {
-    let [load, link, run] = [load, link, run].map(show_duration);
-    let fuel = fuel.map_or(String::new(), |fuel| format!(", fuel {fuel}"));
-    say(&format!("stats: load {load}, link {link}, run {run}{fuel}, {tier}"));
-}
-
-/// Says what became of objects, if there were any.
-fn say_heap(heap: &HeapStats) {
-    if heap.heap_bytes == 0 {
-        return;
+/// Keeps the code of what got hot, if the run was long enough for that to be no matter.
+fn keep_learned(modules: &[(Option<String>, Module)], run: Duration) {
+    for (_, module) in modules {
+        let bytes = u32::try_from(module.info().bytes_len()).unwrap_or(u32::MAX);
+        if run >= KEEP_AFTER_PER_BYTE * bytes {
+            module.keep_learned();
+        }
     }
-    let [allocated, size] = [heap.allocated_bytes, heap.heap_bytes].map(show_size);
-    let (minor, major) = (heap.minor_collections, heap.major_collections);
-    let [all, longest] = [heap.pause_nanos, heap.pause_nanos_max]
-        .map(|nanos| show_duration(Duration::from_nanos(nanos)));
-    say(&format!(
-        "objects: {allocated} allocated, heap {size}; {minor} minor and {major} major collections, \
-         {all} in all, the longest {longest}"
-    ));
 }
 
 /// What the shell hears: the guest's own code, unless it was stopped or its time is over.
@@ -216,9 +203,14 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
                 .cause("what `dunlin compile` makes is code of the optimising tier")
                 .hint("leave out `--tier interp`"));
         }
-        config.tier(dunlin::Tier::Optimize).artifact_key(home::key(options.key.as_deref())?);
+        if options.tier != Tier::Auto || options.profile.is_some() {
+            config.tier(dunlin::Tier::Optimize);
+        }
+        config.artifact_key(home::key(options.key.as_deref())?);
     } else if options.tier != Tier::Interp
         && !options.no_cache
+        // A profile is of one run.
+        && options.profile_out.is_none()
         && let Some(cache) = home::code_cache()
     {
         config.cache(cache);
@@ -249,6 +241,33 @@ fn engine(options: &RunOptions, file: &OsStr) -> Result<Engine, Report> {
             None => report,
         }
     })
+}
+
+/// The file that the run's profile goes to, empty yet.
+fn profile_file(options: &RunOptions) -> Result<Option<(File, &Path)>, Report> {
+    let Some(path) = &options.profile_out else { return Ok(None) };
+    if options.tier != Tier::Auto {
+        return Err(Report::usage(
+            "`--profile-out` needs the interpreter, and code that comes later",
+        )
+        .cause("nobody counts what is executed where nothing or everything is compiled")
+        .hint("leave out `--tier`"));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Some((file, path))),
+        Err(error) => Err(no_profile(path, error)),
+    }
+}
+
+/// Writes which functions got hot.
+fn write_profile((mut file, path): (File, &Path), module: &Module) -> Result<(), Report> {
+    file.write_all(module.hot_functions().to_text().as_bytes())
+        .map_err(|error| no_profile(path, error))
+}
+
+#[cold]
+fn no_profile(path: &Path, error: io::Error) -> Report {
+    Report::failure(format!("cannot write the profile `{}`", path.display())).cause(error)
 }
 
 fn limits(options: &RunOptions) -> StoreLimits {
@@ -332,6 +351,8 @@ struct Guest {
     unknown_imports: UnknownImports,
     job: Job,
     threads: Option<Threads<Host>>,
+    /// When the guest's first instruction was, of the module that is run.
+    first: Option<Instant>,
 }
 
 impl Guest {
@@ -372,7 +393,15 @@ impl Guest {
             unknown_imports: options.unknown_imports,
             job,
             threads,
+            first: None,
         })
+    }
+
+    /// All modules, the main one first, the others with the names that they were preloaded under.
+    fn modules(&self) -> Vec<(Option<String>, Module)> {
+        let others =
+            self.libraries.iter().map(|(name, _, module)| (Some(name.clone()), module.clone()));
+        std::iter::once((None, self.module.clone())).chain(others).collect()
     }
 
     /// Executes the guest, with the threads that it starts.
@@ -404,7 +433,10 @@ impl Guest {
             })?;
         }
         let (module, shown) = (self.module.clone(), std::mem::take(&mut self.shown));
+        // A start function runs while the module is instantiated.
+        self.first = module.info().has_start().then(Instant::now);
         let instance = self.instantiate(store, &module, &shown)?;
+        self.first.get_or_insert_with(Instant::now);
         match &self.job {
             Job::Command => call(&instance, store, COMMAND, &[], &mut []),
             Job::Initialize => initialize(&instance, store),

@@ -132,6 +132,7 @@ fn refused(shown: &str, error: &dunlin::Error) -> Report {
     match error.kind() {
         ErrorKind::Artifact => report
             .hint("`dunlin compile` makes it anew from the module; `--key FILE` opens another's"),
+        ErrorKind::Usage => report.hint("leave out `--tier` and `--profile`"),
         _ => report,
     }
 }

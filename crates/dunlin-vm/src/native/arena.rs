@@ -29,6 +29,7 @@ const PIECE_BYTES_MIN: usize = 128;
 /// How many bytes of memory for code an engine's modules may have together.
 #[derive(Debug)]
 pub struct CodeLimit {
+    most: usize,
     left: AtomicUsize,
 }
 
@@ -36,7 +37,13 @@ impl CodeLimit {
     /// A limit of so many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(bytes) })
+        Arc::new(Self { most: bytes, left: AtomicUsize::new(bytes) })
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// Bytes that are left.
@@ -109,6 +116,11 @@ impl Arena {
     /// The way in for functions of the type of this index, if there is one.
     pub(crate) fn way_in(&self, ty: u32) -> Option<usize> {
         self.ways_in.get(&ty).copied()
+    }
+
+    /// Bytes of all regions.
+    pub(crate) fn bytes(&self) -> usize {
+        self.taken.as_ref().map_or(0, |(_, bytes)| *bytes)
     }
 
     /// The functions whose code is at `pc`, if it is of this module, as `NativeCode::frames` says.

@@ -66,6 +66,7 @@ impl NativeCode {
             map_words: piece.map_words.to_vec(),
             handlers: piece.handlers.to_vec(),
             inlined: piece.inlined.to_vec(),
+            needs: None,
         }
     }
 
@@ -75,6 +76,12 @@ impl NativeCode {
         // Functions with code come first, by index.
         let units = &self.piece().units;
         units.binary_search_by_key(&Unit::Func(func), |(.., unit)| *unit).is_ok()
+    }
+
+    /// How many functions have code.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        self.piece().units.partition_point(|(.., unit)| matches!(unit, Unit::Func(_)))
     }
 
     /// The way in for functions of the type of this index; 0 if there is none.
@@ -161,10 +168,17 @@ impl<'a> PlacedCode<'a> {
         })
     }
 
-    /// Where a unit is.
-    pub(crate) fn address_of(self, unit: Unit) -> Option<usize> {
-        let found = self.piece.units.iter().find(|(.., of)| *of == unit)?;
-        Some(self.piece.base + found.0 as usize)
+    /// The ways into loops that are units: functions, the offsets of the loops' first operators, and addresses.
+    pub(crate) fn loops(self) -> impl Iterator<Item = (u32, u32, usize)> + use<'a> {
+        self.piece.units.iter().filter_map(move |(start, _, unit)| match unit {
+            Unit::Loop(func, at) => Some((*func, *at, self.address(*start))),
+            _ => None,
+        })
+    }
+
+    /// The address of what is at an offset.
+    pub(crate) fn address(self, offset: u32) -> usize {
+        self.piece.base + offset as usize
     }
 
     /// The units that are code: where each is, and its bytes.

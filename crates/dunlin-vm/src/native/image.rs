@@ -11,6 +11,9 @@ use dunlin_module::{CompiledFunction, InlinedCall, Module, Unit};
 /// Alignment of a unit at least: that of a line of the instruction cache's fetches.
 const UNIT_ALIGNMENT: usize = 16;
 
+/// Alignment of parts that are joined: no unit asks for more.
+const PART_ALIGNMENT: usize = 64;
+
 /// Bytes of a reference.
 const WORD_BYTES: u32 = 4;
 
@@ -43,6 +46,9 @@ pub struct CodeImage<'a> {
     pub handlers: Vec<CallHandler>,
     /// Calls in whose place bodies stand, by their words.
     pub inlined: Vec<InlinedCall>,
+    /// `None` if it is the code of a whole module, and the units ascend. Otherwise it is a *part*: units in any order,
+    /// and what they need to be there, ascending and each once.
+    pub needs: Option<Vec<Unit>>,
 }
 
 /// Words of sources: those of a unit, which begin anew for each, become words of the image.
@@ -108,6 +114,74 @@ impl CodeImage<'_> {
         Some(image)
     }
 
+    /// Lays units out as a part of a module's code. `None` as for [`lay_out`](Self::lay_out).
+    #[must_use]
+    pub fn lay_out_part(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
+        let mut needs: Vec<Unit> =
+            units.iter().flat_map(|(_, compiled)| compiled.needs.iter().copied()).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        Some(Self { needs: Some(needs), ..Self::lay_out(units)? })
+    }
+
+    /// One part of this one and another, of the same module: units of both must be different. `None` if they are more
+    /// than 32-bit offsets can tell apart.
+    #[must_use]
+    pub fn join(mut self, other: &CodeImage<'_>) -> Option<Self> {
+        let code = self.code.to_mut();
+        code.resize(code.len().next_multiple_of(PART_ALIGNMENT), 0);
+        let start = u32::try_from(code.len()).ok()?;
+        code.extend_from_slice(&other.code);
+        u32::try_from(code.len()).ok()?;
+        let words = u32::try_from(self.map_words.len()).ok()?;
+        let last = self.inlined.iter().map(|call| call.word);
+        let used = self.source.iter().map(|(_, word)| *word).filter(|word| *word < InlinedCall::NO_FRAME);
+        let next = last.chain(used).max().map_or(InlinedCall::FIRST_WORD, |word| word + 1);
+        let shift = next.saturating_sub(InlinedCall::FIRST_WORD);
+        let mut of = Words { shift, end: next };
+        self.units
+            .extend(other.units.iter().map(|(from, to, unit)| (start + from, start + to, *unit)));
+        let moved = |r: &Relocation| Relocation { offset: start + r.offset, ..*r };
+        self.relocations.extend(other.relocations.iter().map(moved));
+        self.traps.extend(other.traps.iter().map(|(at, code)| (start + at, *code)));
+        for (at, word) in &other.source {
+            self.source.push((start + at, of.of_image(*word)?));
+        }
+        for call in &other.inlined {
+            let (word, caller) = (of.of_image(call.word)?, of.of_image(call.caller)?);
+            self.inlined.push(InlinedCall { word, caller, ..*call });
+        }
+        self.maps.extend(other.maps.iter().map(|(behind, at)| (start + behind, words + at)));
+        self.map_words.extend_from_slice(&other.map_words);
+        self.handlers.extend(other.handlers.iter().map(|handler| CallHandler {
+            returns_to: start + handler.returns_to,
+            handler: start + handler.handler,
+            ..*handler
+        }));
+        let mut needs = self.needs.unwrap_or_default();
+        needs.extend(other.needs.iter().flatten());
+        needs.sort_unstable();
+        needs.dedup();
+        Some(Self { needs: Some(needs), ..self })
+    }
+
+    /// The same image, which borrows nothing.
+    #[must_use]
+    pub fn into_owned(self) -> CodeImage<'static> {
+        CodeImage {
+            code: Cow::Owned(self.code.into_owned()),
+            units: self.units,
+            relocations: self.relocations,
+            traps: self.traps,
+            source: self.source,
+            maps: self.maps,
+            map_words: self.map_words,
+            handlers: self.handlers,
+            inlined: self.inlined,
+            needs: self.needs,
+        }
+    }
+
     /// Holds what the image says against the module whose code it is.
     ///
     /// # Errors
@@ -119,7 +193,10 @@ impl CodeImage<'_> {
         if u32::try_from(len).is_err() {
             return Err("more code than 32-bit offsets reach");
         }
-        self.check_units(module)?;
+        match &self.needs {
+            None => self.check_units(module)?,
+            Some(needs) => self.check_part(module, needs)?,
+        }
         let in_code = |offset: u32, bytes: usize| offset as usize + bytes <= len;
         if !self.relocations.iter().all(|r| in_code(r.offset, ADDRESS_BYTES)) {
             return Err("a relocation beyond the code");
@@ -195,6 +272,40 @@ impl CodeImage<'_> {
         if found != needed {
             return Err("units that are not the module's");
         }
+        self.check_places()
+    }
+
+    /// The units are the module's, each once, and what they need is there. Tables that never change are not: another
+    /// part may have found others.
+    fn check_part(&self, module: &Module, needs: &[Unit]) -> Result<(), &'static str> {
+        let is_type = |ty: u32| module.types().get(ty as usize).is_some();
+        let is_ours = |unit: Unit| match unit {
+            Unit::Func(func) => (module.func_imports()..module.func_count()).contains(&func),
+            Unit::LeaveFunc(func) => func < module.func_count(),
+            Unit::Enter(ty) | Unit::LeaveRef(ty) => is_type(ty),
+            Unit::Tables | Unit::Loop(..) => false,
+        };
+        let mut found: Vec<Unit> = self.units.iter().map(|(.., unit)| *unit).collect();
+        found.sort_unstable();
+        if !found.is_sorted_by(|a, b| a < b) || !found.iter().all(|unit| is_ours(*unit)) {
+            return Err("units that are not the module's");
+        }
+        let has = |unit: Unit| found.binary_search(&unit).is_ok();
+        let is_met = |unit: &Unit| match *unit {
+            Unit::LeaveFunc(func) => has(Unit::Func(func)) || has(*unit),
+            unit => has(unit),
+        };
+        let can_be_entered = |unit: &Unit| match *unit {
+            Unit::Func(func) => has(Unit::Enter(module.func_type_index(func))),
+            _ => true,
+        };
+        if !needs.iter().all(is_met) || !found.iter().all(can_be_entered) {
+            return Err("units that need others");
+        }
+        self.check_places()
+    }
+
+    fn check_places(&self) -> Result<(), &'static str> {
         let mut end = 0;
         for (from, to, _) in &self.units {
             if *from < end || to < from || *to as usize > self.code.len() {
@@ -203,5 +314,63 @@ impl CodeImage<'_> {
             end = *to;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// A function with a call in place of which another's body stands, and a map.
+    fn unit(byte: u8, needs: &[Unit]) -> CompiledFunction {
+        let word = InlinedCall::FIRST_WORD;
+        CompiledFunction {
+            code: vec![byte; 40],
+            relocations: vec![Relocation {
+                offset: 8,
+                builtin: dunlin_module::Builtin::Unwind,
+                addend: 0,
+            }],
+            traps: vec![(3, TrapCode::Unreachable)],
+            source: vec![(1, 20), (2, word), (5, word + 3)],
+            maps: vec![(9, vec![4, 8].into())],
+            handlers: vec![CallHandler { returns_to: 9, handler: 12, frame_bytes: 16 }],
+            inlined: vec![InlinedCall { word, func: 7, body: 100, caller: 20 }],
+            needs: needs.to_vec(),
+            ..CompiledFunction::default()
+        }
+    }
+
+    /// Joining parts is laying out their units together, but for what they begin at.
+    #[test]
+    fn joined_parts_are_those_that_are_laid_out_together() {
+        let (first, second) = (Unit::Func(1), Unit::Func(2));
+        let units = [
+            (first, unit(1, &[Unit::LeaveRef(0), Unit::LeaveFunc(9)])),
+            (second, unit(2, &[Unit::LeaveFunc(3), Unit::LeaveRef(0)])),
+        ];
+        let parts = [0, 1].map(|at| CodeImage::lay_out_part(&units[at..=at]).expect("room"));
+        let [one, other] = parts;
+        let joined = one.join(&other).expect("room");
+        let together = CodeImage::lay_out_part(&units).expect("room");
+        let needs = vec![Unit::LeaveFunc(3), Unit::LeaveFunc(9), Unit::LeaveRef(0)];
+        assert_eq!(joined.needs, Some(needs));
+        assert_eq!(joined.units, [(0, 40, first), (64, 104, second)]);
+        assert_eq!((joined.code[39], joined.code[64]), (1, 2));
+        // The same but for the offsets of the second.
+        let at = |offset: u32| if offset >= 48 { offset + 16 } else { offset };
+        let moved =
+            |of: Vec<(u32, u32)>| of.into_iter().map(|(a, b)| (at(a), b)).collect::<Vec<_>>();
+        assert_eq!(joined.source, moved(together.source));
+        assert_eq!(joined.maps, moved(together.maps));
+        assert_eq!(joined.map_words, together.map_words);
+        assert_eq!(joined.inlined, together.inlined);
+        assert_eq!(joined.traps, [(3, TrapCode::Unreachable), (67, TrapCode::Unreachable)]);
+        assert_eq!(joined.relocations[1].offset, 72);
+        assert_eq!(
+            joined.handlers[1],
+            CallHandler { returns_to: 73, handler: 76, frame_bytes: 16 }
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A module's place in the code cache.
+//! A module's places in the code cache: of all of its code, and of the part that earlier runs found to be executed often.
 //!
 //! An entry is an artifact without the module, under a name that is a hash of everything on which the code
 //! depends. What keeps others from writing one is the cache's folder; an entry that does not fit, for
@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::tuning::CACHED_MODULE_BYTES_MIN;
 use alloc::string::String;
+use alloc::vec::Vec;
 use dunlin_vm::ModuleCode;
 use dunlin_vm::native::CodeImage;
 
@@ -30,6 +31,8 @@ pub(crate) struct Cached<'c> {
     len: u64,
     hash: [u8; HASH_BYTES],
     name: String,
+    /// The name of the part's entry. What that holds depends on the runs too, so one takes the place of another.
+    part: String,
 }
 
 impl<'c> Cached<'c> {
@@ -50,8 +53,38 @@ impl<'c> Cached<'c> {
         let named = write(identity, KEY, Holds::Hash(len, hash), &CodeImage::default());
         let work = alloc::format!("{:?}", config.compile_work_max);
         let name = blake3::Hasher::new().update(&named).update(work.as_bytes()).finalize();
-        let name = alloc::format!("{}{}", name_start(len), name.to_hex());
-        Some(Self { cache, identity, len, hash, name })
+        let part = blake3::Hasher::new().update(name.as_bytes()).update(b"part").finalize();
+        let [name, part] =
+            [name, part].map(|name| alloc::format!("{}{}", name_start(len), name.to_hex()));
+        Some(Self { cache, identity, len, hash, name, part })
+    }
+
+    /// The bytes of the part's entry, if there is one.
+    pub(crate) fn part_bytes(&self) -> Option<Vec<u8>> {
+        self.cache.get(&self.part)
+    }
+
+    /// What the part's entry holds, if that is the module's; else the entry is removed.
+    pub(crate) fn part<'a>(&self, entry: &'a [u8], code: &ModuleCode) -> Option<CodeImage<'a>> {
+        let image = self.ours(entry).map(|read| read.image);
+        let fits =
+            |image: &CodeImage<'_>| image.needs.is_some() && image.check(code.module()).is_ok();
+        let image = image.filter(fits);
+        if image.is_none() {
+            self.cache.remove(&self.part);
+        }
+        image
+    }
+
+    /// An entry's bytes, if they are an artifact of this module for us.
+    fn ours<'a>(&self, entry: &'a [u8]) -> Option<Artifact<'a>> {
+        let read = Artifact::read(entry, self.identity, KEY).ok();
+        read.filter(|read| read.module_len == self.len && read.module_hash == self.hash)
+    }
+
+    /// Keeps a part for next time, if the cache can.
+    pub(crate) fn store_part(&self, image: &CodeImage<'_>) {
+        self.put(&self.part, image);
     }
 
     /// Gives the module its code, if the cache has it.
@@ -66,9 +99,7 @@ impl<'c> Cached<'c> {
         code: &ModuleCode,
     ) -> Result<bool> {
         let Some(entry) = self.cache.get(&self.name) else { return Ok(false) };
-        let read = Artifact::read(&entry, self.identity, KEY).ok();
-        let ours = read.filter(|read| read.module_len == self.len && read.module_hash == self.hash);
-        match ours.map(|read| adopt(config, compiler, code, read.image)) {
+        match self.ours(&entry).map(|read| adopt(config, compiler, code, read.image)) {
             Some(Ok(())) => return Ok(true),
             Some(Err(error)) if error.kind() != crate::ErrorKind::Artifact => return Err(error),
             Some(Err(_)) | None => {}
@@ -80,8 +111,12 @@ impl<'c> Cached<'c> {
 
     /// Keeps the code for next time, if the cache can.
     pub(crate) fn store(&self, image: &CodeImage<'_>) {
+        self.put(&self.name, image);
+    }
+
+    fn put(&self, name: &str, image: &CodeImage<'_>) {
         let entry = write(self.identity, KEY, Holds::Hash(self.len, self.hash), image);
         // A cache that is full or gone costs the next start its time, and nothing else.
-        let _ = self.cache.put(&self.name, &entry);
+        let _ = self.cache.put(name, &entry);
     }
 }

@@ -9,7 +9,9 @@
 //! module's length    u64
 //! module's hash      32 bytes
 //! is the module here u32
-//! lengths            u32 each: code, units, relocations, traps, source, maps, handlers, words of maps
+//! is it a part       u32: 0 for the code of the whole module
+//! lengths            u32 each: code, units, relocations, traps, source, maps, handlers, words of maps, calls in
+//!                    place, needs
 //! module             bytes, if it is here
 //! code               bytes
 //! units              u32 start, u32 end, u32 kind, u32 index
@@ -18,6 +20,8 @@
 //! source             u32 offset, u32 offset in the module
 //! maps               u32 offset behind a call, u32 where its words begin
 //! handlers           u32 return address, u32 handler, u32 bytes of the frame, 0
+//! calls in place     u32 word, u32 function, u32 offset of its body, u32 word of the call
+//! needs              u32 kind, u32 index: units, of a part
 //! words of maps      u32 bytes below the frame pointer
 //! checksum           32 bytes: BLAKE3 of all before
 //! seal               32 bytes: BLAKE3 of the checksum, keyed
@@ -38,7 +42,7 @@ use dunlin_module::{Builtin, InlinedCall, Unit};
 use dunlin_vm::native::CodeImage;
 
 /// The number of this format. Whoever changes what is written changes it.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Bytes of an artifact at least: its fixed beginning, and its end.
 const END_BYTES: usize = 2 * HASH_BYTES;
@@ -92,6 +96,7 @@ pub(crate) fn write(
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&hash);
     let here = u32::from(matches!(holds, Holds::Module(_)));
+    let needs = image.needs.as_deref();
     let tables = [
         image.units.len(),
         image.relocations.len(),
@@ -101,9 +106,11 @@ pub(crate) fn write(
         image.handlers.len(),
         image.map_words.len(),
         image.inlined.len(),
+        needs.map_or(0, <[Unit]>::len),
     ];
     let lengths = [image.code.len()].into_iter().chain(tables);
-    for number in [here].into_iter().chain(lengths.map(|len| len as u32)) {
+    let is_part = u32::from(needs.is_some());
+    for number in [here, is_part].into_iter().chain(lengths.map(|len| len as u32)) {
         out.extend_from_slice(&number.to_le_bytes());
     }
     out.extend_from_slice(module);
@@ -124,15 +131,7 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
     };
     for (start, end, unit) in &image.units {
         row([*start, *end]);
-        row(match unit {
-            Unit::Func(index) => [0, *index],
-            Unit::Enter(index) => [1, *index],
-            Unit::LeaveFunc(index) => [2, *index],
-            Unit::LeaveRef(index) => [3, *index],
-            Unit::Tables => [4, 0],
-            // No whole module's code has one: what is read must not.
-            Unit::Loop(func, _) => [5, *func],
-        });
+        row(unit_words(*unit));
     }
     for relocation in &image.relocations {
         row([relocation.offset, relocation.builtin as u32]);
@@ -156,8 +155,23 @@ fn write_tables(out: &mut Vec<u8>, image: &CodeImage<'_>) {
         row([call.word, call.func]);
         row([call.body, call.caller]);
     }
+    for unit in image.needs.iter().flatten() {
+        row(unit_words(*unit));
+    }
     for word in &image.map_words {
         out.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+fn unit_words(unit: Unit) -> [u32; 2] {
+    match unit {
+        Unit::Func(index) => [0, index],
+        Unit::Enter(index) => [1, index],
+        Unit::LeaveFunc(index) => [2, index],
+        Unit::LeaveRef(index) => [3, index],
+        Unit::Tables => [4, 0],
+        // No image that is kept has one: what is read must not.
+        Unit::Loop(func, _) => [5, func],
     }
 }
 
@@ -195,11 +209,13 @@ impl<'a> Artifact<'a> {
         let module_len = from.u64()?;
         let module_hash = from.array()?;
         let here = from.u32()? != 0;
-        let mut lengths = [0; 9];
+        let is_part = from.u32()? != 0;
+        let mut lengths = [0; 10];
         for length in &mut lengths {
             *length = from.u32()? as usize;
         }
-        let [code, units, relocations, traps, source, maps, handlers, map_words, inlined] = lengths;
+        let [code, units, relocations, traps, source, maps, handlers, map_words, inlined, needs] =
+            lengths;
         let module = if here {
             Some(from.take(usize::try_from(module_len).map_err(|_| INCONSISTENT)?)?)
         } else {
@@ -214,6 +230,7 @@ impl<'a> Artifact<'a> {
             maps: from.rows(maps, |[behind, start]: [u32; 2]| Some((behind, start)))?,
             handlers: from.rows(handlers, handler)?,
             inlined: from.rows(inlined, inlined_call)?,
+            needs: is_part.then(|| from.rows(needs, unit_of)).transpose()?,
             map_words: from.rows(map_words, |[word]: [u32; 1]| Some(word))?,
         };
         match from.rest {
@@ -259,15 +276,18 @@ fn open<'a>(bytes: &'a [u8], key: Option<&[u8; HASH_BYTES]>) -> Result<&'a [u8],
 }
 
 fn unit([start, end, kind, index]: [u32; 4]) -> Option<(u32, u32, Unit)> {
-    let unit = match kind {
+    Some((start, end, unit_of([kind, index])?))
+}
+
+fn unit_of([kind, index]: [u32; 2]) -> Option<Unit> {
+    Some(match kind {
         0 => Unit::Func(index),
         1 => Unit::Enter(index),
         2 => Unit::LeaveFunc(index),
         3 => Unit::LeaveRef(index),
         4 if index == 0 => Unit::Tables,
         _ => return None,
-    };
-    Some((start, end, unit))
+    })
 }
 
 fn relocation([offset, builtin, low, high]: [u32; 4]) -> Option<Relocation> {
@@ -391,7 +411,13 @@ mod tests {
                 body: BODY_START,
                 caller: 30,
             }],
+            needs: None,
         }
+    }
+
+    /// The same as a part, for which another has nothing to add.
+    fn part() -> CodeImage<'static> {
+        CodeImage { needs: Some(vec![Unit::LeaveFunc(0), Unit::LeaveRef(0)]), ..image() }
     }
 
     fn seal(mut body: Vec<u8>) -> Vec<u8> {
@@ -409,8 +435,9 @@ mod tests {
         let read = Artifact::read(&bytes, &identity(), KEY).expect("ours");
         assert_eq!((read.module, read.module_len), (Some(&b"module"[..]), 6));
         assert_eq!(read.image, image());
-        let bytes = write(&identity(), KEY, Holds::Hash(9, [5; HASH_BYTES]), &image());
+        let bytes = write(&identity(), KEY, Holds::Hash(9, [5; HASH_BYTES]), &part());
         let read = Artifact::read(&bytes, &identity(), KEY).expect("ours");
+        assert_eq!(read.image, part());
         assert_eq!((read.module, read.module_len, read.module_hash), (None, 9, [5; HASH_BYTES]));
     }
 
@@ -436,8 +463,7 @@ mod tests {
         // With a table, so that the module needs a way out by reference.
         let text = "(module (table 0 funcref) (func))";
         let module = crate::Module::new(&engine, text).expect("a valid module");
-        let bytes = write(&identity(), KEY, Holds::Module(b"module"), &image());
-        let body = &bytes[..bytes.len() - END_BYTES];
+        assert_eq!(part().check(module.code().module()), Ok(()));
         let mut outcomes = [0; 3];
         let mut attempt = |body: Vec<u8>| {
             let sealed = seal(body);
@@ -449,20 +475,24 @@ mod tests {
                 Ok(Ok(())) => 2,
             }] += 1;
         };
-        for at in LENGTH_AT + 8..body.len() {
-            attempt(body[..at].to_vec());
-            for change in [1, 0x80, 0xff] {
-                let mut changed = body.to_vec();
-                changed[at] ^= change;
-                attempt(changed);
-            }
-            if let Some(word) = body.get(at..at + 4) {
-                let mut changed = body.to_vec();
-                let value = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-                changed[at..at + 4].copy_from_slice(&value.wrapping_sub(1).to_le_bytes());
-                attempt(changed.clone());
-                changed[at..at + 4].fill(0xff);
-                attempt(changed);
+        for image in [image(), part()] {
+            let bytes = write(&identity(), KEY, Holds::Module(b"module"), &image);
+            let body = &bytes[..bytes.len() - END_BYTES];
+            for at in LENGTH_AT + 8..body.len() {
+                attempt(body[..at].to_vec());
+                for change in [1, 0x80, 0xff] {
+                    let mut changed = body.to_vec();
+                    changed[at] ^= change;
+                    attempt(changed);
+                }
+                if let Some(word) = body.get(at..at + 4) {
+                    let mut changed = body.to_vec();
+                    let value = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+                    changed[at..at + 4].copy_from_slice(&value.wrapping_sub(1).to_le_bytes());
+                    attempt(changed.clone());
+                    changed[at..at + 4].fill(0xff);
+                    attempt(changed);
+                }
             }
         }
         // All three happen: code bytes may be anything.

@@ -19,11 +19,14 @@ pub use info::ArtifactInfo;
 
 pub(crate) use format::{Artifact, Holds, write};
 
-use crate::compile::NativeCompiler;
+use crate::compile::{NativeCompiler, validate_eagerly};
 use crate::config::{Config, ValidateMode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::hot::HotFunctions;
+use crate::learning;
 use crate::module::{self, Module};
+use crate::validate::Keep;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -178,7 +181,43 @@ impl Module {
         Ok(write(&native.identity, key, Holds::Module(original), &image))
     }
 
-    /// Loads a module from an artifact of [`Module::serialize`].
+    /// The module and the machine code of some of its functions, those that a profile names, as an artifact for
+    /// [`Module::deserialize`]. They are compiled for it, whatever has been compiled. An engine that loads it compiles
+    /// others when they are executed often: it must be one with [`Tier::Auto`](crate::Tier::Auto).
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::serialize`]; and of kind [`Usage`](crate::ErrorKind::Usage) if the profile is of another module.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{ArtifactKey, Config, Engine, Module};
+    ///
+    /// let mut config = Config::new();
+    /// config.artifact_key(ArtifactKey::from_secret(b"a secret of this test"));
+    /// let engine = Engine::new(&config)?;
+    /// let module = Module::new(&engine, r#"(module (func (export "f")))"#)?;
+    /// // … its instances run for a while …
+    /// let artifact = module.serialize_hot(&module.hot_functions());
+    /// # let Ok(artifact) = artifact else { return Ok(()) };
+    /// # let _ = stringify! {
+    /// let artifact = artifact?;
+    /// # };
+    /// assert!(Module::deserialize(&engine, &artifact)?.get_export("f").is_some());
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn serialize_hot(&self, hot: &HotFunctions) -> Result<Vec<u8>> {
+        let (native, key) = doors(self.engine())?;
+        hot.check(self)?;
+        let (config, noted) =
+            (self.engine().config(), (self.code(), &*self.engine().compiler().notes));
+        let image = native.compile_part(config, noted, hot.functions())?;
+        let original = self.code().module().pinned_bytes();
+        Ok(write(&native.identity, key, Holds::Module(original), &image))
+    }
+
+    /// Loads a module from an artifact of [`Module::serialize`] or [`Module::serialize_hot`].
     ///
     /// The seal shows that a holder of the engine's key made it, so its machine code is executed as it is:
     /// see [`ArtifactKey`].
@@ -196,8 +235,11 @@ impl Module {
             return Err(Error::artifact("it holds no module"));
         };
         let module = module::parse(engine, Arc::new(original.to_vec()))?;
-        let code = Arc::new(ModuleCode::new(module, engine.types().clone()));
-        adopt(engine.config(), native, &code, artifact.image)?;
+        let code = module::new_code(engine, module);
+        match artifact.image.needs {
+            None => adopt(engine.config(), native, &code, artifact.image)?,
+            Some(_) => adopt_part(engine, native, &code, artifact.image)?,
+        }
         Ok(Self::from_code(engine, code))
     }
 
@@ -221,8 +263,8 @@ impl Module {
 
 /// What artifacts need of an engine.
 fn doors(engine: &Engine) -> Result<(&NativeCompiler, &[u8; HASH_BYTES])> {
-    let Some(native) = engine.compiler().native() else {
-        return Err(Error::usage("artifacts are for engines with `Tier::Optimize`"));
+    let Some(native) = engine.compiler().late_native() else {
+        return Err(Error::usage("artifacts are for engines that compile"));
     };
     match &engine.config().artifact_key {
         Some(key) => Ok((native, key.bytes())),
@@ -243,6 +285,9 @@ pub(crate) fn adopt(
     image: CodeImage<'_>,
 ) -> Result<()> {
     let module = code.module();
+    if image.needs.is_some() {
+        return Err(Error::artifact("it has code of some functions only"));
+    }
     image.check(module).map_err(Error::artifact)?;
     let native = NativeCode::load(module, image).ok_or_else(no_memory)?;
     if config.validate == ValidateMode::Eager {
@@ -253,6 +298,32 @@ pub(crate) fn adopt(
         }
     }
     compiler.install(code, native)
+}
+
+/// Gives a module the code of some of its functions.
+///
+/// # Errors
+///
+/// If the engine interprets nothing else, the code is not the module's, there is no memory for it, or a function is not
+/// valid and validation is eager.
+fn adopt_part(
+    engine: &Engine,
+    compiler: &NativeCompiler,
+    code: &Arc<ModuleCode>,
+    image: CodeImage<'_>,
+) -> Result<()> {
+    let Some(limit) = engine.compiler().limit() else {
+        return Err(Error::usage(
+            "it has code of some functions only, and is for engines that interpret the others",
+        ));
+    };
+    image.check(code.module()).map_err(Error::artifact)?;
+    let hot: Vec<u32> = learning::functions(&image).collect();
+    if !learning::place(compiler, code, (&engine.compiler().notes, limit), image) {
+        return Err(no_memory());
+    }
+    engine.compiler().notes.with(code, |of| of.learned.begin_with(hot));
+    validate_eagerly(engine.config(), code, Keep::Tables)
 }
 
 #[cold]
