@@ -151,7 +151,8 @@ fn measure(row: &Row, engines: &[Engine], rounds: u32, failures: &mut Vec<Error>
             let is_first = times[column].wall.is_empty();
             match command.and_then(|command| measure_once(command, is_first, &mut times[column])) {
                 Ok(()) => {
-                    over[column] = times[column].wall.iter().sum::<f64>() > ROW_SECONDS_MAX * 1e3
+                    let spent = times[column].wall.iter().sum::<f64>();
+                    over[column] = spent > ROW_SECONDS_MAX * 1e3;
                 }
                 Err(error) => {
                     over[column] = true;
