@@ -7,8 +7,8 @@
 //! * `--start`: whole processes by the wall clock ([`start`]);
 //! * `--instructions`: counts that gate a change ([`instructions`]).
 //!
-//! Two engines are ours: `dunlin` is the interpreter (`--tier interp`), `dunlin-optimize` compiled code
-//! (`--tier optimize`). Peers are fetched into the build folder when they are first asked for. A part of a measurement
+//! Three engines are ours: `dunlin` is the interpreter (`--tier interp`), `dunlin-optimize` compiled code
+//! (`--tier optimize`), `dunlin-auto` the program without an option but `--no-cache`. Peers are fetched into the build folder when they are first asked for. A part of a measurement
 //! (a filter, other engines, fewer rounds) is printed and not recorded.
 
 pub mod engines;
@@ -22,6 +22,7 @@ mod start;
 
 use crate::error::Error;
 use engines::Engine;
+pub use measure::run_resident as resident;
 use peak::Plan;
 use record::Record;
 
@@ -38,7 +39,14 @@ const PEAK_ENGINES: [Engine; 6] = [
     Engine::Cranelift,
     Engine::Node,
 ];
-const START_ENGINES: [Engine; 4] = [Engine::Dunlin, Engine::Wasmi, Engine::Wasmtime, Engine::Node];
+const START_ENGINES: [Engine; 6] = [
+    Engine::DunlinAuto,
+    Engine::Dunlin,
+    Engine::Wasmi,
+    Engine::Wasmtime,
+    Engine::Winch,
+    Engine::Node,
+];
 
 const GC_ENGINES: [Engine; 5] =
     [Engine::Dunlin, Engine::DunlinOptimize, Engine::Cranelift, Engine::Library, Engine::Node];
@@ -103,8 +111,13 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         }
         Mode::Start => {
             let mut record = Record::new("Start-up", command, &versions);
-            start::run(&engines, request.rounds.unwrap_or(START_ROUNDS), &mut record)?;
-            if whole { record.write("start") } else { Ok(()) }
+            let rounds = request.rounds.unwrap_or(START_ROUNDS);
+            let outcome = start::run(&engines, rounds, &request.filters, &mut record);
+            // What could be measured is worth keeping.
+            if whole {
+                record.write("start")?;
+            }
+            outcome
         }
         Mode::Instructions => {
             instructions::run(request.bless, Record::new("Instructions", command, &versions))

@@ -54,6 +54,12 @@ const COMMANDS: &[Command] = &[
     row("bless", "[ARGS…]", "run the tests and rewrite their expectations", bless::run),
     row("tidy", "[--bless]", "the house rules that no compiler checks", tidy::run),
     row("bench", "[ARGS…]", "measure beside other engines and native code", bench::run),
+    row(
+        "resident",
+        "PROGRAM [ARGS…]",
+        "run a program, print its largest size in memory",
+        bench::resident,
+    ),
     row("real", "[ARGS…]", "fetch and run programs that other people compiled", real::run),
     row("guests", "[ARGS…]", "rebuild the guests of `examples/`", guests::run),
     row("fuzz", "[--modules N]", "compare N generated modules with a second engine", fuzz::run),

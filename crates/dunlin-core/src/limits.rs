@@ -24,6 +24,9 @@ pub const MODULE_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of a function's body, as browsers bound it (WebAssembly JS API, "Implementation-defined Limits").
 pub const FUNCTION_BODY_BYTES_MAX: u64 = 7_654_321;
 
+/// Data segments of a module, as browsers bound them.
+pub const DATA_SEGMENTS_MAX: u32 = 100_000;
+
 /// Slots of the operand stack and locals that one function may need (50,000 locals of `v128` are
 /// within it; wasmparser bounds the locals).
 pub const FRAME_SLOTS_MAX: u32 = 1 << 24;

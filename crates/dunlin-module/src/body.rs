@@ -7,8 +7,11 @@
 //! Functions are first read in *narrow* mode, in which every value is one slot. When a `v128` turns
 //! up, the pass starts again in *wide* mode, which tracks where `v128` operands lie and patches a copy
 //! of the body where an opcode does not say how many slots it moves (see [`crate::side::pseudo`]).
+//!
+//! Most functions are understood by a faster pass first, which says nothing of those that it does not know ([`quick`]).
 
 mod catching;
+mod quick;
 
 use crate::builder::{Builder, Label, Site, Target};
 use crate::fuse::fuse;
@@ -26,7 +29,10 @@ use wasmparser::{
 
 /// Memory that preparing one function leaves to the next.
 #[derive(Default)]
-pub struct Scratch(FuncValidatorAllocations);
+pub struct Scratch {
+    validator: FuncValidatorAllocations,
+    quick: quick::Buffers,
+}
 
 impl Module {
     /// Validates a function and builds its side table.
@@ -35,7 +41,21 @@ impl Module {
     ///
     /// If the body is malformed or invalid, or `func` has none.
     pub fn prepare(&self, func: u32, scratch: &mut Scratch) -> Result<Prepared, Invalid> {
-        self.prepare_and_tell(func, scratch, |_, _| ())
+        let Some(range) = self.body_range(func) else {
+            return Err(Invalid::new("function has no body", 0));
+        };
+        self.bytes.pin(range);
+        match self.prepare_quickly(func, scratch) {
+            Some(prepared) => {
+                debug_assert_eq!(
+                    Some(&prepared),
+                    self.prepare_and_tell(func, scratch, |_, _| ()).ok().as_ref(),
+                    "both passes say the same of function {func}"
+                );
+                Ok(prepared)
+            }
+            None => self.prepare_and_tell(func, scratch, |_, _| ()),
+        }
     }
 
     /// [`Module::prepare`], which tells of each operator before it looks at it: the offset in the module,
@@ -57,7 +77,7 @@ impl Module {
             let done = body.run(&mut tell)?;
             if let Done::NeedsWide = done {
                 wide = true;
-                scratch.0 = body.validator.into_allocations();
+                scratch.validator = body.validator.into_allocations();
                 continue;
             }
             return Ok(body.finish(scratch));
@@ -103,7 +123,7 @@ impl Module {
             ty: self.func_type_index(func),
             features: self.features,
         };
-        Ok(function.into_validator(core::mem::take(&mut scratch.0)))
+        Ok(function.into_validator(core::mem::take(&mut scratch.validator)))
     }
 }
 
@@ -296,7 +316,7 @@ impl<'m> Body<'m> {
         for index in self.tail_words {
             words[index as usize] = locals.into();
         }
-        scratch.0 = self.validator.into_allocations();
+        scratch.validator = self.validator.into_allocations();
         Prepared {
             code_offset: self.code_offset,
             words,

@@ -80,6 +80,8 @@ const KINDS: usize = 32;
 /// The trie. Node 0 is the root, and no edge leads there.
 struct Trie {
     kinds: [u8; 256],
+    /// The edges of the root, by opcode.
+    begins: [u8; 256],
     edges: [[u8; KINDS]; NODES],
     /// The code of the row that ends at a node, or 0.
     codes: [u8; NODES],
@@ -92,6 +94,7 @@ impl Trie {
     const fn new() -> Self {
         let mut trie = Self {
             kinds: [0; 256],
+            begins: [0; 256],
             edges: [[0; KINDS]; NODES],
             codes: [0; NODES],
             weak: [false; NODES],
@@ -111,6 +114,9 @@ impl Trie {
                     nodes += 1;
                 }
                 node = *edge as usize;
+                if at == 0 {
+                    trie.begins[opcode] = node as u8;
+                }
                 at += 1;
             }
             trie.codes[node] = ROWS[row].code;
@@ -152,40 +158,81 @@ struct Found {
 
 #[inline(always)]
 fn longest(bytes: &[u8], plain: &impl Fn(u8) -> bool) -> Option<Found> {
-    let (mut node, mut at, mut operators) = (0_usize, 0, 0);
+    // Most operators begin nothing, which is one look into a table.
+    let mut opcode = *bytes.first()?;
+    let mut node = usize::from(TRIE.begins[usize::from(opcode)]);
+    if node == 0 {
+        return None;
+    }
+    let mut end = behind(bytes, 0, opcode, plain)?;
+    let mut operators = 1;
     let mut best = None;
-    while let Some(opcode) = bytes.get(at) {
-        let kind = TRIE.kinds[usize::from(*opcode)];
-        node = usize::from(TRIE.edges[node][usize::from(kind)]);
+    while let Some(code) = bytes.get(end) {
+        opcode = *code;
+        let kind = usize::from(TRIE.kinds[usize::from(opcode)]);
+        node = usize::from(TRIE.edges[node % NODES][kind % KINDS]);
         if node == 0 {
             break;
         }
-        let last = at;
-        at += 1;
-        operators += 1;
-        match immediate(*opcode) {
-            Immediate::None => {}
-            Immediate::Local => match bytes.get(at) {
-                Some(local) if *local < 0x80 && plain(*local) => at += 1,
-                _ => break,
-            },
-            Immediate::Const => match bytes.get(at) {
-                Some(byte) if *byte < 0x80 => at += 1,
-                _ => break,
-            },
-            Immediate::Memory => match bytes.get(at..at + 2) {
-                Some([align, offset]) if *align < 0x40 && *offset < 0x80 => at += 2,
-                _ => break,
-            },
+        let last = end;
+        match behind(bytes, last, opcode, plain) {
+            Some(behind) => end = behind,
+            None => break,
         }
-        let code = TRIE.codes[node];
+        operators += 1;
+        let code = TRIE.codes[node % NODES];
         if code != 0 {
-            let fused = Fused { code, bytes: at };
-            best = Some(Found { fused, operators, last, weak: TRIE.weak[node] });
+            let fused = Fused { code, bytes: end };
+            best = Some(Found { fused, operators, last, weak: TRIE.weak[node % NODES] });
         }
     }
     best
 }
+
+/// Where the operator ends that begins at `at`, if its immediates are in their shortest spelling and its local is plain.
+// Which kind of operator it is cannot be foretold, so nothing is decided by a jump.
+#[inline(always)]
+fn behind(bytes: &[u8], at: usize, opcode: u8, plain: &impl Fn(u8) -> bool) -> Option<usize> {
+    let spelling = &SPELLINGS[usize::from(opcode)];
+    let byte = |ahead: usize| bytes.get(at + ahead).copied().unwrap_or(0);
+    let (first, second) = (byte(1), byte(2));
+    let is_long = (first & spelling.longer[0]) | (second & spelling.longer[1]) != 0;
+    let end = at + 1 + usize::from(spelling.bytes);
+    let is_plain = !spelling.is_local || plain(first);
+    (!is_long & is_plain & (end <= bytes.len())).then_some(end)
+}
+
+/// How immediates are spelled in the shortest way.
+struct Spelling {
+    /// How many bytes they then are.
+    bytes: u8,
+    /// Bits of these bytes that say that they are longer.
+    longer: [u8; 2],
+    is_local: bool,
+}
+
+impl Spelling {
+    const fn of(immediate: Immediate) -> Self {
+        let (bytes, longer) = match immediate {
+            Immediate::None => (0, [0, 0]),
+            Immediate::Local | Immediate::Const => (1, [0x80, 0]),
+            // An alignment with the bit 0x40 has the index of a memory behind it.
+            Immediate::Memory => (2, [0xC0, 0x80]),
+        };
+        Self { bytes, longer, is_local: matches!(immediate, Immediate::Local) }
+    }
+}
+
+/// By opcode.
+static SPELLINGS: [Spelling; 256] = {
+    let mut spellings = [const { Spelling::of(Immediate::None) }; 256];
+    let mut opcode = 0;
+    while opcode < 256 {
+        spellings[opcode] = Spelling::of(immediate(opcode as u8));
+        opcode += 1;
+    }
+    spellings
+};
 
 #[cfg(test)]
 mod tests {

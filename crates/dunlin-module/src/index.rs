@@ -12,7 +12,7 @@ use crate::module::{ConstRange, Span};
 use crate::types::{global_type, memory_type, ref_type, sub_type, table_type};
 use crate::{
     Bytes, DataMode, DataSegment, ElementMode, ElementSegment, Export, ExternIdx, Features, Global,
-    Import, ImportKind, Invalid, Module, Table,
+    Import, ImportKind, Invalid, Module, Offset, Table,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -150,9 +150,9 @@ fn walk_sections(bytes: &dyn Bytes) -> Vec<(u8, Span)> {
     sections
 }
 
-struct Indexer<'m> {
-    validator: Validator,
-    module: &'m mut Module,
+pub(crate) struct Indexer<'m> {
+    pub(crate) validator: Validator,
+    pub(crate) module: &'m mut Module,
 }
 
 impl Indexer<'_> {
@@ -225,6 +225,9 @@ impl Indexer<'_> {
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Invalid> {
         check_count(&payload)?;
         if let Payload::DataSection(section) = &payload {
+            if self.plain_data(section)? {
+                return Ok(());
+            }
             self.pin_offsets(section)?;
         }
         self.validator.payload(&payload)?;
@@ -415,7 +418,8 @@ impl Indexer<'_> {
             let mode = match segment.kind {
                 DataKind::Passive => DataMode::Passive,
                 DataKind::Active { memory_index, offset_expr } => {
-                    DataMode::Active { memory: memory_index, offset: const_range(&offset_expr) }
+                    let offset = Offset::Expr(const_range(&offset_expr));
+                    DataMode::Active { memory: memory_index, offset }
                 }
             };
             let bytes = self.span_of_bytes(segment.data);

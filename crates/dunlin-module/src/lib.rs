@@ -20,6 +20,7 @@ mod body;
 mod builder;
 pub mod compile;
 mod const_expr;
+mod data;
 mod error;
 pub mod features;
 mod fuse;
@@ -46,7 +47,7 @@ pub use hints::{BranchHint, BranchHints};
 pub use listing::{Listing, SideWord, Step};
 pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
-    ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, SectionInfo, Table,
+    ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, Offset, SectionInfo, Table,
 };
 pub use settings::{Bounds, Polls, Settings};
 pub use side::Prepared;

@@ -50,7 +50,7 @@ impl Span {
 }
 
 /// A constant expression, as a range of the module's bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConstRange(pub(crate) Span);
 
 /// What kind of thing an export is, and its index in that kind's space.
@@ -156,8 +156,17 @@ pub enum ElementItem {
     Expr(ConstRange),
 }
 
+/// Where a data segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offset {
+    /// To this address.
+    Known(u32),
+    /// To the value of a constant expression.
+    Expr(ConstRange),
+}
+
 /// When a data segment is used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataMode {
     /// By `memory.init`.
     Passive,
@@ -166,7 +175,7 @@ pub enum DataMode {
         /// The memory.
         memory: u32,
         /// The first address written.
-        offset: ConstRange,
+        offset: Offset,
     },
 }
 

@@ -126,7 +126,7 @@ pub const fn is_reference_prefix(first: u8) -> bool {
 }
 
 /// A validated function, ready to be executed in place.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Prepared {
     /// Offset in the module of the first byte after the body's local declarations.
     pub code_offset: u32,

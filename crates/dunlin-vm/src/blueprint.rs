@@ -24,7 +24,9 @@ use crate::tuning::{FUNCS_KEPT_MIN, RECORDS_KEPT_BYTES_MAX, RECORDS_KEPT_MAX};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use dunlin_module::{ConstOp, ConstRange, DataMode, ElementItem, ElementMode, Invalid, Module};
+use dunlin_module::{
+    ConstOp, ConstRange, DataMode, ElementItem, ElementMode, Invalid, Module, Offset,
+};
 
 /// A function that the tables name: what its record in a store says.
 pub(crate) struct FuncStart {
@@ -300,9 +302,11 @@ fn images(module: &Module) -> Result<Option<Images>, Invalid> {
     for segment in module.data() {
         let DataMode::Active { memory, offset } = segment.mode else { continue };
         let Some(defined) = (memory as usize).checked_sub(imported) else { return Ok(None) };
-        let Some(Constant::Number([start, _])) = constant(module, offset)? else {
-            return Ok(None);
+        let known = match offset {
+            Offset::Known(start) => Some(Constant::Number([start.into(), 0])),
+            Offset::Expr(offset) => constant(module, offset)?,
         };
+        let Some(Constant::Number([start, _])) = known else { return Ok(None) };
         let is64 = module.memories()[memory as usize].memory64;
         let start = if is64 { start } else { u64::from(start as u32) };
         let Ok(start) = usize::try_from(start) else { return Ok(None) };

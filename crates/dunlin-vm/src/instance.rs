@@ -32,7 +32,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{ExternType, TrapCode};
 use dunlin_module::{
     ConstOp, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment,
-    ExternIdx, Import, ImportKind, Invalid, Module,
+    ExternIdx, Import, ImportKind, Invalid, Module, Offset,
 };
 
 /// An import that is missing or of the wrong type.
@@ -743,8 +743,13 @@ impl Store {
         let module = code.module();
         for (i, segment) in module.data().iter().enumerate() {
             let DataMode::Active { memory, offset } = segment.mode else { continue };
-            let is64 = module.memories()[memory as usize].memory64;
-            let start = self.evaluate_offset(instance, offset, is64)?;
+            let start = match offset {
+                Offset::Known(start) => start.into(),
+                Offset::Expr(offset) => {
+                    let is64 = module.memories()[memory as usize].memory64;
+                    self.evaluate_offset(instance, offset, is64)?
+                }
+            };
             let bytes = module.data_bytes(segment);
             let memory = self.instances[instance as usize].memory(memory);
             self.memory_write(memory, start, bytes)?;

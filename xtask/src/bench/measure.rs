@@ -66,6 +66,65 @@ pub fn sample(command: &mut Command) -> Result<Sample, Error> {
     }
 }
 
+/// Bytes that a run of the program has in memory at most, by the system's count: of a process of our own that runs
+/// nothing else, since what is counted is the largest of all children. No less than that process has, a few MiB.
+///
+/// # Errors
+///
+/// When it cannot be started or fails.
+pub fn resident(command: &Command) -> Result<u64, Error> {
+    let own = std::env::current_exe()
+        .map_err(|cause| Error::new("cannot find the own program").cause(cause))?;
+    let mut outer = Command::new(own);
+    outer.arg("resident").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    let said = sample(&mut outer)?.output;
+    said.trim().parse().map_err(|cause| Error::new(format!("`{said}` is no size")).cause(cause))
+}
+
+/// What [`resident`] starts: runs the program that the words name, and prints its largest size.
+///
+/// # Errors
+///
+/// When it cannot be started or fails.
+pub fn run_resident(words: &[String]) -> Result<(), Error> {
+    let [program, arguments @ ..] = words else {
+        return Err(Error::new("`resident` needs a program"));
+    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = crate::steps::program(program, &arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command
+        .status()
+        .map_err(|cause| Error::new(format!("cannot start `{program}`")).cause(cause))?;
+    if !status.success() {
+        return Err(Error::new(format!("`{program}` failed")).cause(status));
+    }
+    println!("{}", children_resident());
+    Ok(())
+}
+
+/// Bytes in memory of the largest child that was waited for; 0 where the system does not tell.
+#[cfg(unix)]
+fn children_resident() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let kibibytes = getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0, |usage| usage.max_rss());
+    u64::try_from(kibibytes).unwrap_or(0) << 10
+}
+
+#[cfg(not(unix))]
+fn children_resident() -> u64 {
+    0
+}
+
 /// Ends a process that takes too long.
 struct Watch {
     done: std::sync::mpsc::Sender<()>,

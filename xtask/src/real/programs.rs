@@ -230,7 +230,11 @@ pub fn python() -> Result<PathBuf, Error> {
 }
 
 /// The committed guest: its compiler is a hundred megabytes that `cargo xtask guests` fetches.
-fn kotlin() -> Result<PathBuf, Error> {
+///
+/// # Errors
+///
+/// None.
+pub fn kotlin() -> Result<PathBuf, Error> {
     Ok(workspace::root().join("examples").join("aviary").join("aviary.wasm"))
 }
 

@@ -137,12 +137,16 @@ impl Stats {
 
     /// Sums by tier, of those that compiled something.
     fn push_tiers(&self, lines: &mut Vec<String>) {
-        let rows: Vec<_> =
-            self.tiers().into_iter().filter(|(_, of)| of.functions + of.refused > 0).collect();
+        let rows: Vec<_> = self
+            .tiers()
+            .into_iter()
+            .filter(|(_, of)| of.functions + of.loops + of.refused > 0)
+            .collect();
         if !rows.is_empty() {
             lines.push(row([
                 "compiled by",
                 "functions",
+                "loops",
                 "refused",
                 "bytes in",
                 "bytes out",
@@ -150,10 +154,11 @@ impl Stats {
             ]));
         }
         for (name, of) in rows {
-            let (functions, refused) = (of.functions.to_string(), of.refused.to_string());
+            let [functions, loops, refused] =
+                [of.functions, of.loops, of.refused].map(|count| count.to_string());
             let [bytes_in, bytes_out] = [of.wasm_bytes, of.code_bytes].map(show_size);
             let time = show_duration(of.time);
-            lines.push(row([name, &functions, &refused, &bytes_in, &bytes_out, &time]));
+            lines.push(row([name, &functions, &loops, &refused, &bytes_in, &bytes_out, &time]));
         }
     }
 
@@ -173,7 +178,10 @@ impl Stats {
             ]));
         }
         for (module, of) in all {
-            let name = module.short_name(of.index);
+            let mut name = module.short_name(of.index);
+            if of.in_loop.is_some() {
+                name = format!("{name}, a loop");
+            }
             let [begun, took] = [of.begun, of.took].map(show_duration);
             let [bytes_in, bytes_out] = [of.wasm_bytes, of.code_bytes].map(show_size);
             let by = tier_and_occasion(of);
@@ -201,6 +209,7 @@ impl Stats {
             let mut sum = TierStats::default();
             for of in self.modules.iter().map(|module| of(&module.compiled)) {
                 sum.functions += of.functions;
+                sum.loops += of.loops;
                 sum.refused += of.refused;
                 sum.wasm_bytes += of.wasm_bytes;
                 sum.code_bytes += of.code_bytes;
@@ -213,8 +222,10 @@ impl Stats {
 }
 
 /// A row of sums.
-fn row([name, functions, refused, bytes_in, bytes_out, time]: [&str; 6]) -> String {
-    format!("  {name:<28} {functions:>9} {refused:>8} {bytes_in:>10} {bytes_out:>10} {time:>10}")
+fn row([name, functions, loops, refused, bytes_in, bytes_out, time]: [&str; 7]) -> String {
+    format!(
+        "  {name:<20} {functions:>9} {loops:>7} {refused:>8} {bytes_in:>10} {bytes_out:>10} {time:>10}"
+    )
 }
 
 /// A row of a function.
@@ -320,6 +331,7 @@ impl OfModule {
                 "name",
                 self.names.get(&of.index).map_or_else(|| "null".to_owned(), |name| quote(name)),
             ),
+            ("in_loop", of.in_loop.map_or_else(|| "null".to_owned(), |at| at.to_string())),
             (
                 "tier",
                 quote(if of.tier == dunlin::Tier::Baseline { "baseline" } else { "optimize" }),
@@ -342,6 +354,7 @@ fn seconds(span: Duration) -> String {
 fn tier_json(of: &TierStats) -> String {
     object(&[
         ("functions", of.functions.to_string()),
+        ("loops", of.loops.to_string()),
         ("refused", of.refused.to_string()),
         ("wasm_bytes", of.wasm_bytes.to_string()),
         ("code_bytes", of.code_bytes.to_string()),

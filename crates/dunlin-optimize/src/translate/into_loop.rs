@@ -57,7 +57,9 @@ fn openers(body: &FunctionBody<'_>, at: u32) -> Result<Vec<u64>, CompileError> {
                 open.push(here);
             }
             // Where it keeps exceptions is each tier's own affair.
-            Operator::Try { .. } => return Err(CompileError::new("a function with an early `try`")),
+            Operator::Try { .. } => {
+                return Err(CompileError::new("a function with an early `try`"));
+            }
             Operator::End => {
                 open.pop();
             }

@@ -135,7 +135,8 @@ impl CodeImage<'_> {
         u32::try_from(code.len()).ok()?;
         let words = u32::try_from(self.map_words.len()).ok()?;
         let last = self.inlined.iter().map(|call| call.word);
-        let used = self.source.iter().map(|(_, word)| *word).filter(|word| *word < InlinedCall::NO_FRAME);
+        let used =
+            self.source.iter().map(|(_, word)| *word).filter(|word| *word < InlinedCall::NO_FRAME);
         let next = last.chain(used).max().map_or(InlinedCall::FIRST_WORD, |word| word + 1);
         let shift = next.saturating_sub(InlinedCall::FIRST_WORD);
         let mut of = Words { shift, end: next };
