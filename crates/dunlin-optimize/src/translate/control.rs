@@ -69,8 +69,12 @@ impl Translator<'_, '_> {
         let start = self.block_with(&params);
         let height = self.stack.len() - params.len();
         let is_entered = self.crosses(height);
-        self.jump_with_top(start, params.len());
-        let is_target = is_entered && self.lead_into(start, height, &params);
+        let is_target = is_entered && self.is_led_into();
+        if is_target {
+            self.lead_into(start, height, &params);
+        } else {
+            self.jump_with_top(start, params.len());
+        }
         self.go_on_at(start, height);
         if is_entered {
             self.read_crossed(height);

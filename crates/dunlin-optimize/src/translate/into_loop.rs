@@ -9,6 +9,7 @@
 //!    the new way joins: at the starts of loops, and behind blocks.
 //! 3. What is known of values before the loop is forgotten where it starts.
 
+use super::frames::block_args;
 use super::{Translator, clif_type};
 use crate::limits;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
@@ -145,21 +146,21 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Leads from the entry to the loop whose start this is, if it is the one; whether it is. Above `height`
-    /// operands it takes these. The way that has been translated has just ended.
-    pub(super) fn lead_into(
-        &mut self,
-        start: ir::Block,
-        height: usize,
-        params: &[ValType],
-    ) -> bool {
-        let operator = self.operator;
-        let Some(into) = &mut self.into_loop else { return false };
-        if into.openers.last() != Some(&operator) {
-            return false;
-        }
-        let Some(way) = into.way.take() else { return false };
+    /// Whether the operator at hand opens the loop.
+    pub(super) fn is_led_into(&self) -> bool {
+        let innermost = self.into_loop.as_ref().and_then(|into| into.openers.last());
+        innermost == Some(&self.operator)
+    }
+
+    /// Leads to the loop's start, from where the translation is and from the entry: by one block, which our passes
+    /// put what they compute before a loop in. Above `height` operands it takes these.
+    pub(super) fn lead_into(&mut self, start: ir::Block, height: usize, params: &[ValType]) {
+        let before = self.block_with(params);
+        self.jump_with_top(before, params.len());
+        let Some(into) = &mut self.into_loop else { return };
+        let Some(way) = into.way.take() else { return };
         let (below, slots) = (into.below.clone(), into.slots);
+        debug_assert_eq!(below.len(), height, "all that is below has a variable");
         let mut slot = into.locals + FRAME_RECORD_SLOTS;
         self.env.b.switch_to_block(way);
         for (at, variable) in below.into_iter().enumerate() {
@@ -168,7 +169,6 @@ impl Translator<'_, '_> {
             self.env.b.def_var(variable, value);
             slot += (ty.bytes() as usize).div_ceil(SLOT_BYTES) as u32;
         }
-        debug_assert_eq!(self.into_loop.as_ref().map(|into| into.below.len()), Some(height));
         let mut values = Vec::with_capacity(params.len());
         for ty in params {
             let value = self.loop_slot(slots, slot, clif_type(*ty));
@@ -176,8 +176,11 @@ impl Translator<'_, '_> {
             values.push(value);
             slot += ty.slots();
         }
-        self.env.b.ins().jump(start, &super::frames::block_args(&values));
+        self.env.b.ins().jump(before, &block_args(&values));
+        self.env.b.switch_to_block(before);
+        self.env.b.seal_block(before);
+        let values = block_args(self.env.b.block_params(before));
+        self.env.b.ins().jump(start, &values);
         self.facts.clear();
-        true
     }
 }
