@@ -21,7 +21,7 @@ fn wide(ty: &str, count: usize, load: &str, store: &str) -> String {
 
 /// Guests whose `run` recurses without end, each in its own way.
 fn guests() -> Vec<(&'static str, String)> {
-    [frames(), long_lists(), tables(), hosts()].concat()
+    [frames(), long_lists(), tables(), throws(), hosts()].concat()
 }
 
 /// By frames of every size.
@@ -114,6 +114,39 @@ fn tables() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// With exceptions at every depth.
+fn throws() -> Vec<(&'static str, String)> {
+    let many = "i64 ".repeat(1_000);
+    let zeros = "(i64.const 0)".repeat(1_000);
+    let drops = "(drop) ".repeat(1_000);
+    vec![
+        (
+            "exceptions with 1,000 values at every depth",
+            guest(&format!(
+                r#"(tag $t (param {many}))
+                   (func $f (param i32) (result i32)
+                        (block $caught (result {many})
+                            (try_table (catch $t $caught) {zeros} (throw $t))
+                            (unreachable))
+                        {drops}
+                        (i32.add (call $f (local.get 0)) (i32.const 1)))
+                   (func (export "run") (drop (call $f (i32.const 3))))"#
+            )),
+        ),
+        (
+            "calls in a block that catches",
+            guest(
+                r#"(tag $t)
+                   (func $f (param i32) (result i32)
+                        (block $caught
+                            (try_table (catch $t $caught) (return (i32.add (call $f (local.get 0)) (i32.const 1)))))
+                        (throw $t))
+                   (func (export "run") (drop (call $f (i32.const 3))))"#,
+            ),
+        ),
+    ]
+}
+
 /// With a host function in between.
 fn hosts() -> Vec<(&'static str, String)> {
     vec![
@@ -166,10 +199,17 @@ pub(crate) struct Guest {
     instance: Instance,
 }
 
-/// Everything that needs a compiler is done on the caller's stack.
+/// Everything that needs a compiler is done on the caller's stack, by each of them.
 pub(crate) fn ready(stack_bytes: usize) -> Vec<Guest> {
+    [Tier::Optimize, Tier::Baseline]
+        .into_iter()
+        .flat_map(|tier| of_tier(tier, stack_bytes))
+        .collect()
+}
+
+fn of_tier(tier: Tier, stack_bytes: usize) -> Vec<Guest> {
     let mut config = Config::new();
-    let engine = Engine::new(config.tier(Tier::Optimize).max_stack_bytes(stack_bytes));
+    let engine = Engine::new(config.tier(tier).max_stack_bytes(stack_bytes));
     let engine = engine.expect("a tier of this machine");
     let make = |(name, text): (&'static str, String)| {
         let module = Module::new(&engine, &text).expect("a valid module");
