@@ -123,10 +123,12 @@ impl Translator<'_> {
         let entry = self.pop();
         let from = self.xmm(entry);
         let result = self.alloc();
+        // Before any branch: who has the register writes it to its slot on every way.
+        let rest = if is_unsigned && to == Kind::I64 { self.alloc_xmm() } else { SCRATCH };
         match (to, is_unsigned, saturates) {
-            (_, true, false) => self.checked_unsigned(entry.kind, to, from, result),
+            (_, true, false) => self.checked_unsigned((entry.kind, to), from, result, rest),
             (_, false, false) => self.checked_signed(entry.kind, to, from, result),
-            (_, true, true) => self.saturated_unsigned(entry.kind, to, from, result),
+            (_, true, true) => self.saturated_unsigned((entry.kind, to), from, result, rest),
             (_, false, true) => self.saturated_signed(entry.kind, to, from, result),
         }
         self.push_gpr(to, result);
@@ -169,7 +171,13 @@ impl Translator<'_> {
         self.cvtt(from, to.width(), result, source);
     }
 
-    fn checked_unsigned(&mut self, from: Kind, to: Kind, source: Xmm, result: Gpr) {
+    fn checked_unsigned(
+        &mut self,
+        (from, to): (Kind, Kind),
+        source: Xmm,
+        result: Gpr,
+        rest: Xmm,
+    ) {
         self.trap_if_nan(from, source);
         let bits = if to == Kind::I64 { 64 } else { 32 };
         self.compare_bits(from, source, power(from, bits));
@@ -178,17 +186,22 @@ impl Translator<'_> {
             if from == Kind::F32 { u64::from((-1.0_f32).to_bits()) } else { (-1.0_f64).to_bits() };
         self.compare_bits(from, source, minus_one);
         self.trap_if(Cc::Be, TrapCode::IntegerOverflow);
-        self.unsigned_in_range(from, to, source, result);
+        self.unsigned_in_range((from, to), source, result, rest);
     }
 
-    /// Converts what is above -1 and below the largest.
-    fn unsigned_in_range(&mut self, from: Kind, to: Kind, source: Xmm, result: Gpr) {
+    /// Converts what is above -1 and below the largest; 64 bits by way of `rest`.
+    fn unsigned_in_range(
+        &mut self,
+        (from, to): (Kind, Kind),
+        source: Xmm,
+        result: Gpr,
+        rest: Xmm,
+    ) {
         if to == Kind::I32 {
             self.cvtt(from, Width::W64, result, source);
             return self.asm.mov(Width::W32, result, result);
         }
         let (small, done) = (self.asm.label(), self.asm.label());
-        let rest = self.alloc_xmm();
         self.compare_bits(from, source, power(from, 63));
         self.asm.jcc(Cc::B, small);
         self.asm.movaps(rest, source);
@@ -218,7 +231,13 @@ impl Translator<'_> {
         self.asm.bind(done);
     }
 
-    fn saturated_unsigned(&mut self, from: Kind, to: Kind, source: Xmm, result: Gpr) {
+    fn saturated_unsigned(
+        &mut self,
+        (from, to): (Kind, Kind),
+        source: Xmm,
+        result: Gpr,
+        rest: Xmm,
+    ) {
         let (done, is_large) = (self.asm.label(), self.asm.label());
         let bits = if to == Kind::I64 { 64 } else { 32 };
         self.asm.mov_imm(result, 0);
@@ -230,7 +249,7 @@ impl Translator<'_> {
         self.asm.jcc(Cc::Be, done);
         self.compare_bits(from, source, power(from, bits));
         self.asm.jcc(Cc::Ae, is_large);
-        self.unsigned_in_range(from, to, source, result);
+        self.unsigned_in_range((from, to), source, result, rest);
         self.asm.jmp(done);
         self.asm.bind(is_large);
         let largest = if to == Kind::I64 { u64::MAX } else { u32::MAX.into() };
