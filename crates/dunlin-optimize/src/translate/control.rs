@@ -3,7 +3,7 @@
 use super::Translator;
 use super::environment::Region;
 use super::frames::{Frame, Kind, block_args};
-use super::rotate::{Rotation, Way};
+use super::rotate::Way;
 use crate::fuel;
 use crate::limits;
 use crate::settings::Polls;
@@ -55,8 +55,7 @@ impl Translator<'_, '_> {
             let pad = self.frames.last().and_then(|outer| outer.pad);
             let frame = Frame::new(kind, height, 0, self.cold, pad, facts);
             self.count_block();
-            let is_entered = self.crosses(height);
-            return self.frames.push(Frame { begins_loop: true, is_entered, ..frame });
+            return self.frames.push(Frame { begins_loop: true, ..frame });
         }
         self.open(kind, params.len(), results.len());
     }
@@ -68,23 +67,20 @@ impl Translator<'_, '_> {
         }
         let start = self.block_with(&params);
         let height = self.stack.len() - params.len();
-        let is_entered = self.crosses(height);
-        let is_target = is_entered && self.is_led_into();
-        if is_target {
-            self.lead_into(start, height, &params);
-        } else {
-            self.jump_with_top(start, params.len());
-        }
+        self.note_target();
+        let is_joined = self.is_around_target(height);
+        self.jump_with_top(start, params.len());
         self.go_on_at(start, height);
-        if is_entered {
-            self.read_crossed(height);
+        if is_joined {
+            self.read_below(height);
         }
         self.facts.begin_loop();
-        // In a loop around the one that is entered the first test is on the way to it.
-        let is_around = is_entered && !is_target;
-        let rotation = if is_around { Rotation::Never } else { self.rotation(ty) };
+        let rotation = self.rotation(ty);
         let kind = Kind::Loop { start, params: params.len(), rotation };
         self.open(kind, params.len(), results.len());
+        if let Some(frame) = self.frames.last_mut() {
+            frame.is_joined = is_joined;
+        }
         self.poll();
     }
 
@@ -132,9 +128,7 @@ impl Translator<'_, '_> {
         let height = self.stack.len() - params;
         let pad = self.frames.last().and_then(|outer| outer.pad);
         let facts = self.facts.count();
-        let is_entered = !matches!(kind, Kind::Dead) && self.crosses(height);
-        let frame = Frame::new(kind, height, results, self.cold, pad, facts);
-        self.frames.push(Frame { is_entered, ..frame });
+        self.frames.push(Frame::new(kind, height, results, self.cold, pad, facts));
     }
 
     pub(super) fn visit_else(&mut self) {
@@ -152,9 +146,6 @@ impl Translator<'_, '_> {
         self.facts.forget(frame.facts);
         self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
-        if frame.is_entered {
-            self.read_crossed(frame.height);
-        }
         self.stack.extend(params);
         let asked = frame.condition;
         self.frames.push(Frame { kind: Kind::Block { end, reached }, ..frame });
@@ -182,7 +173,10 @@ impl Translator<'_, '_> {
         match kind {
             Kind::Dead => self.stack.truncate(height),
             Kind::Loop { start, rotation, .. } => {
-                self.env.b.seal_block(start);
+                // What joins it there has not been translated yet.
+                if !frame.is_joined {
+                    self.env.b.seal_block(start);
+                }
                 self.seal_rotated(&rotation);
                 if !self.live {
                     self.stack.truncate(height);
@@ -233,9 +227,6 @@ impl Translator<'_, '_> {
                     self.learn_of(frame.condition, false);
                 }
             }
-        }
-        if frame.is_entered && self.live {
-            self.read_crossed(height);
         }
         if self.frames.is_empty() && self.live {
             self.finish();

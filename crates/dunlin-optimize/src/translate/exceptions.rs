@@ -49,7 +49,7 @@ pub(super) enum Clauses {
 }
 
 impl Translator<'_, '_> {
-    fn new_pad(&mut self) -> usize {
+    pub(super) fn new_pad(&mut self) -> usize {
         let block = self.block_of(&[types::I64; 2]);
         self.pads.push(Pad { block, is_reached: false });
         self.pads.len() - 1

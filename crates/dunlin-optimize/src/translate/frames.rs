@@ -33,8 +33,8 @@ pub(super) struct Frame {
     pub(super) left_zero: bool,
     /// Whether it is a block that a loop begins with, so that the loop's test may be inside.
     pub(super) begins_loop: bool,
-    /// Whether the loop that the code leads into is inside, or this one.
-    pub(super) is_entered: bool,
+    /// Whether it is a loop that another way joins: see `into_loop.rs`.
+    pub(super) is_joined: bool,
 }
 
 impl Frame {
@@ -60,7 +60,7 @@ impl Frame {
             condition: None,
             left_zero: false,
             begins_loop: false,
-            is_entered: false,
+            is_joined: false,
         }
     }
 }

@@ -1,20 +1,23 @@
 //! Code that leads into a loop, for an activation that is in it already.
 //!
-//! The whole function is translated, and then a way from the entry to the loop's start, instead of one to the
-//! function's first operator. What is before the loop, and not reached from it, is not there in the end.
+//! 1. The whole function is translated, beginning with a block that nothing leads to.
+//! 2. From the loop on it is translated once more, to its end: the *way*, to which the entry leads, and which reads
+//!    locals and operands from the slots that the store's context leads to. Where it goes back to a loop around the one
+//!    that it begins with, it goes to that of the first translation.
 //!
-//! 1. The entry reads locals and operands from the slots that the store's context leads to.
-//! 2. Values that operators before the loop have left on the stack do not exist on the new way. Where a block opens
-//!    that the loop is in, what is below it on the stack becomes variables as locals are, and is read from them where
-//!    the new way joins: at the starts of loops, and behind blocks.
-//! 3. What is known of values before the loop is forgotten where it starts.
+//! So the loop, and those behind it, stand twice in the code; all are entered at their starts only, and what is before
+//! the loop is not there in the end unless a loop around it leads there.
+//!
+//! Operands below a loop that the way joins are variables, as locals are: those that the function's own beginning has
+//! left there do not exist on the way.
 
-use super::frames::block_args;
+use super::frames::{Frame, Kind};
+use super::rotate::Rotation;
+use super::visitor::Visitor;
 use super::{Translator, clif_type};
 use crate::limits;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::Variable;
-use dunlin_core::ValType;
 use dunlin_module::CompileError;
 use dunlin_module::layout::{SLOT_BYTES, store_context, vm_context};
 use dunlin_module::side::FRAME_RECORD_SLOTS;
@@ -22,45 +25,47 @@ use wasmparser::{FunctionBody, Operator};
 
 /// The loop that code leads into.
 pub(super) struct IntoLoop {
-    /// Operators that open the blocks which the loop is in, outermost first, and its own.
-    openers: Vec<u64>,
-    /// What is below those on the stack.
-    below: Vec<Variable>,
-    /// The block that leads to the loop, until it does.
-    way: Option<ir::Block>,
-    /// The slots that it reads.
+    /// Operators that open the blocks which the loop is in, outermost first.
+    around: Vec<u64>,
+    /// The operator that opens it.
+    target: u64,
+    /// The block that leads to it.
+    way: ir::Block,
+    /// The slots that that reads, and how many locals have.
     slots: Value,
-    /// Slots of the locals.
     locals: u32,
+    /// What is below loops around it on the stack.
+    below: Vec<Variable>,
+    /// What has been found where it opens.
+    found: Option<Found>,
 }
 
-impl IntoLoop {
-    /// Whether the loop has been found.
-    pub(super) fn is_entered(&self) -> bool {
-        self.way.is_none()
-    }
+/// What is where a loop opens.
+struct Found {
+    /// Operands.
+    stack: Vec<Value>,
+    /// How many are below each of the blocks around it, and the start of those that are loops.
+    blocks: Vec<(usize, Option<ir::Block>)>,
 }
 
 /// Where the blocks open that a loop is in, and the loop, whose first operator is at an offset of the module.
-fn openers(body: &FunctionBody<'_>, at: u32) -> Result<Vec<u64>, CompileError> {
+fn openers(body: &FunctionBody<'_>, at: u32) -> Result<(Vec<u64>, u64), CompileError> {
     let (mut open, mut found) = (Vec::new(), None);
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
         let here = reader.original_position();
         match reader.read()? {
             Operator::Loop { .. } => {
-                open.push(here);
                 if reader.original_position() == u64::from(at) {
-                    found = Some(open.clone());
+                    found = Some((open.clone(), here));
                 }
+                open.push(here);
             }
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                 open.push(here);
             }
             // Where it keeps exceptions is each tier's own affair.
-            Operator::Try { .. } => {
-                return Err(CompileError::new("a function with an early `try`"));
-            }
+            Operator::Try { .. } => return Err(CompileError::new("a function with an early `try`")),
             Operator::End => {
                 open.pop();
             }
@@ -71,19 +76,18 @@ fn openers(body: &FunctionBody<'_>, at: u32) -> Result<Vec<u64>, CompileError> {
 }
 
 impl Translator<'_, '_> {
-    /// Makes the entry lead into a loop; the function's own beginning has nothing before it.
+    /// Makes the entry lead into a loop, and begins the function with a block that nothing leads to.
     pub(super) fn enter_loop(
         &mut self,
         body: &FunctionBody<'_>,
         at: u32,
     ) -> Result<(), CompileError> {
-        let openers = openers(body, at)?;
+        let (around, target) = openers(body, at)?;
         let store = self.env.context_pointer(vm_context::STORE);
         let slots = self.env.field(types::I64, store, store_context::LOOP_SLOTS);
-        let locals: Vec<(Variable, ValType)> =
-            self.scope.locals.iter().copied().zip(self.scope.local_types.iter().copied()).collect();
         let mut slot = 0;
-        for (local, ty) in locals {
+        for index in 0..self.scope.locals.len() {
+            let (local, ty) = (self.scope.locals[index], self.scope.local_types[index]);
             let value = self.loop_slot(slots, slot, clif_type(ty));
             self.note(value, ty);
             self.env.b.def_var(local, value);
@@ -94,8 +98,9 @@ impl Translator<'_, '_> {
         self.env.b.seal_block(way);
         self.env.b.switch_to_block(start);
         self.env.b.seal_block(start);
-        let (below, way) = (Vec::new(), Some(way));
-        self.into_loop = Some(IntoLoop { openers, below, way, slots, locals: slot });
+        let (below, found) = (Vec::new(), None);
+        self.into_loop =
+            Some(IntoLoop { around, target, way, slots, locals: slot, below, found });
         Ok(())
     }
 
@@ -105,12 +110,34 @@ impl Translator<'_, '_> {
         self.env.b.ins().load(ty, MemFlagsData::trusted(), slots, offset)
     }
 
-    /// Makes variables of what is below the block that the operator at hand opens, if the loop is in it; whether it
-    /// is.
-    pub(super) fn crosses(&mut self, height: usize) -> bool {
-        let (operator, is_outermost) = (self.operator, self.outer.is_empty());
-        let Some(into) = self.into_loop.as_ref().filter(|_| is_outermost) else { return false };
-        if into.openers.binary_search(&operator).is_err() {
+    /// The loop, while the function's own body is translated for the first time.
+    fn sought(&mut self) -> Option<&mut IntoLoop> {
+        let is_outermost = self.outer.is_empty();
+        self.into_loop.as_mut().filter(|into| is_outermost && into.found.is_none())
+    }
+
+    /// Notes what is here if the operator at hand opens the loop.
+    pub(super) fn note_target(&mut self) {
+        let operator = self.operator;
+        if self.sought().is_none_or(|into| into.target != operator) {
+            return;
+        }
+        let stack = self.stack.clone();
+        let start = |frame: &Frame| match frame.kind {
+            Kind::Loop { start, .. } => Some(start),
+            _ => None,
+        };
+        let blocks = self.frames[1..].iter().map(|frame| (frame.height, start(frame))).collect();
+        if let Some(into) = self.sought() {
+            into.found = Some(Found { stack, blocks });
+        }
+    }
+
+    /// Whether the operator at hand opens a loop that the one is in. What is below is in variables then.
+    pub(super) fn is_around_target(&mut self, height: usize) -> bool {
+        let operator = self.operator;
+        let Some(into) = self.sought() else { return false };
+        if into.around.binary_search(&operator).is_err() {
             return false;
         }
         if height > limits::ENTERED_OPERANDS_MAX {
@@ -132,55 +159,111 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Puts in place of what is below a block what its variables hold here.
-    pub(super) fn read_crossed(&mut self, height: usize) {
+    /// Puts in place of what is below a loop what its variables hold at its start.
+    pub(super) fn read_below(&mut self, height: usize) {
         let Some(into) = &self.into_loop else { return };
         let below = into.below[..height].to_vec();
         for (at, variable) in below.into_iter().enumerate() {
             let value = self.env.b.use_var(variable);
-            self.refs.note_as(self.stack[at], value);
-            if self.refs.is_followed(value) {
-                self.env.b.declare_value_needs_stack_map(value);
-            }
+            self.keep_type(self.stack[at], value);
             self.stack[at] = value;
         }
     }
 
-    /// Whether the operator at hand opens the loop.
-    pub(super) fn is_led_into(&self) -> bool {
-        let innermost = self.into_loop.as_ref().and_then(|into| into.openers.last());
-        innermost == Some(&self.operator)
+    /// Notes that a value is of another's type.
+    fn keep_type(&mut self, other: Value, value: Value) {
+        self.refs.note_as(other, value);
+        if self.refs.is_followed(value) {
+            self.env.b.declare_value_needs_stack_map(value);
+        }
     }
 
-    /// Leads to the loop's start, from where the translation is and from the entry: by one block, which our passes
-    /// put what they compute before a loop in. Above `height` operands it takes these.
-    pub(super) fn lead_into(&mut self, start: ir::Block, height: usize, params: &[ValType]) {
-        let before = self.block_with(params);
-        self.jump_with_top(before, params.len());
-        let Some(into) = &mut self.into_loop else { return };
-        let Some(way) = into.way.take() else { return };
-        let (below, slots) = (into.below.clone(), into.slots);
-        debug_assert_eq!(below.len(), height, "all that is below has a variable");
-        let mut slot = into.locals + FRAME_RECORD_SLOTS;
+    /// Translates the way to the loop, and what follows, when the function has been translated.
+    pub(super) fn way_into_loop(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+        let Some(into) = &mut self.into_loop else { return Ok(()) };
+        let Some(found) = into.found.take() else {
+            return Err(CompileError::new("the loop cannot be reached"));
+        };
+        let (way, target, around) = (into.way, into.target, into.around.clone());
+        into.found = Some(Found { stack: Vec::new(), blocks: Vec::new() });
         self.env.b.switch_to_block(way);
-        for (at, variable) in below.into_iter().enumerate() {
-            let ty = self.env.b.func.dfg.value_type(self.stack[at]);
+        self.facts.clear();
+        self.stack.clear();
+        (self.live, self.cold, self.charge) = (true, false, 0);
+        self.open_body();
+        let operands = self.read_operands(&found.stack);
+        let mut reader = body.get_operators_reader()?;
+        let mut blocks = around.into_iter().zip(found.blocks).peekable();
+        while !reader.eof() && reader.original_position() < target {
+            let here = reader.original_position();
+            let operator = reader.read()?;
+            if let Some((_, (height, start))) = blocks.next_if(|(opener, _)| *opener == here) {
+                self.operator = here;
+                self.stack.extend_from_slice(&operands[self.stack.len()..height]);
+                self.open_around(operator, start);
+            }
+        }
+        self.stack.extend_from_slice(&operands[self.stack.len()..]);
+        while !reader.eof() {
+            self.operator = reader.original_position();
+            self.set_source(self.operator);
+            reader.visit_operator(&mut Visitor(self))?;
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads operands of these values' types; what is below loops around is in its variables.
+    fn read_operands(&mut self, like: &[Value]) -> Vec<Value> {
+        let Some(into) = &self.into_loop else { return Vec::new() };
+        let (slots, below) = (into.slots, into.below.clone());
+        let mut slot = into.locals + FRAME_RECORD_SLOTS;
+        let mut operands = Vec::with_capacity(like.len());
+        for (at, other) in like.iter().enumerate() {
+            let ty = self.env.b.func.dfg.value_type(*other);
             let value = self.loop_slot(slots, slot, ty);
-            self.env.b.def_var(variable, value);
+            self.keep_type(*other, value);
+            if let Some(variable) = below.get(at) {
+                self.env.b.def_var(*variable, value);
+            }
+            operands.push(value);
             slot += (ty.bytes() as usize).div_ceil(SLOT_BYTES) as u32;
         }
-        let mut values = Vec::with_capacity(params.len());
-        for ty in params {
-            let value = self.loop_slot(slots, slot, clif_type(*ty));
-            self.note(value, *ty);
-            values.push(value);
-            slot += ty.slots();
-        }
-        self.env.b.ins().jump(before, &block_args(&values));
-        self.env.b.switch_to_block(before);
-        self.env.b.seal_block(before);
-        let values = block_args(self.env.b.block_params(before));
-        self.env.b.ins().jump(start, &values);
-        self.facts.clear();
+        operands
+    }
+
+    /// Opens a block that the loop is in, as it is there: its parameters have been taken.
+    fn open_around(&mut self, operator: Operator<'_>, start: Option<ir::Block>) {
+        let ty = match &operator {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                *blockty
+            }
+            Operator::TryTable { try_table } => try_table.ty,
+            _ => return,
+        };
+        let (params, results) = self.block_types(ty);
+        let mut pad = self.frames.last().and_then(|frame| frame.pad);
+        let kind = match (operator, start) {
+            (Operator::Loop { .. }, Some(start)) => {
+                Kind::Loop { start, params: params.len(), rotation: Rotation::Never }
+            }
+            (Operator::If { .. }, _) => {
+                let (otherwise, end) = (self.env.b.create_block(), self.block_with(&results));
+                let params = params.iter().map(|ty| self.zero(clif_type(*ty))).collect();
+                Kind::If { otherwise, params, end, reached: false }
+            }
+            (Operator::TryTable { try_table }, _) => {
+                let end = self.block_with(&results);
+                let own = self.new_pad();
+                pad = Some(own);
+                Kind::TryTable { end, reached: false, pad: own, catches: try_table.catches }
+            }
+            _ => Kind::Block { end: self.block_with(&results), reached: false },
+        };
+        self.count_block();
+        let (height, facts) = (self.stack.len(), self.facts.count());
+        self.frames.push(Frame::new(kind, height, results.len(), false, pad, facts));
     }
 }

@@ -211,9 +211,7 @@ pub(crate) fn function(
         translator.enter_loop(&body, at)?;
     }
     translator.body(&body)?;
-    if translator.into_loop.is_some_and(|into| !into.is_entered()) {
-        return Err(CompileError::new("the loop cannot be reached"));
-    }
+    translator.way_into_loop(&body)?;
     translator.env.b.finalize(config);
     Ok(Translated {
         inlined: translator.inlined,
