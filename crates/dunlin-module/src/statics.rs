@@ -76,6 +76,17 @@ impl StaticTables {
         self.tables.get(index as usize).copied().flatten()
     }
 
+    /// The functions in them, ascending and each once: all need code or a way out where code calls through them.
+    #[must_use]
+    pub fn functions(&self) -> Vec<u32> {
+        let has_func = |element: &&(u32, u32)| element.0 != NO_TYPE;
+        let mut functions: Vec<u32> =
+            self.elements.iter().filter(has_func).map(|(_, func)| *func).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        functions
+    }
+
     /// The number by which elements of this type are known.
     #[must_use]
     pub fn type_number(&self, ty: u32) -> u32 {

@@ -119,7 +119,9 @@ impl Notes {
     ) {
         let mut modules = self.modules.lock();
         modules.of(code).learned.add_hot(&units);
-        if is_to_be_kept && modules.unkept_bytes < UNKEPT_BYTES_MAX {
+        // Parts that are kept have no tables: another run may find others.
+        let is_part = units.iter().all(|(_, of)| !of.needs.contains(&Unit::Tables));
+        if is_to_be_kept && is_part && modules.unkept_bytes < UNKEPT_BYTES_MAX {
             modules.keep(code, units);
         }
     }

@@ -22,7 +22,7 @@ use crate::notes::Notes;
 use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_baseline::Baseline;
-use dunlin_module::{CompiledFunction, Compiler, StaticTables, Unit, Worker};
+use dunlin_module::{CompiledFunction, Compiler, Module, StaticTables, Unit, Worker};
 use dunlin_vm::counting::{Spent, Watch};
 use dunlin_vm::native::CodeLimit;
 use dunlin_vm::sync::{Condvar, Mutex};
@@ -150,7 +150,8 @@ impl Owner {
             return None;
         }
         let (late, work_left) = (self.0.clone(), AtomicU64::new(work_max));
-        let watched = Watched { late, work_left, functions: Mutex::default() };
+        let (tables, functions) = (OnceLock::new(), Mutex::default());
+        let watched = Watched { late, work_left, tables, functions };
         Some(Box::new(ModuleWatch(Arc::new(watched))))
     }
 }
@@ -169,6 +170,8 @@ struct Watched {
     late: Arc<Late>,
     /// Units of work that compiling its functions may still be.
     work_left: AtomicU64,
+    /// Its tables that never change, once a function is hot: to know them takes a look at the whole module.
+    tables: OnceLock<StaticTables>,
     /// Those that have been executed often.
     functions: Mutex<BTreeMap<u32, Progress>>,
 }
@@ -205,6 +208,23 @@ impl Watched {
     fn is_first_refusal(&self, func: u32) -> bool {
         let mut functions = self.functions.lock();
         !core::mem::replace(&mut functions.entry(func).or_default().goes_on, true)
+    }
+
+    /// The tables that never change, for code of this kind; none where it is not worth to look for them.
+    fn tables(&self, what: What, module: &Module) -> &StaticTables {
+        let is_worth =
+            what != What::Warm && module.bytes().len() <= tuning::STATIC_TABLES_MODULE_BYTES_MAX;
+        let look = || {
+            let tables = StaticTables::of(module);
+            let has_few = tables.functions().len() <= tuning::STATIC_TABLE_FUNCTIONS_MAX;
+            if has_few { tables } else { StaticTables::default() }
+        };
+        static NONE: OnceLock<StaticTables> = OnceLock::new();
+        if is_worth {
+            self.tables.get_or_init(look)
+        } else {
+            NONE.get_or_init(StaticTables::default)
+        }
     }
 
     /// Takes work off what the module may take.
@@ -419,9 +439,9 @@ impl Late {
         let Some(compiler) = compiler else {
             return jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
         };
-        // To know which tables never change takes a pass over the whole module.
-        let tables = StaticTables::default();
-        let mut worker = compiler.worker(code.module(), &tables);
+        let watched = first.watched.clone();
+        let tables = watched.tables(first.what, code.module());
+        let mut worker = compiler.worker(code.module(), tables);
         for job in jobs {
             // The last handle may go meanwhile, and the engine: ours is then in nobody's way for long.
             if self.queue.lock().is_over {
@@ -435,7 +455,7 @@ impl Late {
                         std::panic::resume_unwind(panic);
                     }
                     // What a panic left behind is not used again.
-                    worker = compiler.worker(code.module(), &tables);
+                    worker = compiler.worker(code.module(), tables);
                     false
                 }
             };
@@ -471,7 +491,14 @@ impl Late {
             What::Loop(at) => Unit::Loop(func, at),
         };
         let compiled = self.notes.compile(code, by, unit, || worker.compile(unit)).ok()?;
-        let missing = code.missing_for(func, &compiled.needs);
+        let mut needs = compiled.needs.clone();
+        if needs.contains(&Unit::Tables) {
+            let tables = job.watched.tables(job.what, code.module());
+            needs.extend(tables.functions().into_iter().map(Unit::LeaveFunc));
+            needs.sort_unstable();
+            needs.dedup();
+        }
+        let missing = code.missing_for(func, &needs);
         let mut units: Vec<(Unit, CompiledFunction)> = vec![(unit, compiled)];
         for unit in missing {
             units.push((unit, worker.compile(unit).ok()?));

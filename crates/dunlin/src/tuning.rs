@@ -19,6 +19,12 @@ pub(crate) const WARM_BYTES_AT_ONCE_MAX: usize = 4 << 10;
 /// Bytes of its stack that the guest's thread must have left for that.
 pub(crate) const WARM_STACK_BYTES_MIN: usize = 96 << 10;
 
+/// Bytes of a module at most whose bodies are looked at for which tables they change, when a function is hot: 7 ns each.
+pub(crate) const STATIC_TABLES_MODULE_BYTES_MAX: usize = 2 << 20;
+
+/// Functions in such tables at most: each that has no code gets a way out.
+pub(crate) const STATIC_TABLE_FUNCTIONS_MAX: usize = 2048;
+
 /// Functions of a module that are compiled one after the other before another module's.
 pub(crate) const FUNCTIONS_AT_A_TIME: usize = 32;
 
