@@ -159,6 +159,7 @@ mod native {
     use crate::notes::Notes;
     use crate::stats::{CacheHit, CacheUse, Occasion};
     use crate::tiering::Owner;
+    use crate::tuning;
     use crate::{learning, profile};
     use dunlin_baseline::Baseline;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
@@ -497,7 +498,13 @@ mod native {
             by: (Tier, Occasion),
             threads: usize,
         ) -> Result<Option<CodeImage<'static>>> {
-            let tables = StaticTables::of(code.module());
+            // A look at the whole module takes a tenth of what compiling it in one pass does.
+            let is_large = code.module().bytes().len() > tuning::STATIC_TABLES_MODULE_BYTES_MAX;
+            let tables = if self.baseline.is_some() && is_large {
+                StaticTables::default()
+            } else {
+                StaticTables::of(code.module())
+            };
             let mut units = Unit::all_of(code.module(), !tables.is_empty());
             if units.len() > UNITS_MAX {
                 return Ok(None);

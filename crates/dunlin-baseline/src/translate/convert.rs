@@ -171,13 +171,7 @@ impl Translator<'_> {
         self.cvtt(from, to.width(), result, source);
     }
 
-    fn checked_unsigned(
-        &mut self,
-        (from, to): (Kind, Kind),
-        source: Xmm,
-        result: Gpr,
-        rest: Xmm,
-    ) {
+    fn checked_unsigned(&mut self, (from, to): (Kind, Kind), source: Xmm, result: Gpr, rest: Xmm) {
         self.trap_if_nan(from, source);
         let bits = if to == Kind::I64 { 64 } else { 32 };
         self.compare_bits(from, source, power(from, bits));
@@ -190,13 +184,7 @@ impl Translator<'_> {
     }
 
     /// Converts what is above -1 and below the largest; 64 bits by way of `rest`.
-    fn unsigned_in_range(
-        &mut self,
-        (from, to): (Kind, Kind),
-        source: Xmm,
-        result: Gpr,
-        rest: Xmm,
-    ) {
+    fn unsigned_in_range(&mut self, (from, to): (Kind, Kind), source: Xmm, result: Gpr, rest: Xmm) {
         if to == Kind::I32 {
             self.cvtt(from, Width::W64, result, source);
             return self.asm.mov(Width::W32, result, result);

@@ -14,6 +14,7 @@ mod call;
 mod control;
 mod convert;
 mod counting;
+mod decode;
 mod exceptions;
 mod float;
 mod frame;
@@ -266,24 +267,55 @@ impl<'m> Translator<'m> {
         self.enter(&scanned);
         self.open_body();
         let (bytes, end) = (self.module.bytes(), body.range().end as usize);
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            self.operator = reader.original_position() as u32;
-            self.held = Set::default();
-            self.vectors_held = Set::default();
-            let operator = reader.read()?;
-            self.next_operator = reader.original_position() as u32;
-            self.ahead = &bytes[self.next_operator as usize..end];
-            visitor::visit(self, operator);
-            self.check_frame();
-            if let Some(error) = self.failed.take() {
-                return Err(error);
+        if scanned.catches_early {
+            self.read_all(body)?;
+        } else {
+            let mut at = body.get_operators_reader()?.original_position() as usize;
+            while at < end {
+                let (operator, next) = match decode::usual(&bytes[at..end]) {
+                    Some((operator, len)) => (operator, at + len),
+                    None => decode::any(&bytes[..end], at)?,
+                };
+                self.operator(operator, at, next, end)?;
+                at = next;
             }
         }
         self.leave();
         self.enter_loops();
         self.emit_late();
         self.emit_constants();
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Translates operators as the decoder reads them that knows which blocks are open: of a body with early blocks that
+    /// catch.
+    fn read_all(&mut self, body: &wasmparser::FunctionBody<'m>) -> Result<(), CompileError> {
+        let mut reader = body.get_operators_reader()?;
+        let end = body.range().end as usize;
+        while !reader.eof() {
+            let at = reader.original_position() as usize;
+            let operator = reader.read()?;
+            self.operator(operator, at, reader.original_position() as usize, end)?;
+        }
+        Ok(())
+    }
+
+    /// Translates an operator; where it stands in the module, the next one, and the body's end.
+    #[inline(always)]
+    fn operator(
+        &mut self,
+        operator: wasmparser::Operator<'_>,
+        at: usize,
+        next: usize,
+        end: usize,
+    ) -> Result<(), CompileError> {
+        self.operator = at as u32;
+        self.held = Set::default();
+        self.vectors_held = Set::default();
+        self.next_operator = next as u32;
+        self.ahead = &self.module.bytes()[next..end];
+        visitor::visit(self, operator);
+        self.check_frame();
         self.failed.take().map_or(Ok(()), Err)
     }
 

@@ -1,8 +1,9 @@
 //! A first look at a body: how often locals are used, and what else decides how the frame is made.
 
+use super::decode;
 use crate::{limits, tuning};
 use dunlin_module::CompileError;
-use wasmparser::{VisitOperator, VisitSimdOperator};
+use wasmparser::{BinaryReader, OperatorsReader, VisitOperator, VisitSimdOperator};
 
 /// What a body does.
 #[derive(Default)]
@@ -36,7 +37,6 @@ pub(super) fn scan(
     body: &wasmparser::FunctionBody<'_>,
     params: usize,
 ) -> Result<Scanned, CompileError> {
-    let mut scan = Scan { found: Scanned::default(), blocks: Vec::new(), depth: 0 };
     let mut locals = params;
     for local in body.get_locals_reader()? {
         locals += local?.0 as usize;
@@ -44,15 +44,80 @@ pub(super) fn scan(
             return Err(CompileError::new("the function has too many locals for this tier"));
         }
     }
-    scan.found.weights = vec![0; locals];
+    let mut scan = Scan::new(locals);
     let mut reader = body.get_operators_reader()?;
-    while !reader.eof() {
-        reader.visit_operator(&mut scan)?;
+    let start = (reader.original_position() - body.range().start) as usize;
+    if !scan.quickly(&body.as_bytes()[start..])? {
+        scan = Scan::new(locals);
+        while !reader.eof() {
+            reader.visit_operator(&mut scan)?;
+        }
     }
     Ok(scan.found)
 }
 
 impl Scan {
+    fn new(locals: usize) -> Self {
+        let mut found = Scanned::default();
+        found.weights = vec![0; locals];
+        Self { found, blocks: Vec::new(), depth: 0 }
+    }
+
+    /// Looks at operators; not at all if there are early blocks that catch: only a reader that knows which blocks are
+    /// open reads those.
+    fn quickly(&mut self, bytes: &[u8]) -> Result<bool, CompileError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if let Some(len) = self.usual(&bytes[at..]) {
+                at += len;
+                continue;
+            }
+            if matches!(bytes[at], 0x06 | 0x07 | 0x09 | 0x18 | 0x19) {
+                return Ok(false);
+            }
+            let mut reader = OperatorsReader::new(BinaryReader::new(&bytes[at..], at as u64));
+            reader.visit_operator(self)?;
+            at = reader.original_position() as usize;
+        }
+        Ok(true)
+    }
+
+    /// Looks at the first operator of these bytes if it is one that most are; how many bytes it has.
+    #[inline(always)]
+    fn usual(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (opcode, rest) = bytes.split_first()?;
+        let number = || decode::unsigned(rest);
+        match *opcode {
+            0x20..=0x22 => {
+                let (local, len) = number()?;
+                self.uses(local);
+                Some(1 + len)
+            }
+            0x28..=0x3e if *rest.first()? < 0x20 => {
+                self.access(0);
+                Some(2 + decode::unsigned(&rest[1..])?.1)
+            }
+            0x41 | 0x42 => Some(1 + decode::signed(rest)?.1),
+            0x45..=0xc4 | 0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b => Some(1),
+            0x02..=0x04 => {
+                decode::block_type(*rest.first()?)?;
+                self.open(*opcode == 0x03);
+                Some(2)
+            }
+            0x0b => {
+                self.close();
+                Some(1)
+            }
+            0x0c | 0x0d | 0x23 | 0x24 => Some(1 + number()?.1),
+            0x10 => {
+                let (_, len) = number()?;
+                self.call();
+                Some(1 + len)
+            }
+            _ => None,
+        }
+    }
+
     fn weight(&self) -> u64 {
         1 << (self.depth.min(tuning::LOOP_WEIGHT_DEPTH_MAX) * tuning::LOOP_WEIGHT_LOG2)
     }

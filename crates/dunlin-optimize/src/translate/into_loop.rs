@@ -65,7 +65,9 @@ fn openers(body: &FunctionBody<'_>, at: u32) -> Result<(Vec<u64>, u64), CompileE
                 open.push(here);
             }
             // Where it keeps exceptions is each tier's own affair.
-            Operator::Try { .. } => return Err(CompileError::new("a function with an early `try`")),
+            Operator::Try { .. } => {
+                return Err(CompileError::new("a function with an early `try`"));
+            }
             Operator::End => {
                 open.pop();
             }
@@ -99,8 +101,7 @@ impl Translator<'_, '_> {
         self.env.b.switch_to_block(start);
         self.env.b.seal_block(start);
         let (below, found) = (Vec::new(), None);
-        self.into_loop =
-            Some(IntoLoop { around, target, way, slots, locals: slot, below, found });
+        self.into_loop = Some(IntoLoop { around, target, way, slots, locals: slot, below, found });
         Ok(())
     }
 
