@@ -551,13 +551,6 @@ impl ModuleCode {
         ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())
     }
 
-    /// Whether calls of the interpreter enter native code.
-    #[cfg(not(feature = "native"))]
-    #[allow(clippy::unused_self, reason = "the same shape as with native code")]
-    fn is_native(&self, _func: u32) -> bool {
-        false
-    }
-
     /// Publishes a function that has native code; says whether it has.
     #[cfg(feature = "native")]
     fn prepare_native(&self, arena: &mut Arena, func: u32) -> bool {

@@ -10,7 +10,7 @@
 //!    is counted costs a little while it is counted, and nothing before or after; a module that nobody watches has
 //!    neither.
 //! 4. An activation that is in a loop goes on in compiled code as soon as there is a way into the loop
-//!    ([`ModuleCode::loop_entry`]): its locals and operands are copied, and its frame becomes that of a call of the
+//!    (`ModuleCode::loop_entry`): its locals and operands are copied, and its frame becomes that of a call of the
 //!    function (`crossing`).
 //!
 //! Compiled code may count too (`dunlin_module::layout::vm_context::BUDGETS`), at the beginning of functions and of

@@ -228,6 +228,7 @@ mod tests {
     fn function(tier: Tier, refused: Option<&str>) -> FunctionStats {
         FunctionStats {
             index: 1,
+            in_loop: None,
             tier,
             occasion: Occasion::Background,
             begun: Duration::ZERO,

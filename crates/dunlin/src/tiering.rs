@@ -514,7 +514,7 @@ impl Late {
                 let _ = profile::tell(profiler, code.module(), placed);
             })
         };
-        if !place() && !(self.notes.make_room(&self.limit, code) && place()) {
+        if !(place() || self.notes.make_room(&self.limit, code) && place()) {
             return None;
         }
         match job.what {

@@ -58,8 +58,7 @@ pub(super) fn scan(
 
 impl Scan {
     fn new(locals: usize) -> Self {
-        let mut found = Scanned::default();
-        found.weights = vec![0; locals];
+        let found = Scanned { weights: vec![0; locals], ..Scanned::default() };
         Self { found, blocks: Vec::new(), depth: 0 }
     }
 

@@ -173,11 +173,7 @@ impl Translator<'_, '_> {
         match kind {
             Kind::Dead => self.stack.truncate(height),
             Kind::Loop { start, rotation, .. } => {
-                // What joins it there has not been translated yet.
-                if !frame.is_joined {
-                    self.env.b.seal_block(start);
-                }
-                self.seal_rotated(&rotation);
+                self.end_loop(start, &rotation, frame.is_joined);
                 if !self.live {
                     self.stack.truncate(height);
                 }
@@ -231,6 +227,19 @@ impl Translator<'_, '_> {
         if self.frames.is_empty() && self.live {
             self.finish();
         }
+    }
+
+    /// The end of a loop's code; nothing more leads to its start unless another way joins it there.
+    fn end_loop(
+        &mut self,
+        start: cranelift_codegen::ir::Block,
+        rotation: &super::rotate::Rotation,
+        is_joined: bool,
+    ) {
+        if !is_joined {
+            self.env.b.seal_block(start);
+        }
+        self.seal_rotated(rotation);
     }
 
     /// Goes on behind a block.

@@ -205,13 +205,7 @@ pub(crate) fn function(
         branches: 0,
         failed: None,
     };
-    translator.enter(entry);
-    translator.declare_locals(&body)?;
-    if let Some(at) = what.into_loop {
-        translator.enter_loop(&body, at)?;
-    }
-    translator.body(&body)?;
-    translator.way_into_loop(&body)?;
+    translator.whole(&body, entry, what.into_loop)?;
     translator.env.b.finalize(config);
     Ok(Translated {
         inlined: translator.inlined,
@@ -221,6 +215,22 @@ pub(crate) fn function(
 }
 
 impl Translator<'_, '_> {
+    /// A function's code, or that which leads into one of its loops.
+    fn whole(
+        &mut self,
+        body: &wasmparser::FunctionBody<'_>,
+        entry: ir::Block,
+        into_loop: Option<u32>,
+    ) -> Result<(), CompileError> {
+        self.enter(entry);
+        self.declare_locals(body)?;
+        if let Some(at) = into_loop {
+            self.enter_loop(body, at)?;
+        }
+        self.body(body)?;
+        self.way_into_loop(body)
+    }
+
     /// The function's entry: parameters become locals, the stack is limited, the first poll stands.
     fn enter(&mut self, entry: ir::Block) {
         self.env.limit_stack();

@@ -61,7 +61,7 @@ struct Words {
 
 impl Words {
     fn of_image(&mut self, word: u32) -> Option<u32> {
-        if word < InlinedCall::FIRST_WORD || word >= InlinedCall::NO_FRAME {
+        if !(InlinedCall::FIRST_WORD..InlinedCall::NO_FRAME).contains(&word) {
             return Some(word);
         }
         let word = word.checked_add(self.shift).filter(|word| *word < InlinedCall::NO_FRAME)?;
