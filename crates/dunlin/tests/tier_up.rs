@@ -1,7 +1,7 @@
 //! Functions that are compiled while guests run, because they are executed often.
 #![cfg(all(feature = "optimize", target_os = "linux", target_arch = "x86_64"))]
 
-use dunlin::{Config, Engine, Instance, Module, Store, TierUp, TrapCode};
+use dunlin::{Config, Engine, Instance, Interruption, Module, Store, Tier, TierUp, TrapCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -202,5 +202,59 @@ fn an_activation_in_a_loop_goes_on_in_better_code_and_is_seen_once() {
         assert_eq!(frames.len(), 1, "{when:?}: {frames:?}");
         let body = wat::parse_str(LONG).expect("a text");
         assert_eq!(body[frames[0].1 as usize], 0x6e, "{when:?}: `i32.div_u`");
+    }
+}
+
+#[test]
+fn a_loop_costs_the_same_fuel_wherever_it_goes_on() {
+    let left = |config: &mut Config| {
+        let engine = Engine::new(config.consume_fuel(true)).expect("a supported machine");
+        let module = Module::new(&engine, LONG).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        store.set_fuel(50_000_000).expect("fuel is counted");
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<(i32, i32), i64>(&mut store, "run").expect("one");
+        for _ in 0..3 {
+            assert_eq!(run.call(&mut store, (10_000, -1)).expect("a sum"), 1000);
+        }
+        (store.get_fuel().expect("fuel is counted"), module.loops_entered())
+    };
+    let (expected, none) = left(Config::new().tier(Tier::Interp));
+    assert_eq!(none, 0);
+    for within in 0..4 {
+        let (found, entered) = left(Config::new().tier_up(TierUp::AtOnce { within }));
+        assert_eq!(found, expected, "{within}");
+        assert!(entered > 0, "{within}");
+    }
+}
+
+#[test]
+fn a_loop_is_stopped_wherever_it_goes_on() {
+    let runs = [0, 1, 2, 3].map(|within| TierUp::AtOnce { within });
+    for when in runs.into_iter().chain([TierUp::Background]) {
+        for interruption in [Interruption::Flag, Interruption::Page] {
+            let mut config = Config::new();
+            let engine = Engine::new(config.tier_up(when).interruption(interruption));
+            let engine = engine.expect("a supported machine");
+            let text = r#"(module (func (export "run") (local i32)
+                (loop $next
+                    (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+                    (br $next))))"#;
+            let module = Module::new(&engine, text).expect("a valid module");
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+            let run = instance.get_typed_func::<(), ()>(&mut store, "run").expect("an export");
+            let handle = store.interrupt_handle();
+            let waiting = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(100));
+                handle.interrupt();
+            });
+            let error = run.call(&mut store, ()).expect_err("a request to stop");
+            waiting.join().expect("no panic");
+            assert_eq!(error.trap_code(), Some(TrapCode::Interrupted), "{when:?}");
+            assert!(module.loops_entered() > 0, "{when:?}");
+            let frames = error.backtrace().expect("frames").frames().len();
+            assert_eq!(frames, 1, "{when:?} {interruption:?}");
+        }
     }
 }
