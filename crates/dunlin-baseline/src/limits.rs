@@ -15,3 +15,6 @@ pub(crate) const MAPPED_MAX: usize = 4 << 20;
 
 /// Values that calls and blocks of a function take and leave: a call of two bytes may move a thousand.
 pub(crate) const VALUES_MAX: usize = 4 << 20;
+
+/// Loops of a function that can be entered at most: the VM keeps some 200 bytes for each, and a loop has three.
+pub(crate) const WAYS_IN_MAX: usize = 1024;

@@ -70,3 +70,20 @@ fn fifty_thousand_locals_are_not_looked_at() {
     let locals = "i64 ".repeat(49_999);
     assert_refused(&format!("(local {locals})"), "too many locals");
 }
+
+#[test]
+fn many_loops_have_no_more_ways_in_than_the_vm_bears() {
+    let loops = "(loop (br_if 0 (local.get 0))) ".repeat(30_000);
+    let locals = "i32 ".repeat(9_000);
+    let text = format!("(module (func (param i32) (local {locals}) {loops}))");
+    let bytes = wat::parse_str(text).expect("it is text");
+    let module = Module::parse(Arc::new(bytes), Features::default()).expect("it is valid");
+    let Ok(baseline) = Baseline::new(Settings::default()) else { return };
+    let tables = StaticTables::default();
+    let worker = |baseline: &Baseline| baseline.worker(&module, &tables).compile(Unit::Func(0));
+    let plain = worker(&baseline).expect("code");
+    assert!(plain.loops.is_empty());
+    let counting = worker(&baseline.counting()).expect("code");
+    assert_eq!(counting.loops.len(), 1024);
+    assert!(counting.code.len() < 200 * 30_000, "{}", counting.code.len());
+}

@@ -464,7 +464,9 @@ pub(crate) const VALIDATE: Command<ValidateOptions> = Command {
 pub(crate) enum InspectTier {
     /// Operators, and what the interpreter knows of them.
     Interp,
-    /// Machine code.
+    /// Machine code of the baseline compiler.
+    Baseline,
+    /// Machine code of the optimising compiler.
     #[default]
     Optimize,
     /// What machine code is made of.
@@ -511,10 +513,11 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
             name: "tier",
             value: Some("TIER"),
             example: "interp",
-            help: "Whose code: optimize (default), interp, clif (what optimize compiles)",
+            help: "Whose code: optimize (default), baseline, interp, clif (what optimize compiles)",
             set: |o, value| {
                 let tiers = [
                     ("optimize", InspectTier::Optimize),
+                    ("baseline", InspectTier::Baseline),
                     ("interp", InspectTier::Interp),
                     ("clif", InspectTier::Clif),
                 ];

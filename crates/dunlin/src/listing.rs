@@ -9,17 +9,14 @@ pub use native::FunctionCode;
 
 #[cfg(feature = "optimize")]
 mod native {
-    use crate::compile::Compiler;
+    use crate::compile::{Compiler, NativeCompiler};
     use crate::error::{Error, Result};
     use crate::module::Module;
     use crate::{MemoryStrategy, Tier};
     use alloc::string::String;
     use alloc::vec::Vec;
     use dunlin_core::TrapCode;
-    use dunlin_module::{
-        CompiledFunction, Compiler as _, InlinedCall, Scratch, StaticTables, Unit,
-    };
-    use dunlin_optimize::Optimizer;
+    use dunlin_module::{CompiledFunction, InlinedCall, Scratch, StaticTables, Unit};
     use dunlin_vm::native::CodeImage;
 
     /// The machine code of a function, as plain data. Offsets are from its first byte.
@@ -106,10 +103,23 @@ mod native {
         /// # Ok::<(), dunlin::Error>(())
         /// ```
         pub fn function_code(&self, func: u32) -> Result<FunctionCode> {
-            let compile = |optimizer: &Optimizer, tables: &StaticTables| {
-                optimizer.worker(self.code().module(), tables).compile(Unit::Func(func))
-            };
-            Ok(FunctionCode::of(self.with_optimizer(func, compile)?, func))
+            self.compile_alone(func, Tier::Optimize)
+        }
+
+        /// The same, of the baseline compiler: as with [`Tier::Baseline`].
+        ///
+        /// # Errors
+        ///
+        /// As [`Module::function_code`].
+        pub fn baseline_code(&self, func: u32) -> Result<FunctionCode> {
+            self.compile_alone(func, Tier::Baseline)
+        }
+
+        fn compile_alone(&self, func: u32, tier: Tier) -> Result<FunctionCode> {
+            let compiled = self.with_compiler(func, tier, |native, tables| {
+                native.compiler().worker(self.code().module(), tables).compile(Unit::Func(func))
+            })?;
+            Ok(FunctionCode::of(compiled, func))
         }
 
         /// What the machine code of a function is made of: its translation to Cranelift's intermediate
@@ -119,20 +129,21 @@ mod native {
         ///
         /// As [`Module::function_code`].
         pub fn function_clif(&self, func: u32) -> Result<String> {
-            self.with_optimizer(func, |optimizer, tables| {
-                optimizer.clif(self.code().module(), tables, Unit::Func(func))
+            self.with_compiler(func, Tier::Optimize, |native, tables| {
+                native.optimizer().clif(self.code().module(), tables, Unit::Func(func))
             })
         }
 
-        fn with_optimizer<T>(
+        fn with_compiler<T>(
             &self,
             func: u32,
-            ask: impl FnOnce(&Optimizer, &StaticTables) -> Result<T, dunlin_module::CompileError>,
+            tier: Tier,
+            ask: impl FnOnce(&NativeCompiler, &StaticTables) -> Result<T, dunlin_module::CompileError>,
         ) -> Result<T> {
             let module = self.code().module();
             module.prepare(func, &mut Scratch::default()).map_err(Error::invalid)?;
             let mut config = self.engine().config().clone();
-            config.tier(Tier::Optimize);
+            config.tier(tier);
             config.profile = None;
             let strategy = match self.engine().memory_strategy() {
                 MemoryStrategy::Dense => dunlin_vm::MemoryStrategy::Dense,
@@ -142,7 +153,7 @@ mod native {
             let tables = StaticTables::of(module);
             let native = compiler.native();
             let native = native.ok_or_else(|| Error::bug("a compiler that was asked for"))?;
-            ask(native.optimizer(), &tables).map_err(Error::usage)
+            ask(native, &tables).map_err(Error::usage)
         }
     }
 }

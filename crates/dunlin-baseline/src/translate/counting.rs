@@ -13,7 +13,7 @@ use super::{LateCode, Translator};
 use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
 use crate::isa::x64::regs::{Gpr, R8, R11, R14, RAX, RBP, RCX, RDI, RDX, RSI, RSP};
 use crate::translate::call_builtin;
-use crate::tuning;
+use crate::{limits, tuning};
 use dunlin_module::layout::{SLOT_BYTES, store_context, vm_context};
 use dunlin_module::side::FRAME_RECORD_SLOTS;
 use dunlin_module::{Builtin, InlinedCall};
@@ -59,12 +59,12 @@ impl Translator<'_> {
         }
         let start = self.next_operator;
         let at = self.take_off();
-        if !self.has_ways_in {
+        if !self.has_ways_in || self.headers.len() >= limits::WAYS_IN_MAX {
             self.tell(0);
             return Some((at, start));
         }
-        self.tell(start);
         self.count_moved(self.stack.len());
+        self.tell(start);
         let operands = self.stack.iter().map(|entry| (entry.kind, entry.slot)).collect();
         self.headers.push(Header { at: start, label, operands });
         Some((at, start))
@@ -81,9 +81,8 @@ impl Translator<'_> {
     fn tell(&mut self, at: u32) {
         let next = self.asm.label();
         let first = self.locals_end();
-        let is_vector = |kind: Kind| kind == Kind::V128;
-        let vectors = self.stack.iter().filter(|entry| is_vector(entry.kind));
-        let vectors = vectors.map(|entry| entry.slot).collect();
+        let vectors = self.stack.iter().filter(|entry| entry.kind == Kind::V128);
+        let vectors = if at == 0 { Vec::new() } else { vectors.map(|entry| entry.slot).collect() };
         let site = Site { next, at, operands: self.slots - first, vectors };
         let late = self.late(LateCode::RanOut(site));
         self.asm.jcc(Cc::S, late);
@@ -127,11 +126,10 @@ impl Translator<'_> {
 
     /// Writes locals to their slots: all that have homes, or only those in registers that calls change.
     fn write_homes(&mut self, all: bool) {
-        for at in 0..self.locals.len() {
-            let local = self.locals[at];
-            if !(all || local.is_lost) {
-                continue;
-            }
+        let count = if all { self.locals.len() } else { self.lost_locals.len() };
+        for at in 0..count {
+            let index = if all { at } else { self.lost_locals[at] as usize };
+            let local = self.locals[index];
             let to = self.slot(local.slot, local.kind);
             match local.home {
                 Some(Loc::Gpr(reg)) => self.asm.store(Width::W64, to, reg),
@@ -187,7 +185,7 @@ impl Translator<'_> {
         if self.headers.is_empty() {
             return;
         }
-        self.operator = 0;
+        self.operator = u32::MAX;
         let common = self.asm.label();
         for header in core::mem::take(&mut self.headers) {
             self.loops.push((self.asm.here(), header.at));

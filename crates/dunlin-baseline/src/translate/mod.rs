@@ -235,7 +235,7 @@ impl<'m> Translator<'m> {
             frame_sizes: Vec::new(),
             late: Vec::new(),
             live: true,
-            operator: 0,
+            operator: u32::MAX,
             next_operator: 0,
             ahead: &[],
             charge: 0,

@@ -127,7 +127,10 @@ pub(super) fn list(
         InspectTier::Interp => interpreter(module, function, &mut text),
         InspectTier::Optimize => module
             .function_code(function.index)
-            .map(|code| machine_code(module, function.index, &code, &mut text)),
+            .map(|code| machine_code(module, function.index, "optimising", &code, &mut text)),
+        InspectTier::Baseline => module
+            .baseline_code(function.index)
+            .map(|code| machine_code(module, function.index, "baseline", &code, &mut text)),
         InspectTier::Clif => {
             module.function_clif(function.index).map(|clif| text.push_str(&format!("\n{clif}")))
         }
@@ -141,7 +144,7 @@ pub(super) fn list(
 /// The function's machine code in an artifact.
 pub(super) fn list_code(module: &Module, function: &ModuleFunction, code: &FunctionCode) -> String {
     let mut text = title(function);
-    machine_code(module, function.index, code, &mut text);
+    machine_code(module, function.index, "optimising", code, &mut text);
     text
 }
 
@@ -207,9 +210,9 @@ fn notes(step: &Step, rest: &mut usize) -> String {
     notes.join("; ")
 }
 
-fn machine_code(module: &Module, func: u32, code: &FunctionCode, text: &mut String) {
+fn machine_code(module: &Module, func: u32, tier: &str, code: &FunctionCode, text: &mut String) {
     let size = show_size(code.bytes.len() as u64);
-    let _ = writeln!(text, "optimising tier: {size} of x86-64 code\n");
+    let _ = writeln!(text, "{tier} tier: {size} of x86-64 code\n");
     // What an artifact says of its module may be wrong; then there are offsets only.
     let mut operators = Operators { module, func, known: BTreeMap::new() };
     let mut of = None;
