@@ -30,6 +30,8 @@ struct Entry {
     outer_current: *mut StoreContext,
     outer_sp: usize,
     outer_limit: usize,
+    /// By how much the depth has grown.
+    depth: u32,
 }
 
 impl Entry {
@@ -38,6 +40,17 @@ impl Entry {
     /// `store` is borrowed exclusively for as long as the entry lives, and used through this pointer.
     #[inline]
     unsafe fn new(store: *mut Store) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self::at_depth(store, 1) }
+    }
+
+    /// An entry by which the depth grows so much: not at all where the host's call has been counted before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new).
+    #[inline]
+    unsafe fn at_depth(store: *mut Store, depth: u32) -> Self {
         // SAFETY: the caller's promise; so for all below.
         let context = unsafe { (*store).context() };
         // SAFETY: as above.
@@ -46,9 +59,10 @@ impl Entry {
         let outer_limit = unsafe { (*store).interrupts().set_native_limit(limit) };
         // SAFETY: as above.
         let of = unsafe { &mut *context };
-        of.depth += 1;
+        of.depth += depth;
         Self {
             context,
+            depth,
             outer_store: core::mem::replace(&mut of.store, store),
             outer_current: fault::set_current(context),
             outer_sp: of.native.entry_sp,
@@ -62,7 +76,7 @@ impl Drop for Entry {
         fault::set_current(self.outer_current);
         // SAFETY: the store outlives the entry.
         let context = unsafe { &mut *self.context };
-        context.depth -= 1;
+        context.depth -= self.depth;
         context.store = self.outer_store;
         context.native.entry_sp = self.outer_sp;
         // SAFETY: the record lives as long as the store.
@@ -252,7 +266,7 @@ pub(crate) unsafe fn enter_from_interpreter(
     // Where the interpreter was called by itself, nothing is set up yet.
     let anew = fault::current() != context;
     // SAFETY: the store is entered, through this pointer.
-    let guard = anew.then(|| unsafe { Entry::new((*context).store) });
+    let guard = anew.then(|| unsafe { Entry::at_depth((*context).store, 0) });
     // SAFETY: as above.
     let outer_sp = unsafe { (*context).native.entry_sp };
     // SAFETY: as above; activations inside begin at `top`.
