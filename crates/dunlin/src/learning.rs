@@ -259,6 +259,7 @@ impl Fresh {
         }
         let tables = StaticTables::default();
         let mut worker = native.compiler().worker(module, &tables);
+        without_tables(&mut self.units, &mut *worker)?;
         complete(&mut self.units, module, &Has::of(entry.as_ref()), &mut *worker)?;
         let units: Vec<(Unit, CompiledFunction)> = self.units.into_iter().collect();
         let fresh = CodeImage::lay_out_part(&units)?;
@@ -267,6 +268,24 @@ impl Fresh {
             None => Some(fresh.into_owned()),
         }
     }
+}
+
+/// Compiles again what calls through tables that never change: no part that is kept has those, nor the ways out that
+/// only they need.
+fn without_tables(units: &mut Units, worker: &mut dyn Worker) -> Option<()> {
+    for (unit, compiled) in units.iter_mut() {
+        if compiled.needs.contains(&Unit::Tables) {
+            *compiled = worker.compile(*unit).ok()?;
+        }
+    }
+    let needed: BTreeSet<Unit> =
+        units.values().flat_map(|compiled| compiled.needs.iter().copied()).collect();
+    units.retain(|unit, _| match unit {
+        Unit::Func(_) | Unit::Enter(_) => true,
+        Unit::LeaveFunc(_) | Unit::LeaveRef(_) => needed.contains(unit),
+        Unit::Tables | Unit::Loop(..) => false,
+    });
+    Some(())
 }
 
 /// The units of an image.

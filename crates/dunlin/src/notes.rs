@@ -119,9 +119,7 @@ impl Notes {
     ) {
         let mut modules = self.modules.lock();
         modules.of(code).learned.add_hot(&units);
-        // Parts that are kept have no tables: another run may find others.
-        let is_part = units.iter().all(|(_, of)| !of.needs.contains(&Unit::Tables));
-        if is_to_be_kept && is_part && modules.unkept_bytes < UNKEPT_BYTES_MAX {
+        if is_to_be_kept && modules.unkept_bytes < UNKEPT_BYTES_MAX {
             modules.keep(code, units);
         }
     }

@@ -31,6 +31,9 @@ const FEATURES: [Feature; 4] = [
 /// Locals of a function at most, and targets of a `br_table`: below the other pass's bounds.
 const COUNT_MAX: u32 = 1 << 14;
 
+/// Open blocks at most.
+const DEPTH_MAX: usize = 1000;
+
 /// Types of values as it knows them; 0 is no value, or one of a type that it does not know.
 const NONE: u8 = 0;
 const I32: u8 = 1;
@@ -513,9 +516,13 @@ impl Quick<'_> {
         self.frames.push(Frame { label, result, carries, is_if });
     }
 
-    /// The result of a block that has no parameters and at most one result.
+    /// The result of a block that opens, which has no parameters and at most one result. What is known of a block is
+    /// many times its bytes: there are only so many open at a time.
     #[inline(always)]
     fn block_type(&mut self) -> Option<u8> {
+        if self.frames.len() > DEPTH_MAX {
+            return None;
+        }
         const EMPTY: u8 = 0x40;
         match self.byte()? {
             EMPTY => Some(NONE),
