@@ -8,7 +8,8 @@ use wasmparser::{
     ValType,
 };
 
-/// A number of the binary format, of at most five bytes, and how many bytes it has.
+/// A number of the binary format that has 32 bits, of at most five bytes, and how many bytes it has. Offsets in memories
+/// with 64-bit addresses may have more.
 #[inline(always)]
 pub(super) fn unsigned(bytes: &[u8]) -> Option<(u32, usize)> {
     let first = *bytes.first()?;
@@ -17,6 +18,9 @@ pub(super) fn unsigned(bytes: &[u8]) -> Option<(u32, usize)> {
     }
     let mut value = u32::from(first & 0x7f);
     for (at, byte) in bytes.iter().enumerate().take(5).skip(1) {
+        if at == 4 && *byte > 0x0f {
+            return None;
+        }
         value |= u32::from(byte & 0x7f) << (7 * at);
         if *byte < 0x80 {
             return Some((value, at + 1));
@@ -180,7 +184,9 @@ mod tests {
     /// other one says.
     #[test]
     fn both_decoders_say_the_same() {
-        let immediates: [&[u8]; 9] = [
+        let immediates: [&[u8]; 11] = [
+            &[3, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 0, 0],
+            &[3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0, 0],
             &[0; 12],
             &[0x40, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             &[0x7f, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0],
