@@ -101,7 +101,10 @@ pub fn run_resident(words: &[String]) -> Result<(), Error> {
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut command = crate::steps::program(program, &arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Where this process was started, which is not everywhere the workspace's root.
+    let here = std::env::current_dir()
+        .map_err(|cause| Error::new("there is no current folder").cause(cause))?;
+    command.current_dir(here).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = command
         .status()
         .map_err(|cause| Error::new(format!("cannot start `{program}`")).cause(cause))?;
