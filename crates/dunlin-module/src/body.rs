@@ -643,7 +643,8 @@ impl<'m> Body<'m> {
 
 /// Where execution goes on at `at`, an operator's start: blocks do nothing but open labels, so whoever
 /// jumps there may as well jump behind them.
-fn behind_blocks(bytes: &[u8], mut at: usize) -> u32 {
+#[must_use]
+pub fn behind_blocks(bytes: &[u8], mut at: usize) -> u32 {
     const BLOCK: u8 = 0x02;
     while let Some([BLOCK, ty]) = bytes.get(at..at + 2)
         && is_short_block_type(*ty)

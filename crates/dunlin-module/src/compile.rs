@@ -32,7 +32,8 @@ pub enum Unit {
     /// but what code reads.
     Tables,
     /// The way into a loop of a function, in the middle of an activation: the function's index, and the offset in
-    /// the module of the first operator in the loop.
+    /// the module of the first operator in the loop, or of the one behind the blocks that the loop begins with
+    /// ([`behind_blocks`](crate::behind_blocks)).
     ///
     /// It is called as the function is, takes what its locals and operands hold from where the store's context says
     /// (`layout::store_context::LOOP_SLOTS`) and not from its arguments, goes on in the loop, and returns the

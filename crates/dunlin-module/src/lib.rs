@@ -37,7 +37,7 @@ mod statics;
 mod text;
 mod types;
 
-pub use body::Scratch;
+pub use body::{Scratch, behind_blocks};
 pub use compile::{Builtin, CompileError, CompiledFunction, Compiler, InlinedCall, Unit, Worker};
 pub use const_expr::ConstOp;
 pub use error::Invalid;

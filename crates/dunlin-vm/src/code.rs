@@ -179,6 +179,7 @@ impl ModuleCode {
     /// Compiled code has found that a function's budget has run out.
     #[cfg(feature = "native")]
     pub(crate) fn code_ran_out(self: &Arc<Self>, func: u32, in_loop: Option<u32>) -> usize {
+        let in_loop = in_loop.map(|at| self.loop_start(at));
         let spent = Spent { func, in_loop, by_code: true };
         let more = self.watch.as_ref().and_then(|watch| watch.ran_out(self, spent));
         match more {
@@ -202,6 +203,12 @@ impl ModuleCode {
     #[must_use]
     pub fn loops_entered(&self) -> usize {
         self.loops_entered.load(Ordering::Relaxed)
+    }
+
+    /// Where the interpreter goes on that goes back to a loop: behind the blocks that the loop begins with.
+    #[cfg(feature = "native")]
+    fn loop_start(&self, at: u32) -> u32 {
+        dunlin_module::behind_blocks(self.module.bytes(), at as usize)
     }
 
     /// A way into the loop of a function whose first operator is at this offset in the module, for the interpreter.
@@ -438,7 +445,7 @@ impl ModuleCode {
             let results = self.module.func_type(func).result_slots();
             let code = Box::new(AtomicPtr::new(core::ptr::with_exposed_provenance_mut(address)));
             let native = NativeEntry::new(results, &raw const *code, way_in);
-            let entries = arena.loops.entry((func, at)).or_default();
+            let entries = arena.loops.entry((func, self.loop_start(at))).or_default();
             // One of a kind at most: pointers to those that are there stay valid.
             if entries.capacity() == 0 {
                 entries.reserve_exact(2);

@@ -258,3 +258,25 @@ fn a_loop_is_stopped_wherever_it_goes_on() {
         }
     }
 }
+
+/// The interpreter goes back behind the blocks that a loop begins with.
+#[test]
+fn a_loop_that_begins_with_blocks_is_entered_too() {
+    let text = r#"(module (func (export "run") (param i32) (result i32) (local i32)
+        (loop $next
+            (block $out
+                (block $even
+                    (br_if $even (i32.eqz (i32.and (local.get 0) (i32.const 1))))
+                    (local.set 1 (i32.add (local.get 1) (i32.const 2))))
+                (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+                (br_if $out (i32.eqz (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (br $next)))
+        (local.get 1)))"#;
+    let engine = engine(TierUp::Background);
+    let module = Module::new(&engine, text).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+    assert_eq!(run.call(&mut store, 100_000).expect("a sum"), 200_000);
+    assert!(module.loops_entered() > 0);
+}

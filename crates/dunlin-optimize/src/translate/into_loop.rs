@@ -50,13 +50,15 @@ struct Found {
 
 /// Where the blocks open that a loop is in, and the loop, whose first operator is at an offset of the module.
 fn openers(body: &FunctionBody<'_>, at: u32) -> Result<(Vec<u64>, u64), CompileError> {
-    let (mut open, mut found) = (Vec::new(), None);
+    let (mut open, mut found, start) = (Vec::new(), None, body.range().start);
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
         let here = reader.original_position();
         match reader.read()? {
             Operator::Loop { .. } => {
-                if reader.original_position() == u64::from(at) {
+                let first = (reader.original_position() - start) as usize;
+                if dunlin_module::behind_blocks(body.as_bytes(), first) as u64 + start == at.into()
+                {
                     found = Some((open.clone(), here));
                 }
                 open.push(here);
