@@ -406,6 +406,10 @@ impl ModuleCode {
         inner: &[(u32, u32, u32)],
         tell: impl FnOnce(crate::native::PlacedCode<'_>),
     ) -> bool {
+        if image.units.is_empty() {
+            // A part of nothing is there.
+            return true;
+        }
         let mut arena = self.arena.lock();
         if !self.has_all_that_is_needed(&image) {
             // What was there is gone.
