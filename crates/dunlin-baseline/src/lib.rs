@@ -17,7 +17,8 @@
 //! Invariants: code touches memory only through the layout that the VM asserts (`dunlin_module::layout`); every
 //! access of a memory or table is checked, and masked where a processor may run ahead of the check; code of one
 //! function never contains the address of another. An operator that this tier does not know is an error, and the
-//! function runs elsewhere.
+//! function runs elsewhere. A verifier of the emitted code holds the tier to that in its tests
+//! (`tests/support/verifier.rs`).
 //!
 //! Does **not** know: the VM's memory, stores, who runs the code, the optimising tier.
 

@@ -1,14 +1,14 @@
 //! Functions with the operators of each proposal are compiled: what is refused runs elsewhere, and no other test
-//! would notice.
+//! would notice. Their code is verified, with all settings.
+
+mod support;
 
 use dunlin_baseline::Baseline;
-use dunlin_module::{Compiler, Features, Module, Scratch, Settings, StaticTables, Unit};
-use std::sync::Arc;
+use dunlin_module::{Compiler, Scratch, Settings, StaticTables, Unit};
 
 /// Compiles all functions of a module.
 fn assert_compiles(text: &str) {
-    let bytes = wat::parse_str(text).expect("it is text");
-    let module = Module::parse(Arc::new(bytes), Features::default()).expect("it is valid");
+    let module = support::module(text);
     for settings in [Settings::default(), Settings { fuel: true, ..Settings::default() }] {
         let Ok(baseline) = Baseline::new(settings) else { return };
         let tables = StaticTables::default();
@@ -19,6 +19,7 @@ fn assert_compiles(text: &str) {
             assert!(made.is_ok(), "function {func}: {}", made.unwrap_err());
         }
     }
+    support::assert_fine(&module);
 }
 
 #[test]

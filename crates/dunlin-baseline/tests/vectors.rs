@@ -1,4 +1,6 @@
-//! No operator on vectors is refused, whatever the settings are: each has its code.
+//! No operator on vectors is refused, whatever the settings are: each has its code, which is verified.
+
+mod support;
 
 use dunlin_baseline::Baseline;
 use dunlin_core::numeric::Relaxed;
@@ -89,7 +91,9 @@ fn every_operator_on_vectors_has_its_code() {
     let all = operators();
     assert_eq!(all.len(), known());
     let module = module(&all);
+    let mut checked = support::Checked::default();
     for settings in settings() {
+        checked.check(&module, &StaticTables::default(), &settings, true);
         // Where there is no code for the machine, or nothing that fuses, nothing is refused one by one.
         let Ok(baseline) = Baseline::new(settings) else { continue };
         let tables = StaticTables::default();
@@ -103,6 +107,7 @@ fn every_operator_on_vectors_has_its_code() {
             );
         }
     }
+    checked.assert_fine();
 }
 
 #[test]

@@ -366,12 +366,15 @@ impl Translator<'_> {
         self.asm.load(Width::W64, R11, Mem::at(R11, store_context::TYPES as i32));
         self.asm.imul_imm(Width::W64, RCX, RCX.into(), type_record::BYTES as i32);
         self.asm.alu(Alu::Add, Width::W64, RCX, R11.into());
-        self.asm.load(Width::W64, RDX, Mem::at(RCX, type_record::LINE as i32));
-        let depth = self.type_depth(ty);
+        let (line, depth) = (Mem::at(RCX, type_record::LINE as i32), self.type_depth(ty));
         if depth >= LINE_PLACES_MIN {
-            self.asm.mov_imm(R11, depth as u64);
-            self.asm.alu(Alu::Cmp, Width::W64, R11, Mem::at(RCX, type_record::LEN as i32).into());
-            self.asm.jcc(Cc::Ae, fail);
+            let len = Mem::at(RCX, type_record::LEN as i32);
+            self.asm.alu_imm(Alu::Cmp, Width::W64, len.into(), depth as i32);
+            self.asm.jcc(Cc::Be, fail);
+            // `rdx` is zero: where the line is shorter, a processor that runs ahead reads there.
+            self.asm.cmov(Cc::A, Width::W64, RDX, line.into());
+        } else {
+            self.asm.load(Width::W64, RDX, line);
         }
         self.asm.load(Width::W64, R11, context_mem(vm_context::TYPE_IDS));
         self.asm.load(Width::W32, R11, Mem::at(R11, 4 * ty as i32));

@@ -255,7 +255,6 @@ impl Translator<'_> {
         }
         self.builtin(Builtin::NewException, &[tag.into()], &[]);
         self.unwind_if_none();
-        self.asm.mov(Width::W32, RAX, RAX);
         self.push(Kind::Ref(true), Loc::Slot);
         let exception = self.stack[first + count];
         let place = self.slot(exception.slot, Kind::I64);

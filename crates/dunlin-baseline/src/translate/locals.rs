@@ -452,6 +452,8 @@ impl<'m> Translator<'m> {
             REF_FAILED as i32,
         );
         self.unwind_if(crate::isa::x64::asm::Cc::E);
+        // The upper half is whatever the VM has left there.
+        self.asm.mov(Width::W32, result, result);
         self.push_gpr(Kind::Ref(false), result);
     }
 }

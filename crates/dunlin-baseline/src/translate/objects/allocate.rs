@@ -60,8 +60,10 @@ fn array_bytes(count: u32, storage: StorageType) -> u32 {
 }
 
 impl Translator<'_> {
-    /// Leaves compiled code if the VM has made nothing.
+    /// Leaves compiled code if the VM has made nothing. What is in the upper half of a register that a C function
+    /// returns 32 bits in is nobody's promise: a reference has zeros there.
     pub(in super::super) fn unwind_if_none(&mut self) {
+        self.asm.mov(Width::W32, RAX, RAX);
         self.asm.test(Width::W32, RAX, RAX);
         self.unwind_if(Cc::E);
     }
