@@ -16,13 +16,14 @@ type Row = (&'static str, &'static str, Option<&'static str>);
 
 /// What runs: waits, growth, pools and the map of native code by themselves; guests on several threads, with the
 /// engine's types and functions that are prepared while others run; the litmus tests; with the
-/// compiler, code that is made and cached while others run.
+/// compilers, code that is made and cached while others run, and functions and loops that go on in it.
 const ROWS: &[Row] = &[
     ("dunlin-vm", "native", None),
     ("dunlin", "", Some("threads")),
     ("dunlin", "", Some("litmus")),
     ("dunlin", "", Some("types")),
     ("dunlin", "optimize", Some("threads")),
+    ("dunlin", "optimize", Some("tier_up")),
 ];
 
 /// What code is built with.
