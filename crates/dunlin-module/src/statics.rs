@@ -55,6 +55,8 @@ impl StaticTables {
             let fits = so_far + module.table_type(table as u32).min <= ELEMENTS_MAX;
             let is_static = *is_candidate && fits;
             let elements = is_static.then(|| found.elements(module, table as u32)).flatten();
+            // Code that looks into a table of none would need elements of which there are none.
+            let elements = elements.filter(|elements| !elements.is_empty());
             found.tables.push(elements.map(|elements| {
                 let start = found.elements.len() as u32;
                 found.elements.extend(&elements);
@@ -208,5 +210,25 @@ fn constant(module: &Module, expr: ConstRange) -> Option<u64> {
         ConstOp::I32(value) => Some(u64::from(value as u32)),
         ConstOp::I64(value) => Some(value as u64),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StaticTables;
+    use crate::{Features, Module};
+    use alloc::sync::Arc;
+
+    #[test]
+    fn what_code_may_read_is_what_there_is() {
+        let text = "(module (table 0 funcref) (table 2 funcref) (table (export \"t\") 2 funcref)
+            (func $f) (func $g) (elem (table 1) (i32.const 0) func $g $f))";
+        let bytes = wat::parse_str(text).expect("a text");
+        let module = Module::parse(Arc::new(bytes), Features::default()).expect("valid");
+        let tables = StaticTables::of(&module);
+        // One of no elements has nothing to read, and one that others may change is not known.
+        assert_eq!([0, 1, 2].map(|table| tables.table(table)), [None, Some((0, 2)), None]);
+        assert_eq!(tables.functions(), [0, 1]);
+        assert!(!tables.is_empty());
     }
 }

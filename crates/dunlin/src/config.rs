@@ -52,8 +52,9 @@ pub enum Tier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TierUp {
-    /// As soon as they are worth it, by a thread of the engine's, while guests run. How deep a guest can recurse then
-    /// depends on when: compiled code has its frames on the native stack, the interpreter on the store's.
+    /// As soon as they are worth it: by the baseline compiler while the guest waits, some hundred microseconds at
+    /// most, and by the optimising one on a thread of the engine's, while guests run. How deep a guest can recurse
+    /// then depends on when: compiled code has its frames on the native stack, the interpreter on the store's.
     #[default]
     Background,
     /// When somebody calls [`Module::optimize`](crate::Module::optimize).

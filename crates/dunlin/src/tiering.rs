@@ -254,7 +254,7 @@ impl Watch for ModuleWatch {
         let warm = self.0.stage(func, What::Warm);
         if !by_code && warm != Stage::Refused {
             // Who is in a loop goes on in its code as soon as there is some, and who calls it does.
-            return Some(self.again(func));
+            return Some(self.again(code, func));
         }
         if !by_code && self.0.is_first_refusal(func) {
             return Some(self.0.late.executions_until(What::Hot, func));
@@ -263,17 +263,20 @@ impl Watch for ModuleWatch {
         if let Some(at) = in_loop {
             is_refused &= self.is_refused(code, func, What::Loop(at));
         }
-        (!is_refused).then(|| self.again(func))
+        (!is_refused).then(|| self.again(code, func))
     }
 }
 
 impl ModuleWatch {
-    /// How often a function's body is executed until it is asked again what there is for it.
-    fn again(&self, func: u32) -> u32 {
-        match self.0.late.config.tier_up {
-            TierUp::AtOnce { .. } => self.0.late.executions_until(What::Hot, func),
-            TierUp::Background | TierUp::Never => tuning::EXECUTIONS_UNTIL_ASKED_AGAIN,
+    /// How often a function's body is executed until it is asked again what there is for it: small ones more often, or
+    /// they would do little else than ask while they wait.
+    fn again(&self, code: &ModuleCode, func: u32) -> u32 {
+        if let TierUp::AtOnce { .. } = self.0.late.config.tier_up {
+            return self.0.late.executions_until(What::Hot, func);
         }
+        let bytes = code.module().body_range(func).map_or(0, |body| body.len()).max(1);
+        let executions = tuning::BYTES_UNTIL_ASKED_AGAIN / bytes;
+        (executions as u32).max(tuning::EXECUTIONS_UNTIL_ASKED_AGAIN)
     }
 
     /// Asks for something unless that has been done; whether nothing is to be expected of it.

@@ -12,8 +12,11 @@ pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 100;
 /// a fifth to a half of 0.2 ns.
 pub(crate) const EXECUTIONS_UNTIL_HOT: u32 = 10_000;
 
-/// How often a body is executed until it is looked again whether there is better code.
+/// How often a body is executed at least until it is looked again whether there is better code.
 pub(crate) const EXECUTIONS_UNTIL_ASKED_AGAIN: u32 = 50;
+
+/// Bytes that are executed until then: some 10 to 50 µs, of which asking takes a third of one.
+pub(crate) const BYTES_UNTIL_ASKED_AGAIN: usize = 50_000;
 
 /// Bytes of a body that the baseline compiler makes code of while the guest waits: some 300 µs.
 pub(crate) const WARM_BYTES_AT_ONCE_MAX: usize = 4 << 10;

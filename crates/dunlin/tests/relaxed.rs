@@ -3,7 +3,13 @@
 
 #![cfg(all(feature = "optimize", target_arch = "x86_64", target_os = "linux"))]
 
+mod support {
+    #![allow(clippy::mod_module_files, reason = "one file of a shared folder")]
+    pub(crate) mod random;
+}
+
 use dunlin::{Config, Engine, Instance, Module, Store, Tier, V128, Val};
+use support::random::Random;
 
 /// Operators: name, operands, and bits of a lane where lanes may be NaN.
 const OPERATORS: [(&str, usize, u32); 20] = [
@@ -125,17 +131,7 @@ fn one_nan(bits: u128, lane: u32) -> u128 {
     }
 }
 
-/// A generator of pseudo-random numbers (Marsaglia's xorshift64*).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
     /// A vector of lanes of a width of its own, among which edges of all types are frequent.
     fn vector(&mut self) -> u128 {
         const EDGES: [u64; 12] = [

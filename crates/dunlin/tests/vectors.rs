@@ -4,8 +4,14 @@
 
 #![cfg(all(feature = "optimize", target_arch = "x86_64", target_os = "linux"))]
 
+mod support {
+    #![allow(clippy::mod_module_files, reason = "one file of a shared folder")]
+    pub(crate) mod random;
+}
+
 use dunlin::{Config, Engine, Instance, MemoryStrategy, Module, Store, Tier, V128, Val};
 use std::fmt::Write;
+use support::random::Random;
 
 /// An operator: its text with immediates, what it takes, and what it makes.
 struct Row {
@@ -163,17 +169,7 @@ fn module(rows: &[Row]) -> (String, Vec<usize>) {
     (text + ")", counts)
 }
 
-/// A generator of pseudo-random numbers (Marsaglia's xorshift64*).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
     /// Half a vector, or a number: edges are frequent.
     fn half(&mut self) -> u64 {
         const EDGES: [u64; 20] = [

@@ -29,9 +29,13 @@ pub(super) enum Callee {
 impl Translator<'_> {
     pub(super) fn visit_call(&mut self, func: u32) {
         self.flush_charge();
-        let imported = func < self.module.func_imports();
-        let callee = if imported { Callee::Import(func) } else { Callee::Code(func as usize) };
-        self.call(self.module.func_type_index(func), callee);
+        self.call(self.module.func_type_index(func), self.direct_callee(func));
+    }
+
+    /// The function of this index as what is called.
+    pub(super) fn direct_callee(&self, func: u32) -> Callee {
+        let is_imported = func < self.module.func_imports();
+        if is_imported { Callee::Import(func) } else { Callee::Code(func as usize) }
     }
 
     /// Calls with the arguments on top, and pushes the results.

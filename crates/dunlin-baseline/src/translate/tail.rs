@@ -21,9 +21,7 @@ const SCRATCH: Xmm = Xmm(15);
 impl Translator<'_> {
     pub(super) fn visit_return_call(&mut self, func: u32) {
         self.flush_charge();
-        let imported = func < self.module.func_imports();
-        let callee = if imported { Callee::Import(func) } else { Callee::Code(func as usize) };
-        self.return_call(self.module.func_type_index(func), callee);
+        self.return_call(self.module.func_type_index(func), self.direct_callee(func));
     }
 
     pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {

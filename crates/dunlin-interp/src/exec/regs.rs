@@ -543,12 +543,14 @@ impl Regs {
         let counted: &'static Counted = unsafe { &*counted };
         let (from, word) = (self.ip as usize, self.stp);
         let (r, _) = self.branch_moving(plain);
+        if !counted.go_back(from.wrapping_sub(r.ip as usize)) {
+            return (r, None);
+        }
         if counted.is_over() {
             // SAFETY: the word is this branch's, which is counted.
             unsafe { counting::stop_counting(word, plain) };
         }
-        let ran_out = counted.go_back(from.wrapping_sub(r.ip as usize));
-        (r, ran_out.then_some(counted))
+        (r, Some(counted))
     }
 
     /// Any branch, whose word this is; says whether it goes backwards.

@@ -520,10 +520,10 @@ impl Quick<'_> {
     /// many times its bytes: there are only so many open at a time.
     #[inline(always)]
     fn block_type(&mut self) -> Option<u8> {
+        const EMPTY: u8 = 0x40;
         if self.frames.len() > DEPTH_MAX {
             return None;
         }
-        const EMPTY: u8 = 0x40;
         match self.byte()? {
             EMPTY => Some(NONE),
             byte => spelled(byte),
