@@ -210,6 +210,13 @@ impl Watched {
         !core::mem::replace(&mut functions.entry(func).or_default().goes_on, true)
     }
 
+    /// Whether a way into one of a function's loops is about to be compiled.
+    fn waits_for_loop(&self, func: u32) -> bool {
+        let functions = self.functions.lock();
+        let loops = functions.get(&func).map(|of| &of.loops);
+        loops.is_some_and(|loops| loops.values().any(|stage| *stage == Stage::Queued))
+    }
+
     /// The tables that never change, for code of this kind; none where it is not worth to look for them.
     fn tables(&self, what: What, module: &Module) -> &StaticTables {
         let is_worth =
@@ -261,7 +268,9 @@ impl Watch for ModuleWatch {
         }
         let mut is_refused = self.is_refused(code, func, What::Hot);
         if let Some(at) = in_loop {
-            is_refused &= self.is_refused(code, func, What::Loop(at));
+            // One at a time: an activation goes through all of its loops while it waits, and needs one way in.
+            is_refused &=
+                !self.0.waits_for_loop(func) && self.is_refused(code, func, What::Loop(at));
         }
         (!is_refused).then(|| self.again(code, func))
     }
