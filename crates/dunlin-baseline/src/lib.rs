@@ -32,7 +32,7 @@ mod tuning;
 mod worker;
 
 use dunlin_core::numeric::Relaxed;
-use dunlin_module::{CompileError, Compiler, Module, Settings, StaticTables, Worker};
+use dunlin_module::{CompileError, Compiler, Module, Profile, Settings, StaticTables, Worker};
 
 /// The baseline compiler, for the machine that it runs on.
 #[derive(Debug)]
@@ -100,6 +100,16 @@ impl Compiler for Baseline {
     }
 
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
-        Box::new(worker::FunctionWorker::new(self, module, tables))
+        Box::new(worker::FunctionWorker::new(self, module, tables, None))
+    }
+
+    fn guided_worker<'m>(
+        &'m self,
+        module: &'m Module,
+        tables: &'m StaticTables,
+        profile: &'m dyn Profile,
+    ) -> Box<dyn Worker + 'm> {
+        let profile = self.counts.then_some(profile);
+        Box::new(worker::FunctionWorker::new(self, module, tables, profile))
     }
 }

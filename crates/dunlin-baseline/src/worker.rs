@@ -3,7 +3,8 @@
 use crate::translate::{self, Kept};
 use crate::{Baseline, stubs};
 use dunlin_module::{
-    CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit, Worker,
+    CompileError, CompiledFunction, Module, Profile, STATIC_ELEMENT_BYTES, StaticTables, Unit,
+    Worker,
 };
 
 /// Compiles units of one module.
@@ -11,6 +12,7 @@ pub(crate) struct FunctionWorker<'m> {
     compiler: &'m Baseline,
     module: &'m Module,
     tables: &'m StaticTables,
+    profile: Option<&'m dyn Profile>,
     kept: Kept,
 }
 
@@ -19,8 +21,9 @@ impl<'m> FunctionWorker<'m> {
         compiler: &'m Baseline,
         module: &'m Module,
         tables: &'m StaticTables,
+        profile: Option<&'m dyn Profile>,
     ) -> Self {
-        Self { compiler, module, tables, kept: Kept::default() }
+        Self { compiler, module, tables, profile, kept: Kept::default() }
     }
 }
 
@@ -30,8 +33,8 @@ impl Worker for FunctionWorker<'_> {
         let ty = |index: u32| module.func_type_at(index);
         match unit {
             Unit::Func(index) => {
-                let (tables, counts) = (self.tables, self.compiler.counts);
-                let source = translate::Source { module, tables, settings, counts };
+                let (tables, counts, profile) = (self.tables, self.compiler.counts, self.profile);
+                let source = translate::Source { module, tables, settings, counts, profile };
                 translate::function(&source, index, &mut self.kept)
             }
             Unit::Enter(index) => Ok(stubs::enter(ty(index), settings)),

@@ -5,7 +5,7 @@
 //! program counter stands. Code of one unit never refers to that of another; calls go through the
 //! module's array of code pointers.
 
-use crate::{Invalid, Module, StaticTables};
+use crate::{Invalid, Module, Profile, StaticTables};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -304,6 +304,14 @@ pub trait Compiler: Send + Sync {
 
     /// A worker for one thread. All threads are given the same tables.
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm>;
+
+    /// The same, for one that takes or makes notes of how the module has run.
+    fn guided_worker<'m>(
+        &'m self,
+        module: &'m Module,
+        tables: &'m StaticTables,
+        profile: &'m dyn Profile,
+    ) -> Box<dyn Worker + 'm>;
 }
 
 /// Compiles units of one module, one after the other.

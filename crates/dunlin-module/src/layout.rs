@@ -51,9 +51,33 @@ pub mod vm_context {
     pub const TAGS: usize = 13;
     /// The module's structures and arrays.
     pub const OBJECTS: usize = 14;
-    /// What compiled code that counts may still execute, by function index: an array of 32-bit numbers, which are
-    /// negative once it has executed too much.
+    /// What compiled code that counts may still execute, by function index: an array of [budgets](super::budget).
     pub const BUDGETS: usize = 15;
+    /// What such code takes notes in: so many bytes from there on as an operator's offset in the module is the byte
+    /// that stands for it.
+    pub const PROFILE: usize = 16;
+}
+
+/// Offsets in the budget of a function, in bytes.
+pub mod budget {
+    /// Size of a budget.
+    pub const BYTES: usize = 8;
+    /// What may still be executed; negative once that is too much.
+    pub const LEFT: usize = 0;
+    /// How often code that counts has been called.
+    pub const CALLS: usize = 4;
+}
+
+/// Offsets in what is noted of a call or a cast, in bytes.
+pub mod cell {
+    /// Size of a cell.
+    pub const BYTES: usize = 16;
+    /// What has been seen most: a function's index in its instance, or the engine's number of a type.
+    pub const SEEN: usize = 0;
+    /// How much more often than all else.
+    pub const SURPLUS: usize = 4;
+    /// How often something else has been seen.
+    pub const OTHERS: usize = 8;
 }
 
 /// Offsets in the store's context, in bytes of a 64-bit target.
@@ -188,6 +212,8 @@ pub mod func_record {
     pub const CODE: usize = 16;
     /// The engine's number of its type.
     pub const TYPE_ID: usize = 24;
+    /// Its index in its instance; of the host's, another number.
+    pub const INDEX: usize = 28;
 }
 
 /// Bytes from address zero on at which nothing is ever mapped (Linux keeps 64 KiB free). A masked access

@@ -31,6 +31,7 @@ pub mod layout;
 mod listing;
 mod module;
 mod names;
+pub mod profile;
 pub mod settings;
 pub mod side;
 mod statics;
@@ -49,6 +50,7 @@ pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
     ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, Offset, SectionInfo, Table,
 };
+pub use profile::{CallTarget, CastType, Profile};
 pub use settings::{Bounds, Polls, Settings};
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};

@@ -32,7 +32,7 @@ pub use isa::listing::{Line, LineKind, disassemble};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use dunlin_core::numeric::Relaxed;
 use dunlin_module::settings;
-use dunlin_module::{CompileError, Compiler, Module, StaticTables, Unit, Worker};
+use dunlin_module::{CompileError, Compiler, Module, Profile, StaticTables, Unit, Worker};
 
 /// The results that relaxed operators have where they take the fewest instructions of this machine. Whatever
 /// else executes the same functions must choose them too.
@@ -96,7 +96,7 @@ impl Optimizer {
         tables: &StaticTables,
         unit: Unit,
     ) -> Result<String, CompileError> {
-        worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables).clif(unit)
+        worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables, None).clif(unit)
     }
 
     /// The versions of this crate and of the code generator.
@@ -113,7 +113,17 @@ impl Compiler for Optimizer {
     }
 
     fn worker<'m>(&'m self, module: &'m Module, tables: &'m StaticTables) -> Box<dyn Worker + 'm> {
-        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables))
+        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables, None))
+    }
+
+    fn guided_worker<'m>(
+        &'m self,
+        module: &'m Module,
+        tables: &'m StaticTables,
+        profile: &'m dyn Profile,
+    ) -> Box<dyn Worker + 'm> {
+        let profile = Some(profile);
+        Box::new(worker::FunctionWorker::new(&*self.isa, &self.settings, module, tables, profile))
     }
 }
 

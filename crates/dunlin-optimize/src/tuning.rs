@@ -98,8 +98,32 @@ pub(crate) const INLINED_LOCALS_MAX: usize = 16;
 pub(crate) const INLINED_TIMES_MAX: usize = 4;
 pub(crate) const INLINED_BYTES_ALWAYS: usize = 256;
 
+/// How often a body may stand in itself, where a profile says that it is worth it.
+pub(crate) const INLINED_RECURSION_MAX: usize = 2;
+
+/// What is always allowed where a profile says what is called often.
+pub(crate) const GUIDED_BYTES_ALWAYS: usize = 1024;
+
+/// Bytes of a body that a profile says is called often.
+pub(crate) const INLINED_BODY_BYTES_MAX_HOT: usize = 160;
+
+/// One call in so many of those of the function around it must have been of it.
+pub(crate) const HOT_CALLS_SHARE: u32 = 2;
+
 /// How many times as many bytes as those that the function calls itself they may have, with those inside them.
 pub(crate) const INLINED_NESTED_TIMES: usize = 3;
+
+/// Whether calls ask for the function that a profile says they call most.
+pub(crate) const GUARDED_CALLS: bool = true;
+
+/// Whether tests and casts ask for the type that a profile says they meet most.
+pub(crate) const GUARDED_CASTS: bool = true;
+
+/// How many of a hundred calls must go there, or casts meet it.
+pub(crate) const GUARDED_PERCENT_MIN: u32 = 60;
+
+/// From how many on others are put out of the way.
+pub(crate) const SURE_PERCENT_MIN: u32 = 95;
 
 /// Whether what has been read from objects, and found of them, is used again.
 pub(crate) const FACTS: bool = true;

@@ -308,7 +308,13 @@ impl Work {
         }
     }
 
-    /// Bytes that bodies in place of calls may have together, those inside others included.
+    /// Bytes that bodies in place of calls may have together, those inside others included, as a profile chooses them.
+    pub(crate) fn guided_bytes(&self) -> usize {
+        let most = (self.bytes as usize).saturating_mul(tuning::INLINED_TIMES_MAX);
+        most.clamp(tuning::GUIDED_BYTES_ALWAYS, limits::INLINED_BYTES_MAX)
+    }
+
+    /// The same where there is none.
     pub(crate) fn inlined_bytes(&self) -> usize {
         let most = (self.bytes as usize).saturating_mul(tuning::INLINED_TIMES_MAX);
         let most = most.clamp(tuning::INLINED_BYTES_ALWAYS, limits::INLINED_BYTES_MAX);

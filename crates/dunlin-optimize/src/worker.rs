@@ -23,7 +23,7 @@ use dunlin_core::{FuncType, TrapCode};
 use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::layout::import_call;
 use dunlin_module::{
-    BranchHints, Builtin, CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES,
+    BranchHints, Builtin, CompileError, CompiledFunction, Module, Profile, STATIC_ELEMENT_BYTES,
     StaticTables, Unit, Worker,
 };
 use std::cell::{OnceCell, RefCell};
@@ -35,6 +35,8 @@ pub(crate) struct FunctionWorker<'m> {
     settings: &'m Settings,
     module: &'m Module,
     tables: &'m StaticTables,
+    /// How the module has run, where that is known.
+    profile: Option<&'m dyn Profile>,
     /// Read when the first function is built.
     hints: OnceCell<BranchHints>,
     /// What is known of functions that are called.
@@ -77,6 +79,7 @@ impl<'m> FunctionWorker<'m> {
         settings: &'m Settings,
         module: &'m Module,
         tables: &'m StaticTables,
+        profile: Option<&'m dyn Profile>,
     ) -> Self {
         let (context, builder) = (Context::new(), FunctionBuilderContext::new());
         let allocator = regalloc2::Ctx::default();
@@ -88,6 +91,7 @@ impl<'m> FunctionWorker<'m> {
             settings,
             module,
             tables,
+            profile,
             hints,
             candidates,
             translated,
@@ -123,9 +127,11 @@ impl<'m> FunctionWorker<'m> {
         let (func, builder) = (&mut self.context.func, &mut self.builder);
         let (module, tables) = (self.module, self.tables);
         let hints = self.hints.get_or_init(|| module.branch_hints());
-        let source = translate::Source { module, tables, hints, candidates: &self.candidates };
+        let (profile, candidates) = (self.profile, &self.candidates);
+        let source = translate::Source { module, tables, hints, profile, candidates };
         let config = self.isa.frontend_config();
-        let inlined_bytes = work.inlined_bytes();
+        let is_guided = self.profile.is_some();
+        let inlined_bytes = if is_guided { work.guided_bytes() } else { work.inlined_bytes() };
         let what = translate::What { func: index, into_loop, inlined_bytes };
         match translate::function(&source, what, self.settings, config, func, builder) {
             Ok(translated) => self.translated = translated,

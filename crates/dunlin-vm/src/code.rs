@@ -6,10 +6,11 @@
 
 use crate::blueprint::Blueprint;
 use crate::context::FuncEntry;
-use crate::counting::{self, Counted, Spent, Watch, count_branches};
+use crate::counting::{self, Budget, Counted, Spent, Watch, count_branches};
 use crate::crossing::NativeEntry;
 use crate::dropping::Users;
 use crate::object_types::ObjectType;
+use crate::profile::Notes;
 use crate::resources::Resources;
 use crate::sync::Mutex;
 use crate::types::{self, TypeRegistry};
@@ -21,14 +22,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 #[cfg(feature = "native")]
 use core::sync::atomic::AtomicUsize;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
+use dunlin_module::{
+    CallTarget, CastType, ExternIdx, Handlers, Import, Invalid, Module, Prepared, Profile, Scratch,
+};
 #[cfg(feature = "native")]
 use dunlin_module::{CompiledFunction, Unit};
-use dunlin_module::{ExternIdx, Handlers, Import, Invalid, Module, Prepared, Scratch};
 
 /// A module with its code.
 pub struct ModuleCode {
@@ -43,7 +46,9 @@ pub struct ModuleCode {
     /// Who is told of functions that are executed often.
     watch: Option<Box<dyn Watch>>,
     /// What compiled code may still execute, by function index; none where nobody watches.
-    budgets: Box<[AtomicI32]>,
+    budgets: Box<[Budget]>,
+    /// What such code has noted.
+    notes: Notes,
     pub(crate) arena: Mutex<Arena>,
     /// How many instances there are.
     pub(crate) users: Users,
@@ -135,6 +140,7 @@ impl ModuleCode {
             code,
             watch: None,
             budgets: Box::default(),
+            notes: Notes::default(),
             arena: Mutex::default(),
             users: Users::default(),
             #[cfg(feature = "native")]
@@ -159,20 +165,26 @@ impl ModuleCode {
     pub fn watched_by(mut self, watch: Box<dyn Watch>) -> Self {
         self.watch = Some(watch);
         self.budgets = zeroed_budgets(self.module.func_count() as usize);
+        self.notes = Notes::new(&self.module);
         self
     }
 
     /// What compiled code may still execute, by function index; empty where nobody watches.
     #[must_use]
-    pub fn budgets(&self) -> &[AtomicI32] {
+    pub fn budgets(&self) -> &[Budget] {
         &self.budgets
+    }
+
+    /// What compiled code that counts has noted.
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Gives compiled code of a function its budget: so many executions of its body.
     pub fn fill_budget(&self, func: u32, executions: u32) {
         let bytes = self.module.body_range(func).map_or(0, |body| body.len() as u32);
-        if let Some(left) = self.budgets.get(func as usize) {
-            left.store(counting::budget(bytes.max(1), executions), Ordering::Relaxed);
+        if let Some(of) = self.budgets.get(func as usize) {
+            of.left.store(counting::budget(bytes.max(1), executions), Ordering::Relaxed);
         }
     }
 
@@ -186,8 +198,8 @@ impl ModuleCode {
             Some(executions) => self.fill_budget(func, executions),
             // It is told again after some seconds: code that counts has no other way to cease.
             None => {
-                if let Some(left) = self.budgets.get(func as usize) {
-                    left.store(i32::MAX, Ordering::Relaxed);
+                if let Some(of) = self.budgets.get(func as usize) {
+                    of.left.store(i32::MAX, Ordering::Relaxed);
                 }
             }
         }
@@ -756,6 +768,31 @@ impl ModuleCode {
     }
 }
 
+impl Profile for ModuleCode {
+    fn calls(&self, func: u32) -> u32 {
+        self.budgets.get(func as usize).map_or(0, |of| of.calls.load(Ordering::Relaxed))
+    }
+
+    fn is_reached(&self, func: u32, offset: u32) -> bool {
+        self.notes.is_reached(self.calls(func), offset)
+    }
+
+    fn target(&self, offset: u32) -> Option<CallTarget> {
+        let (func, percent) = self.notes.seen(offset)?;
+        Some(CallTarget { func, percent })
+    }
+
+    fn cast(&self, offset: u32) -> Option<CastType> {
+        let (number, percent) = self.notes.seen(offset)?;
+        let ty = self.type_ids.iter().position(|of| *of == number)?;
+        Some(CastType { ty: ty as u32, percent })
+    }
+
+    fn cell(&self, offset: u32) -> Option<i32> {
+        self.notes.cell(offset)
+    }
+}
+
 impl Drop for ModuleCode {
     fn drop(&mut self) {
         let built = *self.blueprint.get_mut();
@@ -781,9 +818,9 @@ fn zeroed_entries(count: usize) -> Box<[FuncEntry]> {
 }
 
 /// Budgets that nothing is left of, in zeroed memory that nobody has touched.
-fn zeroed_budgets(count: usize) -> Box<[AtomicI32]> {
-    let budgets = Box::<[AtomicI32]>::new_zeroed_slice(count);
-    // SAFETY: zero is a number.
+fn zeroed_budgets(count: usize) -> Box<[Budget]> {
+    let budgets = Box::<[Budget]>::new_zeroed_slice(count);
+    // SAFETY: a budget is numbers, which zero is one of.
     unsafe { budgets.assume_init() }
 }
 

@@ -1,5 +1,6 @@
 //! The structures whose layout the tiers know, asserted against `dunlin_module::layout`.
 
+use crate::counting::Budget;
 use crate::crossing::Target;
 use crate::gc::HeapContext;
 use crate::host::HostCode;
@@ -13,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{MemoryType, TrapCode};
 use dunlin_module::layout;
@@ -53,7 +54,9 @@ pub struct VmContext {
     /// The module's structures and arrays, by type index; dangling where it has none.
     pub objects: *const ObjectType,
     /// What compiled code that counts may still execute, by function index; dangling where nobody watches.
-    pub budgets: *const AtomicI32,
+    pub budgets: *const Budget,
+    /// What such code takes notes in: from there on, and an operator's offset in the module.
+    pub profile: *const u8,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -450,6 +453,10 @@ const _: () = {
     assert!(offset_of!(VmContext, tags) == l::TAGS * POINTER);
     assert!(offset_of!(VmContext, objects) == l::OBJECTS * POINTER);
     assert!(offset_of!(VmContext, budgets) == l::BUDGETS * POINTER);
+    assert!(offset_of!(VmContext, profile) == l::PROFILE * POINTER);
+    assert!(size_of::<Budget>() == layout::budget::BYTES);
+    assert!(offset_of!(Budget, left) == layout::budget::LEFT);
+    assert!(offset_of!(Budget, calls) == layout::budget::CALLS);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 
@@ -509,4 +516,5 @@ const _: () = {
     assert!(offset_of!(FuncRecord, cx) == func_record::CX);
     assert!(offset_of!(FuncRecord, code) == func_record::CODE);
     assert!(offset_of!(FuncRecord, type_id) == func_record::TYPE_ID);
+    assert!(offset_of!(FuncRecord, index) == func_record::INDEX);
 };

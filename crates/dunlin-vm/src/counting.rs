@@ -18,8 +18,18 @@
 
 use crate::code::ModuleCode;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use dunlin_module::side::{self, COUNTED_WORDS, pseudo};
+
+/// What compiled code that counts may still execute of a function.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Budget {
+    /// Bytes; negative once that is too much.
+    pub(crate) left: AtomicI32,
+    /// How often it has been called.
+    pub(crate) calls: AtomicU32,
+}
 
 /// Bytes of a budget at most.
 const BUDGET_BYTES_MAX: u64 = 1 << 30;

@@ -571,6 +571,7 @@ impl Store {
             tags: block.tags(),
             objects: code.objects().as_ptr(),
             budgets: code.budgets().as_ptr(),
+            profile: code.notes().base(),
             instance: index,
             func_imports: module.func_imports(),
         };

@@ -49,6 +49,7 @@ mod owned;
 #[cfg(feature = "std")]
 mod parking;
 mod pool;
+mod profile;
 mod reach;
 mod resources;
 pub mod roots;

@@ -453,7 +453,7 @@ impl Late {
         };
         let watched = first.watched.clone();
         let tables = watched.tables(first.what, code.module());
-        let mut worker = compiler.worker(code.module(), tables);
+        let mut worker = compiler.guided_worker(code.module(), tables, &*code);
         for job in jobs {
             // The last handle may go meanwhile, and the engine: ours is then in nobody's way for long.
             if self.queue.lock().is_over {
@@ -467,7 +467,7 @@ impl Late {
                         std::panic::resume_unwind(panic);
                     }
                     // What a panic left behind is not used again.
-                    worker = compiler.worker(code.module(), tables);
+                    worker = compiler.guided_worker(code.module(), tables, &*code);
                     false
                 }
             };

@@ -211,6 +211,9 @@ impl Translator<'_> {
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
         let callee = self.indirect_callee(ty, table);
+        if let Callee::Record = callee {
+            self.note_target();
+        }
         self.call(ty, callee);
     }
 
@@ -281,6 +284,7 @@ impl Translator<'_> {
     pub(super) fn visit_call_ref(&mut self, ty: u32) {
         self.flush_charge();
         self.referred_callee();
+        self.note_target();
         self.call(ty, Callee::Record);
     }
 

@@ -146,6 +146,7 @@ impl Translator<'_> {
         let cond = self.pop_condition();
         self.settle_all();
         self.jump_unless(cond, otherwise);
+        self.note_reached();
         self.open(FrameKind::If(otherwise), kinds);
     }
 
@@ -189,6 +190,7 @@ impl Translator<'_> {
         let FrameKind::If(otherwise) = frame.kind else { return self.frames.push(frame) };
         self.end_part(&mut frame);
         self.go_on(otherwise, &frame);
+        self.note_reached();
         self.push_settled(&frame.params);
         frame.kind = FrameKind::Block;
         self.frames.push(frame);
@@ -306,6 +308,7 @@ impl Translator<'_> {
         if let Some((at, start)) = frame.counted {
             self.asm.patch32(at, (self.next_operator - start) as i32);
         }
+        let is_alone = !self.live && frame.kind == FrameKind::Block;
         if self.live {
             self.flush_charge();
             if frame.kind == FrameKind::Loop {
@@ -324,6 +327,10 @@ impl Translator<'_> {
             _ => {}
         }
         self.close(&frame);
+        if is_alone && self.live {
+            // Only branches lead here.
+            self.note_reached();
+        }
     }
 
     /// Goes on behind a block with what it leaves, if control gets there.
@@ -435,12 +442,12 @@ impl Translator<'_> {
         let cond = self.pop_condition();
         let frame = &self.frames[at];
         let (count, label, is_carried) = (frame.brings().len(), frame.label, frame.is_carried());
-        if count == 0 {
-            return self.jump_if(cond, label);
-        }
-        if is_carried {
-            self.carry();
-            return self.jump_if(cond, label);
+        if count == 0 || is_carried {
+            if is_carried {
+                self.carry();
+            }
+            self.jump_if(cond, label);
+            return self.note_reached();
         }
         let next = self.asm.label();
         // What is moved behind the jump is not moved for who goes on.
@@ -451,6 +458,7 @@ impl Translator<'_> {
         self.jump_unless(cond, next);
         self.branch(at);
         self.asm.bind(next);
+        self.note_reached();
     }
 
     pub(super) fn visit_return(&mut self) {
@@ -615,6 +623,7 @@ impl Translator<'_> {
         self.asm.jcc(Cc::Ne, next);
         self.branch_from_slots(at, first);
         self.asm.bind(next);
+        self.note_reached();
         self.push_gpr(entry.kind, reg);
     }
 
@@ -660,6 +669,7 @@ impl Translator<'_> {
         self.asm.jcc(Cc::E, next);
         self.branch_from_slots(at, first);
         self.asm.bind(next);
+        self.note_reached();
         self.pop();
     }
 

@@ -4,6 +4,9 @@
 //! function's says so when nothing is left. In a loop the answer may be a way into it, in better code: that is called
 //! with what this activation holds, and what it returns is returned.
 //!
+//! Code may take notes as well (`dunlin_module::profile`): that control has got somewhere, which is a store of a byte,
+//! and what indirect calls have called.
+//!
 //! At a loop's header operands are in their slots and locals at home. A way into it makes the frame, puts what the
 //! store's context leads to there, and goes to the header.
 
@@ -14,7 +17,7 @@ use crate::isa::x64::asm::{Alu, Cc, Label, Mem, Width};
 use crate::isa::x64::regs::{Gpr, R8, R11, R14, RAX, RBP, RCX, RDI, RDX, RSI, RSP};
 use crate::translate::call_builtin;
 use crate::{limits, tuning};
-use dunlin_module::layout::{SLOT_BYTES, store_context, vm_context};
+use dunlin_module::layout::{SLOT_BYTES, budget, cell, func_record, store_context, vm_context};
 use dunlin_module::side::FRAME_RECORD_SLOTS;
 use dunlin_module::{Builtin, InlinedCall};
 
@@ -27,6 +30,22 @@ pub(super) struct Site {
     /// Slots of operands, and those of them that hold vectors.
     operands: u32,
     vectors: Vec<u32>,
+}
+
+/// Something that is noted in a cell.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// Where the cell is, from what leads to notes on.
+    cell: i32,
+    /// The register that has it, and the one that leads to notes.
+    what: Gpr,
+    notes: Gpr,
+}
+
+impl Seen {
+    fn at(self, field: usize) -> Mem {
+        Mem::at(self.notes, self.cell + field as i32)
+    }
 }
 
 /// A loop that can be entered.
@@ -45,7 +64,7 @@ impl Translator<'_> {
             return;
         }
         let bytes = self.module.body_range(self.index).map_or(0, |body| body.len());
-        let at = self.take_off();
+        let at = self.take_off(true);
         // Bodies are shorter than modules, whose offsets have 32 bits.
         self.asm.patch32(at, bytes as i32);
         self.tell(0);
@@ -58,7 +77,7 @@ impl Translator<'_> {
             return None;
         }
         let start = self.next_operator;
-        let at = self.take_off();
+        let at = self.take_off(false);
         if !self.has_ways_in || self.headers.len() >= limits::WAYS_IN_MAX {
             self.tell(0);
             return Some((at, start));
@@ -70,11 +89,65 @@ impl Translator<'_> {
         Some((at, start))
     }
 
-    /// Takes a number that is written later off the budget; where.
-    fn take_off(&mut self) -> u32 {
+    /// Takes a number that is written later off the budget; where. Counts a call too, if it is one.
+    fn take_off(&mut self, is_call: bool) -> u32 {
         self.asm.load(Width::W64, R11, context_mem(vm_context::BUDGETS));
-        let budget = Mem::at(R11, 4 * self.index as i32);
-        self.asm.alu_imm_patched(Alu::Sub, Width::W32, budget.into())
+        let budget = self.index as usize * budget::BYTES;
+        let at = |field: usize| Mem::at(R11, (budget + field) as i32);
+        if is_call && self.profile.is_some() {
+            self.asm.alu_imm(Alu::Add, Width::W32, at(budget::CALLS).into(), 1);
+        }
+        self.asm.alu_imm_patched(Alu::Sub, Width::W32, at(budget::LEFT).into())
+    }
+
+    /// Notes that control has got to the place of the operator at hand. Flags stay what they are.
+    pub(super) fn note_reached(&mut self) {
+        if self.profile.is_some() {
+            self.asm.load(Width::W64, R11, context_mem(vm_context::PROFILE));
+            // Modules are shorter than 2 GiB of which notes are taken.
+            self.asm.store_imm8(Mem::at(R11, self.operator as i32), 1);
+        }
+    }
+
+    /// Notes which function the call at hand calls: that of the record in `rax`.
+    pub(super) fn note_target(&mut self) {
+        let Some(cell) = self.notes_cell() else { return };
+        let func = self.alloc();
+        self.asm.load(Width::W32, func, Mem::at(RAX, func_record::INDEX as i32));
+        self.note_seen(Seen { cell, what: func, notes: R11 });
+        self.held.remove(func.0);
+    }
+
+    /// Notes the type that the test or cast at hand has met, whose number is in the scratch register; `temp` changes.
+    pub(super) fn note_type(&mut self, temp: Gpr) {
+        if let Some(cell) = self.notes_cell() {
+            self.note_seen(Seen { cell, what: R11, notes: temp });
+        }
+    }
+
+    /// Where the operator at hand takes notes.
+    fn notes_cell(&self) -> Option<i32> {
+        self.profile.and_then(|profile| profile.cell(self.operator))
+    }
+
+    fn note_seen(&mut self, seen: Seen) {
+        let next = self.asm.label();
+        self.asm.load(Width::W64, seen.notes, context_mem(vm_context::PROFILE));
+        self.asm.alu(Alu::Cmp, Width::W32, seen.what, seen.at(cell::SEEN).into());
+        let other = self.late(LateCode::SeenOther(seen, next));
+        self.asm.jcc(Cc::Ne, other);
+        self.asm.alu_imm(Alu::Add, Width::W32, seen.at(cell::SURPLUS).into(), 1);
+        self.asm.bind(next);
+    }
+
+    /// Takes something else off the surplus of what has been seen most, whose place it takes when there is none.
+    pub(super) fn seen_other(&mut self, seen: Seen, next: Label) {
+        self.asm.alu_imm(Alu::Add, Width::W32, seen.at(cell::OTHERS).into(), 1);
+        self.asm.alu_imm(Alu::Sub, Width::W32, seen.at(cell::SURPLUS).into(), 1);
+        self.asm.jcc(Cc::Ns, next);
+        self.asm.store(Width::W32, seen.at(cell::SEEN), seen.what);
+        self.asm.store_imm(Width::W32, seen.at(cell::SURPLUS), 1);
+        self.asm.jmp(next);
     }
 
     /// Says that nothing is left, if that has just turned out.

@@ -220,6 +220,7 @@ impl Translator<'_> {
                 LateCode::TailWayOut { ty } => self.tail_way_out(ty),
                 LateCode::Make(make) => self.make(*make),
                 LateCode::RanOut(site) => self.ran_out(&site),
+                LateCode::SeenOther(seen, next) => self.seen_other(seen, next),
             }
         }
     }

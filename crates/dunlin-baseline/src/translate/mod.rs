@@ -38,7 +38,9 @@ use crate::{limits, tuning};
 use control::Frame;
 use dunlin_core::{FuncType, TrapCode, ValType};
 use dunlin_module::compile::{CallHandler, Relocation};
-use dunlin_module::{CompileError, CompiledFunction, Module, Settings, StaticTables, Unit};
+use dunlin_module::{
+    CompileError, CompiledFunction, Module, Profile, Settings, StaticTables, Unit,
+};
 use locals::Local;
 use stack::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -55,6 +57,8 @@ pub(crate) struct Source<'m> {
     pub(crate) settings: &'m Settings,
     /// Whether the code counts what it executes.
     pub(crate) counts: bool,
+    /// Whose notes it takes, if it does.
+    pub(crate) profile: Option<&'m dyn Profile>,
 }
 
 /// Memory that is used for one function after the other.
@@ -84,6 +88,8 @@ enum LateCode {
     Subtype { ty: u32, next: Label },
     /// Says that the function's budget has run out.
     RanOut(counting::Site),
+    /// Notes something else than what has been seen most; where to go on.
+    SeenOther(counting::Seen, Label),
     /// Calls the way out for functions without code; where to go on, and where what is thrown is looked at.
     WayOut { ty: u32, next: Label, map: Vec<u32>, pad: Option<Label> },
     /// Leaves the function for that way out.
@@ -101,6 +107,7 @@ struct Translator<'m> {
     /// The function's index.
     index: u32,
     counts: bool,
+    profile: Option<&'m dyn Profile>,
     func_type: &'m FuncType,
     /// Where the function's own arguments and results are.
     places: Places,
@@ -201,7 +208,7 @@ pub(crate) fn function(
 
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>, index: u32, mut asm: Asm) -> Self {
-        let Source { module, tables, settings, counts } = *source;
+        let Source { module, tables, settings, counts, profile } = *source;
         let func_type = module.func_type(index);
         let exit = asm.label();
         Self {
@@ -211,6 +218,7 @@ impl<'m> Translator<'m> {
             settings,
             index,
             counts,
+            profile,
             func_type,
             places: Places::of(func_type.params(), func_type.results()),
             locals: Vec::new(),

@@ -32,6 +32,16 @@ struct Referred {
     callee: Callee,
 }
 
+/// An element of a table that never changes.
+#[derive(Clone, Copy)]
+struct StaticElement {
+    /// The module's array of code.
+    array: Value,
+    /// Where it is, so many bytes behind.
+    element: Value,
+    at: i32,
+}
+
 impl Translator<'_, '_> {
     fn signature(&mut self, ty: u32) -> SigRef {
         let made = self.signatures.get(&ty).copied();
@@ -107,13 +117,23 @@ impl Translator<'_, '_> {
         self.end_of_path();
     }
 
-    /// Finds what the index on top refers to, and checks its type.
-    fn referred(&mut self, ty: u32, table: u32) -> Referred {
+    /// Pops an index, and finds what it refers to: the reference, and the record.
+    fn indexed(&mut self, table: u32) -> (Value, Value) {
         let index = self.pop_index(table);
         let element = self.element(table, index, TrapCode::UndefinedElement);
         let flags = self.env.flags(Region::Table).with_aligned();
         let reference = self.env.b.ins().load(types::I32, flags, element, 0);
-        let record = self.func_record(reference);
+        (reference, self.func_record(reference))
+    }
+
+    /// Finds what the index on top refers to, and checks its type.
+    fn referred(&mut self, ty: u32, table: u32) -> Referred {
+        let found = self.indexed(table);
+        self.of_type(ty, found)
+    }
+
+    /// Checks the type of what a reference stands for, given its record.
+    fn of_type(&mut self, ty: u32, (reference, record): (Value, Value)) -> Referred {
         let ids = self.env.context_pointer(vm_context::TYPE_IDS);
         let expected = self.env.constant(types::I32, ids, ty as usize * 4);
         let found = self.env.field(types::I32, record, func_record::TYPE_ID);
@@ -217,7 +237,13 @@ impl Translator<'_, '_> {
     }
 
     /// What an element of a table that never changes calls: `count` of them begin at `start`.
-    fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) -> Callee {
+    fn static_callee(&mut self, ty: u32, table: u32, place: (u32, u32)) -> Callee {
+        let element = self.static_element(table, place);
+        self.static_code(ty, element)
+    }
+
+    /// Pops an index; what leads to its element of a table that never changes.
+    fn static_element(&mut self, table: u32, (start, count): (u32, u32)) -> StaticElement {
         self.needs.insert(Unit::Tables);
         let index = self.pop_index(table);
         let count = self.env.b.ins().iconst(types::I64, i64::from(count));
@@ -230,6 +256,12 @@ impl Translator<'_, '_> {
         let offset = self.env.b.ins().imul_imm_s(index, STATIC_ELEMENT_BYTES as i64);
         let element = self.env.b.ins().iadd(elements, offset);
         let at = (start as usize * STATIC_ELEMENT_BYTES) as i32;
+        StaticElement { array, element, at }
+    }
+
+    /// What an element of a table that never changes calls.
+    fn static_code(&mut self, ty: u32, element: StaticElement) -> Callee {
+        let StaticElement { array, element, at } = element;
         let flags = MemFlagsData::trusted().with_readonly();
         let found = self.env.b.ins().load(types::I32, flags, element, at);
         let expected = i64::from(self.tables.type_number(ty));
@@ -268,18 +300,51 @@ impl Translator<'_, '_> {
 
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
+        let guess = self.guess(ty);
         if let Some(place) = self.static_table(table) {
-            let callee = self.static_callee(ty, table, place);
-            return self.call(&callee, ty);
+            let element = self.static_element(table, place);
+            let other = |this: &mut Self| {
+                let callee = this.static_code(ty, element);
+                this.call(&callee, ty);
+            };
+            // Null's element names function 0 too.
+            let guess = guess.filter(|guess| guess.func != 0);
+            let Some(guess) = guess else { return other(self) };
+            let is_it = self.is_static_element_of(element, guess.func);
+            return self.guarded(ty, guess, is_it, other);
         }
-        let referred = self.referred(ty, table);
-        self.call_referred(referred, ty);
+        let found = self.indexed(table);
+        let other = |this: &mut Self| {
+            let referred = this.of_type(ty, found);
+            this.call_referred(referred, ty);
+        };
+        let Some(guess) = guess else { return other(self) };
+        let is_it = self.is_record_of(found.1, guess.func);
+        self.guarded(ty, guess, is_it, other);
+    }
+
+    /// Whether an element of a table that never changes is this function.
+    fn is_static_element_of(&mut self, element: StaticElement, func: u32) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly();
+        let found = self.env.b.ins().load(types::I32, flags, element.element, element.at + 4);
+        self.env.b.ins().icmp_imm_s(IntCC::Equal, found, i64::from(func))
     }
 
     pub(super) fn visit_call_ref(&mut self, ty: u32) {
         self.flush_charge();
-        let referred = self.popped_reference(ty);
-        self.call_referred(referred, ty);
+        let Some(guess) = self.guess(ty) else {
+            let referred = self.popped_reference(ty);
+            return self.call_referred(referred, ty);
+        };
+        let reference = self.pop();
+        // Null's record is of no function.
+        let record = self.func_record(reference);
+        let is_it = self.is_record_of(record, guess.func);
+        self.guarded(ty, guess, is_it, |this| {
+            this.push(reference);
+            let referred = this.popped_reference(ty);
+            this.call_referred(referred, ty);
+        });
     }
 
     pub(super) fn visit_return_call_ref(&mut self, ty: u32) {

@@ -101,7 +101,7 @@ impl Translator<'_, '_> {
         let values = self.top(params.len()).to_vec();
         let kind = Kind::If { otherwise, params: values, end, reached: false };
         self.open(kind, params.len(), results.len());
-        let (hint, asked) = (self.hint(), self.condition(condition));
+        let (hint, asked) = (self.hint(false), self.condition(condition));
         if let Some(frame) = self.frames.last_mut() {
             (frame.hint, frame.condition) = (hint, asked);
         }
@@ -142,7 +142,8 @@ impl Translator<'_, '_> {
             reached = true;
             frame.ends_warm |= !self.cold;
         }
-        self.cold = frame.cold || frame.hint == Some(true);
+        let is_reached = frame.is_guard || self.is_reached();
+        self.cold = frame.cold || frame.hint == Some(true) || !is_reached;
         self.facts.forget(frame.facts);
         self.go_on_at(otherwise, frame.height);
         self.seal(otherwise);
@@ -181,11 +182,12 @@ impl Translator<'_, '_> {
             Kind::Block { end, mut reached } => {
                 let joins = self.live && frame.left_zero && frame.branches == 0;
                 let left = joins.then(|| self.top(1)[0]);
+                let is_reached = self.live || frame.is_guard || self.is_reached();
                 if self.live {
                     self.jump_with_top(end, results);
                     reached = true;
                 }
-                self.cold = !ends_warm;
+                self.cold = !ends_warm || !is_reached;
                 self.close(end, reached, height);
                 self.joined(left);
             }
@@ -293,7 +295,7 @@ impl Translator<'_, '_> {
         self.count_branch();
         let condition = self.pop();
         let asked = self.condition(condition);
-        let (hint, cold) = (self.hint(), self.cold);
+        let (hint, cold) = (self.hint(true), self.cold);
         self.cold |= hint == Some(false);
         let (block, count) = self.target(depth);
         self.cold = cold;

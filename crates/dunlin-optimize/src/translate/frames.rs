@@ -35,6 +35,8 @@ pub(super) struct Frame {
     pub(super) begins_loop: bool,
     /// Whether it is a loop that another way joins: see `into_loop.rs`.
     pub(super) is_joined: bool,
+    /// Whether it is none of the body's, but asks for a call's function: see `guided.rs`.
+    pub(super) is_guard: bool,
 }
 
 impl Frame {
@@ -61,6 +63,7 @@ impl Frame {
             left_zero: false,
             begins_loop: false,
             is_joined: false,
+            is_guard: false,
         }
     }
 }
@@ -95,12 +98,14 @@ impl Translator<'_, '_> {
         self.frames.push(Frame::new(kind, 0, results.len(), false, None, 0));
     }
 
-    /// What a hint says of the condition of the operator at hand, or the body itself.
-    pub(super) fn hint(&self) -> Option<bool> {
+    /// What a hint says of the condition of the operator at hand, or a profile, or the body itself: it is
+    /// `unless_reached` if control never got to the operator's place.
+    pub(super) fn hint(&self, unless_reached: bool) -> Option<bool> {
         let scope = &self.scope;
         let offset = (self.operator - scope.body_start) as u32;
         match scope.hints.binary_search_by_key(&offset, |hint| hint.offset) {
             Ok(found) => Some(scope.hints[found].likely),
+            Err(_) if !self.is_reached() => Some(unless_reached),
             Err(_) => scope.survey.likely(self.operator).filter(|_| tuning::FAILURES_ARE_RARE),
         }
     }

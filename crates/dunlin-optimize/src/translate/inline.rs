@@ -76,7 +76,7 @@ impl<'m> Scope<'m> {
 /// What is known of functions that are called.
 #[derive(Default)]
 pub(crate) struct Candidates {
-    /// Whether their bodies may stand in place of a call.
+    /// Whether their bodies may stand in place of a call, whatever their sizes are.
     known: HashMap<u32, bool>,
     scratch: Scratch,
 }
@@ -87,7 +87,7 @@ impl Candidates {
         if let Some(known) = self.known.get(&func) {
             return *known;
         }
-        let known = is_small(module, func, &mut self.scratch).unwrap_or(false);
+        let known = is_plain(module, func, &mut self.scratch).unwrap_or(false);
         self.known.insert(func, known);
         known
     }
@@ -110,13 +110,19 @@ fn has_few_values(module: &Module, ty: u32) -> bool {
     ty.params().len() + ty.results().len() <= limits::INLINED_VALUES_MAX
 }
 
-/// Whether a body is valid and small, and has nothing that a block cannot have.
-fn is_small(
+/// Bytes of a function's body if it is worth to be looked at: no profile makes it stand in place of a call otherwise.
+fn hot_bytes(module: &Module, func: u32) -> Option<usize> {
+    let bytes = module.body_range(func)?.len();
+    (bytes <= tuning::INLINED_BODY_BYTES_MAX_HOT).then_some(bytes)
+}
+
+/// Whether a body is valid, and has nothing that a block cannot have.
+fn is_plain(
     module: &Module,
     func: u32,
     scratch: &mut Scratch,
 ) -> Result<bool, wasmparser::BinaryReaderError> {
-    let Some(body) = small_bytes(module, func).and_then(|_| module.body(func)) else {
+    let Some(body) = hot_bytes(module, func).and_then(|_| module.body(func)) else {
         return Ok(false);
     };
     let mut locals = 0_usize;
@@ -164,6 +170,11 @@ impl<'m> Translator<'_, 'm> {
         &self.outer.first().unwrap_or(&self.scope).survey
     }
 
+    /// The function whose code is made.
+    pub(super) fn own_func(&self) -> u32 {
+        self.outer.first().unwrap_or(&self.scope).func
+    }
+
     /// Says that code which follows is of the operator at an offset of the module.
     pub(super) fn set_source(&mut self, offset: u64) {
         let word = self.scope.word_of(offset);
@@ -175,11 +186,12 @@ impl<'m> Translator<'_, 'm> {
         if !(tuning::INLINE && self.settings.inline) || self.cold || self.is_nearly_too_large() {
             return None;
         }
-        let bytes = small_bytes(self.module, func)?;
+        let hot = || hot_bytes(self.module, func).filter(|_| self.is_called_often(func));
+        let bytes = small_bytes(self.module, func).or_else(hot)?;
         let too_deep = self.outer.len() >= limits::INLINED_DEPTH_MAX;
-        let calls_itself =
-            self.scope.func == func || self.outer.iter().any(|scope| scope.func == func);
-        if too_deep || calls_itself || bytes > self.inlined_left {
+        let around = self.outer.iter().chain([&self.scope]).filter(|scope| scope.func == func);
+        let times = if self.source.profile.is_some() { tuning::INLINED_RECURSION_MAX } else { 0 };
+        if too_deep || around.count() > times || bytes > self.inlined_left {
             return None;
         }
         self.source.candidates.borrow_mut().has(self.module, func).then_some(())?;

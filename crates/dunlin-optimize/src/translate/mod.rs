@@ -21,6 +21,7 @@ mod environment;
 mod exceptions;
 mod facts;
 mod frames;
+mod guided;
 mod inline;
 mod into_loop;
 mod locals;
@@ -41,7 +42,7 @@ use cranelift_codegen::ir::{self, Function, InstBuilder, SigRef, Type, Value, ty
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dunlin_core::ValType;
-use dunlin_module::{BranchHints, CompileError, InlinedCall, Module, StaticTables, Unit};
+use dunlin_module::{BranchHints, CompileError, InlinedCall, Module, Profile, StaticTables, Unit};
 use exceptions::Pad;
 use frames::Frame;
 use inline::Scope;
@@ -116,6 +117,8 @@ pub(crate) struct Source<'m> {
     pub(crate) tables: &'m StaticTables,
     /// Hints at branches.
     pub(crate) hints: &'m BranchHints,
+    /// How the module has run, where that is known.
+    pub(crate) profile: Option<&'m dyn Profile>,
     /// What is known of functions that are called.
     pub(crate) candidates: &'m RefCell<Candidates>,
 }

@@ -121,6 +121,7 @@ impl Translator<'_> {
             return self.asm.jcc(Cc::Ne, other);
         }
         self.asm.jcc(Cc::E, fits);
+        self.note_type(temp);
         self.asm.alu_imm(Alu::And, Width::W32, R11.into(), !KIND_MASK as i32);
         self.store_context(temp);
         let count = Mem::at(temp, store_context::TYPE_COUNT as i32);
@@ -206,13 +207,15 @@ impl Translator<'_> {
         self.unless_of(reg, ty, other);
         if outcome {
             self.branch_from_slots(at, first);
-            return self.asm.bind(other);
+            self.asm.bind(other);
+            return self.note_reached();
         }
         let next = self.asm.label();
         self.asm.jmp(next);
         self.asm.bind(other);
         self.branch_from_slots(at, first);
         self.asm.bind(next);
+        self.note_reached();
     }
 
     pub(in super::super) fn visit_br_on_cast(

@@ -159,7 +159,10 @@ impl Translator<'_, '_> {
         if self.module.types()[ty as usize].is_final {
             return self.env.b.ins().icmp(IntCC::Equal, found, expected);
         }
-        self.is_subtype(ty, found, expected)
+        match self.guessed_type(ty) {
+            Some(guess) => self.is_guessed_type((ty, expected), guess, found),
+            None => self.is_subtype(ty, found, expected),
+        }
     }
 
     fn is_func_of(&mut self, reference: Value, ty: u32, nullable: bool) -> Value {

@@ -1,0 +1,105 @@
+//! What code that counts notes of how it runs (`dunlin_module::profile`).
+//!
+//! One piece of zeroed memory for a module: a byte for each of the bytes that its bodies have, then cells for calls and
+//! casts, given out as code is made. Compiled code writes there without asking, several threads at a time: what one of them
+//! writes may be lost, and any contents are meaningful. Pages that nobody has written to take no memory.
+
+use crate::sync::Mutex;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
+use dunlin_module::Module;
+use dunlin_module::layout::cell;
+
+/// Calls of a function from which on it is believed that where control has not got it seldom gets. A function that is
+/// in its first call may be about to get there.
+const CALLS_MIN: u32 = 30;
+
+/// Bytes of bodies for each cell, and cells of a module at most.
+const BODY_BYTES_PER_CELL: usize = 32;
+const CELLS_MAX: usize = 1 << 16;
+
+/// Bytes of bodies of a module of which notes are taken: what code adds to an address has 31 bits.
+const BODIES_BYTES_MAX: usize = 1 << 30;
+
+/// Notes on a module.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// Offsets in the module of the bodies' first and last byte; the first is a multiple of a cell's size.
+    bodies: Range<usize>,
+    words: Box<[AtomicU32]>,
+    /// Cells that have been given out, by the operators' offsets.
+    cells: Mutex<BTreeMap<u32, u32>>,
+}
+
+impl Notes {
+    /// Memory for notes on a module.
+    pub(crate) fn new(module: &Module) -> Self {
+        let imports = module.func_imports();
+        let first = module.body_range(imports);
+        let last = module.func_count().checked_sub(1).and_then(|func| module.body_range(func));
+        let (Some(first), Some(last)) = (first, last) else { return Self::default() };
+        let (start, end) =
+            (first.start / cell::BYTES * cell::BYTES, last.end.next_multiple_of(cell::BYTES));
+        let bytes = end - start;
+        if bytes > BODIES_BYTES_MAX {
+            return Self::default();
+        }
+        let cells = (bytes / BODY_BYTES_PER_CELL + 1).min(CELLS_MAX);
+        let words = zeroed((bytes + cells * cell::BYTES) / size_of::<u32>());
+        Self { bodies: start..end, words, cells: Mutex::default() }
+    }
+
+    /// What compiled code adds an operator's offset in the module to. Not to be read through without one.
+    pub(crate) fn base(&self) -> *const u8 {
+        self.words.as_ptr().cast::<u8>().wrapping_sub(self.bodies.start)
+    }
+
+    /// Where notes are taken of the operator at an offset, from [`base`](Self::base) on.
+    pub(crate) fn cell(&self, offset: u32) -> Option<i32> {
+        if !self.bodies.contains(&(offset as usize)) {
+            return None;
+        }
+        let mut cells = self.cells.lock();
+        let next = cells.len();
+        let room = (self.words.len() * size_of::<u32>() - self.bodies.len()) / cell::BYTES;
+        let cell = match cells.get(&offset) {
+            Some(cell) => *cell as usize,
+            None if next < room => {
+                cells.insert(offset, next as u32);
+                next
+            }
+            None => return None,
+        };
+        i32::try_from(self.bodies.end + cell * cell::BYTES).ok()
+    }
+
+    /// Whether control has got to the place of an operator in a function that has been called so often.
+    pub(crate) fn is_reached(&self, calls: u32, offset: u32) -> bool {
+        if calls < CALLS_MIN || !self.bodies.contains(&(offset as usize)) {
+            return true;
+        }
+        let at = offset as usize - self.bodies.start;
+        let word = self.words[at / size_of::<u32>()].load(Ordering::Relaxed);
+        word.to_ne_bytes()[at % size_of::<u32>()] != 0
+    }
+
+    /// What the operator at an offset has seen most, and in how many of a hundred cases.
+    pub(crate) fn seen(&self, offset: u32) -> Option<(u32, u32)> {
+        let cell = *self.cells.lock().get(&offset)? as usize;
+        let at = (self.bodies.len() + cell * cell::BYTES) / size_of::<u32>();
+        let field = |of: usize| self.words[at + of / size_of::<u32>()].load(Ordering::Relaxed);
+        let surplus = u64::try_from(field(cell::SURPLUS) as i32).ok().filter(|of| *of > 0)?;
+        let others = u64::from(field(cell::OTHERS));
+        let (there, all) = (surplus + others, surplus + 2 * others);
+        Some((field(cell::SEEN), (100 * there / all) as u32))
+    }
+}
+
+/// Zeros, in memory that nobody has touched.
+fn zeroed(count: usize) -> Box<[AtomicU32]> {
+    let words = Box::<[AtomicU32]>::new_zeroed_slice(count);
+    // SAFETY: zero is a number.
+    unsafe { words.assume_init() }
+}
