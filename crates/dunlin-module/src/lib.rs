@@ -50,7 +50,7 @@ pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,
     ExternIdx, FunctionInfo, Global, Import, ImportKind, Module, Offset, SectionInfo, Table,
 };
-pub use profile::{CallTarget, CastType, Profile};
+pub use profile::{CallTarget, CastType, FunctionProfile, Profile};
 pub use settings::{Bounds, Polls, Settings};
 pub use side::Prepared;
 pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};

@@ -8,6 +8,25 @@
 //! A profile is a guess at what will happen. Code that follows it does the same when the guess is wrong, and is
 //! slower: whoever takes one from somewhere else need not believe it.
 
+use alloc::collections::{BTreeMap, BTreeSet};
+
+/// Calls of a function from which on it is believed that where control has not got it seldom gets. A function that is
+/// in its first call may be about to get there.
+pub const BELIEVED_CALLS_MIN: u32 = 30;
+
+/// What is known of how a function has run. Offsets are in the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionProfile {
+    /// How often it has been called, as far as that has been counted.
+    pub calls: u32,
+    /// What its calls have called most.
+    pub targets: BTreeMap<u32, CallTarget>,
+    /// What its tests and casts have met most.
+    pub casts: BTreeMap<u32, CastType>,
+    /// The operators to whose places control has got.
+    pub reached: BTreeSet<u32>,
+}
+
 /// What an indirect call has called most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallTarget {
@@ -27,7 +46,7 @@ pub struct CastType {
 }
 
 /// What is known of how functions have run.
-pub trait Profile {
+pub trait Profile: Sync {
     /// How often a function has been called, as far as that has been counted.
     fn calls(&self, func: u32) -> u32;
 

@@ -28,7 +28,8 @@ use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
 use dunlin_module::{
-    CallTarget, CastType, ExternIdx, Handlers, Import, Invalid, Module, Prepared, Profile, Scratch,
+    CallTarget, CastType, ExternIdx, FunctionProfile, Handlers, Import, Invalid, Module, Prepared,
+    Profile, Scratch,
 };
 #[cfg(feature = "native")]
 use dunlin_module::{CompiledFunction, Unit};
@@ -767,6 +768,29 @@ impl ModuleCode {
         entry.ip.store(first.cast_mut(), Ordering::Release);
     }
 }
+
+impl ModuleCode {
+    /// What is known of how a function has run, if compiled code has counted any of its calls.
+    #[must_use]
+    pub fn function_profile(&self, func: u32) -> Option<FunctionProfile> {
+        let calls = Some(Profile::calls(self, func)).filter(|calls| *calls > 0)?;
+        let (cells, reached) = self.notes.of_body(self.module.body_range(func)?);
+        let mut profile = FunctionProfile { calls, reached, ..FunctionProfile::default() };
+        for offset in cells {
+            let operator = self.module.bytes().get(offset as usize).copied();
+            if let Some(CALL_INDIRECT | CALL_REF) = operator {
+                profile.targets.extend(self.target(offset).map(|target| (offset, target)));
+            } else {
+                profile.casts.extend(self.cast(offset).map(|cast| (offset, cast)));
+            }
+        }
+        Some(profile)
+    }
+}
+
+/// Opcodes of the calls of which notes are taken.
+const CALL_INDIRECT: u8 = 0x11;
+const CALL_REF: u8 = 0x14;
 
 impl Profile for ModuleCode {
     fn calls(&self, func: u32) -> u32 {

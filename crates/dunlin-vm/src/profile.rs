@@ -6,15 +6,13 @@
 
 use crate::sync::Mutex;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use dunlin_module::Module;
 use dunlin_module::layout::cell;
-
-/// Calls of a function from which on it is believed that where control has not got it seldom gets. A function that is
-/// in its first call may be about to get there.
-const CALLS_MIN: u32 = 30;
+use dunlin_module::profile::BELIEVED_CALLS_MIN;
 
 /// Bytes of bodies for each cell, and cells of a module at most.
 const BODY_BYTES_PER_CELL: usize = 32;
@@ -77,12 +75,21 @@ impl Notes {
 
     /// Whether control has got to the place of an operator in a function that has been called so often.
     pub(crate) fn is_reached(&self, calls: u32, offset: u32) -> bool {
-        if calls < CALLS_MIN || !self.bodies.contains(&(offset as usize)) {
+        if calls < BELIEVED_CALLS_MIN || !self.bodies.contains(&(offset as usize)) {
             return true;
         }
         let at = offset as usize - self.bodies.start;
         let word = self.words[at / size_of::<u32>()].load(Ordering::Relaxed);
         word.to_ne_bytes()[at % size_of::<u32>()] != 0
+    }
+
+    /// The operators of a body of which there are cells, and those to whose places control has got.
+    pub(crate) fn of_body(&self, body: Range<usize>) -> (Vec<u32>, BTreeSet<u32>) {
+        let body = body.start as u32..body.end as u32;
+        let cells = self.cells.lock().range(body.clone()).map(|(offset, _)| *offset).collect();
+        // Of one that has been called often enough all that control has not got to is told apart.
+        let is_reached = |offset: &u32| self.is_reached(BELIEVED_CALLS_MIN, *offset);
+        (cells, body.filter(is_reached).collect())
     }
 
     /// What the operator at an offset has seen most, and in how many of a hundred cases.

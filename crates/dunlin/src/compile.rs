@@ -163,7 +163,7 @@ mod native {
     use crate::{learning, profile};
     use dunlin_baseline::Baseline;
     use dunlin_core::limits::{GUARDED_MEMORY_BYTES, MEMORY_GUARD_BYTES};
-    use dunlin_module::{CompiledFunction, Module, Scratch, StaticTables, Unit, Worker};
+    use dunlin_module::{CompiledFunction, Module, Profile, Scratch, StaticTables, Unit, Worker};
     use dunlin_optimize::{Bounds, Optimizer, Polls, Settings};
     use dunlin_vm::counting::Watch;
     use dunlin_vm::native::{CodeImage, CodeLimit, NativeCode, Profiler};
@@ -548,6 +548,7 @@ mod native {
                 notes,
                 by,
                 tables,
+                profile: None,
                 units,
                 next: AtomicUsize::new(0),
                 observer: config.observer.as_ref(),
@@ -561,7 +562,7 @@ mod native {
             &self,
             config: &Config,
             (code, notes): (&Arc<ModuleCode>, &Notes),
-            functions: &[u32],
+            (functions, profile): (&[u32], &dyn Profile),
         ) -> Result<CodeImage<'static>> {
             let tables = StaticTables::default();
             let mut units: Vec<Unit> = functions.iter().map(|func| Unit::Func(*func)).collect();
@@ -570,7 +571,8 @@ mod native {
             // What does not fit is not in it.
             units.retain(|unit| matches!(unit, Unit::Func(_)));
             let by = (self.tier(), Occasion::Asked);
-            let work = self.work(config, (code, notes), by, (&units, &tables));
+            let mut work = self.work(config, (code, notes), by, (&units, &tables));
+            work.profile = Some(profile);
             let compiled = work.run_all(threads)?.ok_or_else(no_thread)?;
             let mut units = compiled.into_iter().collect();
             let nothing = learning::Has::of(None);
@@ -658,6 +660,8 @@ mod native {
         /// Who compiles, and when.
         by: (Tier, Occasion),
         tables: &'m StaticTables,
+        /// How the module has run, if that is to guide the compiler.
+        profile: Option<&'m dyn Profile>,
         units: &'m [Unit],
         next: AtomicUsize,
         observer: Option<&'m Observer>,
@@ -691,7 +695,7 @@ mod native {
 
         /// Takes runs of units until there are none.
         fn run(&self) -> Result<Vec<(Unit, CompiledFunction)>> {
-            let mut worker = self.compiler.worker(self.code.module(), self.tables);
+            let mut worker = self.worker();
             let mut scratch = Scratch::default();
             let mut compiled = Vec::new();
             loop {
@@ -757,8 +761,16 @@ mod native {
             }
             self.notes.refuse(self.code, self.by, func, "the compiler has failed");
             // What a panic left behind is not used again.
-            *worker = self.compiler.worker(self.code.module(), self.tables);
+            *worker = self.worker();
             None
+        }
+
+        fn worker(&self) -> Box<dyn Worker + '_> {
+            let (module, tables) = (self.code.module(), self.tables);
+            match self.profile {
+                Some(profile) => self.compiler.guided_worker(module, tables, profile),
+                None => self.compiler.worker(module, tables),
+            }
         }
     }
 }

@@ -216,7 +216,7 @@ pub(crate) fn keep(
         }
     };
     let kept = fresh.functions;
-    let joined = on_a_thread(|| fresh.join(native, code.module(), entry)).flatten();
+    let joined = on_a_thread(|| fresh.join(native, code, entry)).flatten();
     let Some(joined) = joined.filter(|joined| joined.code.len() <= ENTRY_CODE_BYTES_MAX) else {
         return 0;
     };
@@ -251,14 +251,15 @@ impl Fresh {
     fn join(
         mut self,
         native: &NativeCompiler,
-        module: &Module,
+        code: &Arc<ModuleCode>,
         entry: Option<CodeImage<'_>>,
     ) -> Option<CodeImage<'static>> {
         if self.functions == 0 {
             return None;
         }
         let tables = StaticTables::default();
-        let mut worker = native.compiler().worker(module, &tables);
+        let module = code.module();
+        let mut worker = native.compiler().guided_worker(module, &tables, &**code);
         without_tables(&mut self.units, &mut *worker)?;
         complete(&mut self.units, module, &Has::of(entry.as_ref()), &mut *worker)?;
         let units: Vec<(Unit, CompiledFunction)> = self.units.into_iter().collect();

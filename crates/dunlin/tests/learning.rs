@@ -303,25 +303,43 @@ fn profiles_are_read_with_care() {
     let good = module.hot_functions().to_text();
     let read = |text: &str| HotFunctions::from_text(text).map_err(|error| error.to_string());
     assert_eq!(
-        read(&format!("{good}func 4\nfunc 0\n")).expect("a profile").functions(),
+        read(&format!("{good}func 4 1\nwarm 3 0\nfunc 0 0\n")).expect("a profile").functions(),
         [FIRST, SMALL]
     );
     for (text, why) in [
-        (String::new(), "it does not begin with `dunlin profile 1`"),
-        (good.replace("profile 1", "profile 2"), "it does not begin with `dunlin profile 1`"),
-        ("dunlin profile 1\n".into(), "its second line does not name a module"),
+        (String::new(), "it does not begin with `dunlin profile 2`"),
+        (good.replace("profile 2", "profile 1"), "it does not begin with `dunlin profile 2`"),
+        ("dunlin profile 2\n".into(), "its second line does not name a module"),
         (good.replace("module ", "module -"), "its second line does not name a module"),
-        (format!("{good}func -1\n"), "its line 3 names no function, or one a second time"),
-        (format!("{good}func 4294967296\n"), "its line 3 names no function, or one a second time"),
-        (format!("{good}func 1\nfunc 1\n"), "its line 4 names no function, or one a second time"),
     ] {
         assert_eq!(read(&text).expect_err("nonsense"), why);
     }
-    let many: String = (0..1_000_001).map(|func| format!("func {func}\n")).collect();
+    for lines in [
+        "func -1 0",
+        "func 4294967296 0",
+        "func 1",
+        "func 1 x",
+        "call 1 2 3",
+        "func 1 0\nwarm 1 0",
+        "func 1 0\ncall 1 2",
+        "func 1 0\ncall 1 2 3\ncall 1 2 3",
+        "func 1 0\ncast 1 2 3 4",
+        "func 1 0\nreached 1 -2",
+        "func 1 0\nother 1 2 3",
+        "other",
+    ] {
+        let line = 2 + lines.lines().count();
+        assert_eq!(
+            read(&format!("{good}{lines}\n")).expect_err("nonsense"),
+            format!("its line {line} is none of a profile, or names a function a second time"),
+            "{lines}"
+        );
+    }
+    let many: String = (0..1_000_001).map(|func| format!("func {func} 0\n")).collect();
     let error = read(&format!("{good}{many}")).expect_err("no module has so many");
     assert_eq!(error, "it names more than 1000000 functions");
     let serialize = |text: &str| module.serialize_hot(&read(text).expect("a profile"));
-    let error = serialize(&format!("{good}func 6\n")).expect_err("there are six");
+    let error = serialize(&format!("{good}func 6 0\n")).expect_err("there are six");
     assert_eq!(
         error.to_string(),
         "the profile names function 6, and the module has no body for it"

@@ -212,7 +212,7 @@ impl Module {
         hot.check(self)?;
         let (config, noted) =
             (self.engine().config(), (self.code(), &*self.engine().compiler().notes));
-        let image = native.compile_part(config, noted, hot.functions())?;
+        let image = native.compile_part(config, noted, (hot.functions(), hot))?;
         let original = self.code().module().pinned_bytes();
         Ok(write(&native.identity, key, Holds::Module(original), &image))
     }
