@@ -203,7 +203,8 @@ fn check(text: &str, bounds: Bounds) -> (usize, usize) {
     let settings = Settings { bounds, polls, verify: true, fuel: true, ..Settings::default() };
     let optimizer = Optimizer::new(settings).expect("a machine that is supported");
     let tables = StaticTables::of(&module);
-    let mut worker = FunctionWorker::new(&*optimizer.isa, &optimizer.settings, &module, &tables);
+    let mut worker =
+        FunctionWorker::new(&*optimizer.isa, &optimizer.settings, &module, &tables, None);
     let mut counts = (0, 0);
     for func in module.func_imports()..module.func_count() {
         module.prepare(func, &mut Scratch::default()).expect("a valid body");
@@ -383,7 +384,8 @@ fn an_address_without_a_mask_is_seen() {
     let module = Module::parse(Arc::new(bytes), Features::default()).expect("a valid module");
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
     let tables = StaticTables::of(&module);
-    let mut worker = FunctionWorker::new(&*optimizer.isa, &optimizer.settings, &module, &tables);
+    let mut worker =
+        FunctionWorker::new(&*optimizer.isa, &optimizer.settings, &module, &tables, None);
     module.prepare(0, &mut Scratch::default()).expect("a valid body");
     worker.compile(Unit::Func(0)).expect("code");
     let mut func = worker.built().clone();

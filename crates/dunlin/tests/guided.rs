@@ -186,7 +186,9 @@ fn code_that_was_guided_by_lies_does_the_same() {
     let others = ["0", "2", "3", "4", "99", "4294967295"];
     for other in others {
         let lie = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
-            ["call", offset, _, _] => format!("call {offset} {other} 100\ncast {offset} {other} 100"),
+            ["call", offset, _, _] => {
+                format!("call {offset} {other} 100\ncast {offset} {other} 100")
+            }
             ["func", index, _] => format!("func {index} 1000"),
             ["reached", ..] => "reached 1 2 3".into(),
             _ => line.into(),

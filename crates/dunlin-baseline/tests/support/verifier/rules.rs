@@ -1,9 +1,10 @@
 //! What may be read and written through which pointer, and what is read there.
 
 use super::value::{ANY, U32, What};
+use crate::support::CELLS;
 use dunlin_module::layout::{
-    HEAP_NULL_BYTES, NULL_BYTES, POLL_PAGE_BYTES, func_record, import_call, interrupts, memory_def,
-    object, store_context, table_def, type_record, vm_context,
+    HEAP_NULL_BYTES, NULL_BYTES, POLL_PAGE_BYTES, budget, cell, func_record, import_call,
+    interrupts, memory_def, object, store_context, table_def, type_record, vm_context,
 };
 use dunlin_module::side::FRAME_RECORD_SLOTS;
 use dunlin_module::{Bounds, Module, Settings, StaticTables};
@@ -86,6 +87,7 @@ impl Subject<'_> {
             vm_context::POLL_PAGE => What::PollPage,
             vm_context::TAGS => What::Tags,
             vm_context::BUDGETS => What::Budgets,
+            vm_context::PROFILE => What::Notes,
             _ => return None,
         })
     }
@@ -161,7 +163,9 @@ impl Subject<'_> {
             (What::CodeCell, 0) if access.is_load(8) => Some(What::CodePtr(None)),
             (What::FuncRecord, func_record::CX) if access.is_load(8) => Some(What::Foreign),
             (What::FuncRecord, func_record::CODE) if access.is_load(8) => Some(What::CodeCell),
-            (What::FuncRecord, func_record::TYPE_ID) if access.is_load(4) => Some(U32),
+            (What::FuncRecord, func_record::TYPE_ID | func_record::INDEX) if access.is_load(4) => {
+                Some(U32)
+            }
             (What::TypeRecord, type_record::LINE) if access.is_load(8) => {
                 Some(What::Line(dunlin_module::layout::LINE_PLACES_MIN as u32))
             }
@@ -181,10 +185,25 @@ impl Subject<'_> {
             }
             // A function counts on its own budget alone.
             (What::Budgets, _) => {
-                (access.size == 4 && at == 4 * self.func as usize && access.reads && access.writes)
-                    .then_some(U32)
+                let own = self.func as usize * budget::BYTES;
+                let is_own = [own + budget::LEFT, own + budget::CALLS].contains(&at);
+                (access.size == 4 && is_own && access.reads && access.writes).then_some(U32)
             }
+            (What::Notes, _) => self.is_own_note(at, access).then_some(U32),
             _ => None,
+        }
+    }
+
+    /// Whether it is of the function's own notes: a byte for each of its body's, which is only written, or a cell.
+    fn is_own_note(&self, at: usize, access: Access) -> bool {
+        let body = self.module.body_range(self.func).unwrap_or_default();
+        match at.checked_sub(CELLS) {
+            None => access.size == 1 && access.writes && !access.reads && body.contains(&at),
+            Some(at) => {
+                let fields = [cell::SEEN, cell::SURPLUS, cell::OTHERS];
+                let is_field = access.size == 4 && fields.contains(&(at % cell::BYTES));
+                is_field && body.contains(&(at / cell::BYTES))
+            }
         }
     }
 

@@ -41,6 +41,7 @@ pub(crate) enum What {
     PollPage,
     Tags,
     Budgets,
+    Notes,
     MemoryDef(u32),
     Len(u32),
     Base(u32),
