@@ -1,6 +1,6 @@
 //! One thread's work: units to machine code, with memory that is used again.
 
-use crate::translate::{self, Kept};
+use crate::translate::{Source, Translator};
 use crate::{Baseline, stubs};
 use dunlin_module::{
     CompileError, CompiledFunction, Module, STATIC_ELEMENT_BYTES, StaticTables, Unit, Worker,
@@ -11,7 +11,7 @@ pub(crate) struct FunctionWorker<'m> {
     compiler: &'m Baseline,
     module: &'m Module,
     tables: &'m StaticTables,
-    kept: Kept,
+    translator: Translator<'m>,
 }
 
 impl<'m> FunctionWorker<'m> {
@@ -20,7 +20,9 @@ impl<'m> FunctionWorker<'m> {
         module: &'m Module,
         tables: &'m StaticTables,
     ) -> Self {
-        Self { compiler, module, tables, kept: Kept::default() }
+        let (settings, counts) = (&compiler.settings, compiler.counts);
+        let translator = Translator::new(&Source { module, tables, settings, counts });
+        Self { compiler, module, tables, translator }
     }
 }
 
@@ -29,11 +31,7 @@ impl Worker for FunctionWorker<'_> {
         let (module, settings) = (self.module, &self.compiler.settings);
         let ty = |index: u32| module.func_type_at(index);
         match unit {
-            Unit::Func(index) => {
-                let (tables, counts) = (self.tables, self.compiler.counts);
-                let source = translate::Source { module, tables, settings, counts };
-                translate::function(&source, index, &mut self.kept)
-            }
+            Unit::Func(index) => self.translator.function(index),
             Unit::Enter(index) => Ok(stubs::enter(ty(index), settings)),
             Unit::LeaveRef(index) => Ok(stubs::leave(ty(index), stubs::Leave::Ref, settings)),
             Unit::LeaveFunc(index) => {

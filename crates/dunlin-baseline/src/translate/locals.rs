@@ -85,7 +85,7 @@ impl<'m> Translator<'m> {
         &mut self,
         body: &wasmparser::FunctionBody<'m>,
     ) -> Result<(), CompileError> {
-        for ty in self.func_type.params() {
+        for ty in self.func_type().params() {
             self.add_local(*ty);
         }
         for local in body.get_locals_reader()? {
@@ -274,8 +274,9 @@ impl<'m> Translator<'m> {
     }
 
     /// The local that the next operator sets.
+    #[inline]
     pub(super) fn local_ahead(&self) -> Option<u32> {
-        let (opcode, rest) = self.ahead.split_first()?;
+        let (opcode, rest) = self.bytes.get(self.next_operator as usize..)?.split_first()?;
         if !matches!(opcode, 0x21 | 0x22) {
             return None;
         }
