@@ -327,11 +327,12 @@ mod native {
 
         /// Keeps what has been learned of a module in the cache; how many functions are new there.
         pub(crate) fn keep_learned(&self, config: &Config, code: &Arc<ModuleCode>) -> u64 {
-            let is_late = matches!(self.native, Native::Later(_));
-            match self.late_native().filter(|_| is_late && config.cache.is_some()) {
-                Some(native) => learning::keep(config, native, &self.notes, code),
-                None => 0,
+            let Native::Later(late) = &self.native else { return 0 };
+            // A compiler that is not there is not made for nothing.
+            if config.cache.is_none() || !self.notes.has_learned(code) {
+                return 0;
             }
+            late.native().map_or(0, |native| learning::keep(config, native, &self.notes, code))
         }
 
         /// The functions of a module that have been found to be hot, and those that wait to be compiled.
