@@ -11,7 +11,7 @@ use wasmparser::{
 /// A number of the binary format that has 32 bits, of at most five bytes, and how many bytes it has. Offsets in memories
 /// with 64-bit addresses may have more.
 #[inline(always)]
-pub(super) fn unsigned(bytes: &[u8]) -> Option<(u32, usize)> {
+fn unsigned(bytes: &[u8]) -> Option<(u32, usize)> {
     let first = *bytes.first()?;
     if first < 0x80 {
         return Some((first.into(), 1));
@@ -35,7 +35,7 @@ fn long_unsigned(bytes: &[u8]) -> Option<(u32, usize)> {
 
 /// The same, with a sign, of at most ten bytes.
 #[inline(always)]
-pub(super) fn signed(bytes: &[u8]) -> Option<(i64, usize)> {
+fn signed(bytes: &[u8]) -> Option<(i64, usize)> {
     let first = *bytes.first()?;
     if first < 0x80 {
         return Some((i64::from(first) << 57 >> 57, 1));
@@ -128,7 +128,7 @@ wasmparser::for_each_operator!(define_accesses);
 
 /// A number at a place, and where it ends.
 #[inline(always)]
-fn unsigned_at(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(super) fn unsigned_at(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     let (number, len) = unsigned(bytes.get(at..)?)?;
     Some((number, at + len))
 }

@@ -16,11 +16,13 @@ pub(crate) struct Mem {
 
 impl Mem {
     /// A place behind a register.
+    #[inline]
     pub(crate) const fn at(base: Gpr, disp: i32) -> Self {
         Self { base, index: None, disp }
     }
 
     /// A place behind the sum of two registers.
+    #[inline]
     pub(crate) const fn indexed(base: Gpr, index: Gpr, disp: i32) -> Self {
         Self { base, index: Some((index, 0)), disp }
     }
@@ -262,6 +264,22 @@ impl Constant {
     }
 }
 
+/// Writes an instruction's first bytes.
+#[inline(always)]
+fn write_start(room: &mut [u8; ROOM], bytes: u64) {
+    if let Some(place) = room.first_chunk_mut() {
+        *place = bytes.to_le_bytes();
+    }
+}
+
+/// Writes a number behind so many bytes of an instruction, which are twelve at most.
+#[inline(always)]
+fn write_number(room: &mut [u8; ROOM], behind: usize, value: i32) {
+    if let Some(place) = room[behind & 15..].first_chunk_mut() {
+        *place = value.to_le_bytes();
+    }
+}
+
 /// Code under construction.
 ///
 /// Instructions are put together in numbers, and written with bytes to spare that the next one writes over: there are
@@ -350,7 +368,7 @@ impl Asm {
     /// Appends the first bytes of a number.
     #[inline(always)]
     fn put(&mut self, bytes: u64, len: usize) {
-        self.room()[..8].copy_from_slice(&bytes.to_le_bytes());
+        write_start(self.room(), bytes);
         self.len += len;
     }
 
@@ -405,14 +423,19 @@ impl Asm {
         let bytes = bytes | u64::from(modrm) << (8 * len);
         let len = len + 1;
         let room = self.room();
-        room[..8].copy_from_slice(&bytes.to_le_bytes());
-        // Seven bytes at most, so that what is taken off changes nothing.
-        room[len & 7..][..4].copy_from_slice(&constant.value.to_le_bytes());
+        write_start(room, bytes);
+        write_number(room, len, constant.value);
         self.len += len + usize::from(constant.len);
     }
 
     #[inline(never)]
     fn of_memory(&mut self, head: Head, reg: u8, mem: Mem, constant: Constant) {
+        self.write_memory(head, reg, mem, constant);
+    }
+
+    /// The same, for instructions that are so many that each has code of its own here.
+    #[inline(always)]
+    fn write_memory(&mut self, head: Head, reg: u8, mem: Mem, constant: Constant) {
         let (index, scale) = mem.index.map_or((4, 0), |(index, scale)| (index.0, scale));
         let above = if mem.index.is_some() { index } else { 0 };
         let (bytes, len) = head.bytes(reg, above, mem.base.0);
@@ -431,11 +454,10 @@ impl Asm {
         let bytes = bytes | operand << (8 * len);
         let len = len + operand_bytes;
         let room = self.room();
-        room[..8].copy_from_slice(&bytes.to_le_bytes());
-        // Eight bytes at most, and four behind them.
-        room[len & 15..][..4].copy_from_slice(&mem.disp.to_le_bytes());
+        write_start(room, bytes);
+        write_number(room, len, mem.disp);
         let len = len + disp_bytes;
-        room[len & 15..][..4].copy_from_slice(&constant.value.to_le_bytes());
+        write_number(room, len, constant.value);
         self.len += len + usize::from(constant.len);
     }
 
@@ -476,12 +498,14 @@ impl Asm {
         self.op(width, 0x8b, to.0, from.into());
     }
 
+    #[inline(never)]
     pub(crate) fn load(&mut self, width: Width, to: Gpr, from: Mem) {
-        self.op(width, 0x8b, to.0, from.into());
+        self.write_memory(Head::new(width, 0x8b), to.0, from, Constant::NONE);
     }
 
+    #[inline(never)]
     pub(crate) fn store(&mut self, width: Width, to: Mem, from: Gpr) {
-        self.op(width, 0x89, from.0, to.into());
+        self.write_memory(Head::new(width, 0x89), from.0, to, Constant::NONE);
     }
 
     pub(crate) fn store8(&mut self, to: Mem, from: Gpr) {
