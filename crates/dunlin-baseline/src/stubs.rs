@@ -111,7 +111,7 @@ impl Stub {
     fn finish(mut self) -> CompiledFunction {
         self.asm.link();
         CompiledFunction {
-            code: self.asm.code,
+            code: self.asm.code().to_vec(),
             alignment: tuning::FUNCTION_ALIGNMENT,
             relocations: self.relocations,
             traps: self.traps,

@@ -1,6 +1,6 @@
 //! One thread's work: units to machine code, with memory that is used again.
 
-use crate::translate::{self, Kept};
+use crate::translate::{Source, Translator};
 use crate::{Baseline, stubs};
 use dunlin_module::{
     CompileError, CompiledFunction, Module, Profile, STATIC_ELEMENT_BYTES, StaticTables, Unit,
@@ -12,8 +12,7 @@ pub(crate) struct FunctionWorker<'m> {
     compiler: &'m Baseline,
     module: &'m Module,
     tables: &'m StaticTables,
-    profile: Option<&'m dyn Profile>,
-    kept: Kept,
+    translator: Translator<'m>,
 }
 
 impl<'m> FunctionWorker<'m> {
@@ -23,7 +22,10 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
         profile: Option<&'m dyn Profile>,
     ) -> Self {
-        Self { compiler, module, tables, profile, kept: Kept::default() }
+        let (settings, counts) = (&compiler.settings, compiler.counts);
+        let source = Source { module, tables, settings, counts, profile };
+        let translator = Translator::new(&source);
+        Self { compiler, module, tables, translator }
     }
 }
 
@@ -32,11 +34,7 @@ impl Worker for FunctionWorker<'_> {
         let (module, settings) = (self.module, &self.compiler.settings);
         let ty = |index: u32| module.func_type_at(index);
         match unit {
-            Unit::Func(index) => {
-                let (tables, counts, profile) = (self.tables, self.compiler.counts, self.profile);
-                let source = translate::Source { module, tables, settings, counts, profile };
-                translate::function(&source, index, &mut self.kept)
-            }
+            Unit::Func(index) => self.translator.function(index),
             Unit::Enter(index) => Ok(stubs::enter(ty(index), settings)),
             Unit::LeaveRef(index) => Ok(stubs::leave(ty(index), stubs::Leave::Ref, settings)),
             Unit::LeaveFunc(index) => {

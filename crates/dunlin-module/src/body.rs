@@ -58,6 +58,22 @@ impl Module {
         }
     }
 
+    /// Validates a function, as [`Module::prepare`] does, and builds nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Module::prepare`].
+    pub fn validate(&self, func: u32, scratch: &mut Scratch) -> Result<(), Invalid> {
+        let Some(range) = self.body_range(func) else {
+            return Err(Invalid::new("function has no body", 0));
+        };
+        self.bytes.pin(range);
+        match self.validate_quickly(func, scratch) {
+            Some(()) => Ok(()),
+            None => self.prepare_and_tell(func, scratch, |_, _| ()).map(drop),
+        }
+    }
+
     /// [`Module::prepare`], which tells of each operator before it looks at it: the offset in the module,
     /// and the index of the next word of the side table. It may begin again.
     pub(crate) fn prepare_and_tell(

@@ -316,7 +316,8 @@ pub trait Compiler: Send + Sync {
 
 /// Compiles units of one module, one after the other.
 pub trait Worker {
-    /// Compiles a unit. A function's body must have been accepted by [`Module::prepare`].
+    /// Compiles a unit. A function's body must have been accepted by [`Module::prepare`] or
+    /// [`Module::validate`].
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use dunlin_core::canon::Canon;
-use wasmparser::Operator;
+use wasmparser::Operator as Decoded;
 
 /// Elements of all a module's tables that are worth a copy of their own.
 const ELEMENTS_MAX: u64 = 1 << 16;
@@ -166,25 +166,279 @@ fn candidates(module: &Module) -> Vec<bool> {
 
 /// Strikes out what an operator of the module may change; everything where a body does not decode.
 fn strike_changed(module: &Module, candidates: &mut [bool]) {
+    let mut strike = |table: u32| {
+        if let Some(candidate) = candidates.get_mut(table as usize) {
+            *candidate = false;
+        }
+    };
     for func in module.func_imports()..module.func_count() {
-        let Some(body) = module.body(func) else { continue };
-        let Ok(operators) = body.get_operators_reader() else { return candidates.fill(false) };
-        for operator in operators {
-            let table = match operator {
-                Ok(
-                    Operator::TableSet { table }
-                    | Operator::TableGrow { table }
-                    | Operator::TableFill { table }
-                    | Operator::TableInit { table, .. }
-                    | Operator::TableCopy { dst_table: table, .. },
-                ) => table,
-                Ok(_) => continue,
-                Err(_) => return candidates.fill(false),
-            };
-            if let Some(candidate) = candidates.get_mut(table as usize) {
-                *candidate = false;
+        let Some(range) = module.body_range(func) else { continue };
+        let mut skim = Skim { bytes: &module.bytes()[range], at: 0 };
+        if skim.body(&mut strike).is_none() && !strike_in_body(module, func, &mut strike) {
+            return candidates.fill(false);
+        }
+    }
+}
+
+/// Tells of the tables that a body changes, whatever is in it; whether it decodes.
+fn strike_in_body(module: &Module, func: u32, strike: &mut impl FnMut(u32)) -> bool {
+    let Some(Ok(operators)) = module.body(func).map(|body| body.get_operators_reader()) else {
+        return false;
+    };
+    for operator in operators {
+        match operator {
+            Ok(
+                Decoded::TableSet { table }
+                | Decoded::TableGrow { table }
+                | Decoded::TableFill { table }
+                | Decoded::TableInit { table, .. }
+                | Decoded::TableCopy { dst_table: table, .. },
+            ) => strike(table),
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// What stands behind an opcode.
+#[derive(Clone, Copy)]
+enum Shape {
+    Unknown,
+    None,
+    /// One number, or two.
+    One,
+    Two,
+    Access,
+    Type,
+    Labels,
+    Bytes(usize),
+    /// The index of a table that changes: alone, before another number, or behind one.
+    Changed,
+    ChangedFirst,
+    ChangedLast,
+    /// Another opcode.
+    Prefix,
+}
+
+macro_rules! shape {
+    (TableSet $immediates:ident) => {
+        Shape::Changed
+    };
+    (TableGrow $immediates:ident) => {
+        Shape::Changed
+    };
+    (TableFill $immediates:ident) => {
+        Shape::Changed
+    };
+    (TableCopy $immediates:ident) => {
+        Shape::ChangedFirst
+    };
+    (TableInit $immediates:ident) => {
+        Shape::ChangedLast
+    };
+    ($name:ident none) => {
+        Shape::None
+    };
+    ($name:ident block_type) => {
+        Shape::Type
+    };
+    ($name:ident heap_type) => {
+        Shape::Type
+    };
+    ($name:ident label) => {
+        Shape::One
+    };
+    ($name:ident func) => {
+        Shape::One
+    };
+    ($name:ident type) => {
+        Shape::One
+    };
+    ($name:ident tag) => {
+        Shape::One
+    };
+    ($name:ident local) => {
+        Shape::One
+    };
+    ($name:ident global) => {
+        Shape::One
+    };
+    ($name:ident table) => {
+        Shape::One
+    };
+    ($name:ident data) => {
+        Shape::One
+    };
+    ($name:ident element) => {
+        Shape::One
+    };
+    ($name:ident memory) => {
+        Shape::One
+    };
+    ($name:ident const_i32) => {
+        Shape::One
+    };
+    ($name:ident const_i64) => {
+        Shape::One
+    };
+    ($name:ident const_f32) => {
+        Shape::Bytes(4)
+    };
+    ($name:ident const_f64) => {
+        Shape::Bytes(8)
+    };
+    ($name:ident type_table) => {
+        Shape::Two
+    };
+    ($name:ident data_memory) => {
+        Shape::Two
+    };
+    ($name:ident memory_memory) => {
+        Shape::Two
+    };
+    ($name:ident label_table) => {
+        Shape::Labels
+    };
+    ($name:ident $immediates:ident) => {
+        Shape::Unknown
+    };
+}
+
+macro_rules! shapes {
+    ($into:ident $($code:literal $name:ident $text:literal $immediates:ident $($notes:ident)*;)*) => {
+        $($into[$code] = shape!($name $immediates);)*
+    };
+}
+
+macro_rules! numeric_shapes {
+    ($into:ident $($code:literal $name:ident $text:literal $function:ident
+        ($($operand:ident),*) -> $result:ident $($traps:ident)?;)*) => {
+        $($into[$code] = Shape::None;)*
+    };
+}
+
+macro_rules! access_shapes {
+    ($into:ident $($code:literal $name:ident $text:literal $function:ident
+        ($($operand:ident),*) -> $result:ident bytes $bytes:literal;)*) => {
+        $($into[$code] = Shape::Access;)*
+    };
+}
+
+/// By opcode: operators behind no prefix.
+static PLAIN: [Shape; 256] = {
+    let mut shapes = [Shape::Unknown; 256];
+    dunlin_core::for_each_plain_operator!(shapes, shapes);
+    dunlin_core::for_each_numeric_operator!(numeric_shapes, shapes);
+    dunlin_core::for_each_load_operator!(access_shapes, shapes);
+    dunlin_core::for_each_store_operator!(access_shapes, shapes);
+    shapes[PREFIX_FC as usize] = Shape::Prefix;
+    shapes
+};
+
+/// The prefix of those on whole memories and tables.
+const PREFIX_FC: u8 = 0xFC;
+
+/// By opcode: operators behind it.
+static PREFIXED: [Shape; 32] = {
+    let mut shapes = [Shape::Unknown; 32];
+    dunlin_core::for_each_saturating_operator!(numeric_shapes, shapes);
+    dunlin_core::for_each_bulk_operator!(shapes, shapes);
+    shapes
+};
+
+/// Goes over the operators that most bodies consist of, and looks only for what changes tables.
+struct Skim<'m> {
+    bytes: &'m [u8],
+    at: usize,
+}
+
+impl Skim<'_> {
+    /// Tells of the tables that a body changes; `None` if there is something in it that is not known here. It may have
+    /// told of some by then.
+    fn body(&mut self, strike: &mut impl FnMut(u32)) -> Option<()> {
+        for _ in 0..self.number()? {
+            self.number()?;
+            // Types of one byte.
+            self.byte().filter(|ty| *ty >= 0x6F)?;
+        }
+        while self.at < self.bytes.len() {
+            self.operator(strike)?;
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn operator(&mut self, strike: &mut impl FnMut(u32)) -> Option<()> {
+        let opcode = self.byte()?;
+        match PLAIN[usize::from(opcode)] {
+            Shape::None => Some(()),
+            Shape::One => self.skip(),
+            Shape::Two => self.skip().and_then(|()| self.skip()),
+            // Beyond that an alignment says more.
+            Shape::Access => self.byte().filter(|flags| *flags < 0x20).and_then(|_| self.skip()),
+            // Those of one byte.
+            Shape::Type => self.byte().filter(|ty| (0x40..0x80).contains(ty)).map(drop),
+            Shape::Bytes(count) => self.skip_bytes(count),
+            Shape::Labels => {
+                for _ in 0..=self.number()? {
+                    self.skip()?;
+                }
+                Some(())
+            }
+            Shape::Changed => self.number().map(strike),
+            Shape::Prefix => {
+                let code = self.byte()?;
+                match *PREFIXED.get(usize::from(code))? {
+                    Shape::None => Some(()),
+                    Shape::One => self.skip(),
+                    Shape::Two => self.skip().and_then(|()| self.skip()),
+                    Shape::Changed => self.number().map(strike),
+                    Shape::ChangedFirst => {
+                        strike(self.number()?);
+                        self.skip()
+                    }
+                    Shape::ChangedLast => {
+                        self.skip()?;
+                        self.number().map(strike)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn skip_bytes(&mut self, count: usize) -> Option<()> {
+        self.at += count;
+        (self.at <= self.bytes.len()).then_some(())
+    }
+
+    /// Skips a number of any length.
+    #[inline(always)]
+    fn skip(&mut self) -> Option<()> {
+        while self.byte()? >= 0x80 {}
+        Some(())
+    }
+
+    /// A number of 32 bits without a sign.
+    fn number(&mut self) -> Option<u32> {
+        let mut number = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.byte()?;
+            number |= u32::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Some(number);
             }
         }
+        None
     }
 }
 
@@ -218,6 +472,50 @@ mod tests {
     use super::StaticTables;
     use crate::{Features, Module};
     use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    /// Tables that a body of each kind of operator changes, by both ways of looking.
+    #[test]
+    fn tables_that_bodies_change_are_found_both_ways() {
+        let text = r#"(module (memory 1) (data "a") (table $a 2 funcref) (table $b 2 funcref)
+            (table $c 2 funcref) (table $d 2 funcref) (table $e 2 funcref) (table $f 2 funcref)
+            (table $g 200 funcref) (type $t (func)) (elem funcref (ref.func 0)) (global (mut i32) (i32.const 0))
+            (func (table.set $a (i32.const 0) (ref.func 0)))
+            (func (drop (table.grow $b (ref.null func) (i32.const 1))))
+            (func (table.fill $c (i32.const 0) (ref.null func) (i32.const 1)))
+            (func (table.init $d 0 (i32.const 0) (i32.const 0) (i32.const 0)))
+            (func (table.copy $e $g (i32.const 0) (i32.const 0) (i32.const 0)))
+            (func (local f32 i64) (drop (table.get $g (i32.const -1000))) (drop (table.size $g)) (elem.drop 0)
+                (block (loop (br_if 1 (i32.const 0x7fffffff)) (br 0)))
+                (block (block (br_table 0 1 0 (global.get 0))))
+                (drop (f64.mul (f64.const 5) (f64.const 0x1p70))) (drop (f32.const 1.5)) (drop (i64.const -5000000000))
+                (i64.store32 offset=99999 (i32.const 5) (i64.trunc_sat_f32_s (local.get 0)))
+                (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 0)) (data.drop 0)
+                (memory.copy (i32.const 0) (i32.const 0) (i32.const 0))
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))
+                (drop (memory.grow (memory.size))) (call_indirect $g (type $t) (i32.const 0)) (call 0)
+                (drop (ref.is_null (select (result funcref) (ref.null func) (ref.func 1) (i32.const 1))))
+                (if (i32.const 1) (then (global.set 0 (i32.const 1)) (return)) (else (nop) (unreachable))))
+            (func (if (i32.const 1) (then (unreachable))) (drop (ref.is_null (table.get $g (i32.const 1))))))"#;
+        let bytes = wat::parse_str(text).expect("a text");
+        let module = Module::parse(Arc::new(bytes), Features::default()).expect("valid");
+        let mut skimmed = 0;
+        for func in 0..module.func_count() {
+            let (mut quick, mut slow) = (Vec::new(), Vec::new());
+            assert!(super::strike_in_body(&module, func, &mut |table| slow.push(table)));
+            let range = module.body_range(func).expect("a body");
+            let mut skim = super::Skim { bytes: &module.bytes()[range], at: 0 };
+            if skim.body(&mut |table| quick.push(table)).is_some() {
+                skimmed += 1;
+                assert_eq!(quick, slow, "function {func}");
+            }
+        }
+        // One has an operator that is not known.
+        assert_eq!(skimmed, module.func_count() - 1);
+        let mut candidates = [true; 7];
+        super::strike_changed(&module, &mut candidates);
+        assert_eq!(candidates, [false, false, false, false, false, true, true]);
+    }
 
     #[test]
     fn what_code_may_read_is_what_there_is() {

@@ -749,7 +749,8 @@ impl ModuleCode {
         let code = body.wrapping_add(prepared.code_offset as usize - start);
         let mut first = code;
         if let Some(watch) = &self.watch {
-            let counted = Counted::new(func, range.len(), watch.executions(func), code);
+            let counted =
+                Counted::new(func, range.len(), watch.executions(func, range.len()), code);
             let counted = alloc::vec![counted];
             count_branches(&mut words, &prepared.loops, counted.as_ptr());
             first = counted.as_ptr().cast();

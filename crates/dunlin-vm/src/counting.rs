@@ -34,10 +34,14 @@ pub struct Budget {
 /// Bytes of a budget at most.
 const BUDGET_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes that the interpreter is taken to execute at once at most: from a call or a backward branch on to the next one,
+/// much of a large body is passed over. In an interpreter's loop that is nearly all.
+const BYTES_AT_ONCE_MAX: usize = 4 << 10;
+
 /// Who is told of functions that have been executed often.
 pub trait Watch: Send + Sync {
-    /// How often the interpreter may execute a function's body until then.
-    fn executions(&self, func: u32) -> u32;
+    /// How often the interpreter may execute a function's body, of so many bytes, until then.
+    fn executions(&self, func: u32, bytes: usize) -> u32;
 
     /// A function's budget has run out. Says how often its body may be executed until it is told again; `None` if
     /// that is not wanted. Called by a thread that runs a guest.
@@ -106,13 +110,13 @@ impl Counted {
     /// Takes off an execution of the body; says whether nothing is left.
     #[inline(always)]
     pub fn enter(&self) -> bool {
-        self.take(self.bytes as i32)
+        self.take(self.bytes.min(BYTES_AT_ONCE_MAX as u32) as i32)
     }
 
     /// Takes off a branch that goes so many bytes back; says whether nothing is left.
     #[inline(always)]
     pub fn go_back(&self, bytes: usize) -> bool {
-        self.take(bytes.min(BUDGET_BYTES_MAX as usize) as i32)
+        self.take(bytes.min(BYTES_AT_ONCE_MAX) as i32)
     }
 
     /// Threads that count at the same time may forget what one of them has counted: no swap, which would lock the bus.

@@ -155,7 +155,7 @@ mod native {
         Result, Runs, Tier, validate_eagerly,
     };
     use crate::artifact::{Cached, Identity, name_start, no_memory};
-    use crate::config::{CompileProgress, Interruption, Observer};
+    use crate::config::{CompileProgress, Interruption, Observer, ValidateMode};
     use crate::notes::Notes;
     use crate::stats::{CacheHit, CacheUse, Occasion};
     use crate::tiering::Owner;
@@ -327,11 +327,12 @@ mod native {
 
         /// Keeps what has been learned of a module in the cache; how many functions are new there.
         pub(crate) fn keep_learned(&self, config: &Config, code: &Arc<ModuleCode>) -> u64 {
-            let is_late = matches!(self.native, Native::Later(_));
-            match self.late_native().filter(|_| is_late && config.cache.is_some()) {
-                Some(native) => learning::keep(config, native, &self.notes, code),
-                None => 0,
+            let Native::Later(late) = &self.native else { return 0 };
+            // A compiler that is not there is not made for nothing.
+            if config.cache.is_none() || !self.notes.has_learned(code) {
+                return 0;
             }
+            late.native().map_or(0, |native| learning::keep(config, native, &self.notes, code))
         }
 
         /// The functions of a module that have been found to be hot, and those that wait to be compiled.
@@ -544,6 +545,8 @@ mod native {
                 compiler: self.compiler(),
                 verifies: config.verify_code || cfg!(debug_assertions),
                 mixed: config.mixed,
+                // Bodies have been pinned, so that they are what they were.
+                is_validated: config.validate == ValidateMode::Eager && by.1 == Occasion::AtOnce,
                 code,
                 notes,
                 by,
@@ -655,6 +658,8 @@ mod native {
         verifies: bool,
         /// Which functions are compiled, by the bits of their indices, for tests.
         mixed: Option<u64>,
+        /// Whether all functions have been found to be valid.
+        is_validated: bool,
         code: &'m Arc<ModuleCode>,
         notes: &'m Notes,
         /// Who compiles, and when.
@@ -731,7 +736,7 @@ mod native {
                 return Ok((unit, worker.compile(unit).map_err(Error::bug)?));
             };
             let is_wanted = self.mixed.is_none_or(|bits| bits >> (func % 64) & 1 == 1);
-            let is_valid = self.code.module().prepare(func, scratch).is_ok();
+            let is_valid = self.is_validated || self.code.module().validate(func, scratch).is_ok();
             if is_wanted
                 && is_valid
                 && let Some(compiled) = self.try_compile(unit, worker)

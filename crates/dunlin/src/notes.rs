@@ -151,6 +151,11 @@ impl Notes {
         modules.by_address.values().filter_map(unkept).collect()
     }
 
+    /// Whether something has been learned of a module that has not been kept.
+    pub(crate) fn has_learned(&self, code: &Arc<ModuleCode>) -> bool {
+        self.with(code, |of| of.learned.unkept_since().is_some())
+    }
+
     /// Drops code of modules that nobody runs, that which has not grown for longest first, until a share of the limit is
     /// free; whether any has gone. `wants` is the module that more code is for.
     pub(crate) fn make_room(&self, limit: &CodeLimit, wants: &Arc<ModuleCode>) -> bool {

@@ -246,8 +246,13 @@ impl Watched {
 struct ModuleWatch(Arc<Watched>);
 
 impl Watch for ModuleWatch {
-    fn executions(&self, func: u32) -> u32 {
-        self.0.late.executions_until(What::Warm, func)
+    fn executions(&self, func: u32, bytes: usize) -> u32 {
+        let late = &self.0.late;
+        let executions = late.executions_until(What::Warm, func);
+        if let TierUp::AtOnce { .. } = late.config.tier_up {
+            return executions;
+        }
+        executions + (tuning::BYTES_UNTIL_WARM / bytes.max(1)) as u32
     }
 
     fn ran_out(&self, code: &Arc<ModuleCode>, spent: Spent) -> Option<u32> {

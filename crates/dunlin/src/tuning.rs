@@ -4,9 +4,13 @@
 /// megabyte, so this much takes some 4 ms; an entry is found, checked and placed in less than one.
 pub(crate) const CACHED_MODULE_BYTES_MIN: usize = 4 << 10;
 
-/// How often the interpreter executes a function's body until the baseline compiler makes its code: that takes 50 to
-/// 300 ns for a byte, and an execution of one then takes 1 ns less. `record/tier-up.md` has other values.
+/// How often the interpreter executes a function's body until the baseline compiler makes its code: that takes 40 to
+/// 60 ns for a byte, and an execution of one then takes 1 ns less. `record/tier-up.md` has other values.
 pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 100;
+
+/// Bytes of a body that are executed besides until then: whatever its size, 10 µs go into making and publishing its code
+/// and the ways out that this needs.
+pub(crate) const BYTES_UNTIL_WARM: usize = 10_000;
 
 /// How often that code executes it until it is worth optimising: 1.2 µs for a byte, by a thread beside the guest, for
 /// a fifth to a half of 0.2 ns.

@@ -46,7 +46,7 @@ fn validate(
     match keep {
         Keep::Tables => code.prepare_with(func, scratch),
         #[cfg(feature = "optimize")]
-        Keep::Nothing => code.module().prepare(func, scratch).map(drop),
+        Keep::Nothing => code.module().validate(func, scratch),
     }
 }
 

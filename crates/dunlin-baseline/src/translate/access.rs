@@ -16,6 +16,7 @@ use dunlin_module::{Bounds, Builtin};
 use wasmparser::{MemArg, MemArgTarget};
 
 /// The memory of a memory argument; arrays are of a proposal that we do not have.
+#[inline]
 pub(super) fn memory_of(memarg: MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(index) | MemArgTarget::Array(index) => index,

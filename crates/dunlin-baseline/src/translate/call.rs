@@ -41,22 +41,27 @@ impl Translator<'_> {
     /// Calls with the arguments on top, and pushes the results.
     fn call(&mut self, ty: u32, callee: Callee) {
         let of = self.module.func_type_at(ty);
-        let places = Places::of(of.params(), of.results());
+        let places = self.places_of(ty);
         self.count_moved(of.results().len());
         let args = self.pop_arguments(of.params().len());
         self.before_call();
         self.mark();
         self.place_arguments(&places, &args, callee);
+        self.popped = args;
         let map = self.frame_map();
-        self.call_code(ty, callee, &places, &map);
+        self.call_code(ty, callee, &places, map);
         self.take_results(of.results(), &places);
     }
 
-    /// Pops so many operands, the first one first.
+    /// Pops so many operands, the first one first. Their memory belongs to `popped` once they have been used.
     pub(super) fn pop_arguments(&mut self, count: usize) -> Vec<Entry> {
         self.count_moved(count);
-        let mut args: Vec<Entry> = (0..count).map(|_| self.pop()).collect();
-        args.reverse();
+        let mut args = core::mem::take(&mut self.popped);
+        args.clear();
+        args.extend_from_slice(&self.stack[self.stack.len() - count..]);
+        for _ in 0..count {
+            self.pop();
+        }
         args
     }
 
@@ -84,7 +89,8 @@ impl Translator<'_> {
         if room > 0 {
             self.asm.alu_imm(Alu::Sub, Width::W64, RSP.into(), room as i32);
         }
-        let mut all = Vec::with_capacity(args.len() + 2);
+        let mut all = core::mem::take(&mut self.moving);
+        all.clear();
         for (entry, place) in args.iter().zip(&places.args) {
             let to = match *place {
                 Place::Gpr(reg) => Target::Gpr(reg),
@@ -99,20 +105,21 @@ impl Translator<'_> {
         if let (Callee::Code(_) | Callee::Slot, Some(context)) = (callee, places.context) {
             all.push(Move { to: Target::Gpr(context), from: MoveSource::Gpr(R14), bytes: 8 });
         }
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
+        self.moving = all;
     }
 
-    fn call_code(&mut self, ty: u32, callee: Callee, places: &Places, map: &[u32]) {
+    fn call_code(&mut self, ty: u32, callee: Callee, places: &Places, map: Vec<u32>) {
         let pad = self.reach_pad();
         let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
-                self.needs.insert(Unit::LeaveFunc(index as u32));
+                self.needs.push(Unit::LeaveFunc(index as u32));
                 self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
                 self.asm.call(Mem::at(R11, 8 * index as i32).into());
             }
             Callee::Import(index) => {
-                self.needs.insert(Unit::LeaveFunc(index));
+                self.needs.push(Unit::LeaveFunc(index));
                 let record = (index as usize * import_call::BYTES) as i32;
                 self.asm.load(Width::W64, R11, context_mem(vm_context::IMPORT_CALLS));
                 self.asm.load(Width::W64, context, Mem::at(R11, record + import_call::CX as i32));
@@ -121,21 +128,21 @@ impl Translator<'_> {
             }
             Callee::Slot => self.asm.call(Mem::at(RAX, 0).into()),
             Callee::Record => {
-                self.needs.insert(Unit::LeaveRef(ty));
+                self.needs.push(Unit::LeaveRef(ty));
                 self.asm.load(Width::W64, context, Mem::at(RAX, func_record::CX as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, func_record::CODE as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));
                 self.asm.test(Width::W64, RAX, RAX);
                 let next = self.asm.label();
-                let out = self.late(LateCode::WayOut { ty, next, map: map.to_vec(), pad });
+                let out = self.late(LateCode::WayOut { ty, next, map: map.clone(), pad });
                 self.asm.jcc(Cc::E, out);
                 self.asm.call(RAX.into());
-                self.note_map(map.to_vec());
+                self.note_map(map);
                 self.note_handler(pad);
                 return self.asm.bind(next);
             }
         }
-        self.note_map(map.to_vec());
+        self.note_map(map);
         self.note_handler(pad);
     }
 
@@ -252,7 +259,7 @@ impl Translator<'_> {
 
     /// Makes `rax` the address of the pointer to the code of an element of a table that never changes.
     fn static_callee(&mut self, ty: u32, table: u32, (start, count): (u32, u32)) {
-        self.needs.insert(Unit::Tables);
+        self.needs.push(Unit::Tables);
         let index = self.pop();
         let reg = self.owned(index);
         self.alloc_fixed_or_held(RAX, reg);

@@ -46,7 +46,24 @@ pub(super) enum FrameKind {
     Function,
 }
 
+/// What a branch to a block does.
+#[derive(Clone, Copy)]
+struct Branch {
+    kind: FrameKind,
+    label: Label,
+    slots: u32,
+    /// How many values it brings, and whether that is one in a register.
+    count: usize,
+    is_carried: bool,
+}
+
 impl Frame {
+    fn branch(&self) -> Branch {
+        let (kind, label, slots) = (self.kind, self.label, self.slots);
+        let (count, is_carried) = (self.brings().len(), self.is_carried());
+        Branch { kind, label, slots, count, is_carried }
+    }
+
     /// What a branch brings.
     fn brings(&self) -> &[Kind] {
         if self.kind == FrameKind::Loop { &self.params } else { &self.results }
@@ -60,7 +77,7 @@ impl Frame {
 
 impl Translator<'_> {
     pub(super) fn open_body(&mut self) {
-        let results = self.kinds(self.func_type.results());
+        let results = self.kinds(self.func_type().results());
         let frame = Frame {
             kind: FrameKind::Function,
             label: self.exit,
@@ -214,17 +231,17 @@ impl Translator<'_> {
 
     /// Puts what a branch brings, on top, where the block's end expects it. It stays on the stack. Flags stay what
     /// they are.
-    fn bring(&mut self, frame: &Frame) {
-        let count = frame.brings().len();
-        if frame.is_carried() {
+    fn bring(&mut self, to: Branch) {
+        let count = to.count;
+        if to.is_carried {
             return self.carry();
         }
-        if frame.kind == FrameKind::Function {
+        if to.kind == FrameKind::Function {
             return self.results(count);
         }
         self.count_moved(count);
         let first = self.stack.len() - count;
-        let mut slot = frame.slots;
+        let mut slot = to.slots;
         for at in first..self.stack.len() {
             let entry = self.stack[at];
             let is_there = entry.loc == Loc::Slot && entry.slot == slot;
@@ -271,14 +288,15 @@ impl Translator<'_> {
     fn results(&mut self, count: usize) {
         self.count_moved(count);
         let first = self.stack.len() - count;
-        let places = self.places.results.clone();
-        for (index, place) in (first..self.stack.len()).zip(&places) {
+        let places = self.places.clone();
+        for (index, place) in (first..self.stack.len()).zip(&places.results) {
             if let Place::Stack(at) = place {
                 self.store_result(index, *at);
             }
         }
-        let mut all = Vec::new();
-        for (entry, place) in self.stack[first..].iter().zip(&places) {
+        let mut all = core::mem::take(&mut self.moving);
+        all.clear();
+        for (entry, place) in self.stack[first..].iter().zip(&places.results) {
             let to = match *place {
                 Place::Gpr(reg) => Target::Gpr(reg),
                 Place::Xmm(reg) => Target::Xmm(reg),
@@ -286,7 +304,8 @@ impl Translator<'_> {
             };
             all.push(Move { to, from: self.source_of(*entry), bytes: bytes_of(entry.kind) });
         }
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
+        self.moving = all;
     }
 
     /// Writes a result to the area for results: from its slot, so that one register is enough.
@@ -314,7 +333,7 @@ impl Translator<'_> {
             if frame.kind == FrameKind::Loop {
                 return;
             }
-            self.bring(&frame);
+            self.bring(frame.branch());
             frame.reached = true;
         } else if frame.kind == FrameKind::Loop {
             self.truncate(frame.height);
@@ -353,7 +372,7 @@ impl Translator<'_> {
     pub(super) fn end_part(&mut self, frame: &mut Frame) {
         if self.live {
             self.flush_charge();
-            self.bring(frame);
+            self.bring(frame.branch());
             self.asm.jmp(frame.label);
             frame.reached = true;
         }
@@ -381,7 +400,7 @@ impl Translator<'_> {
         self.go_on(otherwise, frame);
         self.push_settled(&frame.params.clone());
         if !is_trivial {
-            self.bring(frame);
+            self.bring(frame.branch());
         }
         frame.reached = true;
     }
@@ -423,10 +442,9 @@ impl Translator<'_> {
 
     /// Jumps to the end or beginning of a block with what is on top.
     pub(super) fn branch(&mut self, at: usize) {
-        let frame = self.frames.remove(at);
-        self.bring(&frame);
-        self.asm.jmp(frame.label);
-        self.frames.insert(at, frame);
+        let to = self.frames[at].branch();
+        self.bring(to);
+        self.asm.jmp(to.label);
     }
 
     pub(super) fn visit_br(&mut self, depth: u32) {
@@ -440,8 +458,7 @@ impl Translator<'_> {
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         let Some(at) = self.frame_at(depth) else { return };
         let cond = self.pop_condition();
-        let frame = &self.frames[at];
-        let (count, label, is_carried) = (frame.brings().len(), frame.label, frame.is_carried());
+        let Branch { label, count, is_carried, .. } = self.frames[at].branch();
         if count == 0 || is_carried {
             if is_carried {
                 self.carry();

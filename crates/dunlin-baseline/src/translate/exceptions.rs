@@ -285,13 +285,13 @@ impl Translator<'_> {
             at += kind.slots() as i32 * SLOT_BYTES as i32;
         }
         let from = |of: &Self| MoveSource::Mem(of.slot(exception.slot, exception.kind));
-        let mut all = vec![
+        let all = [
             Move { to: Target::Gpr(RDI), from: MoveSource::Gpr(R14), bytes: 8 },
             Move { to: Target::Gpr(RSI), from: from(self), bytes: 4 },
             Move { to: Target::Gpr(RDX), from: MoveSource::Address(Mem::at(RSP, 0)), bytes: 8 },
             Move { to: Target::Gpr(RCX), from: MoveSource::Const(slots.into()), bytes: 4 },
         ];
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
         call_builtin(&mut self.asm, &mut self.relocations, Builtin::FillException);
         self.asm.alu_imm(Alu::Add, Width::W64, RSP.into(), bytes);
         self.asm.test(Width::W32, RAX, RAX);

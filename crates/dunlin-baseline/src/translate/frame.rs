@@ -132,7 +132,8 @@ impl Translator<'_> {
     }
 
     fn take_parameters(&mut self) {
-        let mut all = Vec::new();
+        let mut all = core::mem::take(&mut self.moving);
+        all.clear();
         for (local, place) in self.locals.iter().zip(&self.places.args) {
             let to = match local.home {
                 Some(Loc::Gpr(reg)) => Target::Gpr(reg),
@@ -146,11 +147,12 @@ impl Translator<'_> {
             };
             all.push(Move { to, from, bytes: bytes_of(local.kind) });
         }
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
+        self.moving = all;
     }
 
     fn zero_locals(&mut self) {
-        let params = self.func_type.params().len();
+        let params = self.func_type().params().len();
         let first = self.locals.get(params).map_or(self.slots, |local| local.slot);
         let by_loop = self.slots - first >= tuning::ZEROED_BY_LOOP_MIN;
         for index in params..self.locals.len() {

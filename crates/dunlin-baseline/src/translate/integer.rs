@@ -7,6 +7,7 @@ use crate::isa::x64::regs::{Gpr, R11, RAX, RCX, RDX};
 use dunlin_core::TrapCode;
 
 /// A constant as instructions of a width take it.
+#[inline]
 fn immediate(entry: Entry) -> Option<i32> {
     let Loc::Const(bits) = entry.loc else { return None };
     match entry.kind.width() {

@@ -85,7 +85,7 @@ impl<'m> Translator<'m> {
         &mut self,
         body: &wasmparser::FunctionBody<'m>,
     ) -> Result<(), CompileError> {
-        for ty in self.func_type.params() {
+        for ty in self.func_type().params() {
             self.add_local(*ty);
         }
         for local in body.get_locals_reader()? {
@@ -209,7 +209,7 @@ impl<'m> Translator<'m> {
     }
 
     pub(super) fn visit_local_get(&mut self, index: u32) {
-        self.push(self.locals[index as usize].kind, Loc::Local(index));
+        self.push_local(index);
     }
 
     pub(super) fn visit_local_set(&mut self, index: u32) {
@@ -274,8 +274,9 @@ impl<'m> Translator<'m> {
     }
 
     /// The local that the next operator sets.
+    #[inline]
     pub(super) fn local_ahead(&self) -> Option<u32> {
-        let (opcode, rest) = self.ahead.split_first()?;
+        let (opcode, rest) = self.bytes.get(self.next_operator as usize..)?.split_first()?;
         if !matches!(opcode, 0x21 | 0x22) {
             return None;
         }
@@ -416,19 +417,19 @@ impl<'m> Translator<'m> {
     }
 
     pub(super) fn visit_i32_const(&mut self, value: i32) {
-        self.push(Kind::I32, Loc::Const(u64::from(value as u32)));
+        self.push_const(Kind::I32, u64::from(value as u32));
     }
 
     pub(super) fn visit_i64_const(&mut self, value: i64) {
-        self.push(Kind::I64, Loc::Const(value as u64));
+        self.push_const(Kind::I64, value as u64);
     }
 
     pub(super) fn visit_f32_const(&mut self, value: wasmparser::Ieee32) {
-        self.push(Kind::F32, Loc::Const(value.bits().into()));
+        self.push_const(Kind::F32, value.bits().into());
     }
 
     pub(super) fn visit_f64_const(&mut self, value: wasmparser::Ieee64) {
-        self.push(Kind::F64, Loc::Const(value.bits()));
+        self.push_const(Kind::F64, value.bits());
     }
 
     pub(super) fn visit_ref_null(&mut self, ty: wasmparser::HeapType) {

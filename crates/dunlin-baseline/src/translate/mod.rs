@@ -43,7 +43,8 @@ use dunlin_module::{
 };
 use locals::Local;
 use stack::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 pub(crate) use frame::context_offset;
 pub(crate) use moves::{Move, Source as MoveSource, moves};
@@ -59,13 +60,6 @@ pub(crate) struct Source<'m> {
     pub(crate) counts: bool,
     /// Whose notes it takes, if it does.
     pub(crate) profile: Option<&'m dyn Profile>,
-}
-
-/// Memory that is used for one function after the other.
-#[derive(Default)]
-pub(crate) struct Kept {
-    asm: Asm,
-    struct_places: HashMap<u32, objects::Places>,
 }
 
 /// Code that stands behind the function's, because it is seldom executed.
@@ -98,8 +92,8 @@ enum LateCode {
     Make(Box<objects::Make>),
 }
 
-/// The state of the pass.
-struct Translator<'m> {
+/// The state of the pass, whose memory one function leaves to the next.
+pub(crate) struct Translator<'m> {
     asm: Asm,
     module: &'m Module,
     tables: &'m StaticTables,
@@ -108,9 +102,10 @@ struct Translator<'m> {
     index: u32,
     counts: bool,
     profile: Option<&'m dyn Profile>,
-    func_type: &'m FuncType,
     /// Where the function's own arguments and results are.
-    places: Places,
+    places: Rc<Places>,
+    /// The same by type, of those that have been asked for.
+    places_of: Vec<Option<Rc<Places>>>,
     locals: Vec<Local>,
     /// Locals whose homes calls change, and those that are references which the collector follows.
     lost_locals: Vec<u32>,
@@ -149,8 +144,8 @@ struct Translator<'m> {
     operator: u32,
     /// Where the operator behind the one at hand stands.
     next_operator: u32,
-    /// The bytes behind the operator at hand.
-    ahead: &'m [u8],
+    /// The module's bytes up to the end of the body.
+    bytes: &'m [u8],
     /// What operators so far cost and has not been charged.
     charge: i32,
     /// Values that calls and blocks have moved.
@@ -172,55 +167,31 @@ struct Translator<'m> {
     table_entries: Vec<(u32, Label, u32)>,
     /// Constants of 128 bits.
     pool: vector::Pool,
-    /// Units that the code relies on.
-    needs: BTreeSet<Unit>,
+    /// Units that the code relies on, some more than once.
+    needs: Vec<Unit>,
     /// Where the fields of structures are, by type.
     struct_places: HashMap<u32, objects::Places>,
     failed: Option<CompileError>,
-}
-
-/// Translates the body of the function with this index.
-///
-/// # Errors
-///
-/// If the body does not decode, or contains what this tier does not know.
-pub(crate) fn function(
-    source: &Source<'_>,
-    index: u32,
-    kept: &mut Kept,
-) -> Result<CompiledFunction, CompileError> {
-    let Some(body) = source.module.body(index) else {
-        return Err(CompileError::new("the function has no body"));
-    };
-    if body.as_bytes().len() > limits::BODY_BYTES_MAX {
-        return Err(CompileError::new("the function's body is too large for this tier"));
-    }
-    let mut asm = core::mem::take(&mut kept.asm);
-    asm.clear();
-    let mut translator = Translator::new(source, index, asm);
-    translator.struct_places = core::mem::take(&mut kept.struct_places);
-    let done = translator.run(&body);
-    let made = done.map(|()| translator.finish());
-    kept.asm = translator.asm;
-    kept.struct_places = translator.struct_places;
-    made
+    /// Memory for operands that have been popped, and for values that are moved.
+    popped: Vec<Entry>,
+    moving: Vec<Move>,
 }
 
 impl<'m> Translator<'m> {
-    fn new(source: &Source<'m>, index: u32, mut asm: Asm) -> Self {
+    pub(crate) fn new(source: &Source<'m>) -> Self {
         let Source { module, tables, settings, counts, profile } = *source;
-        let func_type = module.func_type(index);
+        let mut asm = Asm::default();
         let exit = asm.label();
         Self {
             asm,
             module,
             tables,
             settings,
-            index,
+            index: 0,
             counts,
             profile,
-            func_type,
-            places: Places::of(func_type.params(), func_type.results()),
+            places: Rc::default(),
+            places_of: Vec::new(),
             locals: Vec::new(),
             lost_locals: Vec::new(),
             traced_locals: Vec::new(),
@@ -245,7 +216,7 @@ impl<'m> Translator<'m> {
             live: true,
             operator: u32::MAX,
             next_operator: 0,
-            ahead: &[],
+            bytes: &[],
             charge: 0,
             moved: 0,
             mapped: 0,
@@ -261,108 +232,173 @@ impl<'m> Translator<'m> {
             catching: Vec::new(),
             table_entries: Vec::new(),
             pool: vector::Pool::default(),
-            needs: BTreeSet::new(),
+            needs: Vec::new(),
             struct_places: HashMap::new(),
             failed: None,
+            popped: Vec::new(),
+            moving: Vec::new(),
         }
     }
 
+    /// Begins with another function: nothing is left of the one before but memory and what is known of types.
+    fn begin_function(&mut self, index: u32) {
+        self.asm.clear();
+        self.exit = self.asm.label();
+        self.index = index;
+        self.places = self.places_of(self.module.func_type_index(index));
+        for of in [&mut self.lost_locals, &mut self.traced_locals, &mut self.kept_locals] {
+            of.clear();
+        }
+        self.locals.clear();
+        self.stack.clear();
+        self.frames.clear();
+        self.frame_sizes.clear();
+        self.late.clear();
+        self.relocations.clear();
+        self.traps.clear();
+        self.source.clear();
+        self.maps.clear();
+        self.handlers.clear();
+        self.headers.clear();
+        self.loops.clear();
+        self.pads.clear();
+        self.catching.clear();
+        self.table_entries.clear();
+        self.needs.clear();
+        self.pool.clear();
+        self.layout = frame::Layout::default();
+        (self.taken, self.vectors_taken, self.kept) = Default::default();
+        (self.held, self.vectors_held) = Default::default();
+        (self.slots, self.slots_max, self.settled, self.charge) = (0, 0, 0, 0);
+        (self.moved, self.mapped) = (0, 0);
+        (self.operator, self.next_operator, self.live) = (u32::MAX, 0, true);
+        self.memory_base = None;
+        self.failed = None;
+    }
+
+    /// Where the arguments and results of a function type are.
+    fn places_of(&mut self, ty: u32) -> Rc<Places> {
+        let at = ty as usize;
+        if self.places_of.len() <= at {
+            self.places_of.resize(at + 1, None);
+        }
+        let of = self.module.func_type_at(ty);
+        self.places_of[at]
+            .get_or_insert_with(|| Rc::new(Places::of(of.params(), of.results())))
+            .clone()
+    }
+
+    /// Translates the body of the function with this index.
+    ///
+    /// # Errors
+    ///
+    /// If the body does not decode, or contains what this tier does not know.
+    pub(crate) fn function(&mut self, index: u32) -> Result<CompiledFunction, CompileError> {
+        let Some(body) = self.module.body(index) else {
+            return Err(CompileError::new("the function has no body"));
+        };
+        if body.as_bytes().len() > limits::BODY_BYTES_MAX {
+            return Err(CompileError::new("the function's body is too large for this tier"));
+        }
+        self.begin_function(index);
+        self.run(&body)?;
+        Ok(self.finish())
+    }
+
     fn run(&mut self, body: &wasmparser::FunctionBody<'m>) -> Result<(), CompileError> {
-        let scanned = scan::scan(body, self.func_type.params().len())?;
+        let scanned = scan::scan(body, self.func_type().params().len())?;
         self.declare_locals(body)?;
         self.assign_homes(&scanned);
         self.has_ways_in = self.counts && !scanned.catches_early;
         self.enter(&scanned);
         self.open_body();
-        let (bytes, end) = (self.module.bytes(), body.range().end as usize);
+        let end = body.range().end as usize;
+        self.bytes = &self.module.bytes()[..end];
         if scanned.catches_early {
             self.read_all(body)?;
         } else {
             let mut at = body.get_operators_reader()?.original_position() as usize;
+            let bytes = self.bytes;
             while at < end {
-                let (operator, next) = match decode::usual(&bytes[at..end]) {
-                    Some((operator, len)) => (operator, at + len),
-                    None => decode::any(&bytes[..end], at)?,
+                self.operator = at as u32;
+                self.held = Set::default();
+                self.vectors_held = Set::default();
+                at = match decode::usual(self, bytes, at) {
+                    Some(next) => next,
+                    None => decode::any(self, bytes, at)?,
                 };
-                self.operator(operator, at, next, end)?;
-                at = next;
+                self.check()?;
             }
         }
         self.leave();
         self.enter_loops();
         self.emit_late();
         self.emit_constants();
-        self.failed.take().map_or(Ok(()), Err)
+        self.check()
+    }
+
+    /// The function's type.
+    fn func_type(&self) -> &'m FuncType {
+        self.module.func_type(self.index)
     }
 
     /// Translates operators as the decoder reads them that knows which blocks are open: of a body with early blocks that
     /// catch.
     fn read_all(&mut self, body: &wasmparser::FunctionBody<'m>) -> Result<(), CompileError> {
         let mut reader = body.get_operators_reader()?;
-        let end = body.range().end as usize;
         while !reader.eof() {
-            let at = reader.original_position() as usize;
-            let operator = reader.read()?;
-            self.operator(operator, at, reader.original_position() as usize, end)?;
+            self.operator = reader.original_position() as u32;
+            self.held = Set::default();
+            self.vectors_held = Set::default();
+            let mut ahead = reader.clone();
+            ahead.read()?;
+            self.next_operator = ahead.original_position() as u32;
+            reader.visit_operator(self)?;
+            self.check()?;
         }
         Ok(())
     }
 
-    /// Translates an operator; where it stands in the module, the next one, and the body's end.
+    /// Whether the operator at hand has been translated; refuses a frame that is too large, before what is known of its
+    /// operands takes memory.
     #[inline(always)]
-    fn operator(
-        &mut self,
-        operator: wasmparser::Operator<'_>,
-        at: usize,
-        next: usize,
-        end: usize,
-    ) -> Result<(), CompileError> {
-        self.operator = at as u32;
-        self.held = Set::default();
-        self.vectors_held = Set::default();
-        self.next_operator = next as u32;
-        self.ahead = &self.module.bytes()[next..end];
-        visitor::visit(self, operator);
-        self.check_frame();
-        self.failed.take().map_or(Ok(()), Err)
-    }
-
-    /// Refuses a frame that is too large, before what is known of its operands takes memory.
-    fn check_frame(&mut self) {
+    fn check(&mut self) -> Result<(), CompileError> {
         if self.slots_max > limits::SLOTS_MAX {
             self.refuse("the function's frame is too large for this tier");
         }
+        if self.failed.is_some() { self.failed.take().map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     /// What has been made, as plain data.
     fn finish(&mut self) -> CompiledFunction {
         let frame_bytes = self.frame_bytes();
-        for at in core::mem::take(&mut self.frame_sizes) {
-            self.asm.patch32(at, frame_bytes as i32);
+        for at in &self.frame_sizes {
+            self.asm.patch32(*at, frame_bytes as i32);
         }
-        let handlers = core::mem::take(&mut self.handlers);
-        let handler = |(returns_to, pad)| CallHandler {
-            returns_to,
-            handler: self.asm.place_of(pad),
+        let handler = |(returns_to, pad): &(u32, Label)| CallHandler {
+            returns_to: *returns_to,
+            handler: self.asm.place_of(*pad),
             frame_bytes,
         };
-        let handlers = handlers.into_iter().map(handler).collect();
+        let handlers = self.handlers.iter().map(handler).collect();
         self.asm.link();
-        for (at, label, table) in core::mem::take(&mut self.table_entries) {
-            let distance = self.asm.place_of(label).wrapping_sub(table);
-            self.asm.patch32(at, distance as i32);
+        for (at, label, table) in &self.table_entries {
+            let distance = self.asm.place_of(*label).wrapping_sub(*table);
+            self.asm.patch32(*at, distance as i32);
         }
+        self.needs.sort_unstable();
+        self.needs.dedup();
         CompiledFunction {
-            code: self.asm.code.clone(),
+            code: self.asm.code().to_vec(),
             alignment: tuning::FUNCTION_ALIGNMENT,
-            relocations: core::mem::take(&mut self.relocations),
-            traps: core::mem::take(&mut self.traps),
-            source: core::mem::take(&mut self.source),
+            relocations: self.relocations.clone(),
+            traps: self.traps.clone(),
+            source: self.source.clone(),
             maps: core::mem::take(&mut self.maps),
             handlers,
             inlined: Vec::new(),
-            needs: core::mem::take(&mut self.needs).into_iter().collect(),
-            loops: core::mem::take(&mut self.loops),
+            needs: self.needs.clone(),
+            loops: self.loops.clone(),
         }
     }
 

@@ -44,63 +44,75 @@ fn width(bytes: u8) -> Width {
     if bytes == 4 { Width::W32 } else { Width::W64 }
 }
 
+/// Moves between registers of one kind: to which, from which, and the bytes.
+struct Between {
+    pending: [(u8, u8, u8); 16],
+    count: usize,
+}
+
 /// Moves all of these.
-pub(crate) fn moves(asm: &mut Asm, all: &mut Vec<Move>) {
-    for of in all.iter().filter(|of| matches!(of.to, Target::Mem(_))) {
-        to_memory(asm, of);
+pub(crate) fn moves(asm: &mut Asm, all: &[Move]) {
+    let (mut gprs, mut xmms) = (Between::NONE, Between::NONE);
+    for of in all {
+        match (of.to, of.from) {
+            (Target::Mem(_), _) => to_memory(asm, of),
+            (Target::Gpr(to), Source::Gpr(from)) => gprs.add(to.0, from.0, of.bytes),
+            (Target::Xmm(to), Source::Xmm(from)) => xmms.add(to.0, from.0, of.bytes),
+            _ => {}
+        }
     }
-    all.retain(|of| !matches!(of.to, Target::Mem(_)));
-    let (mut gprs, mut xmms) = (Vec::new(), Vec::new());
-    all.retain(|of| match (of.to, of.from) {
-        (Target::Gpr(to), Source::Gpr(from)) => {
-            gprs.push((to.0, from.0, of.bytes));
-            false
-        }
-        (Target::Xmm(to), Source::Xmm(from)) => {
-            xmms.push((to.0, from.0, of.bytes));
-            false
-        }
-        _ => true,
-    });
     let gpr = |asm: &mut Asm, to, from, bytes: u8| {
         // Also to where it is, to clear what is above.
         if to != from || bytes == 4 {
             asm.mov(width(bytes), Gpr(to), Gpr(from));
         }
     };
-    in_turn(asm, &mut gprs, R11.0, gpr);
+    gprs.in_turn(asm, R11.0, gpr);
     let xmm = |asm: &mut Asm, to, from, _| {
         if to != from {
             asm.movaps(Xmm(to), Xmm(from));
         }
     };
-    in_turn(asm, &mut xmms, SCRATCH.0, xmm);
-    for of in all.drain(..) {
-        to_register(asm, &of);
+    xmms.in_turn(asm, SCRATCH.0, xmm);
+    for of in all {
+        match (of.to, of.from) {
+            (Target::Mem(_), _)
+            | (Target::Gpr(_), Source::Gpr(_))
+            | (Target::Xmm(_), Source::Xmm(_)) => {}
+            _ => to_register(asm, of),
+        }
     }
 }
 
-fn in_turn(
-    asm: &mut Asm,
-    pending: &mut Vec<(u8, u8, u8)>,
-    scratch: u8,
-    mut emit: impl FnMut(&mut Asm, u8, u8, u8),
-) {
-    while !pending.is_empty() {
-        let is_needed = |to: u8, at: usize| {
-            pending.iter().enumerate().any(|(other, (_, from, _))| other != at && *from == to)
-        };
-        let ready = (0..pending.len()).find(|at| !is_needed(pending[*at].0, *at));
-        if let Some(at) = ready {
-            let (to, from, bytes) = pending.swap_remove(at);
-            emit(asm, to, from, bytes);
-            continue;
-        }
-        // A circle: whoever wants what is in the first one's way finds it in the scratch register.
-        let (to, ..) = pending[0];
-        emit(asm, scratch, to, 16);
-        for (_, from, _) in pending.iter_mut().filter(|(_, from, _)| *from == to) {
-            *from = scratch;
+impl Between {
+    const NONE: Self = Self { pending: [(0, 0, 0); 16], count: 0 };
+
+    /// Each register is moved to once.
+    fn add(&mut self, to: u8, from: u8, bytes: u8) {
+        self.pending[self.count] = (to, from, bytes);
+        self.count += 1;
+    }
+
+    fn in_turn(mut self, asm: &mut Asm, scratch: u8, mut emit: impl FnMut(&mut Asm, u8, u8, u8)) {
+        while self.count > 0 {
+            let pending = &mut self.pending[..self.count];
+            let is_needed = |to: u8, at: usize| {
+                pending.iter().enumerate().any(|(other, (_, from, _))| other != at && *from == to)
+            };
+            let ready = (0..pending.len()).find(|at| !is_needed(pending[*at].0, *at));
+            if let Some(at) = ready {
+                let (to, from, bytes) = pending[at];
+                self.count -= 1;
+                pending[at] = pending[self.count];
+                emit(asm, to, from, bytes);
+                continue;
+            }
+            // A circle: whoever wants what is in the first one's way finds it in the scratch register.
+            let (to, ..) = pending[0];
+            emit(asm, scratch, to, 16);
+            for (_, from, _) in pending.iter_mut().filter(|(_, from, _)| *from == to) {
+                *from = scratch;
+            }
         }
     }
 }
@@ -160,7 +172,7 @@ mod tests {
     /// What registers hold after the moves, if each held its own number: by running the code in the head.
     fn run(pairs: &[(u8, u8)]) -> [u8; 16] {
         let mut asm = Asm::default();
-        let mut all: Vec<Move> = pairs
+        let all: Vec<Move> = pairs
             .iter()
             .map(|(to, from)| Move {
                 to: Target::Gpr(Gpr(*to)),
@@ -168,9 +180,9 @@ mod tests {
                 bytes: 8,
             })
             .collect();
-        moves(&mut asm, &mut all);
+        moves(&mut asm, &all);
         let mut held: [u8; 16] = std::array::from_fn(|number| number as u8);
-        for of in asm.code.chunks(3) {
+        for of in asm.code().chunks(3) {
             let [rex, 0x8b, modrm] = *of else { panic!("not a move of registers: {of:x?}") };
             let (to, from) = ((rex & 4) << 1 | modrm >> 3 & 7, (rex & 1) << 3 | modrm & 7);
             held[to as usize] = held[from as usize];

@@ -29,7 +29,9 @@ struct Scan {
     found: Scanned,
     /// Blocks that are open: whether each is a loop.
     blocks: Vec<bool>,
+    /// Loops that are open, and what an operator weighs in them.
     depth: u32,
+    weight: u64,
 }
 
 /// Looks at a body with so many parameters.
@@ -59,7 +61,7 @@ pub(super) fn scan(
 impl Scan {
     fn new(locals: usize) -> Self {
         let found = Scanned { weights: vec![0; locals], ..Scanned::default() };
-        Self { found, blocks: Vec::new(), depth: 0 }
+        Self { found, blocks: Vec::new(), depth: 0, weight: 1 }
     }
 
     /// Looks at operators; not at all if there are early blocks that catch: only a reader that knows which blocks are
@@ -67,8 +69,8 @@ impl Scan {
     fn quickly(&mut self, bytes: &[u8]) -> Result<bool, CompileError> {
         let mut at = 0;
         while at < bytes.len() {
-            if let Some(len) = self.usual(&bytes[at..]) {
-                at += len;
+            if let Some(next) = self.usual(bytes, at) {
+                at = next;
                 continue;
             }
             if matches!(bytes[at], 0x06 | 0x07 | 0x09 | 0x18 | 0x19) {
@@ -81,66 +83,75 @@ impl Scan {
         Ok(true)
     }
 
-    /// Looks at the first operator of these bytes if it is one that most are; how many bytes it has.
+    /// Looks at the operator at a place if it is one that most are; where the next one stands.
     #[inline(always)]
-    fn usual(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (opcode, rest) = bytes.split_first()?;
-        let number = || decode::unsigned(rest);
-        match *opcode {
+    fn usual(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let opcode = *bytes.get(at)?;
+        let rest = at + 1;
+        match opcode {
             0x20..=0x22 => {
-                let (local, len) = number()?;
+                let (local, next) = decode::unsigned_at(bytes, rest)?;
                 self.uses(local);
-                Some(1 + len)
+                Some(next)
             }
-            0x28..=0x3e if *rest.first()? < 0x20 => {
+            0x28..=0x3e if *bytes.get(rest)? < 0x20 => {
                 self.access(0);
-                Some(2 + decode::unsigned(&rest[1..])?.1)
+                behind_number(bytes, rest + 1)
             }
-            0x41 | 0x42 => Some(1 + decode::signed(rest)?.1),
-            0x45..=0xc4 | 0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b => Some(1),
+            0x0c | 0x0d | 0x23 | 0x24 | 0x41 | 0x42 => behind_number(bytes, rest),
+            0x45..=0xc4 | 0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b => Some(rest),
             0x02..=0x04 => {
-                decode::block_type(*rest.first()?)?;
-                self.open(*opcode == 0x03);
-                Some(2)
+                decode::block_type(*bytes.get(rest)?)?;
+                self.open(opcode == 0x03);
+                Some(rest + 1)
             }
             0x0b => {
                 self.close();
-                Some(1)
+                Some(rest)
             }
-            0x0c | 0x0d | 0x23 | 0x24 => Some(1 + number()?.1),
             0x10 => {
-                let (_, len) = number()?;
+                let next = behind_number(bytes, rest)?;
                 self.call();
-                Some(1 + len)
+                Some(next)
+            }
+            0x11 => {
+                let next = behind_number(bytes, behind_number(bytes, rest)?)?;
+                self.refer();
+                Some(next)
             }
             _ => None,
         }
     }
 
-    fn weight(&self) -> u64 {
-        1 << (self.depth.min(tuning::LOOP_WEIGHT_DEPTH_MAX) * tuning::LOOP_WEIGHT_LOG2)
-    }
-
     fn open(&mut self, is_loop: bool) {
         self.blocks.push(is_loop);
-        self.depth += u32::from(is_loop);
-        self.found.loops |= is_loop;
+        if is_loop {
+            self.found.loops = true;
+            self.set_depth(self.depth + 1);
+        }
     }
 
     fn close(&mut self) {
-        self.depth -= u32::from(self.blocks.pop() == Some(true));
+        if self.blocks.pop() == Some(true) {
+            self.set_depth(self.depth - 1);
+        }
     }
 
+    fn set_depth(&mut self, depth: u32) {
+        self.depth = depth;
+        self.weight = 1 << (depth.min(tuning::LOOP_WEIGHT_DEPTH_MAX) * tuning::LOOP_WEIGHT_LOG2);
+    }
+
+    #[inline(always)]
     fn uses(&mut self, local: u32) {
-        let weight = self.weight();
         if let Some(sum) = self.found.weights.get_mut(local as usize) {
-            *sum += weight;
+            *sum += self.weight;
         }
     }
 
     fn call(&mut self) {
         self.found.calls = true;
-        self.found.call_weight += self.weight();
+        self.found.call_weight += self.weight;
     }
 
     fn refer(&mut self) {
@@ -161,14 +172,21 @@ impl Scan {
     }
 
     fn builtin(&mut self) {
-        self.found.call_weight += self.weight();
+        self.found.call_weight += self.weight;
     }
 
     fn access(&mut self, memory: u32) {
         if memory == 0 {
-            self.found.memory_weight += self.weight();
+            self.found.memory_weight += self.weight;
         }
     }
+}
+
+/// Where a number ends.
+#[inline(always)]
+fn behind_number(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = bytes.get(at..)?.iter().position(|byte| *byte < 0x80)?;
+    Some(at + len + 1)
 }
 
 macro_rules! note {

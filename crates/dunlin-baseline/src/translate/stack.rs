@@ -26,14 +26,17 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The width of a value in a general register.
+    #[inline]
     pub(super) fn width(self) -> Width {
         if matches!(self, Self::I64 | Self::F64) { Width::W64 } else { Width::W32 }
     }
 
+    #[inline]
     pub(super) fn is_vector(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::V128)
     }
 
+    #[inline]
     pub(super) fn slots(self) -> u32 {
         if self == Self::V128 { 2 } else { 1 }
     }
@@ -100,6 +103,14 @@ impl Translator<'_> {
             Loc::Local(local) => self.locals[local as usize].aliases += 1,
             Loc::Slot | Loc::Const(_) | Loc::Vector(_) | Loc::Cond(_) => {}
         }
+        self.put(kind, loc);
+    }
+
+    /// Puts an operand on the stack; what it is in has been taken.
+    // Where callers know what it is, its parts are written where they belong: written together elsewhere, they could not
+    // be read at once.
+    #[inline(always)]
+    fn put(&mut self, kind: Kind, loc: Loc) {
         let slot = self.slots;
         self.slots += kind.slots();
         self.slots_max = self.slots_max.max(self.slots);
@@ -107,11 +118,24 @@ impl Translator<'_> {
     }
 
     pub(super) fn push_gpr(&mut self, kind: Kind, reg: Gpr) {
-        self.push(kind, Loc::Gpr(reg));
+        self.taken.add(reg.0);
+        self.put(kind, Loc::Gpr(reg));
     }
 
     pub(super) fn push_xmm(&mut self, kind: Kind, reg: Xmm) {
-        self.push(kind, Loc::Xmm(reg));
+        self.vectors_taken.add(reg.0);
+        self.put(kind, Loc::Xmm(reg));
+    }
+
+    pub(super) fn push_local(&mut self, index: u32) {
+        let local = &mut self.locals[index as usize];
+        local.aliases += 1;
+        let kind = local.kind;
+        self.put(kind, Loc::Local(index));
+    }
+
+    pub(super) fn push_const(&mut self, kind: Kind, bits: u64) {
+        self.put(kind, Loc::Const(bits));
     }
 
     /// The topmost operand, whose register is held. Validated: there is one.
@@ -119,11 +143,17 @@ impl Translator<'_> {
         let entry = self.stack.pop().expect("a validated body's operand");
         self.slots = entry.slot;
         self.settled = self.settled.min(self.stack.len());
-        self.release(entry);
         match entry.loc {
-            Loc::Gpr(reg) => self.held.add(reg.0),
-            Loc::Xmm(reg) => self.vectors_held.add(reg.0),
-            _ => {}
+            Loc::Gpr(reg) => {
+                self.taken.remove(reg.0);
+                self.held.add(reg.0);
+            }
+            Loc::Xmm(reg) => {
+                self.vectors_taken.remove(reg.0);
+                self.vectors_held.add(reg.0);
+            }
+            Loc::Local(local) => self.locals[local as usize].aliases -= 1,
+            Loc::Slot | Loc::Const(_) | Loc::Vector(_) | Loc::Cond(_) => {}
         }
         entry
     }

@@ -9,7 +9,6 @@
 use super::call::Callee;
 use super::locals::context_mem;
 use super::{LateCode, Translator};
-use crate::isa::x64::abi::Places;
 use crate::isa::x64::asm::{Cc, Mem, Width};
 use crate::isa::x64::regs::{R10, R11, RAX, RBP, RDI, RSP, Xmm};
 use dunlin_module::Unit;
@@ -39,19 +38,20 @@ impl Translator<'_> {
     /// Leaves the function for another, with the arguments on top.
     fn return_call(&mut self, ty: u32, callee: Callee) {
         let of = self.module.func_type_at(ty);
-        let places = Places::of(of.params(), of.results());
+        let places = self.places_of(ty);
         let args = self.pop_arguments(of.params().len());
         self.mark();
         self.stage_arguments(&places, &args, callee);
+        self.popped = args;
         let context = places.context.unwrap_or(RDI);
         match callee {
             Callee::Code(index) => {
-                self.needs.insert(Unit::LeaveFunc(index as u32));
+                self.needs.push(Unit::LeaveFunc(index as u32));
                 self.asm.load(Width::W64, R11, context_mem(vm_context::CODE));
                 self.asm.load(Width::W64, RAX, Mem::at(R11, 8 * index as i32));
             }
             Callee::Import(index) => {
-                self.needs.insert(Unit::LeaveFunc(index));
+                self.needs.push(Unit::LeaveFunc(index));
                 let record = (index as usize * import_call::BYTES) as i32;
                 self.asm.load(Width::W64, R11, context_mem(vm_context::IMPORT_CALLS));
                 self.asm.load(Width::W64, context, Mem::at(R11, record + import_call::CX as i32));
@@ -60,7 +60,7 @@ impl Translator<'_> {
             }
             Callee::Slot => self.asm.load(Width::W64, RAX, Mem::at(RAX, 0)),
             Callee::Record => {
-                self.needs.insert(Unit::LeaveRef(ty));
+                self.needs.push(Unit::LeaveRef(ty));
                 self.asm.load(Width::W64, context, Mem::at(RAX, func_record::CX as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, func_record::CODE as i32));
                 self.asm.load(Width::W64, RAX, Mem::at(RAX, 0));

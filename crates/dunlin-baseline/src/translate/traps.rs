@@ -148,7 +148,9 @@ impl Translator<'_> {
         let sources = constants.iter().map(|constant| (MoveSource::Const(*constant), 8));
         let operands = operands.iter().map(|of| (self.source_of(*of), bytes_of(of.kind)));
         let sources: Vec<(MoveSource, u8)> = sources.chain(operands).collect();
-        let mut all = vec![Move { to: Target::Gpr(RDI), from: MoveSource::Gpr(R14), bytes: 8 }];
+        let mut all = core::mem::take(&mut self.moving);
+        all.clear();
+        all.push(Move { to: Target::Gpr(RDI), from: MoveSource::Gpr(R14), bytes: 8 });
         let count = sources.len();
         let spread = (count + 1).saturating_sub(ARGUMENTS.len());
         let pushed = (8 * spread as i32 + 15) & !15;
@@ -165,7 +167,8 @@ impl Translator<'_> {
             };
             all.push(Move { to, from, bytes });
         }
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
+        self.moving = all;
         call_builtin(&mut self.asm, &mut self.relocations, builtin);
         let map = self.frame_map();
         self.note_map(map);

@@ -1,11 +1,12 @@
-//! The way from decoded operators to the translator's methods.
+//! The way from the decoder's operators to the translator's methods.
 //!
 //! Operators behind a branch are skipped, but for those that open and close blocks. What this tier does not know is
 //! refused, and the function runs elsewhere.
 
 use super::Translator;
+use super::decode::Sink;
 use super::stack::{Entry, Loc};
-use wasmparser::Operator;
+use wasmparser::{VisitOperator, VisitSimdOperator};
 
 /// Passes one operator on.
 macro_rules! pass {
@@ -70,7 +71,7 @@ macro_rules! pass {
     };
 }
 
-#[inline]
+#[inline(always)]
 fn settle_cond(of: &mut Translator<'_>) {
     if let Some(Entry { loc: Loc::Cond(_), .. }) = of.stack.last() {
         of.settle_cond();
@@ -80,17 +81,30 @@ fn settle_cond(of: &mut Translator<'_>) {
 macro_rules! define {
     ($(
         @$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($notes:tt)*)
-    )*) => {
-        /// Translates one operator.
-        pub(super) fn visit(of: &mut Translator<'_>, operator: Operator<'_>) {
-            match operator {
-                $(Operator::$op $({ $($arg),* })? => {
-                    pass!(@$proposal $op of $visit $($($arg)*)?)
-                })*
-                _ => of.unsupported("an operator of a later proposal"),
-            }
+    )*) => {$(
+        fn $visit(&mut self $($(, $arg: $ty)*)?) {
+            pass!(@$proposal $op self $visit $($($arg)*)?);
         }
-    };
+    )*};
 }
 
-wasmparser::for_each_operator!(define);
+impl<'a> VisitOperator<'a> for Translator<'_> {
+    type Output = ();
+
+    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = ()>> {
+        Some(self)
+    }
+
+    wasmparser::for_each_visit_operator!(define);
+}
+
+impl<'a> VisitSimdOperator<'a> for Translator<'_> {
+    wasmparser::for_each_visit_simd_operator!(define);
+}
+
+impl Sink<'_> for Translator<'_> {
+    #[inline(always)]
+    fn next(&mut self, at: usize) {
+        self.next_operator = at as u32;
+    }
+}

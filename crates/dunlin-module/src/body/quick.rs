@@ -8,6 +8,8 @@
 //! 3. Whatever it does not know, and whatever is wrong, is not its business: it gives up, and the other pass reads the
 //!    body from its start and says what is wrong. So it may be strict where that is simpler, and never lax.
 //!
+//! Who only wants to know whether a function is valid gets a pass that builds nothing (`TABLE` is false).
+//!
 //! Behind an operator that never goes on it expects the end of the block, as compilers emit it.
 
 use super::{Scratch, behind_blocks};
@@ -190,7 +192,7 @@ struct Frame {
 }
 
 /// The state of the pass.
-struct Quick<'m> {
+struct Quick<'m, const TABLE: bool> {
     module: &'m Module,
     bytes: &'m [u8],
     /// Where the next byte is read, and where the operator at hand begins.
@@ -214,20 +216,39 @@ struct Quick<'m> {
 impl Module {
     /// The function, whose body is pinned, as the other pass would prepare it; `None` if that is to be asked.
     pub(super) fn prepare_quickly(&self, func: u32, scratch: &mut Scratch) -> Option<Prepared> {
+        self.read_quickly::<true, _>(func, scratch, |quick, start| {
+            let code_offset = start + behind_blocks(quick.bytes, quick.at);
+            quick.run()?;
+            Some(quick.finish(self.func_type(func), code_offset))
+        })
+    }
+
+    /// Whether the function, whose body is pinned, is valid; `None` if the other pass is to be asked.
+    pub(super) fn validate_quickly(&self, func: u32, scratch: &mut Scratch) -> Option<()> {
+        self.read_quickly::<false, _>(func, scratch, |quick, _| quick.run())
+    }
+
+    fn read_quickly<const TABLE: bool, T>(
+        &self,
+        func: u32,
+        scratch: &mut Scratch,
+        read: impl FnOnce(&mut Quick<'_, TABLE>, u32) -> Option<T>,
+    ) -> Option<T> {
         if !FEATURES.iter().all(|feature| self.feature_set.contains(*feature)) {
             return None;
         }
         let range = self.body_range(func)?;
         let buffers = core::mem::take(&mut scratch.quick);
-        let mut quick = Quick::new(self, &self.bytes()[range.clone()], buffers);
-        let prepared = quick.run(self.func_type(func), range.start as u32);
+        let mut quick = Quick::<TABLE>::new(self, &self.bytes()[range.clone()], buffers);
+        let begun = quick.begin(self.func_type(func));
+        let found = begun.and_then(|()| read(&mut quick, range.start as u32));
         let Quick { stack, locals, frames, .. } = quick;
         scratch.quick = Buffers { stack, locals, frames };
-        prepared
+        found
     }
 }
 
-impl<'m> Quick<'m> {
+impl<'m, const TABLE: bool> Quick<'m, TABLE> {
     fn new(module: &'m Module, bytes: &'m [u8], buffers: Buffers) -> Self {
         let Buffers { mut stack, mut locals, mut frames } = buffers;
         stack.clear();
@@ -246,12 +267,13 @@ impl<'m> Quick<'m> {
             live: true,
             has_memory: module.memories().first().is_some_and(|memory| !memory.memory64),
             builder: Builder::default(),
-            patched: module.fuses.then(|| bytes.into()),
+            patched: (TABLE && module.fuses).then(|| bytes.into()),
             fused_end: 0,
         }
     }
 
-    fn run(&mut self, ty: &FuncType, start: u32) -> Option<Prepared> {
+    /// Reads what stands before the operators.
+    fn begin(&mut self, ty: &FuncType) -> Option<()> {
         let result = match ty.results() {
             [] => NONE,
             [result] => number(*result)?,
@@ -261,8 +283,11 @@ impl<'m> Quick<'m> {
             self.locals.push(number(*param)?);
         }
         self.declarations()?;
-        let code_offset = start + behind_blocks(self.bytes, self.at);
         self.open(Label::new(0, u32::from(result != NONE), true), result, result, false);
+        Some(())
+    }
+
+    fn run(&mut self) -> Option<()> {
         while !self.frames.is_empty() {
             self.operator = self.at;
             self.fuse();
@@ -270,7 +295,7 @@ impl<'m> Quick<'m> {
             self.step(opcode)?;
         }
         // Behind the last `end` there is nothing.
-        (self.at == self.bytes.len()).then(|| self.finish(ty, code_offset))
+        (self.at == self.bytes.len()).then_some(())
     }
 
     fn finish(&mut self, ty: &FuncType, code_offset: u32) -> Prepared {
@@ -307,7 +332,7 @@ impl<'m> Quick<'m> {
     /// Replaces the opcode at hand where it begins a sequence that has one.
     #[inline(always)]
     fn fuse(&mut self) {
-        if self.operator < self.fused_end {
+        if !TABLE || self.operator < self.fused_end {
             return;
         }
         let Some(copy) = &mut self.patched else { return };
@@ -359,7 +384,7 @@ impl<'m> Quick<'m> {
 }
 
 /// Operators without control.
-impl Quick<'_> {
+impl<const TABLE: bool> Quick<'_, TABLE> {
     /// An operator whose row says all; the row of none gives up.
     #[inline(always)]
     fn by_row(&mut self, row: Row) -> Option<()> {
@@ -510,7 +535,7 @@ impl Quick<'_> {
 }
 
 /// Control.
-impl Quick<'_> {
+impl<const TABLE: bool> Quick<'_, TABLE> {
     fn open(&mut self, label: Label, result: u8, carries: u8, is_if: bool) {
         self.base = label.base as usize;
         self.frames.push(Frame { label, result, carries, is_if });
@@ -540,8 +565,9 @@ impl Quick<'_> {
     fn begin_loop(&mut self) -> Option<()> {
         let result = self.block_type()?;
         let mut label = Label::new(self.stack.len() as u32, 0, true);
-        let at = behind_blocks(self.bytes, self.at);
-        label.start = Some(Target { at, word: self.builder.next() });
+        if TABLE {
+            label.start = Some(self.behind());
+        }
         self.open(label, result, NONE, false);
         Some(())
     }
@@ -550,24 +576,28 @@ impl Quick<'_> {
         let result = self.block_type()?;
         self.pop(I32)?;
         let mut label = Label::new(self.stack.len() as u32, u32::from(result != NONE), true);
-        label.otherwise = Some(self.builder.if_word(self.site()));
+        if TABLE {
+            label.otherwise = Some(self.builder.if_word(self.here()));
+        }
         self.open(label, result, result, true);
         Some(())
     }
 
     fn begin_else(&mut self) -> Option<()> {
         self.check_end()?;
-        let site = self.site();
+        let here = self.here();
         let frame = self.frames.last_mut().filter(|frame| frame.is_if)?;
         frame.is_if = false;
-        if self.live {
-            let site = self.builder.site(site);
-            self.builder.branch(site, &mut frame.label);
-        }
-        let at = behind_blocks(self.bytes, self.at);
-        let target = Target { at, word: self.builder.next() };
-        if let Some(index) = frame.label.otherwise.take() {
-            self.builder.otherwise(index, target);
+        if TABLE {
+            if self.live {
+                let site = self.builder.site(here);
+                self.builder.branch(site, &mut frame.label);
+            }
+            let at = behind_blocks(self.bytes, self.at);
+            let target = Target { at, word: self.builder.next() };
+            if let Some(index) = frame.label.otherwise.take() {
+                self.builder.otherwise(index, target);
+            }
         }
         self.live = true;
         self.stack.truncate(self.base);
@@ -583,17 +613,20 @@ impl Quick<'_> {
             return None;
         }
         let Some(outer) = self.frames.last() else {
-            let target = Target { at: self.operator as u32, word: self.builder.next() };
-            self.builder.settle_all(&mut label, target);
-            self.builder.end(self.at as u32, label.arity);
+            if TABLE {
+                let target = Target { at: self.operator as u32, word: self.builder.next() };
+                self.builder.settle_all(&mut label, target);
+                self.builder.end(self.at as u32, label.arity);
+            }
             return Some(());
         };
         self.base = outer.label.base as usize;
-        let at = behind_blocks(self.bytes, self.at);
-        let target = Target { at, word: self.builder.next() };
-        self.builder.settle_all(&mut label, target);
-        if let Some(index) = label.otherwise {
-            self.builder.otherwise(index, target);
+        if TABLE {
+            let target = self.behind();
+            self.builder.settle_all(&mut label, target);
+            if let Some(index) = label.otherwise {
+                self.builder.otherwise(index, target);
+            }
         }
         self.live = true;
         self.stack.truncate(label.base as usize);
@@ -614,8 +647,18 @@ impl Quick<'_> {
     }
 
     /// Where the operator at hand branches from.
-    fn site(&self) -> Site {
+    fn here(&self) -> Site {
         Site { at: self.operator as u32 + 1, height: self.stack.len() as u32 }
+    }
+
+    /// The number of that place.
+    fn site(&mut self) -> u32 {
+        if TABLE { self.builder.site(self.here()) } else { 0 }
+    }
+
+    /// What stands behind the operator at hand and the blocks that begin there.
+    fn behind(&self) -> Target {
+        Target { at: behind_blocks(self.bytes, self.at), word: self.builder.next() }
     }
 
     /// Branches from a site to the block that is so many blocks out.
@@ -624,7 +667,9 @@ impl Quick<'_> {
         let index = self.frames.len().checked_sub(depth as usize + 1)?;
         let carries = self.frames[index].carries;
         self.carry(carries)?;
-        self.builder.branch(site, &mut self.frames[index].label);
+        if TABLE {
+            self.builder.branch(site, &mut self.frames[index].label);
+        }
         Some(())
     }
 
@@ -637,7 +682,7 @@ impl Quick<'_> {
     /// Branches to the block with this number, the function's being 0, and does not go on.
     fn branch_out(&mut self, block: u32) -> Option<()> {
         let depth = self.frames.len() as u32 - 1 - block;
-        let site = self.builder.site(self.site());
+        let site = self.site();
         self.branch(site, depth)?;
         self.dead_end()
     }
@@ -646,13 +691,13 @@ impl Quick<'_> {
     fn br_if(&mut self) -> Option<()> {
         let depth = self.leb()?;
         self.pop(I32)?;
-        let site = self.builder.site(self.site());
+        let site = self.site();
         self.branch(site, depth)
     }
 
     fn br_table(&mut self) -> Option<()> {
         self.pop(I32)?;
-        let site = self.builder.site(self.site());
+        let site = self.site();
         let count = self.leb()?;
         if count > COUNT_MAX {
             return None;
@@ -707,7 +752,7 @@ impl Quick<'_> {
 }
 
 /// Operands and bytes.
-impl Quick<'_> {
+impl<const TABLE: bool> Quick<'_, TABLE> {
     #[inline(always)]
     fn push(&mut self, ty: u8) {
         self.stack.push(ty);
@@ -782,7 +827,13 @@ mod tests {
     /// Compares both passes on a function; says whether this one has understood it.
     fn compare(module: &Module, func: u32) -> bool {
         let scratch = &mut Scratch::default();
-        let Some(quick) = module.prepare_quickly(func, scratch) else { return false };
+        let prepared = module.prepare_quickly(func, scratch);
+        assert_eq!(
+            prepared.is_some(),
+            module.validate_quickly(func, scratch).is_some(),
+            "function {func} is understood or not, whatever is built"
+        );
+        let Some(quick) = prepared else { return false };
         match module.prepare_and_tell(func, scratch, |_, _| ()) {
             Ok(other) => assert_eq!(quick, other, "function {func}"),
             Err(error) => panic!("function {func} is invalid: {error}"),

@@ -73,21 +73,16 @@ impl Arena {
     pub(crate) fn add(
         &mut self,
         limit: &Arc<CodeLimit>,
-        image: CodeImage<'_>,
+        mut image: CodeImage<'_>,
     ) -> Option<PlacedCode<'_>> {
         let bytes = image.code.len();
-        let mut found = None;
-        if let Some(latest) = self.regions.last() {
-            found = latest.add(image.clone());
-        }
+        let mut found = self.regions.last().and_then(|latest| latest.add(&mut image));
         if found.is_none() {
             self.grow(limit, bytes)?;
+            found = self.regions.last().and_then(|latest| latest.add(&mut image));
         }
         let region = self.regions.last()?;
-        let piece = match found {
-            Some(base) => region.piece(base)?,
-            None => region.piece(region.add(image)?)?,
-        };
+        let piece = region.piece(found?)?;
         let placed = PlacedCode::new(region, piece);
         for (ty, address) in placed.ways_in() {
             self.ways_in.entry(ty).or_insert(address);

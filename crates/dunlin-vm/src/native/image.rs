@@ -74,9 +74,8 @@ impl CodeImage<'_> {
     /// Lays units out, which ascend. `None` if they are more than 32-bit offsets can tell apart.
     #[must_use]
     pub fn lay_out(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
-        let mut image = Self::default();
+        let mut image = Self::with_room_for(units);
         let code = image.code.to_mut();
-        code.reserve(units.iter().map(|(_, unit)| unit.code.len() + UNIT_ALIGNMENT).sum());
         let mut next_word = InlinedCall::FIRST_WORD;
         for (unit, compiled) in units {
             let alignment = UNIT_ALIGNMENT.max(compiled.alignment as usize);
@@ -112,6 +111,20 @@ impl CodeImage<'_> {
             }));
         }
         Some(image)
+    }
+
+    /// An image of nothing, with memory for what is to be laid out.
+    fn with_room_for(units: &[(Unit, CompiledFunction)]) -> Self {
+        let count =
+            |of: fn(&CompiledFunction) -> usize| units.iter().map(|(_, unit)| of(unit)).sum();
+        let mut image = Self::default();
+        image.code.to_mut().reserve(count(|unit| unit.code.len() + UNIT_ALIGNMENT));
+        image.units.reserve(units.len());
+        image.relocations.reserve(count(|unit| unit.relocations.len()));
+        image.traps.reserve(count(|unit| unit.traps.len()));
+        image.source.reserve(count(|unit| unit.source.len() + 2));
+        image.maps.reserve(count(|unit| unit.maps.len()));
+        image
     }
 
     /// Lays units out as a part of a module's code. `None` as for [`lay_out`](Self::lay_out).

@@ -18,8 +18,18 @@ use std::sync::OnceLock;
 /// Memory for code, and what stands where in it.
 pub(super) struct Region {
     pub(super) memory: CodeMemory,
-    pieces: Box<[OnceLock<Piece>]>,
+    /// Pieces by their numbers, so many of them together: most regions have few of those that they have room for.
+    pieces: Box<[OnceLock<Box<Pieces>>]>,
     count: AtomicUsize,
+}
+
+/// Pieces that are made room for at once.
+const TOGETHER: usize = 16;
+
+type Pieces = [OnceLock<Piece>; TOGETHER];
+
+fn no_pieces() -> Box<Pieces> {
+    Box::new([const { OnceLock::new() }; TOGETHER])
 }
 
 /// What is known of an image in memory. Offsets are from `base` on.
@@ -61,28 +71,36 @@ impl Region {
     pub(super) fn whole(image: CodeImage<'_>) -> Option<Self> {
         let memory = CodeMemory::new(image.code.len(), |target| write(&image, target))?;
         let piece = Piece::new(image, memory.base(), 0);
-        let pieces = Box::new([OnceLock::from(piece)]);
+        let pieces = no_pieces();
+        pieces[0].set(piece).ok()?;
+        let pieces = Box::new([OnceLock::from(pieces)]);
         Some(Self { memory, pieces, count: AtomicUsize::new(1) })
     }
 
-    /// A region of so many bytes in which there is nothing yet, for so many pieces.
+    /// A region of so many bytes in which there is nothing yet, for at least so many pieces.
     pub(super) fn growing(bytes: usize, pieces: usize) -> Option<Self> {
         let memory = CodeMemory::growing(bytes)?;
-        let pieces = (0..pieces).map(|_| OnceLock::new()).collect();
+        let pieces = (0..pieces.div_ceil(TOGETHER)).map(|_| OnceLock::new()).collect();
         Some(Self { memory, pieces, count: AtomicUsize::new(0) })
     }
 
-    /// Adds an image, by one thread at a time; where it begins. `None` if there is no room for it.
-    pub(super) fn add(&self, image: CodeImage<'_>) -> Option<usize> {
+    /// Adds an image, which it takes, by one thread at a time; where it begins. `None` if there is no room for it.
+    pub(super) fn add(&self, image: &mut CodeImage<'_>) -> Option<usize> {
         let count = self.count.load(Ordering::Relaxed);
-        let place = self.pieces.get(count)?;
+        let pieces = self.pieces.get(count / TOGETHER)?;
+        let place = &pieces.get_or_init(no_pieces)[count % TOGETHER];
         let bytes = image.code.len();
-        let start = self.memory.append(bytes, PIECE_ALIGNMENT, |target| write(&image, target))?;
-        let piece = Piece::new(image, self.memory.base() + start, start);
+        let start = self.memory.append(bytes, PIECE_ALIGNMENT, |target| write(image, target))?;
+        let piece = Piece::new(core::mem::take(image), self.memory.base() + start, start);
         let base = piece.base;
         place.set(piece).ok()?;
         self.count.store(count + 1, Ordering::Release);
         Some(base)
+    }
+
+    /// The piece of this number, if it is there.
+    fn numbered(&self, number: usize) -> Option<&Piece> {
+        self.pieces.get(number / TOGETHER)?.get()?[number % TOGETHER].get()
     }
 
     fn base(&self) -> usize {
@@ -99,16 +117,19 @@ impl Region {
 
     /// The piece that holds `pc`.
     pub(super) fn piece(&self, pc: usize) -> Option<&Piece> {
-        let pieces = &self.pieces[..self.count.load(Ordering::Acquire)];
-        let begins_before = |piece: &OnceLock<Piece>| piece.get().is_some_and(|of| of.base <= pc);
-        let after = pieces.partition_point(begins_before);
-        let piece = pieces[after.checked_sub(1)?].get()?;
+        // Below `least` they begin before, from `most` on they do not.
+        let (mut least, mut most) = (0, self.count.load(Ordering::Acquire));
+        while least < most {
+            let middle = least.midpoint(most);
+            if self.numbered(middle)?.base <= pc { least = middle + 1 } else { most = middle }
+        }
+        let piece = self.numbered(least.checked_sub(1)?)?;
         (pc < piece.base + piece.bytes).then_some(piece)
     }
 
     /// The only piece of a region of one image.
     pub(super) fn first(&self) -> Option<&Piece> {
-        self.pieces.first()?.get()
+        self.numbered(0)
     }
 
     /// The code of a piece of this region.

@@ -16,11 +16,13 @@ pub(crate) struct Mem {
 
 impl Mem {
     /// A place behind a register.
+    #[inline]
     pub(crate) const fn at(base: Gpr, disp: i32) -> Self {
         Self { base, index: None, disp }
     }
 
     /// A place behind the sum of two registers.
+    #[inline]
     pub(crate) const fn indexed(base: Gpr, index: Gpr, disp: i32) -> Self {
         Self { base, index: Some((index, 0)), disp }
     }
@@ -170,10 +172,124 @@ pub(crate) struct Label(u32);
 /// Where a label is that has not been placed.
 const UNPLACED: u32 = u32::MAX;
 
+/// Bytes that are free before an instruction is written: more than the longest has.
+const ROOM: usize = 32;
+
+/// Bytes of the first piece of memory for code.
+const FIRST_BYTES: usize = 4 << 10;
+
+/// What stands before an instruction's operands.
+#[derive(Clone, Copy)]
+struct Head {
+    /// The opcode, its first byte lowest, and how many bytes it has.
+    opcode: u32,
+    len: u8,
+    /// A mandatory prefix, or 0.
+    prefix: u8,
+    is64: bool,
+    /// Whether the prefix that says which of sixteen registers are meant stands there even where it says nothing.
+    forced: bool,
+}
+
+impl Head {
+    #[inline(always)]
+    const fn new(width: Width, opcode: u8) -> Self {
+        let (opcode, is64) = (opcode as u32, width.is64());
+        Self { opcode, len: 1, prefix: 0, is64, forced: false }
+    }
+
+    /// Of the map behind `0F`.
+    #[inline(always)]
+    const fn of_0f(width: Width, opcode: u8) -> Self {
+        let (opcode, is64) = (0x0f | (opcode as u32) << 8, width.is64());
+        Self { opcode, len: 2, prefix: 0, is64, forced: false }
+    }
+
+    /// With a mandatory prefix (0 for none), of any map.
+    #[inline(always)]
+    const fn of_map(prefix: u8, map: Map, opcode: u8, width: Width) -> Self {
+        let (opcode, is64) = (opcode as u32, width.is64());
+        let (opcode, len) = match map {
+            Map::M0F => (0x0f | opcode << 8, 2),
+            Map::M0F38 => (0x380f | opcode << 16, 3),
+            Map::M0F3A => (0x3a0f | opcode << 16, 3),
+        };
+        Self { opcode, len, prefix, is64, forced: false }
+    }
+
+    #[inline(always)]
+    const fn with_prefix(self, prefix: u8) -> Self {
+        Self { prefix, ..self }
+    }
+
+    #[inline(always)]
+    const fn forced(self, forced: bool) -> Self {
+        Self { forced, ..self }
+    }
+
+    /// The prefixes and the opcode, for the upper bits of three registers' numbers, and how many bytes they have: six
+    /// at most.
+    #[inline(always)]
+    fn bytes(self, reg: u8, index: u8, base: u8) -> (u64, usize) {
+        let bits = u8::from(self.is64) << 3 | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
+        let (mut bytes, mut len) = (u64::from(self.opcode), usize::from(self.len));
+        if bits != 0 || self.forced {
+            bytes = bytes << 8 | u64::from(0x40 | bits);
+            len += 1;
+        }
+        if self.prefix != 0 {
+            bytes = bytes << 8 | u64::from(self.prefix);
+            len += 1;
+        }
+        (bytes, len)
+    }
+}
+
+/// A constant behind an instruction's operands: its bytes, and how many.
+#[derive(Clone, Copy)]
+struct Constant {
+    value: i32,
+    len: u8,
+}
+
+impl Constant {
+    const NONE: Self = Self { value: 0, len: 0 };
+
+    const fn byte(value: u8) -> Self {
+        Self { value: value as i32, len: 1 }
+    }
+
+    const fn word(value: i32) -> Self {
+        Self { value, len: 4 }
+    }
+}
+
+/// Writes an instruction's first bytes.
+#[inline(always)]
+fn write_start(room: &mut [u8; ROOM], bytes: u64) {
+    if let Some(place) = room.first_chunk_mut() {
+        *place = bytes.to_le_bytes();
+    }
+}
+
+/// Writes a number behind so many bytes of an instruction, which are twelve at most.
+#[inline(always)]
+fn write_number(room: &mut [u8; ROOM], behind: usize, value: i32) {
+    if let Some(place) = room[behind & 15..].first_chunk_mut() {
+        *place = value.to_le_bytes();
+    }
+}
+
 /// Code under construction.
+///
+/// Instructions are put together in numbers, and written with bytes to spare that the next one writes over: there are
+/// always some behind the last one.
 #[derive(Default)]
 pub(crate) struct Asm {
-    pub(crate) code: Vec<u8>,
+    /// The code, and memory for more.
+    memory: Vec<u8>,
+    /// Bytes of the code.
+    len: usize,
     labels: Vec<u32>,
     /// Places of 32 bits that a label's distance from their end belongs to.
     fixups: Vec<(u32, Label)>,
@@ -182,22 +298,30 @@ pub(crate) struct Asm {
 impl Asm {
     /// Forgets all, but keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.code.clear();
+        self.len = 0;
         self.labels.clear();
         self.fixups.clear();
     }
 
-    /// Where the next instruction goes.
-    pub(crate) fn here(&self) -> u32 {
-        self.code.len() as u32
+    /// The code so far.
+    pub(crate) fn code(&self) -> &[u8] {
+        &self.memory[..self.len]
     }
 
+    /// Where the next instruction goes.
+    #[inline]
+    pub(crate) fn here(&self) -> u32 {
+        self.len as u32
+    }
+
+    #[inline]
     pub(crate) fn label(&mut self) -> Label {
         self.labels.push(UNPLACED);
         Label(self.labels.len() as u32 - 1)
     }
 
     /// Places a label here.
+    #[inline]
     pub(crate) fn bind(&mut self, label: Label) {
         self.labels[label.0 as usize] = self.here();
     }
@@ -214,28 +338,65 @@ impl Asm {
             debug_assert_ne!(target, UNPLACED, "a label without a place");
             let at = at as usize;
             let distance = i64::from(target) - (at as i64 + 4);
-            self.code[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
+            self.memory[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
         }
     }
 
     /// Replaces a number that has been written.
     pub(crate) fn patch32(&mut self, at: u32, value: i32) {
         let at = at as usize;
-        self.code[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        self.memory[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// The memory that the next instruction is written to.
+    #[inline(always)]
+    fn room(&mut self) -> &mut [u8; ROOM] {
+        if self.memory.len() - self.len < ROOM {
+            self.grow(ROOM);
+        }
+        self.memory[self.len..].first_chunk_mut().expect("room for an instruction")
+    }
+
+    /// Makes room for at least so many bytes.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, bytes: usize) {
+        let len = (self.len + bytes).max(2 * self.memory.len()).max(FIRST_BYTES);
+        self.memory.resize(len, 0);
+    }
+
+    /// Appends the first bytes of a number.
+    #[inline(always)]
+    fn put(&mut self, bytes: u64, len: usize) {
+        write_start(self.room(), bytes);
+        self.len += len;
+    }
+
+    /// Appends bytes that are no instruction.
+    pub(crate) fn data(&mut self, bytes: &[u8]) {
+        if self.memory.len() - self.len < bytes.len() {
+            self.grow(bytes.len());
+        }
+        self.memory[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Appends zeros up to a multiple.
+    pub(crate) fn align(&mut self, bytes: usize) {
+        let zeros = self.len.next_multiple_of(bytes) - self.len;
+        for _ in 0..zeros {
+            self.byte(0);
+        }
     }
 
     #[inline]
     pub(crate) fn byte(&mut self, byte: u8) {
-        self.code.push(byte);
+        self.put(byte.into(), 1);
     }
 
     #[inline]
     pub(crate) fn imm32(&mut self, value: i32) {
-        self.code.extend_from_slice(&value.to_le_bytes());
-    }
-
-    pub(crate) fn imm64(&mut self, value: u64) {
-        self.code.extend_from_slice(&value.to_le_bytes());
+        self.put(value as u32 as u64, 4);
     }
 
     /// The four bytes of a table's entry: a label's distance from the table's beginning.
@@ -245,109 +406,126 @@ impl Asm {
         (at, label, table)
     }
 
-    /// An operand behind an opcode: the register field, and a register or place.
-    #[inline]
-    pub(super) fn modrm(&mut self, reg: u8, rm: Rm) {
-        let reg = (reg & 7) << 3;
-        let mem = match rm {
-            Rm::Reg(rm) => return self.byte(0xc0 | reg | rm & 7),
-            Rm::Mem(mem) => mem,
-            Rm::Code(label) => {
-                self.byte(reg | 5);
-                return self.distance(label);
-            }
-        };
-        let base = mem.base.0 & 7;
-        let needs_sib = mem.index.is_some() || base == RSP.0;
-        let (mode, small) = match mem.disp {
-            0 if base != RBP.0 => (0, true),
-            -128..=127 => (0x40, true),
-            _ => (0x80, false),
-        };
-        if needs_sib {
-            self.byte(mode | reg | 4);
-            let (index, scale) = mem.index.map_or((4, 0), |(index, scale)| (index.0 & 7, scale));
-            self.byte(scale << 6 | index << 3 | base);
-        } else {
-            self.byte(mode | reg | base);
-        }
-        match (mode, small) {
-            (0, _) => {}
-            (_, true) => self.byte(mem.disp as u8),
-            _ => self.imm32(mem.disp),
+    /// An instruction whose operands are a register, or part of the opcode, and a register or place.
+    #[inline(always)]
+    fn instruction(&mut self, head: Head, reg: u8, rm: Rm, constant: Constant) {
+        match rm {
+            Rm::Reg(rm) => self.of_registers(head, reg, rm, constant),
+            Rm::Mem(mem) => self.of_memory(head, reg, mem, constant),
+            Rm::Code(label) => self.of_code(head, reg, label),
         }
     }
 
-    /// The prefix that says which of sixteen registers are meant; left out where it says nothing.
-    #[inline]
-    fn rex(&mut self, is64: bool, reg: u8, rm: Rm, forced: bool) {
-        let (index, base) = match rm {
-            Rm::Reg(rm) => (0, rm),
-            Rm::Mem(mem) => (mem.index.map_or(0, |(index, _)| index.0), mem.base.0),
-            Rm::Code(_) => (0, 0),
+    #[inline(always)]
+    fn of_registers(&mut self, head: Head, reg: u8, rm: u8, constant: Constant) {
+        let (bytes, len) = head.bytes(reg, 0, rm);
+        let modrm = 0xc0 | (reg & 7) << 3 | rm & 7;
+        let bytes = bytes | u64::from(modrm) << (8 * len);
+        let len = len + 1;
+        let room = self.room();
+        write_start(room, bytes);
+        write_number(room, len, constant.value);
+        self.len += len + usize::from(constant.len);
+    }
+
+    #[inline(never)]
+    fn of_memory(&mut self, head: Head, reg: u8, mem: Mem, constant: Constant) {
+        self.write_memory(head, reg, mem, constant);
+    }
+
+    /// The same, for instructions that are so many that each has code of its own here.
+    #[inline(always)]
+    fn write_memory(&mut self, head: Head, reg: u8, mem: Mem, constant: Constant) {
+        let (index, scale) = mem.index.map_or((4, 0), |(index, scale)| (index.0, scale));
+        let above = if mem.index.is_some() { index } else { 0 };
+        let (bytes, len) = head.bytes(reg, above, mem.base.0);
+        let (reg, base) = ((reg & 7) << 3, mem.base.0 & 7);
+        let (mode, disp_bytes) = match mem.disp {
+            0 if base != RBP.0 => (0, 0),
+            -128..=127 => (0x40, 1),
+            _ => (0x80, 4),
         };
-        let bits = u8::from(is64) << 3 | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
-        if bits != 0 || forced {
-            self.byte(0x40 | bits);
-        }
+        let (operand, operand_bytes) = if mem.index.is_some() || base == RSP.0 {
+            let sib = scale << 6 | (index & 7) << 3 | base;
+            (u64::from(mode | reg | 4) | u64::from(sib) << 8, 2)
+        } else {
+            (u64::from(mode | reg | base), 1)
+        };
+        let bytes = bytes | operand << (8 * len);
+        let len = len + operand_bytes;
+        let room = self.room();
+        write_start(room, bytes);
+        write_number(room, len, mem.disp);
+        let len = len + disp_bytes;
+        write_number(room, len, constant.value);
+        self.len += len + usize::from(constant.len);
+    }
+
+    #[cold]
+    fn of_code(&mut self, head: Head, reg: u8, label: Label) {
+        let (bytes, len) = head.bytes(reg, 0, 0);
+        self.put(bytes | u64::from((reg & 7) << 3 | 5) << (8 * len), len + 1);
+        self.distance(label);
     }
 
     /// An instruction of one opcode byte.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn op(&mut self, width: Width, opcode: u8, reg: u8, rm: Rm) {
-        self.rex(width.is64(), reg, rm, false);
-        self.byte(opcode);
-        self.modrm(reg, rm);
+        self.instruction(Head::new(width, opcode), reg, rm, Constant::NONE);
     }
 
     /// An instruction of the map behind `0F`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn op0f(&mut self, width: Width, opcode: u8, reg: u8, rm: Rm) {
-        self.rex(width.is64(), reg, rm, false);
-        self.code.extend_from_slice(&[0x0f, opcode]);
-        self.modrm(reg, rm);
+        self.instruction(Head::of_0f(width, opcode), reg, rm, Constant::NONE);
     }
 
     /// As [`op0f`](Self::op0f), with an operand that is a byte register.
+    #[inline(always)]
     fn op0f_byte(&mut self, width: Width, opcode: u8, reg: u8, rm: Rm) {
-        self.rex(width.is64(), reg, rm, matches!(rm, Rm::Reg(4..8)));
-        self.code.extend_from_slice(&[0x0f, opcode]);
-        self.modrm(reg, rm);
+        let head = Head::of_0f(width, opcode).forced(matches!(rm, Rm::Reg(4..8)));
+        self.instruction(head, reg, rm, Constant::NONE);
+    }
+
+    /// An instruction of one opcode byte that ends with a register's lower bits.
+    #[inline(always)]
+    fn op_reg(&mut self, width: Width, opcode: u8, reg: Gpr) {
+        let (bytes, len) = Head::new(width, opcode | reg.0 & 7).bytes(0, 0, reg.0);
+        self.put(bytes, len);
     }
 
     pub(crate) fn mov(&mut self, width: Width, to: Gpr, from: Gpr) {
         self.op(width, 0x8b, to.0, from.into());
     }
 
+    #[inline(never)]
     pub(crate) fn load(&mut self, width: Width, to: Gpr, from: Mem) {
-        self.op(width, 0x8b, to.0, from.into());
+        self.write_memory(Head::new(width, 0x8b), to.0, from, Constant::NONE);
     }
 
+    #[inline(never)]
     pub(crate) fn store(&mut self, width: Width, to: Mem, from: Gpr) {
-        self.op(width, 0x89, from.0, to.into());
+        self.write_memory(Head::new(width, 0x89), from.0, to, Constant::NONE);
     }
 
     pub(crate) fn store8(&mut self, to: Mem, from: Gpr) {
-        self.rex(false, from.0, to.into(), from.0 >= 4);
-        self.byte(0x88);
-        self.modrm(from.0, to.into());
+        let head = Head::new(Width::W32, 0x88).forced(from.0 >= 4);
+        self.of_memory(head, from.0, to, Constant::NONE);
     }
 
     pub(crate) fn store16(&mut self, to: Mem, from: Gpr) {
-        self.byte(0x66);
-        self.op(Width::W32, 0x89, from.0, to.into());
+        let head = Head::new(Width::W32, 0x89).with_prefix(0x66);
+        self.of_memory(head, from.0, to, Constant::NONE);
     }
 
     /// Stores a constant, sign-extended.
     pub(crate) fn store_imm(&mut self, width: Width, to: Mem, value: i32) {
-        self.op(width, 0xc7, 0, to.into());
-        self.imm32(value);
+        self.of_memory(Head::new(width, 0xc7), 0, to, Constant::word(value));
     }
 
     /// Stores a constant byte.
     pub(crate) fn store_imm8(&mut self, to: Mem, value: u8) {
-        self.op(Width::W32, 0xc6, 0, to.into());
-        self.byte(value);
+        self.of_memory(Head::new(Width::W32, 0xc6), 0, to, Constant::byte(value));
     }
 
     pub(crate) fn movzx8(&mut self, to: Gpr, from: Rm) {
@@ -373,12 +551,10 @@ impl Asm {
     /// Makes a constant; flags stay what they are.
     pub(crate) fn mov_imm(&mut self, to: Gpr, value: u64) {
         if let Ok(low) = u32::try_from(value) {
-            self.rex(false, 0, to.into(), false);
-            self.byte(0xb8 | to.0 & 7);
-            self.imm32(low as i32);
+            let (bytes, len) = Head::new(Width::W32, 0xb8 | to.0 & 7).bytes(0, 0, to.0);
+            self.put(bytes | u64::from(low) << (8 * len), len + 4);
         } else if let Ok(low) = i32::try_from(value as i64) {
-            self.op(Width::W64, 0xc7, 0, to.into());
-            self.imm32(low);
+            self.of_registers(Head::new(Width::W64, 0xc7), 0, to.0, Constant::word(low));
         } else {
             self.mov_imm64(to, value);
         }
@@ -386,9 +562,8 @@ impl Asm {
 
     /// Makes a constant by an instruction that has all 64 bits, its last 8 bytes.
     pub(crate) fn mov_imm64(&mut self, to: Gpr, value: u64) {
-        self.rex(true, 0, to.into(), false);
-        self.byte(0xb8 | to.0 & 7);
-        self.imm64(value);
+        self.op_reg(Width::W64, 0xb8, to);
+        self.put(value, 8);
     }
 
     /// Clears a register, and changes flags.
@@ -405,19 +580,16 @@ impl Asm {
     }
 
     pub(crate) fn alu_imm(&mut self, alu: Alu, width: Width, to: Rm, value: i32) {
-        if let Ok(small) = i8::try_from(value) {
-            self.op(width, 0x83, alu as u8, to);
-            self.byte(small as u8);
-        } else {
-            self.op(width, 0x81, alu as u8, to);
-            self.imm32(value);
-        }
+        let (opcode, constant) = match i8::try_from(value) {
+            Ok(small) => (0x83, Constant::byte(small as u8)),
+            Err(_) => (0x81, Constant::word(value)),
+        };
+        self.instruction(Head::new(width, opcode), alu as u8, to, constant);
     }
 
     /// As [`alu_imm`](Self::alu_imm), with four bytes to be patched; says where they are.
     pub(crate) fn alu_imm_patched(&mut self, alu: Alu, width: Width, to: Rm) -> u32 {
-        self.op(width, 0x81, alu as u8, to);
-        self.imm32(0);
+        self.instruction(Head::new(width, 0x81), alu as u8, to, Constant::word(0));
         self.here() - 4
     }
 
@@ -426,30 +598,27 @@ impl Asm {
     }
 
     pub(crate) fn test_imm(&mut self, width: Width, left: Rm, value: i32) {
-        self.op(width, 0xf7, 0, left);
-        self.imm32(value);
+        self.instruction(Head::new(width, 0xf7), 0, left, Constant::word(value));
     }
 
     /// An atomic operation on so many bytes of memory.
     pub(crate) fn atomic(&mut self, atomic: Atomic, bytes: u64, place: Mem, reg: Gpr) {
-        if atomic != Atomic::Exchange {
+        let is_locked = atomic != Atomic::Exchange;
+        if is_locked {
             self.byte(0xf0);
         }
-        if bytes == 2 {
-            self.byte(0x66);
-        }
-        self.rex(bytes == 8, reg.0, place.into(), bytes == 1 && reg.0 >= 4);
-        if atomic != Atomic::Exchange {
-            self.byte(0x0f);
-        }
+        let width = if bytes == 8 { Width::W64 } else { Width::W32 };
         // The opcode before is the same for bytes.
-        self.byte(atomic as u8 - u8::from(bytes == 1));
-        self.modrm(reg.0, place.into());
+        let opcode = atomic as u8 - u8::from(bytes == 1);
+        let head = if is_locked { Head::of_0f(width, opcode) } else { Head::new(width, opcode) };
+        let head = head.with_prefix(if bytes == 2 { 0x66 } else { 0 });
+        let head = head.forced(bytes == 1 && reg.0 >= 4);
+        self.of_memory(head, reg.0, place, Constant::NONE);
     }
 
     /// Orders all accesses before and behind.
     pub(crate) fn mfence(&mut self) {
-        self.code.extend_from_slice(&[0x0f, 0xae, 0xf0]);
+        self.put(0xf0_ae0f, 3);
     }
 
     pub(crate) fn imul(&mut self, width: Width, to: Gpr, from: Rm) {
@@ -457,13 +626,11 @@ impl Asm {
     }
 
     pub(crate) fn imul_imm(&mut self, width: Width, to: Gpr, from: Rm, value: i32) {
-        if let Ok(small) = i8::try_from(value) {
-            self.op(width, 0x6b, to.0, from);
-            self.byte(small as u8);
-        } else {
-            self.op(width, 0x69, to.0, from);
-            self.imm32(value);
-        }
+        let (opcode, constant) = match i8::try_from(value) {
+            Ok(small) => (0x6b, Constant::byte(small as u8)),
+            Err(_) => (0x69, Constant::word(value)),
+        };
+        self.instruction(Head::new(width, opcode), to.0, from, constant);
     }
 
     pub(crate) fn unary(&mut self, unary: Unary, width: Width, operand: Rm) {
@@ -476,8 +643,8 @@ impl Asm {
     }
 
     pub(crate) fn shift_imm(&mut self, shift: Shift, width: Width, operand: Gpr, count: u8) {
-        self.op(width, 0xc1, shift as u8, operand.into());
-        self.byte(count);
+        let head = Head::new(width, 0xc1);
+        self.of_registers(head, shift as u8, operand.0, Constant::byte(count));
     }
 
     /// Fills `rdx` with the sign of `rax`.
@@ -497,12 +664,12 @@ impl Asm {
     }
 
     pub(crate) fn jmp(&mut self, to: Label) {
-        self.byte(0xe9);
+        self.put(0xe9, 1);
         self.distance(to);
     }
 
     pub(crate) fn jcc(&mut self, cc: Cc, to: Label) {
-        self.code.extend_from_slice(&[0x0f, 0x80 | cc as u8]);
+        self.put(0x800f | u64::from(cc as u8) << 8, 2);
         self.distance(to);
     }
 
@@ -521,18 +688,15 @@ impl Asm {
 
     /// Makes the address of a label.
     pub(crate) fn lea_label(&mut self, to: Gpr, of: Label) {
-        self.code.extend_from_slice(&[0x48 | (to.0 >> 3) << 2, 0x8d, (to.0 & 7) << 3 | 5]);
-        self.distance(of);
+        self.of_code(Head::new(Width::W64, 0x8d), to.0, of);
     }
 
     pub(crate) fn push(&mut self, reg: Gpr) {
-        self.rex(false, 0, reg.into(), false);
-        self.byte(0x50 | reg.0 & 7);
+        self.op_reg(Width::W32, 0x50, reg);
     }
 
     pub(crate) fn pop(&mut self, reg: Gpr) {
-        self.rex(false, 0, reg.into(), false);
-        self.byte(0x58 | reg.0 & 7);
+        self.op_reg(Width::W32, 0x58, reg);
     }
 
     /// Returns, and takes so many bytes of arguments off the stack.
@@ -540,29 +704,26 @@ impl Asm {
         if bytes == 0 {
             self.byte(0xc3);
         } else {
-            self.byte(0xc2);
-            self.code.extend_from_slice(&bytes.to_le_bytes());
+            self.put(0xc2 | u64::from(bytes) << 8, 3);
         }
     }
 
     pub(crate) fn ud2(&mut self) {
-        self.code.extend_from_slice(&[0x0f, 0x0b]);
+        self.put(0x0b0f, 2);
     }
 
     /// An instruction with a mandatory prefix (0 for none), of any map. Vector instructions, and those of
     /// general registers that have one.
     #[inline]
     pub(crate) fn sse(&mut self, prefix: u8, map: Map, opcode: u8, width: Width, reg: u8, rm: Rm) {
-        if prefix != 0 {
-            self.byte(prefix);
-        }
-        self.rex(width.is64(), reg, rm, false);
-        match map {
-            Map::M0F => self.code.extend_from_slice(&[0x0f, opcode]),
-            Map::M0F38 => self.code.extend_from_slice(&[0x0f, 0x38, opcode]),
-            Map::M0F3A => self.code.extend_from_slice(&[0x0f, 0x3a, opcode]),
-        }
-        self.modrm(reg, rm);
+        self.instruction(Head::of_map(prefix, map, opcode, width), reg, rm, Constant::NONE);
+    }
+
+    /// The same, with a constant behind the operands.
+    pub(crate) fn sse_imm(&mut self, op: (u8, Map, u8), width: Width, reg: u8, rm: Rm, value: u8) {
+        let (prefix, map, opcode) = op;
+        let head = Head::of_map(prefix, map, opcode, width);
+        self.instruction(head, reg, rm, Constant::byte(value));
     }
 
     pub(crate) fn movaps(&mut self, to: Xmm, from: Xmm) {
@@ -628,7 +789,7 @@ mod tests {
         let mut asm = Asm::default();
         write(&mut asm);
         asm.link();
-        assert_eq!(read(&asm.code), expected);
+        assert_eq!(read(asm.code()), expected);
     }
 
     const NAMES: [&str; 16] = [
@@ -705,7 +866,7 @@ mod tests {
     fn read_narrow(reg: Gpr) -> String {
         let mut asm = Asm::default();
         asm.op(Width::W32, 0xff, 0, reg.into());
-        read(&asm.code)[0].trim_start_matches("inc ").to_owned()
+        read(asm.code())[0].trim_start_matches("inc ").to_owned()
     }
 
     #[test]
@@ -802,6 +963,6 @@ mod tests {
         asm.bind(forth);
         asm.ud2();
         asm.link();
-        assert_eq!(read(&asm.code), ["je 0Bh", "jmp 0h", "ud2"]);
+        assert_eq!(read(asm.code()), ["je 0Bh", "jmp 0h", "ud2"]);
     }
 }

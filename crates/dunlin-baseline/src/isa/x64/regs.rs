@@ -67,15 +67,18 @@ impl Set {
         Self(self.0 | other.0)
     }
 
+    #[inline]
     pub(crate) fn add(&mut self, number: u8) {
         self.0 |= 1 << number;
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, number: u8) {
         self.0 &= !(1 << number);
     }
 
     /// The lowest, if there is one.
+    #[inline]
     pub(crate) fn first(self) -> Option<u8> {
         (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
     }

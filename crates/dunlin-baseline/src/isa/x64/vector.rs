@@ -232,13 +232,11 @@ impl Asm {
         imm: u8,
     ) {
         debug_assert!(!matches!(rm, Rm::Code(_)), "a place in the code comes last");
-        self.sse(op.prefix, op.map, op.opcode, width, reg.0, rm);
-        self.byte(imm);
+        self.sse_imm((op.prefix, op.map, op.opcode), width, reg.0, rm, imm);
     }
 
     pub(crate) fn shift_lanes(&mut self, LaneShift(opcode, number): LaneShift, of: Xmm, by: u8) {
-        self.sse(0x66, Map::M0F, opcode, Width::W32, number, of.into());
-        self.byte(by);
+        self.sse_imm((0x66, Map::M0F, opcode), Width::W32, number, of.into(), by);
     }
 
     /// The highest bits of bytes.
@@ -260,11 +258,14 @@ impl Asm {
     pub(crate) fn fused(&mut self, op: Fused, lanes: Width, to: Xmm, left: Xmm, right: Xmm) {
         let (reg, rm) = (to.0 >> 3 ^ 1, right.0 >> 3 ^ 1);
         let wide = u8::from(lanes == Width::W64);
-        self.byte(0xc4);
-        self.byte(reg << 7 | 1 << 6 | rm << 5 | 2);
-        self.byte(wide << 7 | (left.0 ^ 15) << 3 | 1);
-        self.byte(op as u8);
-        self.modrm(to.0, right.into());
+        let modrm = 0xc0 | (to.0 & 7) << 3 | right.0 & 7;
+        self.data(&[
+            0xc4,
+            reg << 7 | 1 << 6 | rm << 5 | 2,
+            wide << 7 | (left.0 ^ 15) << 3 | 1,
+            op as u8,
+            modrm,
+        ]);
     }
 }
 
@@ -290,7 +291,7 @@ mod tests {
         let mut asm = Asm::default();
         write(&mut asm);
         asm.link();
-        assert_eq!(read(&asm.code), expected);
+        assert_eq!(read(asm.code()), expected);
     }
 
     #[test]
@@ -317,7 +318,7 @@ mod tests {
         asm.ud2();
         asm.bind(label);
         asm.link();
-        assert_eq!(read(&asm.code), ["pshufb xmm11,[0Ch]", "ud2"]);
+        assert_eq!(read(asm.code()), ["pshufb xmm11,[0Ch]", "ud2"]);
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl Translator<'_> {
             Move { to: Target::Gpr(RSI), from: MoveSource::Const(make.ty.into()), bytes: 4 },
         ];
         all.extend(make.length.map(|from| Move { to: Target::Gpr(RDX), from, bytes: 4 }));
-        moves(&mut self.asm, &mut all);
+        moves(&mut self.asm, &all);
         let builtin = if make.length.is_some() { Builtin::NewArray } else { Builtin::NewStruct };
         call_builtin(&mut self.asm, &mut self.relocations, builtin);
         if !make.map.is_empty() {

@@ -20,6 +20,12 @@ pub(in crate::translate) struct Pool {
 }
 
 impl Pool {
+    /// Forgets all.
+    pub(in crate::translate) fn clear(&mut self) {
+        self.constants.clear();
+        self.known.clear();
+    }
+
     /// The number of a constant.
     fn add(&mut self, bits: u128, asm: &mut Asm) -> u32 {
         *self.known.entry(bits).or_insert_with(|| {
@@ -74,14 +80,13 @@ impl Translator<'_> {
 
     /// Writes all constants behind the code.
     pub(in crate::translate) fn emit_constants(&mut self) {
-        let constants = core::mem::take(&mut self.pool).constants;
-        if constants.is_empty() {
+        if self.pool.constants.is_empty() {
             return;
         }
-        self.asm.code.resize(self.asm.code.len().next_multiple_of(BYTES), 0);
-        for (bits, label) in constants {
+        self.asm.align(BYTES);
+        for (bits, label) in core::mem::take(&mut self.pool).constants {
             self.asm.bind(label);
-            self.asm.code.extend_from_slice(&bits.to_le_bytes());
+            self.asm.data(&bits.to_le_bytes());
         }
     }
 }
