@@ -47,6 +47,8 @@ pub(crate) struct Late {
     baseline: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
     notes: Arc<Notes>,
+    /// Modules with code that has been replaced and may still be in use.
+    retiring: Mutex<Vec<Weak<ModuleCode>>>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
@@ -122,6 +124,7 @@ impl Owner {
             baseline: OnceLock::new(),
             limit: CodeLimit::new(config.code_bytes_max),
             notes,
+            retiring: Mutex::default(),
             queue: Mutex::default(),
             called: Condvar::default(),
         }))
@@ -210,6 +213,13 @@ impl Watched {
         !core::mem::replace(&mut functions.entry(func).or_default().goes_on, true)
     }
 
+    /// Forgets ways into loops that there were.
+    fn forget_loops(&self, func: u32) {
+        if let Some(of) = self.functions.lock().get_mut(&func) {
+            of.loops.retain(|_, stage| *stage != Stage::Compiled);
+        }
+    }
+
     /// Whether a way into one of a function's loops is about to be compiled.
     fn waits_for_loop(&self, func: u32) -> bool {
         let functions = self.functions.lock();
@@ -259,11 +269,12 @@ impl Watch for ModuleWatch {
             self.ask(code, func, What::Warm);
         }
         let warm = self.0.stage(func, What::Warm);
-        if !by_code && warm != Stage::Refused {
+        let is_hot = self.0.stage(func, What::Hot) == Stage::Compiled;
+        if !by_code && warm != Stage::Refused && !is_hot {
             // Who is in a loop goes on in its code as soon as there is some, and who calls it does.
             return Some(self.again(code, func));
         }
-        if !by_code && self.0.is_first_refusal(func) {
+        if !by_code && !is_hot && self.0.is_first_refusal(func) {
             return Some(self.0.late.executions_until(What::Hot, func));
         }
         let mut is_refused = self.is_refused(code, func, What::Hot);
@@ -273,6 +284,10 @@ impl Watch for ModuleWatch {
                 !self.0.waits_for_loop(func) && self.is_refused(code, func, What::Loop(at));
         }
         (!is_refused).then(|| self.again(code, func))
+    }
+
+    fn loops_ended(&self, func: u32) {
+        self.0.forget_loops(func);
     }
 }
 
@@ -395,11 +410,32 @@ impl Late {
     /// What the thread does.
     fn run(&self) {
         dunlin_vm::native::lower_priority();
-        while let Some(jobs) = self.next_jobs() {
+        let mut patience = 0;
+        while let Some(jobs) = self.next_jobs(patience > 0) {
+            // What has been replaced is free when whoever was in it has gone on, for which a moment is enough.
+            patience = if jobs.is_empty() { patience - 1 } else { tuning::RECLAIMS_WHILE_IDLE };
             self.compile(jobs.iter());
+            if !self.reclaim() {
+                patience = 0;
+            }
             self.keep_learned(tuning::UNKEPT_TIME_MAX);
         }
         self.keep_learned(Duration::ZERO);
+    }
+
+    /// Frees code that has been replaced, of all modules; whether there is some left.
+    fn reclaim(&self) -> bool {
+        let mut retiring = self.retiring.lock();
+        retiring.retain(|code| code.upgrade().is_some_and(|code| code.reclaim()));
+        !retiring.is_empty()
+    }
+
+    /// Takes note that a module has code that has been replaced.
+    fn note_retiring(&self, code: &Arc<ModuleCode>) {
+        let mut retiring = self.retiring.lock();
+        if code.reclaim() && !retiring.iter().any(|other| other.as_ptr() == Arc::as_ptr(code)) {
+            retiring.push(Arc::downgrade(code));
+        }
     }
 
     /// Keeps what has been learned of modules, and not been kept for so long.
@@ -413,13 +449,18 @@ impl Late {
         }
     }
 
-    /// The jobs of one kind and of the module that has waited longest; `None` ends the thread.
-    fn next_jobs(&self) -> Option<Vec<Job>> {
+    /// The jobs of one kind and of the module that has waited longest; `None` ends the thread. None at all after a
+    /// moment, if that is wanted.
+    fn next_jobs(&self, comes_back: bool) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock();
         if queue.jobs.is_empty() && !queue.is_over {
-            queue = self.called.wait_timeout(queue, tuning::COMPILER_IDLE_MAX);
+            let most = if comes_back { tuning::RECLAIM_PAUSE } else { tuning::COMPILER_IDLE_MAX };
+            queue = self.called.wait_timeout(queue, most);
         }
         let Some(first) = queue.jobs.pop_front() else {
+            if comes_back && !queue.is_over {
+                return Some(Vec::new());
+            }
             queue.has_thread = false;
             return None;
         };
@@ -528,6 +569,9 @@ impl Late {
         };
         if !(place() || self.notes.make_room(&self.limit, code) && place()) {
             return None;
+        }
+        if job.what != What::Warm {
+            self.note_retiring(code);
         }
         match job.what {
             What::Hot => self.notes.learn(code, units, self.config.cache.is_some()),

@@ -24,6 +24,7 @@ mod call;
 mod code;
 pub(crate) mod fault;
 mod image;
+mod inside;
 mod isa;
 mod jitdump;
 mod leave;
@@ -41,6 +42,8 @@ pub(crate) use call::enter_from_interpreter;
 pub use call::{call, has_code};
 pub use code::{NativeCode, PlacedCode};
 pub use image::CodeImage;
+pub(crate) use inside::Inside;
+pub(crate) use inside::safe_point;
 pub(crate) use isa::call_import;
 pub use profile::{ProfileError, ProfileFiles, Profiler};
 
