@@ -10,6 +10,7 @@
 //!    out that its code needs, and adds the code to the module; calls find it from then on. The thread begins with
 //!    the first job, ends when there has been nothing to do for a while, and with the engine at the latest: what is
 //!    being compiled then is finished first.
+//!    It takes no more of a processor than its share (`pace`).
 //! 4. What a compiler refuses, what it panics at, and what there is no memory for stays as it is, and is not asked
 //!    for again. Modules that are gone are skipped: the queue does not keep them.
 //! 5. What has been compiled is noted (`notes`), and what is hot is kept for the next run once there is nothing more to
@@ -19,6 +20,7 @@ use crate::compile::{NativeCompiler, settings};
 use crate::config::{Config, Tier, TierUp};
 use crate::learning;
 use crate::notes::Notes;
+use crate::pace::{self, Pace};
 use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_baseline::Baseline;
@@ -47,6 +49,8 @@ pub(crate) struct Late {
     baseline: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
     notes: Arc<Notes>,
+    /// How much of a processor the thread may take.
+    pace: Mutex<Pace>,
     /// Modules with code that has been replaced and may still be in use.
     retiring: Mutex<Vec<Weak<ModuleCode>>>,
     queue: Mutex<Queue>,
@@ -124,6 +128,7 @@ impl Owner {
             baseline: OnceLock::new(),
             limit: CodeLimit::new(config.code_bytes_max),
             notes,
+            pace: Mutex::new(pace_of(config)),
             retiring: Mutex::default(),
             queue: Mutex::default(),
             called: Condvar::default(),
@@ -138,6 +143,11 @@ impl Owner {
     /// What bounds the code of single functions and of parts of modules.
     pub(crate) fn limit(&self) -> &Arc<CodeLimit> {
         &self.0.limit
+    }
+
+    /// Processor time that the thread has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        self.0.pace.lock().total()
     }
 
     /// The functions of a module that wait to be compiled, those that have waited longest first.
@@ -321,6 +331,13 @@ impl ModuleWatch {
     }
 }
 
+/// What the configuration says of the thread's share.
+fn pace_of(config: &Config) -> Pace {
+    let usual = || pace::usual_share(thread::available_parallelism().map_or(1, usize::from));
+    let share = config.compiler_share.unwrap_or_else(usual);
+    Pace::new(share, config.compiler_burst.unwrap_or(pace::BURST))
+}
+
 /// A number that looks like no other's.
 fn scattered(func: u32) -> u32 {
     func.wrapping_add(1).wrapping_mul(0x9E37_79B9) >> 7
@@ -366,7 +383,7 @@ impl Late {
             && dunlin_vm::native::stack_left() >= tuning::WARM_STACK_BYTES_MIN;
         if job.what == What::Warm && is_small {
             job.is_waited_for = true;
-            self.compile(core::iter::once(&job));
+            self.compile(core::iter::once(&job), || true);
             return true;
         }
         let mut queue = self.queue.lock();
@@ -390,7 +407,7 @@ impl Late {
 
     /// Compiles while the guest waits. For tests: the guest's own stack may be small.
     fn compile_here(&self, job: &Job) {
-        let run = || self.compile([job].into_iter());
+        let run = || self.compile([job].into_iter(), || true);
         let builder = thread::Builder::new().stack_size(tuning::COMPILER_STACK_BYTES);
         thread::scope(|scope| {
             if let Ok(thread) = builder.spawn_scoped(scope, run)
@@ -410,17 +427,29 @@ impl Late {
     /// What the thread does.
     fn run(&self) {
         dunlin_vm::native::lower_priority();
+        self.pace.lock().begin(dunlin_vm::native::thread_time());
         let mut patience = 0;
-        while let Some(jobs) = self.next_jobs(patience > 0) {
+        while let Some(mut jobs) = self.next_jobs(patience > 0) {
             // What has been replaced is free when whoever was in it has gone on, for which a moment is enough.
             patience = if jobs.is_empty() { patience - 1 } else { tuning::RECLAIMS_WHILE_IDLE };
-            self.compile(jobs.iter());
+            let done = self.compile(jobs.iter(), || self.rest().is_zero());
+            let left = jobs.drain(done.min(jobs.len())..).rev();
+            let mut queue = self.queue.lock();
+            left.for_each(|job| queue.jobs.push_front(job));
+            drop(queue);
             if !self.reclaim() {
                 patience = 0;
             }
             self.keep_learned(tuning::UNKEPT_TIME_MAX);
         }
         self.keep_learned(Duration::ZERO);
+    }
+
+    /// How long the thread is not to compile; it asks.
+    fn rest(&self) -> Duration {
+        let mut pace = self.pace.lock();
+        pace.note(self.notes.now(), dunlin_vm::native::thread_time());
+        pace.rest()
     }
 
     /// Frees code that has been replaced, of all modules; whether there is some left.
@@ -457,6 +486,14 @@ impl Late {
             let most = if comes_back { tuning::RECLAIM_PAUSE } else { tuning::COMPILER_IDLE_MAX };
             queue = self.called.wait_timeout(queue, most);
         }
+        // What takes little time does not wait for the thread's share.
+        while !queue.is_over
+            && queue.jobs.front().is_some_and(|job| job.what != What::Warm)
+            && let rest = self.rest()
+            && !rest.is_zero()
+        {
+            queue = self.called.wait_timeout(queue, rest);
+        }
         let Some(first) = queue.jobs.pop_front() else {
             if comes_back && !queue.is_over {
                 return Some(Vec::new());
@@ -478,11 +515,17 @@ impl Late {
         Some(jobs)
     }
 
-    /// Does jobs of one module and one kind, and gives the module the code.
-    fn compile<'j>(&self, jobs: impl Iterator<Item = &'j Job>) {
+    /// Does jobs of one module and one kind, and gives the module the code, as long as it may go on. How many there is
+    /// nothing more to do for.
+    fn compile<'j>(
+        &self,
+        jobs: impl ExactSizeIterator<Item = &'j Job>,
+        may_go_on: impl Fn() -> bool,
+    ) -> usize {
+        let all = jobs.len();
         let mut jobs = jobs.peekable();
-        let Some(first) = jobs.peek() else { return };
-        let Some(code) = first.code.upgrade() else { return };
+        let Some(first) = jobs.peek() else { return all };
+        let Some(code) = first.code.upgrade() else { return all };
         let compiler: Option<&dyn Compiler> = match first.what {
             What::Warm => self.baseline().map(|baseline| -> &dyn Compiler { baseline }),
             What::Hot | What::Loop(_) => {
@@ -490,15 +533,19 @@ impl Late {
             }
         };
         let Some(compiler) = compiler else {
-            return jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
+            jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
+            return all;
         };
         let watched = first.watched.clone();
         let tables = watched.tables(first.what, code.module());
         let mut worker = compiler.worker(code.module(), tables);
-        for job in jobs {
+        for (done, job) in jobs.enumerate() {
             // The last handle may go meanwhile, and the engine: ours is then in nobody's way for long.
             if self.queue.lock().is_over {
-                return;
+                return all;
+            }
+            if done > 0 && job.what != What::Warm && !may_go_on() {
+                return done;
             }
             let add = AssertUnwindSafe(|| self.add(compiler, &code, job, &mut *worker));
             let is_added = match catch_unwind(add) {
@@ -515,6 +562,7 @@ impl Late {
             let stage = if is_added { Stage::Compiled } else { Stage::Refused };
             job.watched.set(job.func, job.what, stage);
         }
+        all
     }
 
     /// Compiles something and what it needs, and adds the code, if all of that can be done.

@@ -64,6 +64,12 @@ pub fn lower_priority() {
     sys::native::lower_priority();
 }
 
+/// Processor time that the calling thread has used; always 0 where that is not to be known.
+#[must_use]
+pub fn thread_time() -> core::time::Duration {
+    sys::native::thread_time()
+}
+
 /// Whether native code runs on this machine. The first question installs the fault handler.
 #[must_use]
 pub fn is_supported() -> bool {

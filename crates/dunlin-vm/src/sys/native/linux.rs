@@ -232,6 +232,13 @@ pub(crate) fn lower_priority() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
+/// Processor time that the calling thread has used.
+pub(crate) fn thread_time() -> core::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanoseconds) = (time.tv_sec.max(0) as u64, time.tv_nsec as u32);
+    core::time::Duration::new(seconds, nanoseconds)
+}
+
 /// The signals that faults of compiled code arrive as.
 const SIGNALS: [libc::c_int; 3] = [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE];
 

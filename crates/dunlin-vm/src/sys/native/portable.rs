@@ -95,3 +95,8 @@ pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
 
 #[cfg(feature = "native")]
 pub(crate) fn lower_priority() {}
+
+#[cfg(feature = "native")]
+pub(crate) fn thread_time() -> core::time::Duration {
+    core::time::Duration::ZERO
+}
