@@ -1,7 +1,9 @@
 //! `cargo xtask fuzz`: compares generated modules with a second engine, a bounded number of them: first with one
-//! that is a crate, then, where it is to be had, with one that has objects and exceptions.
+//! that is a crate, then, where it is to be had, with one that has objects and exceptions. Between the two, damaged bodies
+//! are validated in both of Dunlin's ways.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::error::Error;
 use crate::real::packages;
@@ -31,6 +33,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         return Err(Error::new(format!("`{MANIFEST}` does not stand in this tree")));
     }
     search(modules, &[])?;
+    step("fuzz bodies", &mut run_program("bodies", modules, &[]))?;
     objects(modules)
 }
 
@@ -58,11 +61,16 @@ fn objects(modules: u32) -> Result<(), Error> {
 
 /// Runs the program that searches, for so many modules.
 fn search(modules: u32, arguments: &[&str]) -> Result<(), Error> {
+    step("fuzz", &mut run_program("differential", modules, arguments))
+}
+
+/// A program of the crate, for so many modules.
+fn run_program(name: &str, modules: u32, arguments: &[&str]) -> Command {
     let modules = modules.to_string();
-    let program = ["--manifest-path", MANIFEST, "--bin", "differential", "--"];
+    let program = ["--manifest-path", MANIFEST, "--bin", name, "--"];
     let mut words = [&["run", "--release"][..], &program, arguments].concat();
     words.extend(["--modules", &modules]);
-    step("fuzz", &mut cargo(&words))
+    cargo(&words)
 }
 
 fn parse(arguments: &[String]) -> Result<u32, Error> {

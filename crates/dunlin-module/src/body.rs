@@ -74,6 +74,24 @@ impl Module {
         }
     }
 
+    /// What either pass says of a function, for whoever compares them: the faster one, which may say nothing, and the
+    /// other. [`Module::prepare`] takes the first answer if there is one.
+    ///
+    /// # Errors
+    ///
+    /// In the second place: as [`Module::prepare`].
+    pub fn prepare_both_ways(
+        &self,
+        func: u32,
+        scratch: &mut Scratch,
+    ) -> (Option<Prepared>, Result<Prepared, Invalid>) {
+        if let Some(range) = self.body_range(func) {
+            self.bytes.pin(range);
+        }
+        let quickly = self.prepare_quickly(func, scratch);
+        (quickly, self.prepare_and_tell(func, scratch, |_, _| ()))
+    }
+
     /// [`Module::prepare`], which tells of each operator before it looks at it: the offset in the module,
     /// and the index of the next word of the side table. It may begin again.
     pub(crate) fn prepare_and_tell(

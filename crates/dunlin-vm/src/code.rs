@@ -16,14 +16,14 @@ use crate::sync::Mutex;
 use crate::types::{self, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-#[cfg(feature = "native")]
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 #[cfg(feature = "native")]
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
+#[cfg(feature = "native")]
+use dunlin_module::Unit;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
@@ -31,8 +31,6 @@ use dunlin_module::{
     CallTarget, CastType, ExternIdx, FunctionProfile, Handlers, Import, Invalid, Module, Prepared,
     Profile, Scratch,
 };
-#[cfg(feature = "native")]
-use dunlin_module::{CompiledFunction, Unit};
 
 /// A module with its code.
 pub struct ModuleCode {
@@ -43,9 +41,9 @@ pub struct ModuleCode {
     entries: Box<[FuncEntry]>,
     /// Native code by function index, the ways out by type index, the tables that never change; and then
     /// the doors.
-    code: Box<[AtomicPtr<u8>]>,
+    pub(crate) code: Box<[AtomicPtr<u8>]>,
     /// Who is told of functions that are executed often.
-    watch: Option<Box<dyn Watch>>,
+    pub(crate) watch: Option<Box<dyn Watch>>,
     /// What compiled code may still execute, by function index; none where nobody watches.
     budgets: Box<[Budget]>,
     /// What such code has noted.
@@ -59,12 +57,15 @@ pub struct ModuleCode {
     native: std::sync::OnceLock<crate::native::NativeCode>,
     /// Code of single functions, and of how many.
     #[cfg(feature = "native")]
-    added: Mutex<crate::native::Arena>,
+    pub(crate) added: Mutex<crate::native::Arena>,
     #[cfg(feature = "native")]
-    added_functions: AtomicUsize,
+    pub(crate) added_functions: AtomicUsize,
     /// How often an activation has gone on in the middle of a loop in better code.
     #[cfg(feature = "native")]
-    loops_entered: AtomicUsize,
+    pub(crate) loops_entered: AtomicUsize,
+    /// Whether there is code that has been replaced and not been freed.
+    #[cfg(feature = "native")]
+    pub(crate) has_retired: AtomicBool,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
     building: Mutex<()>,
@@ -108,18 +109,7 @@ pub(crate) struct Arena {
     natives: Vec<Vec<NativeEntry>>,
     /// Ways into loops, by functions and the offsets of their first operators.
     #[cfg(feature = "native")]
-    loops: BTreeMap<(u32, u32), Vec<LoopEntry>>,
-}
-
-/// A way into a loop of a function.
-#[cfg(feature = "native")]
-struct LoopEntry {
-    /// What the interpreter enters, as if the function had been called.
-    native: NativeEntry,
-    /// Where the code is: of the highest tier that has one.
-    code: Box<AtomicPtr<u8>>,
-    /// Whether it is a unit of its own, and not one of the code that counts.
-    is_unit: bool,
+    pub(crate) loops: BTreeMap<(u32, u32), Vec<crate::adding::LoopEntry>>,
 }
 
 impl ModuleCode {
@@ -154,6 +144,8 @@ impl ModuleCode {
             added_functions: AtomicUsize::default(),
             #[cfg(feature = "native")]
             loops_entered: AtomicUsize::default(),
+            #[cfg(feature = "native")]
+            has_retired: AtomicBool::default(),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),
@@ -204,11 +196,7 @@ impl ModuleCode {
                 }
             }
         }
-        let arena = self.arena.lock();
-        let found = in_loop.and_then(|at| arena.loops.get(&(func, at)));
-        let Some(entry) = found.into_iter().flatten().find(|entry| entry.is_unit) else { return 0 };
-        self.loops_entered.fetch_add(1, Ordering::Relaxed);
-        entry.code.load(Ordering::Acquire) as usize
+        in_loop.map_or(0, |at| self.loop_unit(func, at))
     }
 
     /// How often an activation has gone on in the middle of a loop in better code.
@@ -216,22 +204,6 @@ impl ModuleCode {
     #[must_use]
     pub fn loops_entered(&self) -> usize {
         self.loops_entered.load(Ordering::Relaxed)
-    }
-
-    /// Where the interpreter goes on that goes back to a loop: behind the blocks that the loop begins with.
-    #[cfg(feature = "native")]
-    fn loop_start(&self, at: u32) -> u32 {
-        dunlin_module::behind_blocks(self.module.bytes(), at as usize)
-    }
-
-    /// A way into the loop of a function whose first operator is at this offset in the module, for the interpreter.
-    #[cfg(feature = "native")]
-    fn loop_entry(&self, func: u32, at: u32) -> Option<*const NativeEntry> {
-        let arena = self.arena.lock();
-        let entries = arena.loops.get(&(func, at))?;
-        let entry = entries.iter().max_by_key(|entry| entry.is_unit)?;
-        self.loops_entered.fetch_add(1, Ordering::Relaxed);
-        Some(&raw const entry.native)
     }
 
     #[cfg(not(feature = "native"))]
@@ -330,6 +302,9 @@ impl ModuleCode {
         for func in with_code {
             let code = self.code[func].load(Ordering::Relaxed);
             self.doors()[func].store(code, Ordering::Release);
+            if native.has_body(func as u32) {
+                self.retire(&mut arena, &mut self.added.lock(), func as u32);
+            }
         }
         if arena.sides.is_empty() {
             // Nothing is prepared that would have to be replaced.
@@ -358,146 +333,6 @@ impl ModuleCode {
         self.added_functions.load(Ordering::Acquire)
     }
 
-    /// What must be compiled besides a function of this index so that it can be added, whose code needs `needs`.
-    #[cfg(feature = "native")]
-    #[must_use]
-    pub fn missing_for(&self, func: u32, needs: &[Unit]) -> Vec<Unit> {
-        let ty = self.module.func_type_index(func);
-        let has_way_in = self.way_in(ty).is_some();
-        let way_in = (!has_way_in).then_some(Unit::Enter(ty));
-        let mut missing: Vec<Unit> =
-            needs.iter().filter(|unit| !self.has_unit(**unit)).copied().chain(way_in).collect();
-        missing.sort_unstable();
-        missing
-    }
-
-    #[cfg(feature = "native")]
-    fn way_in(&self, ty: u32) -> Option<usize> {
-        let whole = self.native().map_or(0, |native| native.way_in(ty));
-        if whole != 0 { Some(whole) } else { self.added.lock().way_in(ty) }
-    }
-
-    /// Adds code of single functions, with what [`missing_for`](Self::missing_for) has said besides: units that ascend.
-    /// From now on calls go there, of guests that run included. Whoever is told of what has been placed is told before.
-    /// `false` if there is no memory for it: then nothing has changed.
-    #[cfg(feature = "native")]
-    pub fn add_code(
-        &self,
-        limit: &Arc<crate::native::CodeLimit>,
-        units: &[(Unit, CompiledFunction)],
-        tell: impl FnOnce(crate::native::PlacedCode<'_>),
-    ) -> bool {
-        let Some(image) = crate::native::CodeImage::lay_out_part(units) else { return false };
-        let mut inner = Vec::new();
-        for (start, _, unit) in &image.units {
-            let Unit::Func(func) = *unit else { continue };
-            let Some((_, compiled)) = units.iter().find(|(of, _)| of == unit) else { continue };
-            inner.extend(compiled.loops.iter().map(|(code, at)| (func, *at, start + code)));
-        }
-        self.place(limit, image, &inner, tell)
-    }
-
-    /// Adds the code of a part of the module as [`add_code`](Self::add_code) does: one that
-    /// [`CodeImage::check`](crate::native::CodeImage::check) accepts, but for what it needs and the module has.
-    #[cfg(feature = "native")]
-    pub fn add_part(
-        &self,
-        limit: &Arc<crate::native::CodeLimit>,
-        image: crate::native::CodeImage<'_>,
-        tell: impl FnOnce(crate::native::PlacedCode<'_>),
-    ) -> bool {
-        self.place(limit, image, &[], tell)
-    }
-
-    /// Adds a part, with ways into loops in the code of functions: those, the offsets of the loops' first operators in
-    /// the module, and where the ways are in the part.
-    #[cfg(feature = "native")]
-    fn place(
-        &self,
-        limit: &Arc<crate::native::CodeLimit>,
-        image: crate::native::CodeImage<'_>,
-        inner: &[(u32, u32, u32)],
-        tell: impl FnOnce(crate::native::PlacedCode<'_>),
-    ) -> bool {
-        if image.units.is_empty() {
-            // A part of nothing is there.
-            return true;
-        }
-        let mut arena = self.arena.lock();
-        if !self.has_all_that_is_needed(&image) {
-            // What was there is gone.
-            return false;
-        }
-        let (mut entries, mut loops) = (Vec::new(), Vec::new());
-        {
-            let mut added = self.added.lock();
-            let Some(placed) = added.add(limit, image) else { return false };
-            tell(placed);
-            entries.extend(placed.entries(&self.module));
-            loops.extend(placed.loops().map(|(func, at, address)| (func, at, address, true)));
-            let inner = inner.iter();
-            loops.extend(inner.map(|(func, at, code)| (*func, *at, placed.address(*code), false)));
-        }
-        // Ways out first: functions may call what they lead to as soon as they are found.
-        entries.sort_by_key(|(_, unit, _)| matches!(unit, Unit::Func(_)));
-        for (index, unit, address) in entries {
-            let Unit::Func(func) = unit else {
-                let null = core::ptr::null_mut();
-                let place = &self.code[index];
-                // What is there is as good, or better.
-                let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
-                let _ = place.compare_exchange(null, address.cast_mut(), release, relaxed);
-                continue;
-            };
-            let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
-            self.code[index].store(address.cast_mut(), Ordering::Release);
-            self.doors()[index].store(address.cast_mut(), Ordering::Release);
-            if !self.leads_to_native(&arena, func) {
-                self.added_functions.fetch_add(1, Ordering::Release);
-                self.publish_native(way_in, &mut arena, func);
-            }
-        }
-        for (func, at, address, is_unit) in loops {
-            let Some(way_in) = self.way_in(self.module.func_type_index(func)) else { continue };
-            let results = self.module.func_type(func).result_slots();
-            let code = Box::new(AtomicPtr::new(core::ptr::with_exposed_provenance_mut(address)));
-            let native = NativeEntry::new(results, &raw const *code, way_in);
-            let entries = arena.loops.entry((func, self.loop_start(at))).or_default();
-            // One of a kind at most: pointers to those that are there stay valid.
-            if entries.capacity() == 0 {
-                entries.reserve_exact(2);
-            }
-            if entries.iter().all(|entry| entry.is_unit != is_unit) {
-                entries.push(LoopEntry { native, code, is_unit });
-            }
-        }
-        true
-    }
-
-    /// Whether what a part needs is in it, or there.
-    #[cfg(feature = "native")]
-    fn has_all_that_is_needed(&self, image: &crate::native::CodeImage<'_>) -> bool {
-        let has: BTreeSet<Unit> = image.units.iter().map(|(.., unit)| *unit).collect();
-        let is_there = |unit: &Unit| {
-            let body = if let Unit::LeaveFunc(func) = unit { Unit::Func(*func) } else { *unit };
-            has.contains(unit) || has.contains(&body) || self.has_unit(*unit)
-        };
-        image.needs.iter().flatten().all(is_there)
-    }
-
-    /// Whether there is code for a unit that is found by index.
-    #[cfg(feature = "native")]
-    fn has_unit(&self, unit: Unit) -> bool {
-        let functions = self.module.func_count() as usize;
-        let index = match unit {
-            Unit::Func(func) | Unit::LeaveFunc(func) => func as usize,
-            Unit::LeaveRef(ty) => functions + ty as usize,
-            Unit::Tables => functions + self.module.types().len(),
-            Unit::Enter(_) | Unit::Loop(..) => return false,
-        };
-        !self.code[index].load(Ordering::Acquire).is_null()
-    }
-
     /// Empties all cells and frees what they led to, but for the whole module's code.
     #[cfg(feature = "native")]
     pub(crate) fn forget(&self, arena: &mut Arena) {
@@ -517,6 +352,7 @@ impl ModuleCode {
         self.added_functions.store(0, Ordering::Release);
         *arena = Arena { scratch: core::mem::take(&mut arena.scratch), ..Arena::default() };
         *self.added.lock() = crate::native::Arena::default();
+        self.has_retired.store(false, Ordering::Relaxed);
     }
 
     /// Waits until whoever frees the code has done so.
@@ -544,7 +380,7 @@ impl ModuleCode {
     /// published, only the place of the first operator changes, and with one store: whoever read the rest
     /// before reads the same after.
     #[cfg(feature = "native")]
-    fn publish_native(&self, way_in: usize, arena: &mut Arena, func: u32) {
+    pub(crate) fn publish_native(&self, way_in: usize, arena: &mut Arena, func: u32) {
         let ty = self.module.func_type(func);
         let (params, results) = (ty.param_slots(), ty.result_slots());
         let code = &raw const self.code[func as usize];
@@ -569,7 +405,7 @@ impl ModuleCode {
 
     /// The same for whoever holds what records lead to.
     #[cfg(feature = "native")]
-    fn leads_to_native(&self, _arena: &Arena, func: u32) -> bool {
+    pub(crate) fn leads_to_native(&self, _arena: &Arena, func: u32) -> bool {
         let ip = self.entries.get(func as usize).map(|entry| entry.ip.load(Ordering::Acquire));
         // SAFETY: a record that is prepared leads to its first operator, which stays while the arena is held.
         ip.is_some_and(|ip| !ip.is_null() && unsafe { NativeEntry::at(ip) }.is_some())

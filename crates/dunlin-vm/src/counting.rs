@@ -46,6 +46,9 @@ pub trait Watch: Send + Sync {
     /// A function's budget has run out. Says how often its body may be executed until it is told again; `None` if
     /// that is not wanted. Called by a thread that runs a guest.
     fn ran_out(&self, code: &Arc<ModuleCode>, spent: Spent) -> Option<u32>;
+
+    /// The ways into a function's loops that were units are gone. Whoever is in one asks again.
+    fn loops_ended(&self, func: u32);
 }
 
 /// A budget that has run out.

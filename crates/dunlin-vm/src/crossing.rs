@@ -120,6 +120,25 @@ pub unsafe fn call_native(
     }
 }
 
+/// This thread runs guests in the interpreter for as long as this lives, which may be led to compiled code.
+pub struct Running {
+    #[cfg(feature = "native")]
+    _inside: crate::native::Inside,
+}
+
+impl Running {
+    /// Notes that this thread enters the interpreter from outside.
+    #[inline]
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "what it notes is where it is made")]
+    pub fn new() -> Self {
+        Self {
+            #[cfg(feature = "native")]
+            _inside: crate::native::Inside::enter(),
+        }
+    }
+}
+
 /// The function that compiled code has ended in a call of, which is to be called now with the arguments
 /// of [`tail_arguments`].
 ///

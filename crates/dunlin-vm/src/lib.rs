@@ -23,6 +23,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "native")]
+mod adding;
 mod block;
 mod blueprint;
 pub mod code;

@@ -284,6 +284,11 @@ running! {
         store, instance, counted: &Counted, ip: Option<*const u8>
     ) -> Option<*const NativeEntry> {
         let code = store.instances[instance as usize].code().clone();
+        #[cfg(feature = "native")]
+        // SAFETY: the store is entered, and the interpreter is left; whatever leads to code is asked for afterwards.
+        unsafe {
+            crate::native::safe_point(store.context(), &code);
+        }
         code.ran_out(counted, ip)
     }
 
@@ -292,6 +297,9 @@ running! {
     #[cfg(feature = "native")]
     fn code_ran_out(store, instance, func: u32, in_loop: Option<u32>) -> usize {
         let code = store.instances[instance as usize].code().clone();
+        // SAFETY: the store is entered, and its code has noted where it is left; whatever leads to code is asked for
+        // afterwards.
+        unsafe { crate::native::safe_point(store.context(), &code) };
         code.code_ran_out(func, in_loop)
     }
 

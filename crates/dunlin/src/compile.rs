@@ -269,6 +269,14 @@ mod native {
             store
         }
 
+        /// Processor time that compiling beside guests has taken.
+        pub(crate) fn processor_time(&self) -> core::time::Duration {
+            match &self.native {
+                Native::Later(late) => late.processor_time(),
+                Native::Now(_) | Native::Never => core::time::Duration::ZERO,
+            }
+        }
+
         /// Makes a module's functions as ready as the configuration asks: validated, compiled, or both
         /// by way of the cache.
         pub(crate) fn make_ready(&self, config: &Config, code: &Arc<ModuleCode>) -> Result<()> {

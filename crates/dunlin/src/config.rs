@@ -138,6 +138,9 @@ pub struct Config {
     pub(crate) mixed: Option<u64>,
     pub(crate) compile_work_max: Option<u64>,
     pub(crate) code_bytes_max: usize,
+    /// The share of a processor for compiling beside guests, in percent; and what it may use at first, for tests.
+    pub(crate) compiler_share: Option<u32>,
+    pub(crate) compiler_burst: Option<core::time::Duration>,
     pub(crate) memory_strategy: MemoryStrategy,
     pub(crate) pooling: Option<PoolingConfig>,
     #[cfg(feature = "optimize")]
@@ -201,6 +204,8 @@ impl Config {
             mixed: None,
             compile_work_max: None,
             code_bytes_max: CODE_BYTES_DEFAULT_MAX,
+            compiler_share: None,
+            compiler_burst: None,
             memory_strategy: MemoryStrategy::default(),
             pooling: None,
             #[cfg(feature = "optimize")]
@@ -331,6 +336,35 @@ impl Config {
     /// [`Module::optimize`](crate::Module::optimize)) does not count.
     pub fn max_code_bytes(&mut self, bytes: usize) -> &mut Self {
         self.code_bytes_max = bytes;
+        self
+    }
+
+    /// How much of one processor the thread may take that compiles beside guests, in percent, from 1 to 100. It may use
+    /// four seconds of processor time at once, so that programs that have just started get fast as soon as they can;
+    /// that fills again by the share of the time that passes. A function is not interrupted, so that a large one may
+    /// take more, for which the thread rests afterwards.
+    ///
+    /// The default is 50 on machines with fewer than four processors, where guests could use all of them, and 100
+    /// otherwise. Small functions that are compiled quickly while their guest waits do not count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Config, Engine};
+    ///
+    /// // For a server that has little to spare.
+    /// let engine = Engine::new(Config::new().compiler_share(10))?;
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn compiler_share(&mut self, percent: u32) -> &mut Self {
+        self.compiler_share = Some(percent.clamp(1, 100));
+        self
+    }
+
+    /// How much processor time the compiler may use at once, for tests of its share.
+    #[doc(hidden)]
+    pub fn compiler_burst(&mut self, burst: core::time::Duration) -> &mut Self {
+        self.compiler_burst = Some(burst);
         self
     }
 

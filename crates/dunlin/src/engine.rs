@@ -142,6 +142,14 @@ impl Engine {
         }
     }
 
+    /// Processor time that compiling beside guests has taken: see
+    /// [`Config::compiler_share`](crate::Config::compiler_share).
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn compiler_time(&self) -> core::time::Duration {
+        self.0.compiler.processor_time()
+    }
+
     #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.0.epoch.get()

@@ -112,6 +112,8 @@ mod module;
 #[cfg(feature = "optimize")]
 mod notes;
 mod objects;
+#[cfg(feature = "optimize")]
+mod pace;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;

@@ -8,7 +8,7 @@
 use crate::config::Tier;
 use crate::learning::{Learned, UNKEPT_BYTES_MAX};
 use crate::stats::{
-    CacheUse, CompileStats, FUNCTION_STATS_MAX, FunctionStats, ModuleStats, Occasion,
+    CacheUse, CodeMemory, CompileStats, FUNCTION_STATS_MAX, FunctionStats, ModuleStats, Occasion,
 };
 use dunlin_module::{CompileError, CompiledFunction, Unit};
 use dunlin_vm::ModuleCode;
@@ -97,7 +97,9 @@ impl Notes {
 
     /// What has been noted of a module.
     pub(crate) fn stats(&self, code: &Arc<ModuleCode>) -> CompileStats {
-        let memory = code.code_memory();
+        // What nobody uses any more is not counted.
+        code.reclaim();
+        let memory = CodeMemory { bytes: code.code_memory(), freed: code.code_freed() };
         let modules = self.modules.lock();
         match modules.by_address.get(&address(code)) {
             Some(of) => of.stats.show(memory),

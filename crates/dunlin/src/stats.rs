@@ -45,8 +45,10 @@ pub struct CompileStats {
     /// How often the module's code has been dropped to make room: see
     /// [`Config::max_code_bytes`](crate::Config::max_code_bytes).
     pub dropped: u64,
-    /// Bytes of memory for the module's machine code, wherever it is from.
+    /// Bytes of the module's machine code that is in memory, wherever it is from.
     pub code_memory: usize,
+    /// Bytes of machine code that has been freed while the module stayed, because better code had replaced it.
+    pub code_freed: u64,
     /// The functions, in the order in which they were compiled or refused: the first
     /// [`FUNCTION_STATS_MAX`] of all of the engine's modules.
     pub functions: Vec<FunctionStats>,
@@ -124,6 +126,13 @@ pub struct CacheHit {
     pub took: Duration,
 }
 
+/// What is known of the memory for a module's code.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CodeMemory {
+    pub(crate) bytes: usize,
+    pub(crate) freed: u64,
+}
+
 /// What is kept of a module.
 #[derive(Default)]
 pub(crate) struct ModuleStats {
@@ -163,14 +172,15 @@ impl ModuleStats {
         self.functions.len()
     }
 
-    pub(crate) fn show(&self, code_memory: usize) -> CompileStats {
+    pub(crate) fn show(&self, memory: CodeMemory) -> CompileStats {
         CompileStats {
             baseline: self.baseline,
             optimize: self.optimize,
             cache: self.cache,
             kept: self.kept,
             dropped: self.dropped,
-            code_memory,
+            code_memory: memory.bytes,
+            code_freed: memory.freed,
             functions: self.functions.clone(),
         }
     }
@@ -246,8 +256,8 @@ mod tests {
         stats.note(function(Tier::Baseline, None), true);
         stats.note(function(Tier::Optimize, None), false);
         stats.note(function(Tier::Optimize, Some("too large")), false);
-        let shown = stats.show(7);
-        assert_eq!((shown.functions.len(), shown.code_memory), (1, 7));
+        let shown = stats.show(CodeMemory { bytes: 7, freed: 3 });
+        assert_eq!((shown.functions.len(), shown.code_memory, shown.code_freed), (1, 7, 3));
         let sums = |of: TierStats| (of.functions, of.refused, of.wasm_bytes, of.code_bytes);
         assert_eq!(sums(shown.baseline), (1, 0, 10, 30));
         assert_eq!(sums(shown.optimize), (1, 1, 10, 30));

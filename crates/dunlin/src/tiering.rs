@@ -10,6 +10,7 @@
 //!    out that its code needs, and adds the code to the module; calls find it from then on. The thread begins with
 //!    the first job, ends when there has been nothing to do for a while, and with the engine at the latest: what is
 //!    being compiled then is finished first.
+//!    It takes no more of a processor than its share (`pace`).
 //! 4. What a compiler refuses, what it panics at, and what there is no memory for stays as it is, and is not asked
 //!    for again. Modules that are gone are skipped: the queue does not keep them.
 //! 5. What has been compiled is noted (`notes`), and what is hot is kept for the next run once there is nothing more to
@@ -19,6 +20,7 @@ use crate::compile::{NativeCompiler, settings};
 use crate::config::{Config, Tier, TierUp};
 use crate::learning;
 use crate::notes::Notes;
+use crate::pace::{self, Pace};
 use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_baseline::Baseline;
@@ -47,6 +49,10 @@ pub(crate) struct Late {
     baseline: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
     notes: Arc<Notes>,
+    /// How much of a processor the thread may take.
+    pace: Mutex<Pace>,
+    /// Modules with code that has been replaced and may still be in use.
+    retiring: Mutex<Vec<Weak<ModuleCode>>>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
@@ -122,6 +128,8 @@ impl Owner {
             baseline: OnceLock::new(),
             limit: CodeLimit::new(config.code_bytes_max),
             notes,
+            pace: Mutex::new(pace_of(config)),
+            retiring: Mutex::default(),
             queue: Mutex::default(),
             called: Condvar::default(),
         }))
@@ -135,6 +143,11 @@ impl Owner {
     /// What bounds the code of single functions and of parts of modules.
     pub(crate) fn limit(&self) -> &Arc<CodeLimit> {
         &self.0.limit
+    }
+
+    /// Processor time that the thread has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        self.0.pace.lock().total()
     }
 
     /// The functions of a module that wait to be compiled, those that have waited longest first.
@@ -210,6 +223,13 @@ impl Watched {
         !core::mem::replace(&mut functions.entry(func).or_default().goes_on, true)
     }
 
+    /// Forgets ways into loops that there were.
+    fn forget_loops(&self, func: u32) {
+        if let Some(of) = self.functions.lock().get_mut(&func) {
+            of.loops.retain(|_, stage| *stage != Stage::Compiled);
+        }
+    }
+
     /// Whether a way into one of a function's loops is about to be compiled.
     fn waits_for_loop(&self, func: u32) -> bool {
         let functions = self.functions.lock();
@@ -264,11 +284,12 @@ impl Watch for ModuleWatch {
             self.ask(code, func, What::Warm);
         }
         let warm = self.0.stage(func, What::Warm);
-        if !by_code && warm != Stage::Refused {
+        let is_hot = self.0.stage(func, What::Hot) == Stage::Compiled;
+        if !by_code && warm != Stage::Refused && !is_hot {
             // Who is in a loop goes on in its code as soon as there is some, and who calls it does.
             return Some(self.again(code, func));
         }
-        if !by_code && self.0.is_first_refusal(func) {
+        if !by_code && !is_hot && self.0.is_first_refusal(func) {
             return Some(self.0.late.executions_until(What::Hot, func));
         }
         let mut is_refused = self.is_refused(code, func, What::Hot);
@@ -278,6 +299,10 @@ impl Watch for ModuleWatch {
                 !self.0.waits_for_loop(func) && self.is_refused(code, func, What::Loop(at));
         }
         (!is_refused).then(|| self.again(code, func))
+    }
+
+    fn loops_ended(&self, func: u32) {
+        self.0.forget_loops(func);
     }
 }
 
@@ -309,6 +334,13 @@ impl ModuleWatch {
             self.0.set(func, what, Stage::Interpreted);
         }
     }
+}
+
+/// What the configuration says of the thread's share.
+fn pace_of(config: &Config) -> Pace {
+    let usual = || pace::usual_share(thread::available_parallelism().map_or(1, usize::from));
+    let share = config.compiler_share.unwrap_or_else(usual);
+    Pace::new(share, config.compiler_burst.unwrap_or(pace::BURST))
 }
 
 /// A number that looks like no other's.
@@ -356,7 +388,7 @@ impl Late {
             && dunlin_vm::native::stack_left() >= tuning::WARM_STACK_BYTES_MIN;
         if job.what == What::Warm && is_small {
             job.is_waited_for = true;
-            self.compile(core::iter::once(&job));
+            self.compile(core::iter::once(&job), || true);
             return true;
         }
         let mut queue = self.queue.lock();
@@ -380,7 +412,7 @@ impl Late {
 
     /// Compiles while the guest waits. For tests: the guest's own stack may be small.
     fn compile_here(&self, job: &Job) {
-        let run = || self.compile([job].into_iter());
+        let run = || self.compile([job].into_iter(), || true);
         let builder = thread::Builder::new().stack_size(tuning::COMPILER_STACK_BYTES);
         thread::scope(|scope| {
             if let Ok(thread) = builder.spawn_scoped(scope, run)
@@ -400,11 +432,44 @@ impl Late {
     /// What the thread does.
     fn run(&self) {
         dunlin_vm::native::lower_priority();
-        while let Some(jobs) = self.next_jobs() {
-            self.compile(jobs.iter());
+        self.pace.lock().begin(dunlin_vm::native::thread_time());
+        let mut patience = 0;
+        while let Some(mut jobs) = self.next_jobs(patience > 0) {
+            // What has been replaced is free when whoever was in it has gone on, for which a moment is enough.
+            patience = if jobs.is_empty() { patience - 1 } else { tuning::RECLAIMS_WHILE_IDLE };
+            let done = self.compile(jobs.iter(), || self.rest().is_zero());
+            let left = jobs.drain(done.min(jobs.len())..).rev();
+            let mut queue = self.queue.lock();
+            left.for_each(|job| queue.jobs.push_front(job));
+            drop(queue);
+            if !self.reclaim() {
+                patience = 0;
+            }
             self.keep_learned(tuning::UNKEPT_TIME_MAX);
         }
         self.keep_learned(Duration::ZERO);
+    }
+
+    /// How long the thread is not to compile; it asks.
+    fn rest(&self) -> Duration {
+        let mut pace = self.pace.lock();
+        pace.note(self.notes.now(), dunlin_vm::native::thread_time());
+        pace.rest()
+    }
+
+    /// Frees code that has been replaced, of all modules; whether there is some left.
+    fn reclaim(&self) -> bool {
+        let mut retiring = self.retiring.lock();
+        retiring.retain(|code| code.upgrade().is_some_and(|code| code.reclaim()));
+        !retiring.is_empty()
+    }
+
+    /// Takes note that a module has code that has been replaced.
+    fn note_retiring(&self, code: &Arc<ModuleCode>) {
+        let mut retiring = self.retiring.lock();
+        if code.reclaim() && !retiring.iter().any(|other| other.as_ptr() == Arc::as_ptr(code)) {
+            retiring.push(Arc::downgrade(code));
+        }
     }
 
     /// Keeps what has been learned of modules, and not been kept for so long.
@@ -418,13 +483,26 @@ impl Late {
         }
     }
 
-    /// The jobs of one kind and of the module that has waited longest; `None` ends the thread.
-    fn next_jobs(&self) -> Option<Vec<Job>> {
+    /// The jobs of one kind and of the module that has waited longest; `None` ends the thread. None at all after a
+    /// moment, if that is wanted.
+    fn next_jobs(&self, comes_back: bool) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock();
         if queue.jobs.is_empty() && !queue.is_over {
-            queue = self.called.wait_timeout(queue, tuning::COMPILER_IDLE_MAX);
+            let most = if comes_back { tuning::RECLAIM_PAUSE } else { tuning::COMPILER_IDLE_MAX };
+            queue = self.called.wait_timeout(queue, most);
+        }
+        // What takes little time does not wait for the thread's share.
+        while !queue.is_over
+            && queue.jobs.front().is_some_and(|job| job.what != What::Warm)
+            && let rest = self.rest()
+            && !rest.is_zero()
+        {
+            queue = self.called.wait_timeout(queue, rest);
         }
         let Some(first) = queue.jobs.pop_front() else {
+            if comes_back && !queue.is_over {
+                return Some(Vec::new());
+            }
             queue.has_thread = false;
             return None;
         };
@@ -442,11 +520,17 @@ impl Late {
         Some(jobs)
     }
 
-    /// Does jobs of one module and one kind, and gives the module the code.
-    fn compile<'j>(&self, jobs: impl Iterator<Item = &'j Job>) {
+    /// Does jobs of one module and one kind, and gives the module the code, as long as it may go on. How many there is
+    /// nothing more to do for.
+    fn compile<'j>(
+        &self,
+        jobs: impl ExactSizeIterator<Item = &'j Job>,
+        may_go_on: impl Fn() -> bool,
+    ) -> usize {
+        let all = jobs.len();
         let mut jobs = jobs.peekable();
-        let Some(first) = jobs.peek() else { return };
-        let Some(code) = first.code.upgrade() else { return };
+        let Some(first) = jobs.peek() else { return all };
+        let Some(code) = first.code.upgrade() else { return all };
         let compiler: Option<&dyn Compiler> = match first.what {
             What::Warm => self.baseline().map(|baseline| -> &dyn Compiler { baseline }),
             What::Hot | What::Loop(_) => {
@@ -454,15 +538,19 @@ impl Late {
             }
         };
         let Some(compiler) = compiler else {
-            return jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
+            jobs.for_each(|job| job.watched.set(job.func, job.what, Stage::Refused));
+            return all;
         };
         let watched = first.watched.clone();
         let tables = watched.tables(first.what, code.module());
         let mut worker = compiler.guided_worker(code.module(), tables, &*code);
-        for job in jobs {
+        for (done, job) in jobs.enumerate() {
             // The last handle may go meanwhile, and the engine: ours is then in nobody's way for long.
             if self.queue.lock().is_over {
-                return;
+                return all;
+            }
+            if done > 0 && job.what != What::Warm && !may_go_on() {
+                return done;
             }
             let add = AssertUnwindSafe(|| self.add(compiler, &code, job, &mut *worker));
             let is_added = match catch_unwind(add) {
@@ -479,6 +567,7 @@ impl Late {
             let stage = if is_added { Stage::Compiled } else { Stage::Refused };
             job.watched.set(job.func, job.what, stage);
         }
+        all
     }
 
     /// Compiles something and what it needs, and adds the code, if all of that can be done.
@@ -533,6 +622,9 @@ impl Late {
         };
         if !(place() || self.notes.make_room(&self.limit, code) && place()) {
             return None;
+        }
+        if job.what != What::Warm {
+            self.note_retiring(code);
         }
         match job.what {
             What::Hot => self.notes.learn(code, units, self.config.cache.is_some()),

@@ -40,6 +40,12 @@ pub(crate) const FUNCTIONS_AT_A_TIME: usize = 32;
 /// How long a thread that compiles waits for more, before it ends.
 pub(crate) const COMPILER_IDLE_MAX: core::time::Duration = core::time::Duration::from_secs(2);
 
+/// How often it looks then whether code that has been replaced is free, and how long it waits between.
+pub(crate) const RECLAIMS_WHILE_IDLE: u32 = 20;
+
+/// See [`RECLAIMS_WHILE_IDLE`].
+pub(crate) const RECLAIM_PAUSE: core::time::Duration = core::time::Duration::from_millis(200);
+
 /// Bytes of its stack.
 pub(crate) const COMPILER_STACK_BYTES: usize = 4 << 20;
 

@@ -280,3 +280,143 @@ fn a_loop_that_begins_with_blocks_is_entered_too() {
     assert_eq!(run.call(&mut store, 100_000).expect("a sum"), 200_000);
     assert!(module.loops_entered() > 0);
 }
+
+/// Functions that are small loops, each called often by an exported one, under whose loop they get hot.
+fn many(functions: u32) -> String {
+    let each: String = (0..functions)
+        .map(|index| {
+            format!(
+                r#"(func $f{index} (param i32) (result i32) (local $sum i32)
+                    (loop $next
+                        (local.set $sum (i32.add (local.get $sum)
+                            (i32.rem_u (i32.xor (local.get 0) (i32.const {index})) (i32.const 7))))
+                        (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                    (local.get $sum))"#
+            )
+        })
+        .collect();
+    let calls: String = (0..functions)
+        .map(|index| {
+            format!("(global.set $sum (i32.add (global.get $sum) (call $f{index} (i32.const 5))))")
+        })
+        .collect();
+    format!(
+        r#"(module (global $sum (mut i32) (i32.const 0)) {each}
+            (func $round {calls})
+            (func (export "run") (param $n i32) (result i32)
+                (global.set $sum (i32.const 0))
+                (loop $next
+                    (call $round)
+                    (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                (global.get $sum))
+            (func (export "forever") (loop $next (call $round) (br $next))))"#
+    )
+}
+
+/// What `run` of [`many`] finds.
+fn sum_of(functions: u32, n: u32) -> i32 {
+    let of = |index: u32| (1..=5).map(|of: u32| (of ^ index) % 7).sum::<u32>();
+    (0..functions).map(of).sum::<u32>().wrapping_mul(n) as i32
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn code_that_has_been_replaced_is_freed() {
+    let engine = engine(TierUp::Background);
+    let module = Module::new(&engine, many(50)).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+    let mut call = |n: i32| {
+        assert_eq!(run.call(&mut store, n).expect("a sum"), sum_of(50, n as u32));
+        module.compile_stats()
+    };
+    wait_until("all functions get hot", || call(5000).optimize.functions >= 51);
+    // But for the exported function, which may not be hot. Guests of other tests may not have looked yet.
+    let baseline = call(1).baseline.code_bytes;
+    wait_until("their code is freed", || call(1).code_freed >= baseline * 9 / 10);
+    let stats = call(2000);
+    assert!(stats.code_memory as u64 <= stats.optimize.code_bytes + baseline / 2, "{stats:?}");
+}
+
+/// The thread that runs the guest never leaves it, and looks at its own frames instead.
+#[test]
+fn code_that_has_been_replaced_is_freed_while_a_guest_goes_on() {
+    let engine = engine(TierUp::Background);
+    let module = Module::new(&engine, many(50)).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+    let forever = instance.get_typed_func::<(), ()>(&mut store, "forever").expect("an export");
+    let handle = store.interrupt_handle();
+    let guest = thread::spawn(move || forever.call(&mut store, ()).expect_err("a request to stop"));
+    wait_until("the functions get hot", || module.compile_stats().optimize.functions >= 50);
+    let half = module.compile_stats().baseline.code_bytes / 2;
+    wait_until("and their former code is freed", || module.compile_stats().code_freed >= half);
+    handle.interrupt();
+    let error = guest.join().expect("no panic");
+    assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
+}
+
+/// Threads that come and go, and stay, in functions whose code is replaced and freed by each other.
+#[test]
+fn several_threads_run_what_is_replaced_and_freed() {
+    let functions = 20;
+    let text = many(functions);
+    let until = Instant::now() + Duration::from_secs(3);
+    let mut freed = 0;
+    while Instant::now() < until {
+        for when in [TierUp::Background, TierUp::AtOnce { within: 3 }] {
+            let engine = engine(when);
+            let module = Module::new(&engine, &text).expect("a valid module");
+            thread::scope(|scope| {
+                for index in 0..4 {
+                    let (engine, module) = (&engine, &module);
+                    scope.spawn(move || {
+                        for round in 0..20 {
+                            let mut store = Store::new(engine, ());
+                            let instance = Instance::new(&mut store, module, &[]).expect("one");
+                            let run = instance.get_typed_func::<i32, i32>(&mut store, "run");
+                            let n = if index == 0 { 2000 } else { 1 + 37 * round };
+                            let sum = run.expect("an export").call(&mut store, n);
+                            assert_eq!(sum.expect("a sum"), sum_of(functions, n as u32));
+                        }
+                    });
+                }
+            });
+            freed += module.compile_stats().code_freed;
+        }
+    }
+    assert!(freed > 0);
+}
+
+#[test]
+fn the_thread_that_compiles_takes_no_more_than_its_share() {
+    let mut config = Config::new();
+    config.tier_up(TierUp::Background).compiler_share(5).compiler_burst(Duration::from_millis(20));
+    let engine = Engine::new(&config).expect("a machine that is supported");
+    let begun = Instant::now();
+    let mut modules = Vec::new();
+    // There is always more to compile than a twentieth of the time is enough for.
+    for functions in (60..).take_while(|_| begun.elapsed() < Duration::from_secs(2)) {
+        let module = Module::new(&engine, many(functions)).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+        run.call(&mut store, 4000).expect("a sum");
+        modules.push(module);
+    }
+    let used = engine.compiler_time();
+    // And the function with which it has gone beyond: the largest calls a hundred others.
+    let most = begun.elapsed() / 20 + Duration::from_millis(20 + 200);
+    assert!(used <= most, "{used:?} of {:?}", begun.elapsed());
+    assert!(used > Duration::from_millis(10), "{used:?}");
+    let late: u64 = modules.iter().map(|of| of.compile_stats().optimize.functions).sum();
+    assert!(late < 60 * modules.len() as u64, "it has had less time than it wants");
+}

@@ -123,8 +123,12 @@ impl Stats {
             let memory =
                 show_size(self.modules.iter().map(|of| of.compiled.code_memory as u64).sum());
             let first = show_duration(first);
+            let freed = match self.freed() {
+                0 => String::new(),
+                freed => format!(", and {} have been freed", show_size(freed)),
+            };
             lines.push(format!(
-                "  first instruction after {first}; machine code has {memory} of memory"
+                "  first instruction after {first}; machine code has {memory} of memory{freed}"
             ));
         }
         lines.extend(self.modules.iter().filter_map(cache_line));
@@ -287,6 +291,11 @@ fn heap_line(heap: &HeapStats) -> Option<String> {
 }
 
 impl Stats {
+    /// Bytes of code that has been freed because better code had replaced it.
+    fn freed(&self) -> u64 {
+        self.modules.iter().map(|of| of.compiled.code_freed).sum()
+    }
+
     /// The same for programs, with every function: one line.
     fn json(&self) -> String {
         let Times { load, link, run, first } = self.times;
@@ -302,6 +311,7 @@ impl Stats {
             ("fuel", optional(self.fuel.map(|fuel| fuel.to_string()))),
             ("how", quote(self.how)),
             ("code_memory_bytes", sum.to_string()),
+            ("code_freed_bytes", self.freed().to_string()),
             ("objects", heap_json(&self.heap)),
             ("tiers", object(&tiers)),
             ("modules", format!("[{}]", modules.join(", "))),

@@ -42,7 +42,7 @@ use dunlin_core::TrapCode;
 use dunlin_core::limits::HOST_REENTRY_DEPTH_MAX;
 use dunlin_module::side::pseudo;
 use dunlin_vm::context::StoreContext;
-use dunlin_vm::crossing::Target;
+use dunlin_vm::crossing::{Running, Target};
 use dunlin_vm::ops::{self, Stop};
 use dunlin_vm::roots::OuterPlace;
 use dunlin_vm::{Failure, Store, Trap};
@@ -106,6 +106,7 @@ struct Activation {
     context: *mut StoreContext,
     stack_top: *mut u64,
     outer: *mut Store,
+    _running: Running,
 }
 
 impl Drop for Activation {
@@ -139,7 +140,7 @@ pub(crate) fn enter(
     let activation = unsafe {
         let outer = core::mem::replace(&mut (*context).store, store);
         (*context).depth += 1;
-        Activation { context, stack_top, outer }
+        Activation { context, stack_top, outer, _running: Running::new() }
     };
     // SAFETY: as above.
     if unsafe { (*context).depth } > HOST_REENTRY_DEPTH_MAX {

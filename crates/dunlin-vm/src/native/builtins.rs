@@ -48,7 +48,7 @@ pub(crate) fn address(builtin: Builtin) -> usize {
         Builtin::CatchException => catch_exception as *const (),
         Builtin::FillException => fill_exception as *const (),
         Builtin::ThrowException => isa::throw as *const (),
-        Builtin::RanOut => ran_out as *const (),
+        Builtin::RanOut => isa::ran_out as *const (),
     };
     address as usize
 }
@@ -321,7 +321,12 @@ unsafe extern "C" fn catch_exception(cx: *mut VmContext, exception: u32) -> *con
     unsafe { contained(cx, Builtin::CatchException, core::ptr::null(), run) }
 }
 
-unsafe extern "C" fn ran_out(
+/// Called by compiled code that counts, by way of the stub of this name.
+///
+/// # Safety
+///
+/// As all here.
+pub(super) unsafe extern "C" fn ran_out(
     cx: *mut VmContext,
     func: u32,
     in_loop: u32,

@@ -1,6 +1,7 @@
 //! Entering guests: from the host, which sets up what both kinds of code need, and compiled code from
 //! the interpreter, which finds all of it set up.
 
+use super::inside::{self, Inside};
 use super::{fault, isa};
 use crate::context::{StoreContext, VmContext};
 use crate::crossing::{NativeEntry, Target};
@@ -32,6 +33,7 @@ struct Entry {
     outer_limit: usize,
     /// By how much the depth has grown.
     depth: u32,
+    _inside: Inside,
 }
 
 impl Entry {
@@ -60,20 +62,35 @@ impl Entry {
         // SAFETY: as above.
         let of = unsafe { &mut *context };
         of.depth += depth;
-        Self {
+        let outer_current = fault::set_current(context);
+        let entry = Self {
             context,
             depth,
             outer_store: core::mem::replace(&mut of.store, store),
-            outer_current: fault::set_current(context),
+            outer_current,
             outer_sp: of.native.entry_sp,
             outer_limit,
+            _inside: Inside::enter(),
+        };
+        if entry.is_in_other_store() {
+            inside::note_other_store(true);
         }
+        entry
+    }
+
+    /// Whether compiled code of another store waits for what is entered.
+    #[inline]
+    fn is_in_other_store(&self) -> bool {
+        !self.outer_current.is_null() && self.outer_current != self.context
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         fault::set_current(self.outer_current);
+        if self.is_in_other_store() {
+            inside::note_other_store(false);
+        }
         // SAFETY: the store outlives the entry.
         let context = unsafe { &mut *self.context };
         context.depth -= self.depth;

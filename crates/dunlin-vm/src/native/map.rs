@@ -59,18 +59,28 @@ fn change(change: impl FnOnce(&mut Vec<Entry>)) {
     let mut entries = unsafe { before.as_ref() }.cloned().unwrap_or_default();
     change(&mut entries);
     MAP.store(Box::into_raw(Box::new(entries)), Ordering::SeqCst);
-    // Whoever has read the former list has counted before it was replaced.
+    let_readers_leave();
+    drop(changes);
+    if !before.is_null() {
+        // SAFETY: the list came from a box, is published no longer, and nobody reads it any more.
+        drop(unsafe { Box::from_raw(before) });
+    }
+}
+
+/// Waits for whoever reads what has just been replaced: they have counted before.
+fn let_readers_leave() {
     for _ in 0..READERS.len() {
         let former = EPOCH.fetch_add(1, Ordering::SeqCst) % 2;
         while READERS[former].load(Ordering::SeqCst) != 0 {
             std::thread::yield_now();
         }
     }
-    drop(changes);
-    if !before.is_null() {
-        // SAFETY: the list came from a box, is published no longer, and nobody reads it any more.
-        drop(unsafe { Box::from_raw(before) });
-    }
+}
+
+/// Waits for whoever has found in a region what has been taken out of it. Not to be called by who reads.
+pub(super) fn wait_for_readers() {
+    let _changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let_readers_leave();
 }
 
 /// Enters a region, which stays alive until it is removed.

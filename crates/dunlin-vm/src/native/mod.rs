@@ -24,6 +24,7 @@ mod call;
 mod code;
 pub(crate) mod fault;
 mod image;
+mod inside;
 mod isa;
 mod jitdump;
 mod leave;
@@ -41,6 +42,8 @@ pub(crate) use call::enter_from_interpreter;
 pub use call::{call, has_code};
 pub use code::{NativeCode, PlacedCode};
 pub use image::CodeImage;
+pub(crate) use inside::Inside;
+pub(crate) use inside::safe_point;
 pub(crate) use isa::call_import;
 pub use profile::{ProfileError, ProfileFiles, Profiler};
 
@@ -59,6 +62,12 @@ pub fn stack_left() -> usize {
 /// Makes the calling thread give way to others that want to run.
 pub fn lower_priority() {
     sys::native::lower_priority();
+}
+
+/// Processor time that the calling thread has used; always 0 where that is not to be known.
+#[must_use]
+pub fn thread_time() -> core::time::Duration {
+    sys::native::thread_time()
 }
 
 /// Whether native code runs on this machine. The first question installs the fault handler.

@@ -1,35 +1,36 @@
 //! What is known of native code that has been placed in memory.
 //!
 //! A [`Region`] is a piece of address space with code in it, and what the code map leads to. It consists of
-//! [`Piece`]s: one for the image of a whole module, or one for each function that has been added, with the ways in
-//! and out that came with it. Pieces ascend, and are only ever added, so that readers, which may be inside a signal
-//! handler, need no lock.
+//! [`Piece`]s: one for the image of a whole module, or one for each function that has been added, and one for the ways
+//! in and out that came with it. Pieces begin and end at multiples of [`GRANULE_BYTES`]; which piece a granule is of
+//! stands in a table, so that readers, which may be inside a signal handler, need no lock while pieces come and go.
 
 use super::builtins;
 use super::image::{ADDRESS_BYTES, CodeImage};
 use crate::sys::native::CodeMemory;
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
 use dunlin_core::TrapCode;
 use dunlin_module::compile::{CallHandler, Relocation};
 use dunlin_module::{InlinedCall, Unit};
-use std::sync::OnceLock;
+
+/// What pieces begin and end at multiples of: no unit asks for more.
+pub(super) const GRANULE_BYTES: usize = 64;
 
 /// Memory for code, and what stands where in it.
 pub(super) struct Region {
-    pub(super) memory: CodeMemory,
-    /// Pieces by their numbers, so many of them together: most regions have few of those that they have room for.
-    pieces: Box<[OnceLock<Box<Pieces>>]>,
-    count: AtomicUsize,
+    memory: CodeMemory,
+    pieces: Pieces,
 }
 
-/// Pieces that are made room for at once.
-const TOGETHER: usize = 16;
-
-type Pieces = [OnceLock<Piece>; TOGETHER];
-
-fn no_pieces() -> Box<Pieces> {
-    Box::new([const { OnceLock::new() }; TOGETHER])
+enum Pieces {
+    /// One, which stays.
+    One(Piece),
+    /// Those that come and go, by the granules that they have; each came from a box.
+    Many(Box<[AtomicPtr<Piece>]>),
 }
 
 /// What is known of an image in memory. Offsets are from `base` on.
@@ -70,40 +71,70 @@ impl Region {
     /// A region of one image. `None` if memory for code is not to be had.
     pub(super) fn whole(image: CodeImage<'_>) -> Option<Self> {
         let memory = CodeMemory::new(image.code.len(), |target| write(&image, target))?;
-        let piece = Piece::new(image, memory.base(), 0);
-        let pieces = no_pieces();
-        pieces[0].set(piece).ok()?;
-        let pieces = Box::new([OnceLock::from(pieces)]);
-        Some(Self { memory, pieces, count: AtomicUsize::new(1) })
+        let pieces = Pieces::One(Piece::new(image, memory.base(), 0));
+        Some(Self { memory, pieces })
     }
 
-    /// A region of so many bytes in which there is nothing yet, for at least so many pieces.
-    pub(super) fn growing(bytes: usize, pieces: usize) -> Option<Self> {
+    /// A region of so many bytes in which there is nothing yet.
+    pub(super) fn growing(bytes: usize) -> Option<Self> {
         let memory = CodeMemory::growing(bytes)?;
-        let pieces = (0..pieces.div_ceil(TOGETHER)).map(|_| OnceLock::new()).collect();
-        Some(Self { memory, pieces, count: AtomicUsize::new(0) })
+        let pieces = (0..bytes.div_ceil(GRANULE_BYTES)).map(|_| AtomicPtr::default()).collect();
+        Some(Self { memory, pieces: Pieces::Many(pieces) })
     }
 
-    /// Adds an image, which it takes, by one thread at a time; where it begins. `None` if there is no room for it.
-    pub(super) fn add(&self, image: &mut CodeImage<'_>) -> Option<usize> {
-        let count = self.count.load(Ordering::Relaxed);
-        let pieces = self.pieces.get(count / TOGETHER)?;
-        let place = &pieces.get_or_init(no_pieces)[count % TOGETHER];
+    /// Adds an image at an offset; whether that could be done.
+    ///
+    /// # Safety
+    ///
+    /// From there on so many granules are free as the image needs: there is no piece in them, and nobody runs what was
+    /// there before.
+    pub(super) unsafe fn add(&self, image: CodeImage<'_>, start: usize) -> bool {
+        let Pieces::Many(pieces) = &self.pieces else { return false };
         let bytes = image.code.len();
-        let start = self.memory.append(bytes, PIECE_ALIGNMENT, |target| write(image, target))?;
-        let piece = Piece::new(core::mem::take(image), self.memory.base() + start, start);
-        let base = piece.base;
-        place.set(piece).ok()?;
-        self.count.store(count + 1, Ordering::Release);
-        Some(base)
+        // SAFETY: the caller's promise; who reads code has it from its piece.
+        if !unsafe { self.memory.write_at(start, bytes, |target| write(&image, target)) } {
+            return false;
+        }
+        let piece = Box::into_raw(Box::new(Piece::new(image, self.base() + start, start)));
+        for granule in &pieces[granules(start, bytes)] {
+            granule.store(piece, Ordering::Release);
+        }
+        true
     }
 
-    /// The piece of this number, if it is there.
-    fn numbered(&self, number: usize) -> Option<&Piece> {
-        self.pieces.get(number / TOGETHER)?.get()?[number % TOGETHER].get()
+    /// Takes the piece at an address out. Who has looked it up before may still read it.
+    pub(super) fn take_out(&self, base: usize) -> Option<TakenOut> {
+        let Pieces::Many(pieces) = &self.pieces else { return None };
+        let piece = pieces.get(base.checked_sub(self.base())? / GRANULE_BYTES)?;
+        let piece = piece.load(Ordering::Acquire);
+        // SAFETY: a piece that is in the table is alive.
+        let of = unsafe { piece.as_ref() }.filter(|of| of.base == base)?;
+        for granule in &pieces[granules(of.start, of.bytes)] {
+            granule.store(null_mut(), Ordering::SeqCst);
+        }
+        Some(TakenOut { piece })
     }
 
-    fn base(&self) -> usize {
+    /// Clears bytes of which nobody runs anything, and gives back what pages are in `free` alone.
+    ///
+    /// # Safety
+    ///
+    /// In `free`, which has those bytes, there is no piece, and nobody runs what was there before.
+    pub(super) unsafe fn clear(&self, bytes: Range<usize>, free: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.memory.clear(bytes, free) };
+    }
+
+    /// Says that nothing is added for some time.
+    pub(super) fn rest(&self) {
+        self.memory.rest();
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.memory.capacity()
+    }
+
+    pub(super) fn base(&self) -> usize {
         self.memory.base()
     }
 
@@ -117,24 +148,30 @@ impl Region {
 
     /// The piece that holds `pc`.
     pub(super) fn piece(&self, pc: usize) -> Option<&Piece> {
-        // Below `least` they begin before, from `most` on they do not.
-        let (mut least, mut most) = (0, self.count.load(Ordering::Acquire));
-        while least < most {
-            let middle = least.midpoint(most);
-            if self.numbered(middle)?.base <= pc { least = middle + 1 } else { most = middle }
-        }
-        let piece = self.numbered(least.checked_sub(1)?)?;
-        (pc < piece.base + piece.bytes).then_some(piece)
+        let piece = match &self.pieces {
+            Pieces::One(piece) => piece,
+            Pieces::Many(pieces) => {
+                let granule = pieces.get(pc.checked_sub(self.base())? / GRANULE_BYTES)?;
+                // SAFETY: a piece that is in the table is alive, and stays so for whoever has counted as a reader or
+                // holds the lock of the module's code.
+                unsafe { granule.load(Ordering::Acquire).as_ref() }?
+            }
+        };
+        (piece.base..piece.base + piece.bytes).contains(&pc).then_some(piece)
     }
 
     /// The only piece of a region of one image.
     pub(super) fn first(&self) -> Option<&Piece> {
-        self.numbered(0)
+        match &self.pieces {
+            Pieces::One(piece) => Some(piece),
+            Pieces::Many(_) => None,
+        }
     }
 
     /// The code of a piece of this region.
     pub(super) fn code(&self, piece: &Piece) -> &[u8] {
-        self.memory.bytes(piece.start, piece.bytes)
+        // SAFETY: code is written before its piece is there, and again when that is not there any more.
+        unsafe { self.memory.bytes(piece.start, piece.bytes) }
     }
 
     /// Why the instruction at `pc` traps, if it may.
@@ -174,8 +211,44 @@ impl Region {
     }
 }
 
-/// What pieces begin at a multiple of: no unit asks for more.
-const PIECE_ALIGNMENT: usize = 64;
+impl Drop for Region {
+    fn drop(&mut self) {
+        let Pieces::Many(pieces) = &mut self.pieces else { return };
+        let mut last = null_mut();
+        for granule in pieces {
+            let piece = core::mem::replace(granule.get_mut(), null_mut());
+            if !piece.is_null() && piece != last {
+                last = piece;
+                // SAFETY: it came from a box, its granules are side by side, and nobody knows the region any more.
+                drop(unsafe { Box::from_raw(piece) });
+            }
+        }
+    }
+}
+
+/// A piece that is not in its region any more.
+pub(super) struct TakenOut {
+    piece: *mut Piece,
+}
+
+// SAFETY: a piece is owned, as a box would be.
+unsafe impl Send for TakenOut {}
+
+impl TakenOut {
+    /// Frees pieces once nobody reads them.
+    pub(super) fn free_all(taken: Vec<Self>) {
+        super::map::wait_for_readers();
+        for TakenOut { piece } in taken {
+            // SAFETY: it came from a box, and whoever may have found it in the region has left it.
+            drop(unsafe { Box::from_raw(piece) });
+        }
+    }
+}
+
+/// The granules of so many bytes from an offset on.
+fn granules(start: usize, bytes: usize) -> Range<usize> {
+    start / GRANULE_BYTES..(start + bytes.max(1)).div_ceil(GRANULE_BYTES)
+}
 
 impl Piece {
     fn new(image: CodeImage<'_>, base: usize, start: usize) -> Self {

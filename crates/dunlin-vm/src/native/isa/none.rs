@@ -57,5 +57,5 @@ pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
 }
 
 pub(crate) use crate::native::builtins::{
-    array_new_data, array_new_elem, new_array, new_exception, new_struct,
+    array_new_data, array_new_elem, new_array, new_exception, new_struct, ran_out,
 };

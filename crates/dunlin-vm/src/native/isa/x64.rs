@@ -196,17 +196,17 @@ with_frame! {
     ) "r8";
 }
 
-/// Stubs by which compiled code calls what may collect: each makes a frame and notes it in the store's
+/// Stubs by which compiled code calls what may look at its frames: each makes a frame and notes it in the store's
 /// context, so that compiled code's frames are found from there.
 macro_rules! noted {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
         $(#[$doc])*
         ///
         /// # Safety
         ///
         /// Called by compiled code, as the function of this name in `builtins` asks.
         #[unsafe(naked)]
-        pub(crate) unsafe extern "C" fn $name(cx: *mut VmContext, $($arg: $ty),*) -> u32 {
+        pub(crate) unsafe extern "C" fn $name(cx: *mut VmContext, $($arg: $ty),*) -> $result {
             naked_asm!(
                 "push rbp",
                 "mov rbp, rsp",
@@ -225,13 +225,15 @@ macro_rules! noted {
 
 noted! {
     /// Makes a structure.
-    new_struct(ty: u32);
+    new_struct(ty: u32) -> u32;
     /// Makes an array.
-    new_array(ty: u32, len: u32);
+    new_array(ty: u32, len: u32) -> u32;
     /// Makes an array of a data segment.
-    array_new_data(ty: u32, data: u32, src: u32, len: u32);
+    array_new_data(ty: u32, data: u32, src: u32, len: u32) -> u32;
     /// Makes an exception.
-    new_exception(tag: u32);
+    new_exception(tag: u32) -> u32;
     /// Makes an array of an element segment.
-    array_new_elem(ty: u32, element: u32, src: u32, len: u32);
+    array_new_elem(ty: u32, element: u32, src: u32, len: u32) -> u32;
+    /// Says that a function's budget has run out.
+    ran_out(func: u32, in_loop: u32, slots: *const u64, counts: u64) -> usize;
 }

@@ -3,7 +3,8 @@
 //! Code that is there as a whole is written to fresh memory that is not executable; then the memory is made
 //! executable and is not writable any more. Memory for code that arrives bit by bit is a file in memory that is
 //! mapped twice: code is written through one mapping, and runs in the other, so that nothing has to wait while more
-//! is added. No mapping is ever writable and executable.
+//! is added. No mapping is ever writable and executable. Where code was before that nobody runs any more, all processors
+//! are made to fetch their instructions anew before anybody is led to what has been written there.
 //!
 //! ## Faults
 //!
@@ -14,13 +15,15 @@
 //! `SIGBUS` is not among them: no memory of a guest's is of a file that could shrink.
 
 use crate::native::fault::{self, Cause, Fault, Verdict};
-use crate::sync::Mutex;
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use dunlin_module::layout::POLL_PAGE_BYTES;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+};
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::sync::OnceLock;
 use std::thread_local;
 
@@ -102,17 +105,12 @@ impl PollPage {
 /// Memory that holds code, executable and not writable.
 pub(crate) struct CodeMemory {
     run: Mapping,
-    /// What may still be added.
-    growth: Mutex<Growth>,
+    /// Another mapping of the same memory, if it changes.
+    write: Option<Mapping>,
 }
 
-/// How memory for code grows.
-struct Growth {
-    /// Another mapping of the same memory, while there is room.
-    write: Option<Mapping>,
-    /// Bytes that have been written, and are never written again.
-    written: usize,
-}
+/// What memory holds where there is no code: `int3`, at which whoever gets there stops.
+const NO_CODE: u8 = 0xcc;
 
 impl CodeMemory {
     /// Memory of `bytes` bytes whose contents `write` makes.
@@ -121,39 +119,64 @@ impl CodeMemory {
         let base = mapping.base.as_ptr();
         // SAFETY: the mapping is fresh, zeroed, of this length, and nobody else knows it.
         write(unsafe { core::slice::from_raw_parts_mut(base, bytes) });
-        let growth = Mutex::new(Growth { write: None, written: bytes });
         let executable = mapping.protect(MprotectFlags::READ | MprotectFlags::EXEC);
-        executable.then_some(Self { run: mapping, growth })
+        executable.then_some(Self { run: mapping, write: None })
     }
 
     /// Memory of `bytes` bytes in which there is nothing yet.
     pub(crate) fn growing(bytes: usize) -> Option<Self> {
         let (run, write) = Mapping::twice(bytes)?;
-        let growth = Mutex::new(Growth { write: Some(write), written: 0 });
-        Some(Self { run, growth })
+        Some(Self { run, write: Some(write) })
     }
 
-    /// Adds `bytes` bytes at a multiple of `alignment`, whose contents `write` makes; where they begin. `None` if
-    /// there is no room for them, and then there never is again.
-    pub(crate) fn append(
+    /// Has `write` make the contents of `bytes` bytes from `start` on; whether it has.
+    ///
+    /// # Safety
+    ///
+    /// Until this returns nobody reads, writes or runs these bytes.
+    pub(crate) unsafe fn write_at(
         &self,
+        start: usize,
         bytes: usize,
-        alignment: usize,
         write: impl FnOnce(&mut [u8]),
-    ) -> Option<usize> {
-        let mut growth = self.growth.lock();
-        let start = growth.written.checked_next_multiple_of(alignment)?;
-        let end = start.checked_add(bytes)?;
-        let Some(to) = growth.write.as_ref().filter(|to| end <= to.len) else {
-            growth.write = None;
-            return None;
-        };
+    ) -> bool {
+        let Some(to) = &self.write else { return false };
+        assert!(start.checked_add(bytes).is_some_and(|end| end <= to.len), "bytes that are there");
         let first = to.base.as_ptr().wrapping_add(start);
-        // SAFETY: the mapping has these bytes; behind what has been written nobody reads or runs the memory, and
-        // the lock is held.
+        // SAFETY: the mapping is writable and has these bytes, and the caller's promise.
         write(unsafe { core::slice::from_raw_parts_mut(first, bytes) });
-        growth.written = end;
-        Some(start)
+        true
+    }
+
+    /// Makes bytes such that nobody runs them by mistake, and gives back pages with nothing else in them: `free` is
+    /// what nobody uses around them.
+    ///
+    /// # Safety
+    ///
+    /// Until this returns nobody reads, writes or runs the bytes of `free`, among which `bytes` are.
+    pub(crate) unsafe fn clear(&self, bytes: Range<usize>, free: Range<usize>) {
+        // SAFETY: the caller's promise.
+        let is_clear =
+            unsafe { self.write_at(bytes.start, bytes.len(), |target| target.fill(NO_CODE)) };
+        let Some(to) = self.write.as_ref().filter(|_| is_clear) else { return };
+        let page = rustix::param::page_size();
+        let down = |at: usize| at / page * page;
+        let start = free.start.next_multiple_of(page).max(down(bytes.start));
+        let end = down(free.end).min(bytes.end.next_multiple_of(page));
+        if start < end && end <= to.len {
+            let first = to.base.as_ptr().wrapping_add(start);
+            // SAFETY: the pages are of the mapping, and hold nothing that anybody uses.
+            let given = unsafe { madvise(first.cast(), end - start, Advice::LinuxRemove) };
+            debug_assert!(given.is_ok(), "pages of a file of ours can be given back");
+        }
+    }
+
+    /// Says that nothing is written for some time.
+    pub(crate) fn rest(&self) {
+        if let Some(to) = &self.write {
+            // SAFETY: what has been written is in the file, and found again when the mapping is used next.
+            let _ = unsafe { madvise(to.base.as_ptr().cast(), to.len, Advice::LinuxDontNeed) };
+        }
     }
 
     pub(crate) fn base(&self) -> usize {
@@ -165,13 +188,39 @@ impl CodeMemory {
         self.run.len
     }
 
-    /// `bytes` bytes from an offset on, which have been written.
-    pub(crate) fn bytes(&self, start: usize, bytes: usize) -> &[u8] {
-        let written = self.growth.lock().written;
-        assert!(start.checked_add(bytes).is_some_and(|end| end <= written), "bytes that are there");
-        // SAFETY: the mapping is readable and has these bytes, and nobody writes them any more.
+    /// `bytes` bytes from an offset on.
+    ///
+    /// # Safety
+    ///
+    /// As long as the slice is used, nobody writes them.
+    pub(crate) unsafe fn bytes(&self, start: usize, bytes: usize) -> &[u8] {
+        assert!(start.checked_add(bytes).is_some_and(|end| end <= self.run.len), "bytes there");
+        // SAFETY: the mapping is readable and has these bytes, and the caller's promise.
         unsafe { core::slice::from_raw_parts(self.run.base.as_ptr().add(start), bytes) }
     }
+}
+
+/// Whether barriers are to be had: the kernel wants to be told before the first one.
+fn has_barriers() -> bool {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    *REGISTERED.get_or_init(|| {
+        [
+            MembarrierCommand::RegisterPrivateExpedited,
+            MembarrierCommand::RegisterPrivateExpeditedSyncCore,
+        ]
+        .into_iter()
+        .all(|command| membarrier(command).is_ok())
+    })
+}
+
+/// Makes all threads of the process execute a memory barrier, wherever they are; `false` if that cannot be had.
+pub(crate) fn barrier() -> bool {
+    has_barriers() && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+}
+
+/// Makes all threads of the process forget what they have fetched of instructions; `false` if that cannot be had.
+pub(crate) fn synchronize_cores() -> bool {
+    has_barriers() && membarrier(MembarrierCommand::PrivateExpeditedSyncCore).is_ok()
 }
 
 /// How much lower the priority of threads is that work beside guests.
@@ -181,6 +230,13 @@ const NICE: i32 = 5;
 pub(crate) fn lower_priority() {
     // On Linux this is of a thread. Where it may not be, the thread is as important as others.
     let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+/// Processor time that the calling thread has used.
+pub(crate) fn thread_time() -> core::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanoseconds) = (time.tv_sec.max(0) as u64, time.tv_nsec as u32);
+    core::time::Duration::new(seconds, nanoseconds)
 }
 
 /// The signals that faults of compiled code arrive as.

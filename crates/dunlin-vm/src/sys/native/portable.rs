@@ -35,12 +35,24 @@ impl CodeMemory {
         None
     }
 
-    pub(crate) fn append(
+    pub(crate) unsafe fn write_at(
         &self,
+        _start: usize,
         _bytes: usize,
-        _alignment: usize,
         _write: impl FnOnce(&mut [u8]),
-    ) -> Option<usize> {
+    ) -> bool {
+        match *self {}
+    }
+
+    pub(crate) unsafe fn clear(
+        &self,
+        _bytes: core::ops::Range<usize>,
+        _free: core::ops::Range<usize>,
+    ) {
+        match *self {}
+    }
+
+    pub(crate) fn rest(&self) {
         match *self {}
     }
 
@@ -52,9 +64,19 @@ impl CodeMemory {
         match *self {}
     }
 
-    pub(crate) fn bytes(&self, _start: usize, _bytes: usize) -> &[u8] {
+    pub(crate) unsafe fn bytes(&self, _start: usize, _bytes: usize) -> &[u8] {
         match *self {}
     }
+}
+
+#[cfg(feature = "native")]
+pub(crate) fn barrier() -> bool {
+    false
+}
+
+#[cfg(feature = "native")]
+pub(crate) fn synchronize_cores() -> bool {
+    false
 }
 
 /// Whether native code runs on this machine.
@@ -73,3 +95,8 @@ pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
 
 #[cfg(feature = "native")]
 pub(crate) fn lower_priority() {}
+
+#[cfg(feature = "native")]
+pub(crate) fn thread_time() -> core::time::Duration {
+    core::time::Duration::ZERO
+}
