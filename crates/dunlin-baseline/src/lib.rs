@@ -35,11 +35,13 @@ use dunlin_core::numeric::Relaxed;
 use dunlin_module::{CompileError, Compiler, Module, Profile, Settings, StaticTables, Worker};
 
 /// The baseline compiler, for the machine that it runs on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Baseline {
     pub(crate) settings: Settings,
     /// Whether code counts what it executes.
     pub(crate) counts: bool,
+    /// Whether it notes where control gets.
+    pub(crate) observes: bool,
 }
 
 impl Baseline {
@@ -57,7 +59,7 @@ impl Baseline {
         if settings.relaxed == Relaxed::Fused && !fuses() {
             return Err(CompileError::new("fused products need a processor with FMA"));
         }
-        Ok(Self { settings, counts: false })
+        Ok(Self { settings, counts: false, observes: false })
     }
 
     /// The same compiler, whose code charges what it executes to its function's budget
@@ -67,6 +69,13 @@ impl Baseline {
     #[must_use]
     pub fn counting(self) -> Self {
         Self { counts: true, ..self }
+    }
+
+    /// The same compiler, whose code counts, and notes where control gets (`layout::vm_context::PROFILE`) if it is given
+    /// a [`Profile`] to take notes in.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        Self { observes: true, ..self.counting() }
     }
 
     /// What changes the code that is made.

@@ -22,8 +22,9 @@ impl<'m> FunctionWorker<'m> {
         tables: &'m StaticTables,
         profile: Option<&'m dyn Profile>,
     ) -> Self {
-        let (settings, counts) = (&compiler.settings, compiler.counts);
-        let source = Source { module, tables, settings, counts, profile };
+        let Baseline { settings, counts, observes } = compiler;
+        let (counts, observes) = (*counts, *observes);
+        let source = Source { module, tables, settings, counts, observes, profile };
         let translator = Translator::new(&source);
         Self { compiler, module, tables, translator }
     }

@@ -178,13 +178,13 @@ fn contexts_are_not_written() {
     // What stands behind the context, and half of a pointer of it.
     assert_refused(&[0x48, 0x8b, 0x87, 0x88, 0, 0, 0], "Context");
     assert_refused(&[0x8b, 0x47, 0x08], "Context");
-    // Another function's budget: mov r11,[rdi+120]; sub dword [r11+8],1
+    // Another function's budget: mov r11,[rdi+120]; sub dword [r11+16],1
     let budgets = [0x4c, 0x8b, 0x5f, 0x78];
-    assert_refused(&after(&[&budgets], &[0x41, 0x83, 0x6b, 0x08, 0x01]), "Budgets");
+    assert_refused(&after(&[&budgets], &[0x41, 0x83, 0x6b, 0x10, 0x01]), "Budgets");
     assert_accepted(&after(&[&budgets], &[0x41, 0x83, 0x6b, 0x04, 0x01]), GUARDED);
     assert_accepted(&after(&[&budgets], &[0x41, 0x83, 0x6b, 0x00, 0x01]), GUARDED);
-    // Notes of an operator that is none of the function's: mov r11,[rdi+128]; mov byte [r11+1],1
-    let notes = [0x4c, 0x8b, 0x9f, 0x80, 0, 0, 0];
+    // Notes of an operator that is none of the function's: mov r11,[rdi+112]; mov byte [r11+1],1
+    let notes = [0x4c, 0x8b, 0x5f, 0x70];
     assert_refused(&after(&[&notes], &[0x41, 0xc6, 0x43, 0x01, 0x01]), "Notes");
     // A cell of one: mov dword [r11+1073741840],1
     let cell = [0x41, 0xc7, 0x83, 0x10, 0, 0, 0x40, 1, 0, 0, 0];

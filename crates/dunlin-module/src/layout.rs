@@ -50,22 +50,24 @@ pub mod vm_context {
     /// The store's indices of the instance's tags: an array of 32-bit numbers.
     pub const TAGS: usize = 13;
     /// The module's structures and arrays.
-    pub const OBJECTS: usize = 14;
+    pub const OBJECTS: usize = 16;
     /// What compiled code that counts may still execute, by function index: an array of [budgets](super::budget).
     pub const BUDGETS: usize = 15;
     /// What such code takes notes in: so many bytes from there on as an operator's offset in the module is the byte
     /// that stands for it.
-    pub const PROFILE: usize = 16;
+    pub const PROFILE: usize = 14;
 }
 
 /// Offsets in the budget of a function, in bytes.
 pub mod budget {
     /// Size of a budget.
-    pub const BYTES: usize = 8;
+    pub const BYTES: usize = 16;
     /// What may still be executed; negative once that is too much.
     pub const LEFT: usize = 0;
     /// How often code that counts has been called.
     pub const CALLS: usize = 4;
+    /// How often code of it has been called that notes where control gets.
+    pub const OBSERVED: usize = 8;
 }
 
 /// Offsets in what is noted of a call or a cast, in bytes.

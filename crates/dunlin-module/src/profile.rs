@@ -23,8 +23,16 @@ pub struct FunctionProfile {
     pub targets: BTreeMap<u32, CallTarget>,
     /// What its tests and casts have met most.
     pub casts: BTreeMap<u32, CastType>,
-    /// The operators to whose places control has got.
-    pub reached: BTreeSet<u32>,
+    /// The operators to whose places control has got, if that has been observed for long enough to tell.
+    pub reached: Option<BTreeSet<u32>>,
+}
+
+impl FunctionProfile {
+    /// Whether control has got to the place of an operator, or may have.
+    #[must_use]
+    pub fn is_reached(&self, offset: u32) -> bool {
+        self.reached.as_ref().is_none_or(|reached| reached.contains(&offset))
+    }
 }
 
 /// What an indirect call has called most.

@@ -24,6 +24,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use dunlin_core::ExternType;
 #[cfg(feature = "native")]
 use dunlin_module::Unit;
+use dunlin_module::profile::BELIEVED_CALLS_MIN;
 use dunlin_module::side::END_BIT;
 #[cfg(feature = "native")]
 use dunlin_module::side::FRAME_RECORD_SLOTS;
@@ -612,6 +613,7 @@ impl ModuleCode {
     pub fn function_profile(&self, func: u32) -> Option<FunctionProfile> {
         let calls = Some(Profile::calls(self, func)).filter(|calls| *calls > 0)?;
         let (cells, reached) = self.notes.of_body(self.module.body_range(func)?);
+        let reached = Some(reached).filter(|_| self.is_observed(func));
         let mut profile = FunctionProfile { calls, reached, ..FunctionProfile::default() };
         for offset in cells {
             let operator = self.module.bytes().get(offset as usize).copied();
@@ -622,6 +624,12 @@ impl ModuleCode {
             }
         }
         Some(profile)
+    }
+
+    /// Whether a function has been observed for long enough to tell where control seldom gets.
+    fn is_observed(&self, func: u32) -> bool {
+        let observed = |of: &Budget| of.observed.load(Ordering::Relaxed) >= BELIEVED_CALLS_MIN;
+        self.budgets.get(func as usize).is_some_and(observed)
     }
 }
 
@@ -635,7 +643,7 @@ impl Profile for ModuleCode {
     }
 
     fn is_reached(&self, func: u32, offset: u32) -> bool {
-        self.notes.is_reached(self.calls(func), offset)
+        !self.is_observed(func) || self.notes.is_reached(offset)
     }
 
     fn target(&self, offset: u32) -> Option<CallTarget> {

@@ -51,12 +51,12 @@ pub struct VmContext {
     pub poll_page: *const u8,
     /// The store's indices of the tags, imports first.
     pub tags: *const u32,
-    /// The module's structures and arrays, by type index; dangling where it has none.
-    pub objects: *const ObjectType,
+    /// What code that counts takes notes in: from there on, and an operator's offset in the module.
+    pub profile: *const u8,
     /// What compiled code that counts may still execute, by function index; dangling where nobody watches.
     pub budgets: *const Budget,
-    /// What such code takes notes in: from there on, and an operator's offset in the module.
-    pub profile: *const u8,
+    /// The module's structures and arrays, by type index; dangling where it has none.
+    pub objects: *const ObjectType,
     /// Which instance of the store this is.
     pub instance: u32,
     /// How many functions are imported; they have the lowest indices.
@@ -457,6 +457,7 @@ const _: () = {
     assert!(size_of::<Budget>() == layout::budget::BYTES);
     assert!(offset_of!(Budget, left) == layout::budget::LEFT);
     assert!(offset_of!(Budget, calls) == layout::budget::CALLS);
+    assert!(offset_of!(Budget, observed) == layout::budget::OBSERVED);
     assert!(size_of::<u64>() == layout::SLOT_BYTES);
 };
 

@@ -29,6 +29,10 @@ pub struct Budget {
     pub(crate) left: AtomicI32,
     /// How often it has been called.
     pub(crate) calls: AtomicU32,
+    /// How often while it noted where control gets.
+    pub(crate) observed: AtomicU32,
+    /// Room, so that a function's index is shifted.
+    _rest: u32,
 }
 
 /// Bytes of a budget at most.

@@ -12,7 +12,6 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use dunlin_module::Module;
 use dunlin_module::layout::cell;
-use dunlin_module::profile::BELIEVED_CALLS_MIN;
 
 /// Bytes of bodies for each cell, and cells of a module at most.
 const BODY_BYTES_PER_CELL: usize = 32;
@@ -73,9 +72,9 @@ impl Notes {
         i32::try_from(self.bodies.end + cell * cell::BYTES).ok()
     }
 
-    /// Whether control has got to the place of an operator in a function that has been called so often.
-    pub(crate) fn is_reached(&self, calls: u32, offset: u32) -> bool {
-        if calls < BELIEVED_CALLS_MIN || !self.bodies.contains(&(offset as usize)) {
+    /// Whether control has got to the place of an operator.
+    pub(crate) fn is_reached(&self, offset: u32) -> bool {
+        if !self.bodies.contains(&(offset as usize)) {
             return true;
         }
         let at = offset as usize - self.bodies.start;
@@ -87,9 +86,7 @@ impl Notes {
     pub(crate) fn of_body(&self, body: Range<usize>) -> (Vec<u32>, BTreeSet<u32>) {
         let body = body.start as u32..body.end as u32;
         let cells = self.cells.lock().range(body.clone()).map(|(offset, _)| *offset).collect();
-        // Of one that has been called often enough all that control has not got to is told apart.
-        let is_reached = |offset: &u32| self.is_reached(BELIEVED_CALLS_MIN, *offset);
-        (cells, body.filter(is_reached).collect())
+        (cells, body.filter(|offset| self.is_reached(*offset)).collect())
     }
 
     /// What the operator at an offset has seen most, and in how many of a hundred cases.

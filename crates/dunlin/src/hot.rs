@@ -15,7 +15,6 @@ use crate::module::Module;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
-use dunlin_module::profile::BELIEVED_CALLS_MIN;
 use dunlin_module::{CallTarget, CastType, FunctionProfile, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,16 +120,15 @@ impl HotFunctions {
                     "it names more than {FUNCTIONS_MAX} functions"
                 )));
             }
-            let is_read = match line.split_once(' ') {
-                Some((word @ ("func" | "warm"), rest)) => {
+            let is_read = match line.split_once(' ').unwrap_or((line, "")) {
+                (word @ ("func" | "warm"), rest) => {
                     latest = read.begin(word == "func", rest);
                     latest.is_some()
                 }
-                Some((word, rest)) => {
+                (word, rest) => {
                     let profile = latest.and_then(|func| read.profiles.get_mut(&func));
                     profile.is_some_and(|profile| read_line(profile, word, rest).is_some())
                 }
-                None => false,
             };
             if !is_read {
                 return Err(Error::usage(format_args!(
@@ -180,8 +178,7 @@ impl Profile for HotFunctions {
     }
 
     fn is_reached(&self, func: u32, offset: u32) -> bool {
-        let believed = self.profiles.get(&func).filter(|of| of.calls >= BELIEVED_CALLS_MIN);
-        believed.is_none_or(|of| of.reached.contains(&offset))
+        self.profiles.get(&func).is_none_or(|of| of.is_reached(offset))
     }
 
     fn target(&self, offset: u32) -> Option<CallTarget> {
@@ -204,9 +201,9 @@ fn write_profile(text: &mut String, profile: &FunctionProfile) {
     for (offset, CastType { ty, percent }) in &profile.casts {
         let _ = writeln!(text, "cast {offset} {ty} {percent}");
     }
-    if !profile.reached.is_empty() {
+    if let Some(reached) = &profile.reached {
         text.push_str("reached");
-        for offset in &profile.reached {
+        for offset in reached {
             let _ = write!(text, " {offset}");
         }
         text.push('\n');
@@ -215,9 +212,10 @@ fn write_profile(text: &mut String, profile: &FunctionProfile) {
 
 /// Reads a line of a function's that begins with this word.
 fn read_line(profile: &mut FunctionProfile, word: &str, rest: &str) -> Option<()> {
-    let numbers = rest.split(' ').map(|number| number.parse::<u32>().ok());
+    let numbers = rest.split(' ').filter(|number| !number.is_empty());
+    let numbers = numbers.map(|number| number.parse::<u32>().ok());
     if word == "reached" {
-        profile.reached = numbers.collect::<Option<_>>()?;
+        profile.reached = Some(numbers.collect::<Option<_>>()?);
         return Some(());
     }
     let numbers: Vec<u32> = numbers.collect::<Option<_>>()?;

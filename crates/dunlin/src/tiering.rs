@@ -2,8 +2,9 @@
 //!
 //! 1. The interpreter counts what it executes of each function (`dunlin_vm::counting`). A function whose budget has
 //!    run out is *warm*: the baseline compiler makes its code, at once and on the calling thread if it is small. That
-//!    code counts too; a function whose budget has run out again is *hot*, and queued for the optimising compiler.
-//!    So is at once what the baseline compiler refuses, or where there is none for the machine.
+//!    code counts too, and notes what calls call. A function whose budget has run out again is *observed*: the same
+//!    compiler makes code of it that notes as well where control gets. After another budget it is *hot*, and queued for
+//!    the optimising compiler, which follows these notes. So is at once what the baseline compiler refuses, or where there is none for the machine.
 //! 2. Whoever finds in a loop that a budget has run out asks for a way into that loop, and goes on there as soon as
 //!    there is one: code of the baseline compiler has them, the optimising one makes each when it is asked for.
 //! 3. One thread of the engine's takes jobs from the queue, those of one module together, compiles each with the ways
@@ -24,7 +25,8 @@ use crate::pace::{self, Pace};
 use crate::stats::Occasion;
 use crate::{profile, tuning};
 use dunlin_baseline::Baseline;
-use dunlin_module::{CompiledFunction, Compiler, Module, StaticTables, Unit, Worker};
+use dunlin_module::profile::BELIEVED_CALLS_MIN;
+use dunlin_module::{CompiledFunction, Compiler, Module, Profile, StaticTables, Unit, Worker};
 use dunlin_vm::counting::{Spent, Watch};
 use dunlin_vm::native::CodeLimit;
 use dunlin_vm::sync::{Condvar, Mutex};
@@ -47,6 +49,7 @@ pub(crate) struct Late {
     /// Made when they are used first; `None` where there is none for this machine.
     native: OnceLock<Option<NativeCompiler>>,
     baseline: OnceLock<Option<Baseline>>,
+    observer: OnceLock<Option<Baseline>>,
     limit: Arc<CodeLimit>,
     notes: Arc<Notes>,
     /// How much of a processor the thread may take.
@@ -69,6 +72,8 @@ struct Queue {
 enum What {
     /// A function, by the baseline compiler.
     Warm,
+    /// The same, with notes of where control gets.
+    Observed,
     /// A function, by the optimising compiler.
     Hot,
     /// A way into a loop, by the same: the offset of its first operator.
@@ -99,16 +104,34 @@ enum Stage {
 #[derive(Default)]
 struct Progress {
     warm: Stage,
+    observed: Stage,
     hot: Stage,
     /// Whether the interpreter has been told that the baseline compiler has refused it.
     goes_on: bool,
     loops: BTreeMap<u32, Stage>,
 }
 
+impl What {
+    /// Whether the baseline compiler does it, which takes little time.
+    fn is_quick(self) -> bool {
+        matches!(self, Self::Warm | Self::Observed)
+    }
+
+    /// The same for all that one worker does.
+    fn compiler(self) -> u8 {
+        match self {
+            Self::Warm => 0,
+            Self::Observed => 1,
+            Self::Hot | Self::Loop(_) => 2,
+        }
+    }
+}
+
 impl Progress {
     fn stage(&mut self, what: What) -> &mut Stage {
         match what {
             What::Warm => &mut self.warm,
+            What::Observed => &mut self.observed,
             What::Hot => &mut self.hot,
             What::Loop(at) => self.loops.entry(at).or_default(),
         }
@@ -126,6 +149,7 @@ impl Owner {
             strategy,
             native: OnceLock::new(),
             baseline: OnceLock::new(),
+            observer: OnceLock::new(),
             limit: CodeLimit::new(config.code_bytes_max),
             notes,
             pace: Mutex::new(pace_of(config)),
@@ -240,7 +264,7 @@ impl Watched {
     /// The tables that never change, for code of this kind; none where it is not worth to look for them.
     fn tables(&self, what: What, module: &Module) -> &StaticTables {
         let is_worth =
-            what != What::Warm && module.bytes().len() <= tuning::STATIC_TABLES_MODULE_BYTES_MAX;
+            !what.is_quick() && module.bytes().len() <= tuning::STATIC_TABLES_MODULE_BYTES_MAX;
         let look = || {
             let tables = StaticTables::of(module);
             let has_few = tables.functions().len() <= tuning::STATIC_TABLE_FUNCTIONS_MAX;
@@ -292,6 +316,9 @@ impl Watch for ModuleWatch {
         if !by_code && !is_hot && self.0.is_first_refusal(func) {
             return Some(self.0.late.executions_until(What::Hot, func));
         }
+        if by_code && !is_hot && self.is_to_be_observed(code, func) {
+            return Some(self.0.late.executions_until(What::Hot, func));
+        }
         let mut is_refused = self.is_refused(code, func, What::Hot);
         if let Some(at) = in_loop {
             // One at a time: an activation goes through all of its loops while it waits, and needs one way in.
@@ -307,6 +334,21 @@ impl Watch for ModuleWatch {
 }
 
 impl ModuleWatch {
+    /// Whether a function is observed before it gets hot, from now on.
+    fn is_to_be_observed(&self, code: &Arc<ModuleCode>, func: u32) -> bool {
+        if self.0.begin(func, What::Observed) {
+            if code.calls(func) >= BELIEVED_CALLS_MIN {
+                self.ask(code, func, What::Observed);
+            } else {
+                // It goes on in its loops, which lead nowhere else.
+                self.0.set(func, What::Observed, Stage::Refused);
+            }
+            return true;
+        }
+        // Its code must not come when there is better.
+        self.0.stage(func, What::Observed) == Stage::Queued
+    }
+
     /// How often a function's body is executed until it is asked again what there is for it: small ones more often, or
     /// they would do little else than ask while they wait.
     fn again(&self, code: &ModuleCode, func: u32) -> u32 {
@@ -364,15 +406,26 @@ impl Late {
         self.baseline.get_or_init(make).as_ref()
     }
 
+    /// The same compiler, whose code notes where control gets.
+    fn observer(&self) -> Option<&Baseline> {
+        let make = || Some(self.baseline()?.clone().observing());
+        self.observer.get_or_init(make).as_ref()
+    }
+
     /// How often a function's body is executed until something is done: by the interpreter until it is warm, by
     /// the baseline compiler's code until it is hot.
     fn executions_until(&self, what: What, func: u32) -> u32 {
         match (self.config.tier_up, what) {
-            (TierUp::AtOnce { within }, What::Warm) => {
-                scattered(func) % within.saturating_add(1).max(1)
+            (TierUp::AtOnce { within }, what) => {
+                let seed = match what {
+                    What::Warm => func,
+                    What::Observed => func.swap_bytes(),
+                    _ => !func,
+                };
+                scattered(seed) % within.saturating_add(1).max(1)
             }
-            (TierUp::AtOnce { within }, _) => scattered(!func) % within.saturating_add(1).max(1),
             (_, What::Warm) => tuning::EXECUTIONS_UNTIL_WARM,
+            (_, What::Observed) => tuning::EXECUTIONS_UNTIL_OBSERVED,
             _ => tuning::EXECUTIONS_UNTIL_HOT,
         }
     }
@@ -386,7 +439,7 @@ impl Late {
         let bytes = code.module().body_range(job.func).map_or(0, |body| body.len());
         let is_small = bytes <= tuning::WARM_BYTES_AT_ONCE_MAX
             && dunlin_vm::native::stack_left() >= tuning::WARM_STACK_BYTES_MIN;
-        if job.what == What::Warm && is_small {
+        if job.what.is_quick() && is_small {
             job.is_waited_for = true;
             self.compile(core::iter::once(&job), || true);
             return true;
@@ -396,7 +449,7 @@ impl Late {
             return queue.is_over;
         }
         // What takes little time is not kept waiting by what takes much.
-        if job.what == What::Warm {
+        if job.what.is_quick() {
             queue.jobs.push_front(job);
         } else {
             queue.jobs.push_back(job);
@@ -493,7 +546,7 @@ impl Late {
         }
         // What takes little time does not wait for the thread's share.
         while !queue.is_over
-            && queue.jobs.front().is_some_and(|job| job.what != What::Warm)
+            && queue.jobs.front().is_some_and(|job| !job.what.is_quick())
             && let rest = self.rest()
             && !rest.is_zero()
         {
@@ -510,8 +563,8 @@ impl Late {
         let mut at = 0;
         while at < queue.jobs.len() && jobs.len() < tuning::FUNCTIONS_AT_A_TIME {
             let next = &queue.jobs[at];
-            let is_alike = next.code.ptr_eq(&jobs[0].code)
-                && (next.what == What::Warm) == (jobs[0].what == What::Warm);
+            let is_alike =
+                next.code.ptr_eq(&jobs[0].code) && next.what.compiler() == jobs[0].what.compiler();
             match is_alike.then(|| queue.jobs.remove(at)).flatten() {
                 Some(job) => jobs.push(job),
                 None => at += 1,
@@ -533,6 +586,7 @@ impl Late {
         let Some(code) = first.code.upgrade() else { return all };
         let compiler: Option<&dyn Compiler> = match first.what {
             What::Warm => self.baseline().map(|baseline| -> &dyn Compiler { baseline }),
+            What::Observed => self.observer().map(|baseline| -> &dyn Compiler { baseline }),
             What::Hot | What::Loop(_) => {
                 self.native().map(|native| -> &dyn Compiler { native.optimizer() })
             }
@@ -549,7 +603,7 @@ impl Late {
             if self.queue.lock().is_over {
                 return all;
             }
-            if done > 0 && job.what != What::Warm && !may_go_on() {
+            if done > 0 && !job.what.is_quick() && !may_go_on() {
                 return done;
             }
             let add = AssertUnwindSafe(|| self.add(compiler, &code, job, &mut *worker));
@@ -585,7 +639,7 @@ impl Late {
             return None;
         }
         let by = match job.what {
-            What::Warm => (Tier::Baseline, self.occasion(job)),
+            What::Warm | What::Observed => (Tier::Baseline, self.occasion(job)),
             What::Hot | What::Loop(_) => (Tier::Optimize, self.occasion(job)),
         };
         if job.watched.take_work(compiler.work(code.module(), func)).is_none() {
@@ -593,7 +647,7 @@ impl Late {
             return None;
         }
         let unit = match job.what {
-            What::Warm | What::Hot => Unit::Func(func),
+            What::Warm | What::Observed | What::Hot => Unit::Func(func),
             What::Loop(at) => Unit::Loop(func, at),
         };
         let compiled = self.notes.compile(code, by, unit, || worker.compile(unit)).ok()?;
@@ -610,8 +664,13 @@ impl Late {
             units.push((unit, worker.compile(unit).ok()?));
         }
         units.sort_unstable_by_key(|(unit, _)| *unit);
-        if job.what == What::Warm {
-            code.fill_budget(func, self.executions_until(What::Hot, func));
+        let next = match job.what {
+            What::Warm => Some(What::Observed),
+            What::Observed => Some(What::Hot),
+            What::Hot | What::Loop(_) => None,
+        };
+        if let Some(next) = next {
+            code.fill_budget(func, self.executions_until(next, func));
         }
         // A profile that cannot be written is no reason to be slow.
         let profiler = self.native.get().and_then(|native| native.as_ref()?.profiler());
@@ -628,7 +687,7 @@ impl Late {
         }
         match job.what {
             What::Hot => self.notes.learn(code, units, self.config.cache.is_some()),
-            What::Warm | What::Loop(_) => self.notes.grow(code),
+            What::Warm | What::Observed | What::Loop(_) => self.notes.grow(code),
         }
         Some(())
     }

@@ -97,12 +97,15 @@ impl Translator<'_> {
         if is_call && self.profile.is_some() {
             self.asm.alu_imm(Alu::Add, Width::W32, at(budget::CALLS).into(), 1);
         }
+        if is_call && self.observes {
+            self.asm.alu_imm(Alu::Add, Width::W32, at(budget::OBSERVED).into(), 1);
+        }
         self.asm.alu_imm_patched(Alu::Sub, Width::W32, at(budget::LEFT).into())
     }
 
     /// Notes that control has got to the place of the operator at hand. Flags stay what they are.
     pub(super) fn note_reached(&mut self) {
-        if self.profile.is_some() {
+        if self.observes {
             self.asm.load(Width::W64, R11, context_mem(vm_context::PROFILE));
             // Modules are shorter than 2 GiB of which notes are taken.
             self.asm.store_imm8(Mem::at(R11, self.operator as i32), 1);

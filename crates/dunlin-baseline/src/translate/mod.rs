@@ -58,6 +58,8 @@ pub(crate) struct Source<'m> {
     pub(crate) settings: &'m Settings,
     /// Whether the code counts what it executes.
     pub(crate) counts: bool,
+    /// Whether it notes where control gets.
+    pub(crate) observes: bool,
     /// Whose notes it takes, if it does.
     pub(crate) profile: Option<&'m dyn Profile>,
 }
@@ -101,6 +103,7 @@ pub(crate) struct Translator<'m> {
     /// The function's index.
     index: u32,
     counts: bool,
+    observes: bool,
     profile: Option<&'m dyn Profile>,
     /// Where the function's own arguments and results are.
     places: Rc<Places>,
@@ -179,7 +182,8 @@ pub(crate) struct Translator<'m> {
 
 impl<'m> Translator<'m> {
     pub(crate) fn new(source: &Source<'m>) -> Self {
-        let Source { module, tables, settings, counts, profile } = *source;
+        let Source { module, tables, settings, counts, observes, profile } = *source;
+        let observes = observes && profile.is_some();
         let mut asm = Asm::default();
         let exit = asm.label();
         Self {
@@ -189,6 +193,7 @@ impl<'m> Translator<'m> {
             settings,
             index: 0,
             counts,
+            observes,
             profile,
             places: Rc::default(),
             places_of: Vec::new(),

@@ -73,8 +73,8 @@ impl Checked {
         counts: bool,
     ) {
         let Ok(baseline) = Baseline::new(settings.clone()) else { return };
-        // Only code that counts takes notes.
-        let baseline = if counts { baseline.counting() } else { baseline };
+        // All that code may note.
+        let baseline = if counts { baseline.observing() } else { baseline };
         let mut worker = baseline.guided_worker(module, tables, &Cells);
         for func in module.func_imports()..module.func_count() {
             // What is not valid, or refused, is not run either.

@@ -186,7 +186,8 @@ impl Subject<'_> {
             // A function counts on its own budget alone.
             (What::Budgets, _) => {
                 let own = self.func as usize * budget::BYTES;
-                let is_own = [own + budget::LEFT, own + budget::CALLS].contains(&at);
+                let fields = [budget::LEFT, budget::CALLS, budget::OBSERVED];
+                let is_own = fields.iter().any(|field| own + field == at);
                 (access.size == 4 && is_own && access.reads && access.writes).then_some(U32)
             }
             (What::Notes, _) => self.is_own_note(at, access).then_some(U32),
