@@ -67,10 +67,18 @@ impl Place {
 }
 
 impl Region {
-    /// A region of one image. `None` if memory for code is not to be had.
-    pub(super) fn whole(image: CodeImage<'_>) -> Option<Self> {
-        let memory = CodeMemory::new(image.code.len(), |target| write(&image, target))?;
-        let piece = Piece::new(image, memory.base(), 0);
+    /// A region of one image, of which this is all but the code: that has so many bytes, and is written to zeroed memory
+    /// by whoever asks. `None` if memory for code is not to be had.
+    pub(super) fn whole(
+        tables: CodeImage<'_>,
+        bytes: usize,
+        write_code: impl FnOnce(&mut [u8]),
+    ) -> Option<Self> {
+        let memory = CodeMemory::new(bytes, |target| {
+            write_code(target);
+            fill_in(&tables.relocations, target);
+        })?;
+        let piece = Piece::new(tables, bytes, memory.base(), 0);
         let pieces = no_pieces();
         pieces[0].set(piece).ok()?;
         let pieces = Box::new([OnceLock::from(pieces)]);
@@ -90,8 +98,11 @@ impl Region {
         let pieces = self.pieces.get(count / TOGETHER)?;
         let place = &pieces.get_or_init(no_pieces)[count % TOGETHER];
         let bytes = image.code.len();
-        let start = self.memory.append(bytes, PIECE_ALIGNMENT, |target| write(image, target))?;
-        let piece = Piece::new(core::mem::take(image), self.memory.base() + start, start);
+        let start = self.memory.append(bytes, PIECE_ALIGNMENT, |target| {
+            target.copy_from_slice(&image.code);
+            fill_in(&image.relocations, target);
+        })?;
+        let piece = Piece::new(core::mem::take(image), bytes, self.memory.base() + start, start);
         let base = piece.base;
         place.set(piece).ok()?;
         self.count.store(count + 1, Ordering::Release);
@@ -178,11 +189,11 @@ impl Region {
 const PIECE_ALIGNMENT: usize = 64;
 
 impl Piece {
-    fn new(image: CodeImage<'_>, base: usize, start: usize) -> Self {
+    fn new(image: CodeImage<'_>, bytes: usize, base: usize, start: usize) -> Self {
         Self {
             base,
             start,
-            bytes: image.code.len(),
+            bytes,
             units: image.units.into(),
             traps: image.traps.into(),
             source: image.source.into(),
@@ -231,10 +242,9 @@ impl Piece {
     }
 }
 
-/// Writes an image's code with the builtins' addresses.
-fn write(image: &CodeImage<'_>, target: &mut [u8]) {
-    target.copy_from_slice(&image.code);
-    for relocation in &image.relocations {
+/// Writes the builtins' addresses into code.
+fn fill_in(relocations: &[Relocation], target: &mut [u8]) {
+    for relocation in relocations {
         let address = builtins::address(relocation.builtin) as u64;
         let address = address.wrapping_add_signed(relocation.addend);
         let place = &mut target[relocation.offset as usize..][..ADDRESS_BYTES];
