@@ -19,5 +19,8 @@ pub(crate) const LOST_HOME_WEIGHT_PER_CALL: u64 = 3;
 /// Locals from which on zeros are written to their slots by a loop.
 pub(crate) const ZEROED_BY_LOOP_MIN: u32 = 24;
 
+/// Function types, the first of a module, whose arguments' places are kept for further calls: 8 bytes for each.
+pub(crate) const PLACES_KEPT_MAX: usize = 4096;
+
 /// What the code of a function is aligned to.
 pub(crate) const FUNCTION_ALIGNMENT: u32 = 16;

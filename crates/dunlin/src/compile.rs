@@ -472,13 +472,18 @@ mod native {
             threads: usize,
         ) -> Result<()> {
             let by = (self.tier(), occasion);
-            let Some(image) = self.compile_all(config, (code, notes), by, threads)? else {
+            let Some(units) = self.compile_all(config, (code, notes), by, threads)? else {
                 return Ok(());
             };
-            if let Some(cached) = self.cached(config, code) {
-                cached.store(&image);
-            }
-            self.install(code, NativeCode::load(code.module(), image).ok_or_else(no_memory)?)
+            let native = match self.cached(config, code) {
+                Some(cached) => {
+                    let image = CodeImage::lay_out(&units).ok_or_else(no_memory)?;
+                    cached.store(&image);
+                    NativeCode::load(code.module(), image)
+                }
+                None => NativeCode::load_units(code.module(), &units),
+            };
+            self.install(code, native.ok_or_else(no_memory)?)
         }
 
         /// Who is told of code that has been placed.
@@ -498,15 +503,15 @@ mod native {
             Ok(())
         }
 
-        /// Compiles a module; `None` leaves one of too many units to the interpreter, or all if there is no
-        /// thread for the work.
+        /// Compiles a module, its units in order; `None` leaves one of too many units to the interpreter, or all if
+        /// there is no thread for the work.
         fn compile_all(
             &self,
             config: &Config,
             (code, notes): (&Arc<ModuleCode>, &Notes),
             by: (Tier, Occasion),
             threads: usize,
-        ) -> Result<Option<CodeImage<'static>>> {
+        ) -> Result<Option<Vec<(Unit, CompiledFunction)>>> {
             // A look at the whole module takes a tenth of what compiling it in one pass does.
             let is_large = code.module().bytes().len() > tuning::STATIC_TABLES_MODULE_BYTES_MAX;
             let tables = if self.baseline.is_some() && is_large {
@@ -532,7 +537,7 @@ mod native {
             let Some(mut compiled) = work.run_all(threads)? else { return Ok(None) };
             // Functions that lie together in the module lie together in memory.
             compiled.sort_unstable_by_key(|(unit, _)| *unit);
-            CodeImage::lay_out(&compiled).map(Some).ok_or_else(no_memory)
+            Ok(Some(compiled))
         }
     }
 

@@ -283,14 +283,15 @@ impl<'m> Translator<'m> {
 
     /// Where the arguments and results of a function type are.
     fn places_of(&mut self, ty: u32) -> Rc<Places> {
-        let at = ty as usize;
+        let (at, of) = (ty as usize, self.module.func_type_at(ty));
+        let look = || Rc::new(Places::of(of.params(), of.results()));
+        if at >= tuning::PLACES_KEPT_MAX {
+            return look();
+        }
         if self.places_of.len() <= at {
             self.places_of.resize(at + 1, None);
         }
-        let of = self.module.func_type_at(ty);
-        self.places_of[at]
-            .get_or_insert_with(|| Rc::new(Places::of(of.params(), of.results())))
-            .clone()
+        self.places_of[at].get_or_insert_with(look).clone()
     }
 
     /// Translates the body of the function with this index.

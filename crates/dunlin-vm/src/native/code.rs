@@ -1,12 +1,12 @@
 //! A module's native code: its units in one piece of executable memory, and what stands where in it.
 
-use super::image::{ADDRESS_BYTES, CodeImage};
+use super::image::{ADDRESS_BYTES, CodeImage, Layout};
 use super::map;
 use super::region::{Piece, Region};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use dunlin_module::{Module, Unit};
+use dunlin_module::{CompiledFunction, Module, Unit};
 
 /// The native code of a module. Dropping it removes the code.
 pub struct NativeCode {
@@ -29,10 +29,28 @@ impl NativeCode {
     ///
     /// If the image is not one that [`CodeImage::check`] accepts.
     #[must_use]
-    pub fn load(module: &Module, image: CodeImage<'_>) -> Option<Self> {
+    pub fn load(module: &Module, mut image: CodeImage<'_>) -> Option<Self> {
+        let code = core::mem::take(&mut image.code);
         // Offsets are 32 bits wide.
-        u32::try_from(image.code.len()).ok()?;
-        let region = Arc::new(Region::whole(image)?);
+        u32::try_from(code.len()).ok()?;
+        let write = |target: &mut [u8]| target.copy_from_slice(&code);
+        Self::place(module, Region::whole(image, code.len(), write)?)
+    }
+
+    /// Places all units of a module in memory, as [`load`](Self::load) does with the image that
+    /// [`CodeImage::lay_out`] makes of them. `None` where that does not succeed, or this does not.
+    ///
+    /// # Panics
+    ///
+    /// As for [`load`](Self::load).
+    #[must_use]
+    pub fn load_units(module: &Module, units: &[(Unit, CompiledFunction)]) -> Option<Self> {
+        let Layout { tables, code } = Layout::of(units)?;
+        Self::place(module, Region::whole(tables, code.bytes, |target| code.write(target))?)
+    }
+
+    fn place(module: &Module, region: Region) -> Option<Self> {
+        let region = Arc::new(region);
         let mut ways_in = alloc::vec![0; module.types().len()];
         let piece = region.first()?;
         for (start, _, unit) in &piece.units {

@@ -70,19 +70,41 @@ impl Words {
     }
 }
 
-impl CodeImage<'_> {
-    /// Lays units out, which ascend. `None` if they are more than 32-bit offsets can tell apart.
-    #[must_use]
-    pub fn lay_out(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
-        let mut image = Self::with_room_for(units);
-        let code = image.code.to_mut();
+/// Units that have been laid out: an image without code, and the code where it is.
+pub(super) struct Layout<'u> {
+    pub(super) tables: CodeImage<'static>,
+    pub(super) code: Code<'u>,
+}
+
+/// The code of units, each still with its own.
+pub(super) struct Code<'u> {
+    /// Bytes in all.
+    pub(super) bytes: usize,
+    /// Where each unit's code belongs.
+    units: Vec<(usize, &'u [u8])>,
+}
+
+impl Code<'_> {
+    /// Writes all code to zeroed memory of as many bytes.
+    pub(super) fn write(&self, target: &mut [u8]) {
+        for (start, code) in &self.units {
+            target[*start..start + code.len()].copy_from_slice(code);
+        }
+    }
+}
+
+impl<'u> Layout<'u> {
+    /// Lays units out, as [`CodeImage::lay_out`] does.
+    pub(super) fn of(units: &'u [(Unit, CompiledFunction)]) -> Option<Self> {
+        let mut image = CodeImage::with_room_for(units);
+        let mut code = Code { bytes: 0, units: Vec::with_capacity(units.len()) };
         let mut next_word = InlinedCall::FIRST_WORD;
         for (unit, compiled) in units {
             let alignment = UNIT_ALIGNMENT.max(compiled.alignment as usize);
-            code.resize(code.len().next_multiple_of(alignment), 0);
-            let start = u32::try_from(code.len()).ok()?;
-            code.extend_from_slice(&compiled.code);
-            let end = u32::try_from(code.len()).ok()?;
+            let start = u32::try_from(code.bytes.checked_next_multiple_of(alignment)?).ok()?;
+            code.units.push((start as usize, &compiled.code));
+            code.bytes = start as usize + compiled.code.len();
+            let end = u32::try_from(code.bytes).ok()?;
             image.units.push((start, end, *unit));
             let relocations = compiled.relocations.iter();
             image
@@ -110,15 +132,25 @@ impl CodeImage<'_> {
                 ..*of
             }));
         }
-        Some(image)
+        Some(Self { tables: image, code })
+    }
+}
+
+impl CodeImage<'_> {
+    /// Lays units out, which ascend. `None` if they are more than 32-bit offsets can tell apart.
+    #[must_use]
+    pub fn lay_out(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
+        let Layout { tables, code } = Layout::of(units)?;
+        let mut bytes = alloc::vec![0; code.bytes];
+        code.write(&mut bytes);
+        Some(Self { code: bytes.into(), ..tables })
     }
 
-    /// An image of nothing, with memory for what is to be laid out.
+    /// An image of nothing, with memory for what is to be laid out but the code.
     fn with_room_for(units: &[(Unit, CompiledFunction)]) -> Self {
         let count =
             |of: fn(&CompiledFunction) -> usize| units.iter().map(|(_, unit)| of(unit)).sum();
         let mut image = Self::default();
-        image.code.to_mut().reserve(count(|unit| unit.code.len() + UNIT_ALIGNMENT));
         image.units.reserve(units.len());
         image.relocations.reserve(count(|unit| unit.relocations.len()));
         image.traps.reserve(count(|unit| unit.traps.len()));

@@ -68,17 +68,27 @@ impl Place {
 }
 
 impl Region {
-    /// A region of one image. `None` if memory for code is not to be had.
-    pub(super) fn whole(image: CodeImage<'_>) -> Option<Self> {
-        let memory = CodeMemory::new(image.code.len(), |target| write(&image, target))?;
-        let pieces = Pieces::One(Piece::new(image, memory.base(), 0));
+    /// A region of one image, of which this is all but the code: that has so many bytes, and is written to zeroed memory
+    /// by whoever asks. `None` if memory for code is not to be had.
+    pub(super) fn whole(
+        tables: CodeImage<'_>,
+        bytes: usize,
+        write_code: impl FnOnce(&mut [u8]),
+    ) -> Option<Self> {
+        let memory = CodeMemory::new(bytes, |target| {
+            write_code(target);
+            fill_in(&tables.relocations, target);
+        })?;
+        let pieces = Pieces::One(Piece::new(tables, bytes, memory.base(), 0));
         Some(Self { memory, pieces })
     }
 
     /// A region of so many bytes in which there is nothing yet.
     pub(super) fn growing(bytes: usize) -> Option<Self> {
         let memory = CodeMemory::growing(bytes)?;
-        let pieces = (0..bytes.div_ceil(GRANULE_BYTES)).map(|_| AtomicPtr::default()).collect();
+        let pieces = Box::<[AtomicPtr<Piece>]>::new_zeroed_slice(bytes.div_ceil(GRANULE_BYTES));
+        // SAFETY: a null pointer is all zeros. Pages of the table that nobody has touched take no memory.
+        let pieces = unsafe { pieces.assume_init() };
         Some(Self { memory, pieces: Pieces::Many(pieces) })
     }
 
@@ -91,11 +101,15 @@ impl Region {
     pub(super) unsafe fn add(&self, image: CodeImage<'_>, start: usize) -> bool {
         let Pieces::Many(pieces) = &self.pieces else { return false };
         let bytes = image.code.len();
+        let write = |target: &mut [u8]| {
+            target.copy_from_slice(&image.code);
+            fill_in(&image.relocations, target);
+        };
         // SAFETY: the caller's promise; who reads code has it from its piece.
-        if !unsafe { self.memory.write_at(start, bytes, |target| write(&image, target)) } {
+        if !unsafe { self.memory.write_at(start, bytes, write) } {
             return false;
         }
-        let piece = Box::into_raw(Box::new(Piece::new(image, self.base() + start, start)));
+        let piece = Box::into_raw(Box::new(Piece::new(image, bytes, self.base() + start, start)));
         for granule in &pieces[granules(start, bytes)] {
             granule.store(piece, Ordering::Release);
         }
@@ -251,11 +265,11 @@ fn granules(start: usize, bytes: usize) -> Range<usize> {
 }
 
 impl Piece {
-    fn new(image: CodeImage<'_>, base: usize, start: usize) -> Self {
+    fn new(image: CodeImage<'_>, bytes: usize, base: usize, start: usize) -> Self {
         Self {
             base,
             start,
-            bytes: image.code.len(),
+            bytes,
             units: image.units.into(),
             traps: image.traps.into(),
             source: image.source.into(),
@@ -304,10 +318,9 @@ impl Piece {
     }
 }
 
-/// Writes an image's code with the builtins' addresses.
-fn write(image: &CodeImage<'_>, target: &mut [u8]) {
-    target.copy_from_slice(&image.code);
-    for relocation in &image.relocations {
+/// Writes the builtins' addresses into code.
+fn fill_in(relocations: &[Relocation], target: &mut [u8]) {
+    for relocation in relocations {
         let address = builtins::address(relocation.builtin) as u64;
         let address = address.wrapping_add_signed(relocation.addend);
         let place = &mut target[relocation.offset as usize..][..ADDRESS_BYTES];
