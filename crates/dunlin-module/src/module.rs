@@ -534,6 +534,17 @@ impl Module {
         Some(FunctionBody::new(self.reader(Span::new(range.start as u64..range.end as u64))))
     }
 
+    /// Slots of a valid function's own locals, parameters included; `None` for an import.
+    #[must_use]
+    pub fn local_slots(&self, func: u32) -> Option<u32> {
+        let locals = self.body(func)?.get_locals_reader().ok()?;
+        let slots = |declared: wasmparser::Result<(u32, wasmparser::ValType)>| {
+            let (count, ty) = declared.ok()?;
+            Some(count * if ty == wasmparser::ValType::V128 { 2 } else { 1 })
+        };
+        Some(self.func_type(func).param_slots() + locals.into_iter().filter_map(slots).sum::<u32>())
+    }
+
     /// The function whose body holds the byte at `offset`.
     #[must_use]
     pub fn func_at(&self, offset: usize) -> Option<u32> {

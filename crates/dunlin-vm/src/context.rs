@@ -18,6 +18,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering
 use dunlin_core::numeric::Relaxed;
 use dunlin_core::{MemoryType, TrapCode};
 use dunlin_module::layout;
+use dunlin_module::side::FRAME_RECORD_SLOTS;
 
 /// What a tier sees of an instance: hot fields first. One per instance, at a fixed address.
 #[repr(C)]
@@ -146,6 +147,22 @@ impl Default for NativeState {
             tail_arguments: Vec::new(),
             loop_buffer: Vec::new(),
         }
+    }
+}
+
+impl NativeState {
+    /// Puts what an activation holds where the way into a loop expects it: slots of locals, and of operands.
+    pub(crate) fn put_loop_slots(
+        &mut self,
+        locals: impl Iterator<Item = u64>,
+        operands: impl Iterator<Item = u64>,
+    ) {
+        let buffer = &mut self.loop_buffer;
+        buffer.clear();
+        buffer.extend(locals);
+        buffer.resize(buffer.len() + FRAME_RECORD_SLOTS as usize, 0);
+        buffer.extend(operands);
+        self.loop_slots = buffer.as_ptr();
     }
 }
 

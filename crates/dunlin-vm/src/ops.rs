@@ -11,6 +11,7 @@ use crate::shared::SharedMemory;
 use crate::store::Store;
 use dunlin_core::TrapCode;
 use dunlin_core::canon::index_of;
+use dunlin_module::side::FRAME_RECORD_SLOTS;
 
 /// Why a slow path did not complete.
 pub enum Stop {
@@ -290,6 +291,28 @@ running! {
             crate::native::safe_point(store.context(), &code);
         }
         code.ran_out(counted, ip)
+    }
+
+    /// Where a way into a loop finds what an activation of the interpreter holds: `locals` slots from `fp` on, those
+    /// included in which exceptions are kept, and so many of operands behind the frame record. The frame itself, but for
+    /// functions that keep exceptions, which compiled code does not in these slots.
+    fn loop_slots(
+        store, instance, func: u32, fp: *const u64, locals: u32, operands: usize
+    ) -> *const u64 {
+        let code = store.instances[instance as usize].code();
+        let own = code.module().local_slots(func).unwrap_or(locals);
+        if own >= locals {
+            return fp;
+        }
+        let behind = (locals + FRAME_RECORD_SLOTS) as usize;
+        // SAFETY: the caller's promise: an activation has so many slots; so for the one below.
+        let own = unsafe { core::slice::from_raw_parts(fp, own as usize) };
+        // SAFETY: as above.
+        let operands = unsafe { core::slice::from_raw_parts(fp.add(behind), operands) };
+        // SAFETY: the context lives as long as the store.
+        let native = unsafe { &mut (*store.context()).native };
+        native.put_loop_slots(own.iter().copied(), operands.iter().copied());
+        native.loop_slots
     }
 
     /// Compiled code has found that the budget of a function of the instance's module has run out. The way into the

@@ -420,3 +420,88 @@ fn the_thread_that_compiles_takes_no_more_than_its_share() {
     let late: u64 = modules.iter().map(|of| of.compile_stats().optimize.functions).sum();
     assert!(late < 60 * modules.len() as u64, "it has had less time than it wants");
 }
+
+/// A loop in an early `try` whose clause throws again, or a loop in the clause.
+fn early(in_clause: bool) -> String {
+    let next = r#"(loop $next
+        (local.set $sum (i32.add (local.get $sum) (local.get $i)))
+        (br_if $next (i32.rem_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5000))))"#;
+    let (first, second) = if in_clause { ("", next) } else { (next, "") };
+    format!(
+        r#"(module (tag $stop)
+            (func (export "run") (param $rounds i32) (result i32) (local $i i32) (local $sum i32)
+                (i32.const 7)
+                try
+                    try
+                        {first}
+                        throw $stop
+                    catch $stop
+                        {second}
+                        rethrow 0
+                    end
+                catch_all
+                end
+                (i32.add (local.get $sum))))"#
+    )
+}
+
+#[test]
+fn loops_in_early_blocks_that_catch_are_entered_but_for_those_in_clauses() {
+    let runs = [0, 1, 2, 3].map(|within| TierUp::AtOnce { within });
+    for (when, in_clause) in
+        runs.into_iter().chain([TierUp::Background]).flat_map(|when| [(when, false), (when, true)])
+    {
+        let engine = engine(when);
+        let module = Module::new(&engine, early(in_clause)).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("an export");
+        let mut call = || assert_eq!(run.call(&mut store, 1).expect("a sum"), 7 + 4999 * 2500);
+        call();
+        assert_eq!(module.loops_entered() > 0, !in_clause, "{when:?}");
+        wait_until("it gets better at calls", || {
+            call();
+            module.compile_stats().optimize.functions > 0
+        });
+        call();
+    }
+}
+
+/// However much of either stack an activation takes in a tier, recursion without end is a trap.
+#[test]
+fn recursion_without_end_traps_while_what_recurses_gets_better_code() {
+    let text = r#"(module
+        (func $deep (export "run") (param $n i32) (result i32) (local $i i32)
+            (loop $next
+                (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 30))))
+            (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+            (i32.add (i32.const 1) (call $other (i32.sub (local.get $n) (i32.const 1)) (f64.const 1))))
+        (func $other (param $n i32) (param f64) (result i32)
+            (i32.trunc_f64_s (f64.mul (local.get 1)
+                (f64.convert_i32_s (call $deep (local.get $n)))))))"#;
+    let runs = [TierUp::Never, TierUp::AtOnce { within: 2 }, TierUp::AtOnce { within: 3000 }];
+    for when in runs.into_iter().chain([TierUp::Background]) {
+        let engine = engine(when);
+        for stack in [256 << 10, 2 << 20, 64 << 20] {
+            let module = Module::new(&engine, text).expect("a valid module");
+            let engine = engine.clone();
+            let guest = move || {
+                let mut store = Store::new(&engine, ());
+                let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+                let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("one");
+                for _ in 0..4 {
+                    assert_eq!(run.call(&mut store, 100).expect("a depth"), 100);
+                    let error = run.call(&mut store, -1).expect_err("a trap");
+                    assert_eq!(
+                        error.trap_code(),
+                        Some(TrapCode::StackOverflow),
+                        "{when:?} {stack}"
+                    );
+                    assert!(!error.backtrace().expect("frames").frames().is_empty());
+                }
+            };
+            let thread = thread::Builder::new().stack_size(stack).spawn(guest);
+            thread.expect("a thread").join().expect("traps alone");
+        }
+    }
+}

@@ -78,7 +78,8 @@ impl Translator<'_> {
         }
         let start = self.next_operator;
         let at = self.take_off(false);
-        if !self.has_ways_in || self.headers.len() >= limits::WAYS_IN_MAX {
+        let can_be_entered = self.has_ways_in && !self.is_in_early_clause();
+        if !can_be_entered || self.headers.len() >= limits::WAYS_IN_MAX {
             self.tell(0);
             return Some((at, start));
         }

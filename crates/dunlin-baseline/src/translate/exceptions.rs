@@ -316,6 +316,15 @@ impl Translator<'_> {
 
     // The early form.
 
+    /// Whether the operator at hand is in a clause, which keeps what it has caught among the operands.
+    pub(super) fn is_in_early_clause(&self) -> bool {
+        let has_caught = |clauses: &Clauses| matches!(clauses, Clauses::Caught(_) | Clauses::Never);
+        self.frames.iter().any(|frame| match frame.kind {
+            FrameKind::Catching(index) => has_caught(&self.catching[index].clauses),
+            _ => false,
+        })
+    }
+
     pub(super) fn visit_catch(&mut self, tag: u32) {
         self.clause(Some(tag));
     }

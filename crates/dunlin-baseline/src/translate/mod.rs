@@ -315,7 +315,7 @@ impl<'m> Translator<'m> {
         let scanned = scan::scan(body, self.func_type().params().len())?;
         self.declare_locals(body)?;
         self.assign_homes(&scanned);
-        self.has_ways_in = self.counts && !scanned.catches_early;
+        self.has_ways_in = self.counts;
         self.enter(&scanned);
         self.open_body();
         let end = body.range().end as usize;

@@ -900,10 +900,14 @@ impl Regs {
         };
         let record = self.func_entry(counted.func);
         let locals = record.params.load(Ordering::Relaxed) + record.zeros.load(Ordering::Relaxed);
-        self.sp = self.fp.wrapping_add(locals as usize + RECORD - 1);
+        let below = self.fp.wrapping_add(locals as usize + RECORD - 1);
+        let operands = (self.sp as usize - below as usize) / size_of::<u64>();
+        // SAFETY: the instance is running, the function is its module's, and these are the activation's slots.
+        let slots = unsafe { ops::loop_slots(self.cx, counted.func, self.fp, locals, operands) };
+        self.sp = below;
         self.ip = entry.cast::<u8>().wrapping_add(1);
         // SAFETY: the context and its store's context are alive.
-        unsafe { (*(*self.cx).store).native.loop_slots = self.fp };
+        unsafe { (*(*self.cx).store).native.loop_slots = slots };
         true
     }
 

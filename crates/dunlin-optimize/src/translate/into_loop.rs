@@ -11,6 +11,7 @@
 //! Operands below a loop that the way joins are variables, as locals are: those that the function's own beginning has
 //! left there do not exist on the way.
 
+use super::exceptions::Clauses;
 use super::frames::{Frame, Kind};
 use super::rotate::Rotation;
 use super::visitor::Visitor;
@@ -50,7 +51,8 @@ struct Found {
 
 /// Where the blocks open that a loop is in, and the loop, whose first operator is at an offset of the module.
 fn openers(body: &FunctionBody<'_>, at: u32) -> Result<(Vec<u64>, u64), CompileError> {
-    let (mut open, mut found, start) = (Vec::new(), None, body.range().start);
+    // And whether each is an early `try` in whose clauses it is.
+    let (mut open, mut found, start) = (Vec::<(u64, bool)>::new(), None, body.range().start);
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
         let here = reader.original_position();
@@ -59,18 +61,24 @@ fn openers(body: &FunctionBody<'_>, at: u32) -> Result<(Vec<u64>, u64), CompileE
                 let first = (reader.original_position() - start) as usize;
                 if dunlin_module::behind_blocks(body.as_bytes(), first) as u64 + start == at.into()
                 {
-                    found = Some((open.clone(), here));
+                    // Where it keeps the exception that it is about is each tier's own affair.
+                    if open.iter().any(|(_, has_caught)| *has_caught) {
+                        return Err(CompileError::new("a loop in a clause of an early `try`"));
+                    }
+                    found = Some((open.iter().map(|(opener, _)| *opener).collect(), here));
                 }
-                open.push(here);
+                open.push((here, false));
             }
-            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                open.push(here);
+            Operator::Block { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => open.push((here, false)),
+            Operator::Catch { .. } | Operator::CatchAll => {
+                if let Some((_, has_caught)) = open.last_mut() {
+                    *has_caught = true;
+                }
             }
-            // Where it keeps exceptions is each tier's own affair.
-            Operator::Try { .. } => {
-                return Err(CompileError::new("a function with an early `try`"));
-            }
-            Operator::End => {
+            Operator::End | Operator::Delegate { .. } => {
                 open.pop();
             }
             _ => {}
@@ -240,9 +248,10 @@ impl Translator<'_, '_> {
     /// Opens a block that the loop is in, as it is there: its parameters have been taken.
     fn open_around(&mut self, operator: Operator<'_>, start: Option<ir::Block>) {
         let ty = match &operator {
-            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
-                *blockty
-            }
+            Operator::Block { blockty }
+            | Operator::Loop { blockty }
+            | Operator::If { blockty }
+            | Operator::Try { blockty } => *blockty,
             Operator::TryTable { try_table } => try_table.ty,
             _ => return,
         };
@@ -262,6 +271,12 @@ impl Translator<'_, '_> {
                 let own = self.new_pad();
                 pad = Some(own);
                 Kind::TryTable { end, reached: false, pad: own, catches: try_table.catches }
+            }
+            (Operator::Try { .. }, _) => {
+                let end = self.block_with(&results);
+                let own = self.new_pad();
+                pad = Some(own);
+                Kind::Try { end, reached: false, clauses: Clauses::Before(own) }
             }
             _ => Kind::Block { end: self.block_with(&results), reached: false },
         };

@@ -13,7 +13,6 @@ use crate::object_ops;
 use crate::ops::{self, Stop};
 use dunlin_module::Builtin;
 use dunlin_module::compile::{GROW_FAILED, NO_OBJECT, REF_FAILED};
-use dunlin_module::side::FRAME_RECORD_SLOTS;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The address of a builtin.
@@ -356,12 +355,7 @@ pub(super) unsafe extern "C" fn ran_out(
 unsafe fn put_loop_slots(cx: *mut VmContext, slots: *const u64, locals: usize, operands: usize) {
     // SAFETY: the caller's promise.
     let native = unsafe { &mut (*(*cx).store).native };
-    let buffer = &mut native.loop_buffer;
-    buffer.clear();
     // SAFETY: the caller's promise.
     let slot = |index: usize| unsafe { slots.sub(index).read() };
-    buffer.extend((0..locals).map(slot));
-    buffer.resize(locals + FRAME_RECORD_SLOTS as usize, 0);
-    buffer.extend((locals..locals + operands).map(slot));
-    native.loop_slots = buffer.as_ptr();
+    native.put_loop_slots((0..locals).map(slot), (locals..locals + operands).map(slot));
 }

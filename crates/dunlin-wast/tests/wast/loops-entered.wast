@@ -191,6 +191,71 @@
       (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 4))))
     (local.get $sum))
 
+  ;; Early blocks that catch: a loop in one, with operands below, whose clauses throw again what was caught.
+  (func $thrown (param $i i32) (if (i32.eqz (i32.rem_u (local.get $i) (i32.const 9))) (then (throw $stop (local.get $i)))))
+  (func (export "early") (param $n i32) (result i32) (local $i i32) (local $sum i32) (local $v v128)
+    (i32.const 1000)
+    (local.set $i (i32.const 1))
+    (loop $outer
+      (try
+        (do
+          (i64.const 3)
+          (loop $next
+            (local.set $sum (i32.add (local.get $sum) (i32.const 2)))
+            (call $thrown (local.get $i))
+            (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+          (i32.wrap_i64)
+          (local.set $sum (i32.add (local.get $sum))))
+        (catch $stop
+          (local.set $sum (i32.add (local.get $sum)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $outer))))
+    (i32.add (local.get $sum)))
+
+  ;; What is thrown again is what was caught, and the loop around both goes on.
+  (func (export "early-again") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+    (i32.const 5)
+    (loop $outer
+      (try
+        (do
+          (try
+            (do
+              (loop $next
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (call $thrown (local.get $i))
+                (br_if $next (i32.lt_u (local.get $i) (local.get $n)))))
+            (catch_all
+              (local.set $sum (i32.add (local.get $sum) (i32.const 1)))
+              (rethrow 0))))
+        (catch $stop
+          (i32.mul (i32.const 100))
+          (local.set $sum (i32.add (local.get $sum)))))
+      (br_if $outer (i32.lt_u (local.get $i) (local.get $n))))
+    (i32.add (local.get $sum)))
+
+  ;; A loop in a clause, which throws again behind it, and a block that hands exceptions on.
+  (func (export "early-clause") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+    (loop $outer
+      (try
+        (do
+          (try
+            (do
+              (loop $next
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (call $thrown (local.get $i))
+                (br_if $next (i32.lt_u (local.get $i) (local.get $n)))))
+            (delegate 0)))
+        (catch $stop
+          (local.set $sum (i32.add (local.get $sum)))
+          (try
+            (do (call $thrown (i32.const 0)))
+            (catch_all
+              (loop $inside
+                (local.set $sum (i32.add (local.get $sum) (i32.const 1000)))
+                (br_if $inside (i32.rem_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 8))))))))
+      (br_if $outer (i32.lt_u (local.get $i) (local.get $n))))
+    (local.get $sum))
+
   ;; It traps in the loop.
   (func (export "traps") (param $n i32) (result i32) (local $sum i32)
     (loop $next
@@ -223,5 +288,11 @@
 (assert_return (invoke "grows" (i32.const 40)) (i32.const 1))
 (assert_return (invoke "recursive" (i32.const 5)) (i32.const 1024))
 (assert_return (invoke "recursive" (i32.const 5)) (i32.const 1024))
+(assert_return (invoke "early" (i32.const 60)) (i32.const 1310))
+(assert_return (invoke "early" (i32.const 60)) (i32.const 1310))
+(assert_return (invoke "early-again" (i32.const 60)) (i32.const 18911))
+(assert_return (invoke "early-again" (i32.const 60)) (i32.const 18911))
+(assert_return (invoke "early-clause" (i32.const 60)) (i32.const 27189))
+(assert_return (invoke "early-clause" (i32.const 60)) (i32.const 27189))
 (assert_trap (invoke "traps" (i32.const 30)) "integer divide by zero")
 (assert_trap (invoke "traps" (i32.const 30)) "integer divide by zero")
