@@ -550,31 +550,9 @@ impl Store {
     ) -> u32 {
         let module = code.module();
         let index = self.instances.reserve(1);
-        let poll_page = self.interrupts().poll_page();
-        let interrupts = Arc::as_ptr(self.interrupts());
         self.write_import_calls(code, &block);
         let cx = block.cx();
-        let context = VmContext {
-            store: self.context(),
-            memory0_base: NonNull::dangling().as_ptr(),
-            memory0_len: 0,
-            funcs: code.entries().as_ptr(),
-            globals: block.globals(),
-            tables: block.tables(),
-            memories: block.memories(),
-            imports: block.funcs(),
-            type_ids: code.type_ids().as_ptr(),
-            code: code.code().as_ptr(),
-            import_calls: block.import_calls(),
-            interrupts,
-            poll_page,
-            tags: block.tags(),
-            objects: code.objects().as_ptr(),
-            budgets: code.budgets().as_ptr(),
-            profile: code.notes().base(),
-            instance: index,
-            func_imports: module.func_imports(),
-        };
+        let context = self.new_context(code, &block, index);
         // SAFETY: the block begins with room for a context.
         unsafe { cx.write(context) };
         // Contexts are found again through frames on the stack, as integers.
@@ -611,6 +589,31 @@ impl Store {
             self.memories[memory as usize].add_user(cx);
         }
         index
+    }
+
+    /// The context of an instance whose memories are not known yet.
+    fn new_context(&self, code: &ModuleCode, block: &Block, instance: u32) -> VmContext {
+        VmContext {
+            store: self.context(),
+            memory0_base: NonNull::dangling().as_ptr(),
+            memory0_len: 0,
+            funcs: code.entries().as_ptr(),
+            globals: block.globals(),
+            tables: block.tables(),
+            memories: block.memories(),
+            imports: block.funcs(),
+            type_ids: code.type_ids().as_ptr(),
+            code: code.code().as_ptr(),
+            import_calls: block.import_calls(),
+            interrupts: Arc::as_ptr(self.interrupts()),
+            poll_page: self.interrupts().poll_page(),
+            tags: block.tags(),
+            objects: code.objects().as_ptr(),
+            budgets: code.budgets().as_ptr(),
+            profile: code.notes().base(),
+            instance,
+            func_imports: code.module().func_imports(),
+        }
     }
 
     /// What the module's way out to an import calls.
