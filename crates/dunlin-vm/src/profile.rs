@@ -17,8 +17,9 @@ use dunlin_module::layout::cell;
 const BODY_BYTES_PER_CELL: usize = 32;
 const CELLS_MAX: usize = 1 << 16;
 
-/// Bytes of bodies of a module of which notes are taken: what code adds to an address has 31 bits.
-const BODIES_BYTES_MAX: usize = 1 << 30;
+/// Bytes of bodies of a module of which notes are taken: what code adds to an address has 31 bits, and there must be as
+/// much address space to be had. The largest programs that we know of have 76 MB.
+const BODIES_BYTES_MAX: usize = 128 << 20;
 
 /// Notes on a module.
 #[derive(Default)]
