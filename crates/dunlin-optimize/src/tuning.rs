@@ -69,6 +69,9 @@ pub(crate) const PLAIN_UNROLL: bool = true;
 /// So many, the first for which it is small enough.
 pub(crate) const PLAIN_UNROLLED_TURNS: [usize; 2] = [4, 2];
 
+/// Whether numbers that are read and extended are read as what they are extended to.
+pub(crate) const WIDE_LOADS: bool = true;
+
 /// Whether loops that test at their start test at their end too.
 pub(crate) const ROTATE_LOOPS: bool = true;
 

@@ -5,7 +5,8 @@
 //! 2. [`streams`]: loops whose accesses run evenly over memory get a second form, which checks the whole
 //!    range before it begins.
 //! 3. [`unroll`]: small loops that have none make several turns before they jump back.
-//! 4. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
+//! 4. [`widen`]: numbers that are extended are read so.
+//! 5. [`places`]: what a load becomes part of, gets its place, so that traps are at the load.
 //!
 //! Each looks at a function a bounded number of times (`limits.rs`), and has a switch in `tuning.rs`. None
 //! changes what a guest can observe: what traps, traps at the same operator with the same memory.
@@ -17,6 +18,7 @@ mod places;
 mod streams;
 mod thread;
 mod unroll;
+mod widen;
 
 use crate::settings::{Bounds, Settings};
 use crate::translate::Region;
@@ -35,6 +37,9 @@ pub(crate) fn run(context: &mut Context, settings: &Settings) -> bool {
     let mut changed = false;
     if tuning::PASSES && context.func.layout.blocks().count() > 1 {
         changed = loops(context, settings);
+    }
+    if tuning::PASSES && tuning::WIDE_LOADS {
+        changed |= widen::run(&mut context.func);
     }
     places::run(&mut context.func);
     changed
