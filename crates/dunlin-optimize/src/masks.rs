@@ -103,7 +103,10 @@ impl<'f> Check<'f> {
                     Region::Spill,
                 ];
                 match self.region(inst) {
-                    Some(region) if from_guest.into_iter().any(|of| of.is(region)) => Taint::Full,
+                    Some(region) if from_guest.into_iter().any(|of| of.is(region)) => {
+                        // Read and extended in one.
+                        if opcode == Opcode::Uload32 { Taint::Short } else { Taint::Full }
+                    }
                     _ => Taint::None,
                 }
             }

@@ -31,12 +31,15 @@ fn extensions(func: &Function) -> Vec<(Inst, Inst)> {
     let mut found = Vec::new();
     for block in func.layout.blocks() {
         for inst in func.layout.block_insts(block) {
-            let InstructionData::Unary { opcode: Opcode::Uextend, arg } = func.dfg.insts[inst] else {
+            let InstructionData::Unary { opcode: Opcode::Uextend, arg } = func.dfg.insts[inst]
+            else {
                 continue;
             };
             let is_wide = func.dfg.value_type(func.dfg.first_result(inst)) == types::I64;
             let read = definition(func, func.dfg.resolve_aliases(arg));
-            let Some((load, InstructionData::Load { opcode: Opcode::Load, .. })) = read else { continue };
+            let Some((load, InstructionData::Load { opcode: Opcode::Load, .. })) = read else {
+                continue;
+            };
             let is_narrow = func.dfg.value_type(func.dfg.first_result(load)) == types::I32;
             if is_wide && is_narrow && func.layout.inst_block(load).is_some() {
                 found.push((inst, load));

@@ -79,7 +79,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x10
 ;;     10: cmp r10, rsp
-;;     13: ja 0xa6
+;;     13: ja 0xa4
 ;;     19: mov r9, rdx
 ;;     1c: mov rax, [rdi+0x28]                    ; @0034
 ;;     20: mov rcx, [rax]
@@ -87,7 +87,7 @@
 ;;     26: mov rcx, [rcx+0x8]
 ;;     2a: mov edx, esi
 ;;     2c: cmp rdx, rcx
-;;     2f: jae 0xa8
+;;     2f: jae 0xa6
 ;;     35: xor rsi, rsi
 ;;     38: lea rax, [rax+rdx*4]
 ;;     3c: cmp rdx, rcx
@@ -95,33 +95,32 @@
 ;;     43: mov edx, [rax]
 ;;     45: mov rax, [rdi]
 ;;     48: mov rax, [rax+0x10]
-;;     4c: mov ecx, edx
-;;     4e: imul rcx, rcx, 0x28
-;;     52: mov esi, [rax+rcx+0x18]
-;;     56: mov r8, [rdi+0x40]
-;;     5a: mov r10, rdi
-;;     5d: mov edi, [r8]
-;;     60: cmp esi, edi
-;;     62: jne 0x9c
-;;     68: mov rsi, [rax+rcx+0x10]
-;;     6d: mov rdi, [rax+rcx]
-;;     71: mov rax, [rsi]
-;;     74: test rax, rax
-;;     77: je 0x87
-;;     7d: mov rsi, r9
-;;     80: call rax                               ; @0034
-;;     82: mov rsp, rbp                           ; @0037
-;;     85: pop rbp
-;;     86: ret
-;;     87: mov rdi, r10
-;;     8a: mov rax, [rdi+0x48]                    ; @0034
-;;     8e: mov rax, [rax+0x8]
-;;     92: mov rsi, r9
-;;     95: call rax
-;;     97: jmp 0x82
-;;     9c: test edx, edx
-;;     9e: je 0xaa
-;;     a4: ud2                                    ; traps: indirect call type mismatch
-;;     a6: ud2                                    ; traps: call stack exhausted
-;;     a8: ud2                                    ; @0034, traps: undefined element
-;;     aa: ud2                                    ; traps: uninitialized element
+;;     4c: imul rcx, rdx, 0x28
+;;     50: mov esi, [rax+rcx+0x18]
+;;     54: mov r8, [rdi+0x40]
+;;     58: mov r10, rdi
+;;     5b: mov edi, [r8]
+;;     5e: cmp esi, edi
+;;     60: jne 0x9a
+;;     66: mov rsi, [rax+rcx+0x10]
+;;     6b: mov rdi, [rax+rcx]
+;;     6f: mov rax, [rsi]
+;;     72: test rax, rax
+;;     75: je 0x85
+;;     7b: mov rsi, r9
+;;     7e: call rax                               ; @0034
+;;     80: mov rsp, rbp                           ; @0037
+;;     83: pop rbp
+;;     84: ret
+;;     85: mov rdi, r10
+;;     88: mov rax, [rdi+0x48]                    ; @0034
+;;     8c: mov rax, [rax+0x8]
+;;     90: mov rsi, r9
+;;     93: call rax
+;;     95: jmp 0x80
+;;     9a: test edx, edx
+;;     9c: je 0xa8
+;;     a2: ud2                                    ; traps: indirect call type mismatch
+;;     a4: ud2                                    ; traps: call stack exhausted
+;;     a6: ud2                                    ; @0034, traps: undefined element
+;;     a8: ud2                                    ; traps: uninitialized element

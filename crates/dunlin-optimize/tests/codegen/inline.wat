@@ -311,7 +311,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0xaf
+;;     13: ja 0xad
 ;;     19: sub rsp, 0x10
 ;;     1d: mov [rsp], rbx
 ;;     21: mov rax, [rdi]                         ; @0049
@@ -319,42 +319,41 @@
 ;;     27: mov rax, [rax+0x20]
 ;;     2b: mov ecx, esi
 ;;     2d: mov ecx, [rax+rcx+0x4]                 ; traps: null structure reference
-;;     31: mov ecx, ecx
-;;     33: mov esi, [rax+rcx+0x4]                 ; @004d
-;;     37: mov rdi, rdx
-;;     3a: shr edi, 0x1f                          ; @80000005
-;;     3d: cmp edx, esi                           ; @8000000a
-;;     3f: setge r8b
-;;     43: or edi, r8d
-;;     46: test dil, dil                          ; @8000000c
-;;     49: jne 0x71
-;;     4f: xor rdi, rdi                           ; @0059
-;;     52: mov r8d, edx
-;;     55: add rcx, r8
-;;     58: cmp edx, esi
-;;     5a: cmovae rcx, rdi
-;;     5e: movsx rax, byte ptr [rax+rcx+0x8]      ; traps: out of bounds array access
-;;     64: mov rbx, [rsp]
-;;     68: add rsp, 0x10
-;;     6c: mov rsp, rbp
-;;     6f: pop rbp
-;;     70: ret
-;;     71: xor esi, esi
-;;     73: mov rax, 0x0                           ; @8000000e, NewException
-;;     7d: mov rdi, rbx
-;;     80: call rax
-;;     82: test eax, eax
-;;     84: je 0x9e
-;;     8a: mov rcx, 0x0                           ; ThrowException
-;;     94: mov rsi, rax
-;;     97: mov rdi, rbx
-;;     9a: call rcx
-;;     9c: ud2                                    ; traps: unreachable
-;;     9e: mov rdi, rbx
-;;     a1: mov rax, 0x0                           ; @8000000e, Unwind
-;;     ab: call rax
-;;     ad: ud2                                    ; traps: unreachable
-;;     af: ud2                                    ; traps: call stack exhausted
+;;     31: mov esi, [rax+rcx+0x4]                 ; @004d
+;;     35: mov rdi, rdx
+;;     38: shr edi, 0x1f                          ; @80000005
+;;     3b: cmp edx, esi                           ; @8000000a
+;;     3d: setge r8b
+;;     41: or edi, r8d
+;;     44: test dil, dil                          ; @8000000c
+;;     47: jne 0x6f
+;;     4d: xor rdi, rdi                           ; @0059
+;;     50: mov r8d, edx
+;;     53: add rcx, r8
+;;     56: cmp edx, esi
+;;     58: cmovae rcx, rdi
+;;     5c: movsx rax, byte ptr [rax+rcx+0x8]      ; traps: out of bounds array access
+;;     62: mov rbx, [rsp]
+;;     66: add rsp, 0x10
+;;     6a: mov rsp, rbp
+;;     6d: pop rbp
+;;     6e: ret
+;;     6f: xor esi, esi
+;;     71: mov rax, 0x0                           ; @8000000e, NewException
+;;     7b: mov rdi, rbx
+;;     7e: call rax
+;;     80: test eax, eax
+;;     82: je 0x9c
+;;     88: mov rcx, 0x0                           ; ThrowException
+;;     92: mov rsi, rax
+;;     95: mov rdi, rbx
+;;     98: call rcx
+;;     9a: ud2                                    ; traps: unreachable
+;;     9c: mov rdi, rbx
+;;     9f: mov rax, 0x0                           ; @8000000e, Unwind
+;;     a9: call rax
+;;     ab: ud2                                    ; traps: unreachable
+;;     ad: ud2                                    ; traps: call stack exhausted
 
 ;; x86-64 of sum:
 ;;      0: push rbp
@@ -363,7 +362,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x20
 ;;     10: cmp r10, rsp
-;;     13: ja 0xdc
+;;     13: ja 0xd9
 ;;     19: sub rsp, 0x10
 ;;     1d: mov [rsp], rbx
 ;;     21: mov [rsp+0x8], r12
@@ -372,48 +371,47 @@
 ;;     2b: mov r12, rdi
 ;;     2e: mov esi, esi
 ;;     30: test edx, edx                          ; @006c
-;;     32: jle 0x8c
+;;     32: jle 0x89
 ;;     38: mov rdi, rax
 ;;     3b: mov r8, [rcx+0x20]                     ; @80000005
-;;     3f: mov r9d, [r8+rsi+0x4]                  ; traps: null structure reference
-;;     44: mov r10d, r9d
-;;     47: mov r9d, [r8+r10+0x4]                  ; @80000009
-;;     4c: mov r11, rdi
-;;     4f: shr r11d, 0x1f
-;;     53: cmp edi, r9d                           ; @80000024
-;;     56: setge bl
-;;     59: or r11d, ebx
-;;     5c: test r11b, r11b                        ; @80000026
-;;     5f: jne 0x9e
-;;     65: mov r11d, edi                          ; @80000015
-;;     68: add r10, r11
-;;     6b: xor r11, r11
-;;     6e: cmp edi, r9d
-;;     71: cmovae r10, r11
-;;     75: movsx r8, byte ptr [r8+r10+0x8]        ; @80000015, traps: out of bounds array access
-;;     7b: add edi, 0x1
-;;     81: add eax, r8d                           ; @0076
-;;     84: cmp edi, edx                           ; @006c
-;;     86: jl 0x3b
-;;     8c: mov rbx, [rsp]                         ; @0086
-;;     90: mov r12, [rsp+0x8]
-;;     95: add rsp, 0x10
-;;     99: mov rsp, rbp
-;;     9c: pop rbp
-;;     9d: ret
-;;     9e: xor esi, esi
-;;     a0: mov rax, 0x0                           ; @80000028, NewException
-;;     aa: mov rdi, r12
-;;     ad: call rax
-;;     af: test eax, eax
-;;     b1: je 0xcb
-;;     b7: mov rcx, 0x0                           ; ThrowException
-;;     c1: mov rsi, rax
-;;     c4: mov rdi, r12
-;;     c7: call rcx
-;;     c9: ud2                                    ; traps: unreachable
-;;     cb: mov rdi, r12
-;;     ce: mov rax, 0x0                           ; @80000028, Unwind
-;;     d8: call rax
-;;     da: ud2                                    ; traps: unreachable
-;;     dc: ud2                                    ; traps: call stack exhausted
+;;     3f: mov r10d, [r8+rsi+0x4]                 ; traps: null structure reference
+;;     44: mov r9d, [r8+r10+0x4]                  ; @80000009
+;;     49: mov r11, rdi
+;;     4c: shr r11d, 0x1f
+;;     50: cmp edi, r9d                           ; @80000024
+;;     53: setge bl
+;;     56: or r11d, ebx
+;;     59: test r11b, r11b                        ; @80000026
+;;     5c: jne 0x9b
+;;     62: mov r11d, edi                          ; @80000015
+;;     65: add r10, r11
+;;     68: xor r11, r11
+;;     6b: cmp edi, r9d
+;;     6e: cmovae r10, r11
+;;     72: movsx r8, byte ptr [r8+r10+0x8]        ; @80000015, traps: out of bounds array access
+;;     78: add edi, 0x1
+;;     7e: add eax, r8d                           ; @0076
+;;     81: cmp edi, edx                           ; @006c
+;;     83: jl 0x3b
+;;     89: mov rbx, [rsp]                         ; @0086
+;;     8d: mov r12, [rsp+0x8]
+;;     92: add rsp, 0x10
+;;     96: mov rsp, rbp
+;;     99: pop rbp
+;;     9a: ret
+;;     9b: xor esi, esi
+;;     9d: mov rax, 0x0                           ; @80000028, NewException
+;;     a7: mov rdi, r12
+;;     aa: call rax
+;;     ac: test eax, eax
+;;     ae: je 0xc8
+;;     b4: mov rcx, 0x0                           ; ThrowException
+;;     be: mov rsi, rax
+;;     c1: mov rdi, r12
+;;     c4: call rcx
+;;     c6: ud2                                    ; traps: unreachable
+;;     c8: mov rdi, r12
+;;     cb: mov rax, 0x0                           ; @80000028, Unwind
+;;     d5: call rax
+;;     d7: ud2                                    ; traps: unreachable
+;;     d9: ud2                                    ; traps: call stack exhausted

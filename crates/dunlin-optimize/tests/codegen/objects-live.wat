@@ -66,22 +66,21 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0x54
+;;     13: ja 0x51
 ;;     19: sub rsp, 0x20
-;;     1d: mov [rsp+0x10], r13
+;;     1d: mov [rsp+0x10], r12
 ;;     22: mov [rsp], esi
-;;     25: mov r10, [rdi+0x48]                    ; @0025
-;;     29: mov r13, rdi
-;;     2c: mov r10, [r10]
-;;     2f: call r10
-;;     32: mov r11d, [rsp]
-;;     36: mov rax, [r13]                         ; @0029
-;;     3a: mov rax, [rax+0x20]
-;;     3e: mov r11d, r11d
-;;     41: mov eax, [rax+r11+0x4]
-;;     46: mov r13, [rsp+0x10]                    ; @002d
-;;     4b: add rsp, 0x20
-;;     4f: mov rsp, rbp
-;;     52: pop rbp
-;;     53: ret
-;;     54: ud2                                    ; traps: call stack exhausted
+;;     25: mov r9, [rdi+0x48]                     ; @0025
+;;     29: mov r12, rdi
+;;     2c: mov r9, [r9]
+;;     2f: call r9
+;;     32: mov r10d, [rsp]
+;;     36: mov r11, [r12]                         ; @0029
+;;     3a: mov r11, [r11+0x20]
+;;     3e: mov eax, [r11+r10+0x4]
+;;     43: mov r12, [rsp+0x10]                    ; @002d
+;;     48: add rsp, 0x20
+;;     4c: mov rsp, rbp
+;;     4f: pop rbp
+;;     50: ret
+;;     51: ud2                                    ; traps: call stack exhausted

@@ -204,7 +204,7 @@
 ;;      8: mov r10, [r10+0x8]
 ;;      c: add r10, 0x30
 ;;     10: cmp r10, rsp
-;;     13: ja 0xdc
+;;     13: ja 0xda
 ;;     19: sub rsp, 0x20
 ;;     1d: mov [rsp], rbx
 ;;     21: mov [rsp+0x8], r12
@@ -212,51 +212,50 @@
 ;;     2b: mov rbx, [rdi]                         ; @0038
 ;;     2e: mov r13, rdi
 ;;     31: mov eax, [rbx+0x30]
-;;     34: cmp esi, 0x1ff0
-;;     3a: setb cl
-;;     3d: mov edx, eax
-;;     3f: mov edi, esi
-;;     41: mov r12, rsi
-;;     44: lea rsi, [rdi+0xf]
-;;     48: and rsi, 0xfffffffffffffff8
-;;     4c: add rdx, rsi
-;;     4f: mov esi, [rbx+0x34]
-;;     52: cmp rdx, rsi
-;;     55: setbe dl
-;;     58: test dl, cl
-;;     5a: jne 0x70
-;;     60: jmp 0xac
-;;     65: mov rsi, r12
-;;     68: mov rdi, r13
-;;     6b: jmp 0x81                               ; @0038
-;;     70: mov rsi, r12
-;;     73: mov rdi, r13
-;;     76: lea ecx, [rsi+0xf]
-;;     79: and ecx, 0xfffffff8
-;;     7c: add ecx, eax
-;;     7e: mov [rbx+0x30], ecx                    ; @0038
-;;     81: mov rcx, [rbx+0x20]
-;;     85: mov rdx, [rdi+0x40]
-;;     89: mov edx, [rdx+0x4]
-;;     8c: mov edi, eax
-;;     8e: mov [rcx+rdi], edx
-;;     91: mov [rcx+rdi+0x4], esi
-;;     95: mov rbx, [rsp]                         ; @003b
-;;     99: mov r12, [rsp+0x8]
-;;     9e: mov r13, [rsp+0x10]
-;;     a3: add rsp, 0x20
-;;     a7: mov rsp, rbp
-;;     aa: pop rbp
-;;     ab: ret
-;;     ac: mov esi, 0x1                           ; @0038
-;;     b1: mov rax, 0x0                           ; NewArray
-;;     bb: mov rdx, r12
-;;     be: mov rdi, r13
-;;     c1: call rax
-;;     c3: test eax, eax
-;;     c5: jne 0x65
-;;     cb: mov rax, 0x0                           ; Unwind
-;;     d5: mov rdi, r13
-;;     d8: call rax
-;;     da: ud2                                    ; traps: unreachable
-;;     dc: ud2                                    ; traps: call stack exhausted
+;;     34: mov ecx, [rbx+0x34]
+;;     37: cmp esi, 0x1ff0
+;;     3d: setb dl
+;;     40: mov edi, esi
+;;     42: mov r12, rsi
+;;     45: lea rsi, [rdi+0xf]
+;;     49: and rsi, 0xfffffffffffffff8
+;;     4d: add rsi, rax
+;;     50: cmp rsi, rcx
+;;     53: setbe cl
+;;     56: test cl, dl
+;;     58: jne 0x6e
+;;     5e: jmp 0xaa
+;;     63: mov rsi, r12
+;;     66: mov rdi, r13
+;;     69: jmp 0x7f                               ; @0038
+;;     6e: mov rsi, r12
+;;     71: mov rdi, r13
+;;     74: lea ecx, [rsi+0xf]
+;;     77: and ecx, 0xfffffff8
+;;     7a: add ecx, eax
+;;     7c: mov [rbx+0x30], ecx                    ; @0038
+;;     7f: mov rcx, [rbx+0x20]
+;;     83: mov rdx, [rdi+0x40]
+;;     87: mov edx, [rdx+0x4]
+;;     8a: mov edi, eax
+;;     8c: mov [rcx+rdi], edx
+;;     8f: mov [rcx+rdi+0x4], esi
+;;     93: mov rbx, [rsp]                         ; @003b
+;;     97: mov r12, [rsp+0x8]
+;;     9c: mov r13, [rsp+0x10]
+;;     a1: add rsp, 0x20
+;;     a5: mov rsp, rbp
+;;     a8: pop rbp
+;;     a9: ret
+;;     aa: mov esi, 0x1                           ; @0038
+;;     af: mov rax, 0x0                           ; NewArray
+;;     b9: mov rdx, r12
+;;     bc: mov rdi, r13
+;;     bf: call rax
+;;     c1: test eax, eax
+;;     c3: jne 0x63
+;;     c9: mov rax, 0x0                           ; Unwind
+;;     d3: mov rdi, r13
+;;     d6: call rax
+;;     d8: ud2                                    ; traps: unreachable
+;;     da: ud2                                    ; traps: call stack exhausted
