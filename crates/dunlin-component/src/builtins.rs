@@ -1,0 +1,78 @@
+//! Core functions that the canonical ABI defines: of resources, and of what the model's asynchronous half has.
+
+use crate::call::check_leave;
+use crate::handles::Handle;
+use crate::resource::{self, ResourceTypeId};
+use crate::state::state;
+use crate::template::Builtin;
+use crate::trap::asynchronous;
+use crate::types::Var;
+use dunlin::{AsContextMut, Func, FuncType, Result, StoreContextMut, ValType};
+
+/// Makes a function of an instance's; `bound` says what a resource type is there.
+pub(crate) fn make<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    instance: u32,
+    builtin: &Builtin,
+    bound: impl Fn(Var) -> Result<ResourceTypeId>,
+) -> Result<Func> {
+    use ValType::I32;
+    let store = store.as_context_mut();
+    match builtin {
+        Builtin::ResourceNew(var) => {
+            let (ty, core) = (bound(*var)?, FuncType::new([I32], [I32]));
+            Func::new_numeric(store, core, move |mut caller, words| {
+                let store = &mut caller.as_context_mut();
+                check_leave(store, instance)?;
+                words[0] = resource::lower_own(store, instance, words[0] as u32, ty)?.into();
+                Ok(())
+            })
+        }
+        Builtin::ResourceDrop(var) => {
+            let (ty, core) = (bound(*var)?, FuncType::new([I32], []));
+            Func::new_numeric(store, core, move |mut caller, words| {
+                let store = &mut caller.as_context_mut();
+                check_leave(store, instance)?;
+                resource::drop_handle(store, instance, words[0] as u32, ty)
+            })
+        }
+        Builtin::ResourceRep(var) => {
+            let (ty, core) = (bound(*var)?, FuncType::new([I32], [I32]));
+            Func::new_numeric(store, core, move |mut caller, words| {
+                let store = &mut caller.as_context_mut();
+                let handles = &mut state(store).instances[instance as usize].handles;
+                let Handle { rep, .. } = handles.get(words[0] as u32, ty)?;
+                words[0] = (*rep).into();
+                Ok(())
+            })
+        }
+        Builtin::ContextGet(ty, slot) => {
+            let slot = *slot as usize;
+            Func::new_numeric(store, FuncType::new([], [*ty]), move |mut caller, words| {
+                let store = &mut caller.as_context_mut();
+                let context = &state(store).context;
+                words[0] = context.get(slot).copied().unwrap_or(0);
+                Ok(())
+            })
+        }
+        Builtin::ContextSet(ty, slot) => {
+            let (slot, is_narrow) = (*slot as usize, *ty == I32);
+            Func::new_numeric(store, FuncType::new([*ty], []), move |mut caller, words| {
+                let store = &mut caller.as_context_mut();
+                let context = &mut state(store).context;
+                let mask = if is_narrow { u32::MAX.into() } else { u64::MAX };
+                if let Some(place) = context.get_mut(slot) {
+                    *place = words[0] & mask;
+                }
+                Ok(())
+            })
+        }
+        Builtin::Async(what, core) => {
+            let what = *what;
+            Func::new_numeric(store, (**core).clone(), move |mut caller, _| {
+                check_leave(&mut caller.as_context_mut(), instance)?;
+                Err(asynchronous(what))
+            })
+        }
+    }
+}

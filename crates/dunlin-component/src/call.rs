@@ -1,0 +1,268 @@
+//! Calls that enter a component instance, from the host or from another instance.
+//!
+//! 1. An instance that runs is not entered again, unless it waits for a child of its own that calls it: what is entered
+//!    is the callee and those around it, less the caller and those around that ([`entering`]).
+//! 2. An instance that has trapped is never left, so that it is not entered any more.
+//! 3. Each call has its own `context`.
+
+use crate::abi::fuse::Fuse;
+use crate::abi::lift::Cx;
+use crate::abi::program::Program;
+use crate::abi::side::{AREA, Peer, Side};
+use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
+use crate::limits::FLAT_PARAMS_MAX;
+use crate::matching::same_funcs;
+use crate::resource::{begin_scope, check_scope, end_scope};
+use crate::state::{HOST, State, state};
+use crate::trap::{asynchronous, link, trap};
+use crate::typed::with_known;
+use dunlin::{AsContextMut, ErrorKind, FuncType, Result, StoreContextMut};
+use std::sync::Arc;
+
+/// Words of a call's arguments and results: the flat parameters, and where the result goes.
+pub(crate) const WORDS: usize = FLAT_PARAMS_MAX + 1;
+
+/// The instances that a call from `caller` to `callee` enters.
+pub(crate) fn entering<T: 'static>(state: &State<T>, caller: u32, callee: u32) -> Box<[u32]> {
+    let around =
+        |of: u32| std::iter::successors(Some(of), |of| state.instances[*of as usize].parent);
+    around(callee).filter(|entered| around(caller).all(|inside| inside != *entered)).collect()
+}
+
+/// Enters instances; the caller's context, which is to be given back.
+pub(crate) fn enter<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+) -> Result<[u64; 2]> {
+    let state = state(store);
+    if !set.iter().all(|instance| state.instances[*instance as usize].may_enter) {
+        return Err(trap("cannot enter component instance"));
+    }
+    for instance in set {
+        state.instances[*instance as usize].may_enter = false;
+    }
+    Ok(std::mem::take(&mut state.context))
+}
+
+/// Leaves instances.
+pub(crate) fn leave<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+    context: [u64; 2],
+) {
+    let state = state(store);
+    for instance in set {
+        state.instances[*instance as usize].may_enter = true;
+    }
+    state.context = context;
+}
+
+/// Checks that an instance may call.
+pub(crate) fn check_leave<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    instance: u32,
+) -> Result<()> {
+    match state(store).instances[instance as usize].may_leave {
+        true => Ok(()),
+        false => Err(trap("cannot leave component instance")),
+    }
+}
+
+/// Runs something in an instance that another, or the host, calls.
+pub(crate) fn within<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    caller: u32,
+    callee: u32,
+    run: impl FnOnce(&mut StoreContextMut<'_, T>) -> Result<()>,
+) -> Result<()> {
+    let set = entering(state(store), caller, callee);
+    let context = enter(store, &set)?;
+    run(store)?;
+    leave(store, &set, context);
+    Ok(())
+}
+
+impl Lifted {
+    /// Calls it from the host: `lower` writes the arguments, `lift` reads the result.
+    pub(crate) fn call_from_host<T: 'static, R>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        lower: impl FnOnce(&mut Cx<'_, '_, T>, &mut [u64; WORDS]) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_, '_, T>, &[u64; WORDS]) -> Result<R>,
+    ) -> Result<R> {
+        if self.is_async {
+            return Err(asynchronous("an asynchronous function"));
+        }
+        let context = enter(store, &self.from_host)?;
+        let scope = self.ty.get().lends.then(|| begin_scope(store));
+        let result = self.call_entered(store, scope, context, lower, lift);
+        if let Some(scope) = scope {
+            end_scope(store, scope);
+        }
+        result
+    }
+
+    fn call_entered<T: 'static, R>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        scope: Option<u32>,
+        context: [u64; 2],
+        lower: impl FnOnce(&mut Cx<'_, '_, T>, &mut [u64; WORDS]) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_, '_, T>, &[u64; WORDS]) -> Result<R>,
+    ) -> Result<R> {
+        let mut words = [0; WORDS];
+        let lowered = lower(&mut Cx::new(store, &self.side, &self.ty.types, scope), &mut words);
+        if let Err(error) = lowered {
+            // The guest is not to blame for arguments that are not of its types.
+            if error.kind() == ErrorKind::Usage {
+                leave(store, &self.from_host, context);
+            }
+            return Err(error);
+        }
+        self.func.call(store.as_context_mut(), &mut words)?;
+        let result = lift(&mut Cx::new(store, &self.side, &self.ty.types, scope), &words)?;
+        self.finish(store, scope, &words)?;
+        leave(store, &self.from_host, context);
+        Ok(result)
+    }
+
+    /// What follows once the result has been lifted.
+    fn finish<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        scope: Option<u32>,
+        results: &[u64; WORDS],
+    ) -> Result<()> {
+        if let Some(scope) = scope {
+            check_scope(store, scope)?;
+        }
+        let Some(post_return) = self.post_return else { return Ok(()) };
+        let instance = self.side.instance as usize;
+        state(store).instances[instance].may_leave = false;
+        post_return.call(store.as_context_mut(), &mut [results[0]])?;
+        state(store).instances[instance].may_leave = true;
+        Ok(())
+    }
+}
+
+/// A function that a component imports, as its core modules call it.
+struct Lowered<T: 'static> {
+    /// The caller.
+    side: Side,
+    ty: TypeRef,
+    callee: Arc<FuncItem<T>>,
+    /// The instances that a call enters.
+    set: Box<[u32]>,
+}
+
+/// Makes a core function of a component's.
+pub(crate) fn lower<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    side: Side,
+    ty: TypeRef,
+    callee: Arc<FuncItem<T>>,
+) -> Result<dunlin::Func> {
+    let core: FuncType = ty.get().lowered();
+    let set = match &*callee {
+        FuncItem::Lifted(lifted) => {
+            let known = Arc::ptr_eq(&ty.types, &lifted.ty.types);
+            if !known && !same_funcs((&ty, &side), (&lifted.ty, &lifted.side)) {
+                return Err(link("a function of another component is of another type"));
+            }
+            entering(state(store), side.instance, lifted.side.instance)
+        }
+        FuncItem::Host(host) => {
+            with_known(store, &side, |known| host.code.check(&ty.types, ty.get(), known))
+                .map_err(|error| link(format_args!("a function of the host's: {error}")))?;
+            Box::default()
+        }
+    };
+    let lowered = Lowered { side, ty, callee, set };
+    dunlin::Func::new_numeric(store.as_context_mut(), core, move |mut caller, words| {
+        lowered.call(&mut caller.as_context_mut(), words)
+    })
+}
+
+impl<T: 'static> Lowered<T> {
+    fn call(&self, store: &mut StoreContextMut<'_, T>, words: &mut [u64]) -> Result<()> {
+        check_leave(store, self.side.instance)?;
+        let scope = self.ty.get().lends.then(|| begin_scope(store));
+        let result = match &*self.callee {
+            FuncItem::Lifted(lifted) => self.fused(store, lifted, scope, words),
+            FuncItem::Host(host) => self.host(store, host, scope, words),
+        };
+        if let Some(scope) = scope {
+            end_scope(store, scope);
+        }
+        result
+    }
+
+    fn host(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        host: &HostFunc<T>,
+        scope: Option<u32>,
+        words: &mut [u64],
+    ) -> Result<()> {
+        let mut cx = Cx::new(store, &self.side, &self.ty.types, scope);
+        host.code.run(&mut cx, self.ty.get(), words)
+    }
+
+    /// A call from one component to another.
+    fn fused(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        lifted: &Lifted,
+        scope: Option<u32>,
+        words: &mut [u64],
+    ) -> Result<()> {
+        if lifted.is_async {
+            return Err(asynchronous("an asynchronous function"));
+        }
+        let ty = self.ty.get();
+        let (params, result) = ty.programs.get_or_init(|| Program::of(&self.ty.types, ty));
+        let context = enter(store, &self.set)?;
+        let mut callee = [0; WORDS];
+        let (from, to) = (&self.side, &lifted.side);
+        let mut fuse = Fuse { store, from, to, speaks: from, program: params, scope };
+        if params.in_memory {
+            let (size, align) = (ty.params_size, ty.params_align);
+            let source = words[0] as u32;
+            from.range(fuse.store, (source, size.into()), align, AREA)?;
+            let target = to.allocate(fuse.store, align, size, AREA)?;
+            fuse.memory(source, target)?;
+            callee[0] = target.into();
+        } else {
+            fuse.flat(words, &mut callee)?;
+        }
+        lifted.func.call(fuse.store.as_context_mut(), &mut callee)?;
+        let mut fuse = Fuse { store, from: to, to: from, speaks: from, program: result, scope };
+        if result.in_memory {
+            let node = ty.result.map(|result| self.ty.types.node(result));
+            let (size, align) = node.map_or((0, 1), |node| (node.size, node.align));
+            let source = callee[0] as u32;
+            let target = words.get(ty.param_slots()).copied().unwrap_or(0) as u32;
+            to.range(fuse.store, (source, size.into()), align, AREA)?;
+            from.check_lowered(fuse.store, target, align, size, AREA)?;
+            fuse.memory(source, target)?;
+        } else if ty.flat_result.is_some() {
+            let source = callee[0];
+            fuse.flat(&[source], &mut words[..1])?;
+        }
+        lifted.finish(store, scope, &callee)?;
+        leave(store, &self.set, context);
+        Ok(())
+    }
+}
+
+/// The area of a function's parameters in memory, checked; for the host.
+pub(crate) fn params_area<T: 'static>(
+    cx: &Cx<'_, '_, T>,
+    pointer: u32,
+    ty: &crate::types::FuncType,
+) -> Result<()> {
+    let range = (pointer, u64::from(ty.params_size));
+    cx.side.range(cx.store, range, ty.params_align, Peer::Host).map(drop)
+}
+
+const _: () = assert!(HOST == 0);
