@@ -5,7 +5,8 @@ use crate::handles::Handle;
 use crate::resource::{self, ResourceTypeId};
 use crate::state::state;
 use crate::template::Builtin;
-use crate::trap::asynchronous;
+use crate::limits::BACKPRESSURE_MAX;
+use crate::trap::{asynchronous, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Func, FuncType, Result, StoreContextMut, ValType};
 
@@ -65,6 +66,19 @@ pub(crate) fn make<T: 'static>(
                     *place = words[0] & mask;
                 }
                 Ok(())
+            })
+        }
+        Builtin::Backpressure(by) => {
+            let by = *by;
+            Func::new_numeric(store, FuncType::new([], []), move |mut caller, _| {
+                let store = &mut caller.as_context_mut();
+                let state = state(store);
+                let pressure = &mut state.instances[instance as usize].backpressure;
+                *pressure += by;
+                match *pressure {
+                    0..BACKPRESSURE_MAX => Ok(()),
+                    _ => Err(trap("backpressure counter out of its bounds")),
+                }
             })
         }
         Builtin::Async(what, core) => {

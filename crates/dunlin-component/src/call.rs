@@ -5,19 +5,14 @@
 //! 2. An instance that has trapped is never left, so that it is not entered any more.
 //! 3. Each call has its own `context`.
 
-use crate::abi::fuse::Fuse;
 use crate::abi::lift::Cx;
-use crate::abi::program::Program;
-use crate::abi::side::{AREA, Peer, Side};
-use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
+use crate::abi::side::Peer;
+use crate::func::Lifted;
 use crate::limits::FLAT_PARAMS_MAX;
-use crate::matching::same_funcs;
 use crate::resource::{begin_scope, check_scope, end_scope};
-use crate::state::{HOST, State, state};
-use crate::trap::{asynchronous, link, trap};
-use crate::typed::with_known;
-use dunlin::{AsContextMut, ErrorKind, FuncType, Result, StoreContextMut};
-use std::sync::Arc;
+use crate::state::{State, state};
+use crate::trap::{asynchronous, trap};
+use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
 /// Words of a call's arguments and results: the flat parameters, and where the result goes.
 pub(crate) const WORDS: usize = FLAT_PARAMS_MAX + 1;
@@ -127,7 +122,7 @@ impl Lifted {
     }
 
     /// What follows once the result has been lifted.
-    fn finish<T: 'static>(
+    pub(crate) fn finish<T: 'static>(
         &self,
         store: &mut StoreContextMut<'_, T>,
         scope: Option<u32>,
@@ -145,116 +140,6 @@ impl Lifted {
     }
 }
 
-/// A function that a component imports, as its core modules call it.
-struct Lowered<T: 'static> {
-    /// The caller.
-    side: Side,
-    ty: TypeRef,
-    callee: Arc<FuncItem<T>>,
-    /// The instances that a call enters.
-    set: Box<[u32]>,
-}
-
-/// Makes a core function of a component's.
-pub(crate) fn lower<T: 'static>(
-    store: &mut StoreContextMut<'_, T>,
-    side: Side,
-    ty: TypeRef,
-    callee: Arc<FuncItem<T>>,
-) -> Result<dunlin::Func> {
-    let core: FuncType = ty.get().lowered();
-    let set = match &*callee {
-        FuncItem::Lifted(lifted) => {
-            let known = Arc::ptr_eq(&ty.types, &lifted.ty.types);
-            if !known && !same_funcs((&ty, &side), (&lifted.ty, &lifted.side)) {
-                return Err(link("a function of another component is of another type"));
-            }
-            entering(state(store), side.instance, lifted.side.instance)
-        }
-        FuncItem::Host(host) => {
-            with_known(store, &side, |known| host.code.check(&ty.types, ty.get(), known))
-                .map_err(|error| link(format_args!("a function of the host's: {error}")))?;
-            Box::default()
-        }
-    };
-    let lowered = Lowered { side, ty, callee, set };
-    dunlin::Func::new_numeric(store.as_context_mut(), core, move |mut caller, words| {
-        lowered.call(&mut caller.as_context_mut(), words)
-    })
-}
-
-impl<T: 'static> Lowered<T> {
-    fn call(&self, store: &mut StoreContextMut<'_, T>, words: &mut [u64]) -> Result<()> {
-        check_leave(store, self.side.instance)?;
-        let scope = self.ty.get().lends.then(|| begin_scope(store));
-        let result = match &*self.callee {
-            FuncItem::Lifted(lifted) => self.fused(store, lifted, scope, words),
-            FuncItem::Host(host) => self.host(store, host, scope, words),
-        };
-        if let Some(scope) = scope {
-            end_scope(store, scope);
-        }
-        result
-    }
-
-    fn host(
-        &self,
-        store: &mut StoreContextMut<'_, T>,
-        host: &HostFunc<T>,
-        scope: Option<u32>,
-        words: &mut [u64],
-    ) -> Result<()> {
-        let mut cx = Cx::new(store, &self.side, &self.ty.types, scope);
-        host.code.run(&mut cx, self.ty.get(), words)
-    }
-
-    /// A call from one component to another.
-    fn fused(
-        &self,
-        store: &mut StoreContextMut<'_, T>,
-        lifted: &Lifted,
-        scope: Option<u32>,
-        words: &mut [u64],
-    ) -> Result<()> {
-        if lifted.is_async {
-            return Err(asynchronous("an asynchronous function"));
-        }
-        let ty = self.ty.get();
-        let (params, result) = ty.programs.get_or_init(|| Program::of(&self.ty.types, ty));
-        let context = enter(store, &self.set)?;
-        let mut callee = [0; WORDS];
-        let (from, to) = (&self.side, &lifted.side);
-        let mut fuse = Fuse { store, from, to, speaks: from, program: params, scope };
-        if params.in_memory {
-            let (size, align) = (ty.params_size, ty.params_align);
-            let source = words[0] as u32;
-            from.range(fuse.store, (source, size.into()), align, AREA)?;
-            let target = to.allocate(fuse.store, align, size, AREA)?;
-            fuse.memory(source, target)?;
-            callee[0] = target.into();
-        } else {
-            fuse.flat(words, &mut callee)?;
-        }
-        lifted.func.call(fuse.store.as_context_mut(), &mut callee)?;
-        let mut fuse = Fuse { store, from: to, to: from, speaks: from, program: result, scope };
-        if result.in_memory {
-            let node = ty.result.map(|result| self.ty.types.node(result));
-            let (size, align) = node.map_or((0, 1), |node| (node.size, node.align));
-            let source = callee[0] as u32;
-            let target = words.get(ty.param_slots()).copied().unwrap_or(0) as u32;
-            to.range(fuse.store, (source, size.into()), align, AREA)?;
-            from.check_lowered(fuse.store, target, align, size, AREA)?;
-            fuse.memory(source, target)?;
-        } else if ty.flat_result.is_some() {
-            let source = callee[0];
-            fuse.flat(&[source], &mut words[..1])?;
-        }
-        lifted.finish(store, scope, &callee)?;
-        leave(store, &self.set, context);
-        Ok(())
-    }
-}
-
 /// The area of a function's parameters in memory, checked; for the host.
 pub(crate) fn params_area<T: 'static>(
     cx: &Cx<'_, '_, T>,
@@ -264,5 +149,3 @@ pub(crate) fn params_area<T: 'static>(
     let range = (pointer, u64::from(ty.params_size));
     cx.side.range(cx.store, range, ty.params_align, Peer::Host).map(drop)
 }
-
-const _: () = assert!(HOST == 0);

@@ -1,6 +1,6 @@
 //! Components: loaded, validated, and asked about.
 
-use crate::decode::{Decoded, decode};
+use crate::decode::{Bodies, Decoded, decode};
 use crate::template::{ItemType, Template};
 use crate::types::TypeTable;
 use dunlin::{Engine, Error, Module, Result};
@@ -112,7 +112,7 @@ impl Component {
         if !Self::is_component(&bytes) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        let Decoded { templates, modules, types, imports, exports } = decode(engine, &bytes)?;
+        let Decoded { templates, modules, types, imports, exports } = decode(engine, &bytes, Bodies::AsConfigured)?;
         let types = Arc::new(types);
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
         let inner = Inner { templates, modules, types, imports, exports, imports_modules };
@@ -127,6 +127,20 @@ impl Component {
     /// [`Host`](dunlin::ErrorKind::Host), with the [`io::Error`](std::io::Error).
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Self> {
         Self::new(engine, std::fs::read(path)?)
+    }
+
+    /// Validates a component, bodies of core functions included, and keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Component::new`].
+    pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let bytes = bytes.as_ref();
+        let binary = text(bytes)?.map_or_else(|| bytes.into(), Arc::from);
+        if !Self::is_component(&binary) {
+            return Err(Error::invalid_at("this is not a component", 0));
+        }
+        decode(engine, &binary, Bodies::Now).map(drop)
     }
 
     /// Whether these bytes begin as a component's binary does, which a module's does not.

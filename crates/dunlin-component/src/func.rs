@@ -7,7 +7,7 @@ use crate::call::{WORDS, params_area};
 use crate::state::state;
 use crate::trap::usage;
 use crate::typed::{Params, Results, TypedFunc};
-use crate::types::{FuncType, FuncTypeId, TypeTable};
+use crate::types::{FuncType, FuncTypeId, Shape, TypeTable};
 use crate::val::Val;
 use dunlin::{AsContextMut, NumericFunc, Result, StoreContextMut};
 use std::sync::Arc;
@@ -63,7 +63,13 @@ pub(crate) trait HostCode<T: 'static>: Send + Sync {
     -> Result<()>;
 
     /// Calls it with a guest's flat arguments, and puts the result where the guest wants it.
-    fn run(&self, cx: &mut Cx<'_, '_, T>, ty: &FuncType, words: &mut [u64]) -> Result<()>;
+    fn run(
+        &self,
+        cx: &mut Cx<'_, '_, T>,
+        ty: &FuncType,
+        shape: Shape,
+        words: &mut [u64],
+    ) -> Result<()>;
 }
 
 /// A function of the host's whose types are known at run time.
@@ -77,8 +83,14 @@ where
         Ok(())
     }
 
-    fn run(&self, cx: &mut Cx<'_, '_, T>, ty: &FuncType, words: &mut [u64]) -> Result<()> {
-        let in_memory = ty.flat_params.is_none();
+    fn run(
+        &self,
+        cx: &mut Cx<'_, '_, T>,
+        ty: &FuncType,
+        shape: Shape,
+        words: &mut [u64],
+    ) -> Result<()> {
+        let in_memory = shape.params_in_memory;
         let pointer = words.first().copied().unwrap_or(0) as u32;
         if in_memory {
             params_area(cx, pointer, ty)?;
@@ -95,10 +107,10 @@ where
         let mut results = vec![Val::Tuple(Vec::new()); usize::from(ty.result.is_some())];
         (self.0)(cx.store.as_context_mut(), &arguments, &mut results)?;
         let (Some(result), Some(value)) = (ty.result, results.first()) else { return Ok(()) };
-        if !ty.result_in_memory {
+        if !shape.result_in_memory {
             return cx.lower(result, value, &mut To::Flat(words));
         }
-        let place = result_area(cx, ty, words)?;
+        let place = result_area(cx, ty, shape, words)?;
         cx.lower(result, value, &mut To::Memory(place))
     }
 }
@@ -107,9 +119,10 @@ where
 pub(crate) fn result_area<T: 'static>(
     cx: &Cx<'_, '_, T>,
     ty: &FuncType,
+    shape: Shape,
     words: &[u64],
 ) -> Result<u32> {
-    let place = words.get(ty.param_slots()).copied().unwrap_or(0) as u32;
+    let place = words.get(shape.param_slots).copied().unwrap_or(0) as u32;
     let node = ty.result.map(|result| cx.types.node(result));
     let (size, align) = node.map_or((0, 1), |node| (node.size, node.align));
     cx.side.check_lowered(cx.store, place, align, size, Peer::Host)?;

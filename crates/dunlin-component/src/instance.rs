@@ -9,6 +9,7 @@ use crate::builtins;
 use crate::call;
 use crate::component::Inner;
 use crate::func::{Func, FuncItem, Lifted, TypeRef};
+use crate::lowered;
 use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, InstanceState, state};
@@ -457,7 +458,7 @@ impl Frame {
         let side = self.side(store, ty, options)?;
         let ty = self.type_ref(ty);
         let callee = state(store).funcs[self.funcs[func as usize] as usize].clone();
-        self.core_funcs.push(call::lower(store, side, ty, callee)?);
+        self.core_funcs.push(lowered::lower(store, side, ty, options.is_async, callee)?);
         Ok(())
     }
 }

@@ -44,6 +44,7 @@ mod handles;
 mod instance;
 mod limits;
 mod linker;
+mod lowered;
 mod matching;
 mod resource;
 mod rust_types;

@@ -3,6 +3,9 @@
 /// Flat parameters of a core function; more are passed in memory (`MAX_FLAT_PARAMS` of the canonical ABI).
 pub(crate) const FLAT_PARAMS_MAX: usize = 16;
 
+/// Flat parameters of a function that is lowered asynchronously (`MAX_FLAT_ASYNC_PARAMS` of the canonical ABI).
+pub(crate) const FLAT_ASYNC_PARAMS_MAX: usize = 4;
+
 /// Flat results of a core function; more are passed in memory (`MAX_FLAT_RESULTS` of the canonical ABI).
 pub(crate) const FLAT_RESULTS_MAX: usize = 1;
 
@@ -27,3 +30,6 @@ pub(crate) const TYPES_DEEP_MAX: usize = 100;
 
 /// Bytes of a value of any type, in memory: the validator's bound.
 pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 28;
+
+/// How often an instance may ask for no new calls (the canonical ABI's bound of the counter).
+pub(crate) const BACKPRESSURE_MAX: i32 = 1 << 16;

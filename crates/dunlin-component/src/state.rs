@@ -56,11 +56,19 @@ pub(crate) struct InstanceState {
     /// Whether it may call: not while it allocates for a value, or cleans up after one.
     pub(crate) may_leave: bool,
     pub(crate) handles: Handles,
+    /// How often it has asked for no new asynchronous calls, less how often it has taken that back.
+    pub(crate) backpressure: i32,
 }
 
 impl Default for InstanceState {
     fn default() -> Self {
-        Self { parent: None, may_enter: true, may_leave: true, handles: Handles::default() }
+        Self {
+            parent: None,
+            may_enter: true,
+            may_leave: true,
+            handles: Handles::default(),
+            backpressure: 0,
+        }
     }
 }
 

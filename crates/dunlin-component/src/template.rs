@@ -158,6 +158,8 @@ pub(crate) enum Builtin {
     ResourceRep(Var),
     ContextGet(dunlin::ValType, u32),
     ContextSet(dunlin::ValType, u32),
+    /// Adds to how much of new work an instance wants no more, or takes from it.
+    Backpressure(i32),
     /// One of the model's asynchronous half, which is refused where it is called.
     Async(&'static str, Arc<dunlin::FuncType>),
 }

@@ -10,7 +10,7 @@ use crate::call::{WORDS, params_area};
 use crate::func::{Func, HostCode, Lifted, lifted, result_area};
 use crate::state::state;
 use crate::trap::usage;
-use crate::types::{FuncType, Kind, TypeId, TypeTable, Var};
+use crate::types::{FuncType, Kind, Shape, TypeId, TypeTable, Var};
 use dunlin::{AsContextMut, Result, StoreContextMut};
 use std::any::TypeId as RustType;
 use std::fmt;
@@ -98,7 +98,12 @@ pub trait LowerParams: Params {
 /// Parameters that come out of a component.
 pub trait LiftParams: Params + Sized {
     #[doc(hidden)]
-    fn lift<T: 'static>(cx: &mut Cx<'_, '_, T>, ty: &FuncType, words: &[u64]) -> Result<Self>;
+    fn lift<T: 'static>(
+        cx: &mut Cx<'_, '_, T>,
+        ty: &FuncType,
+        shape: Shape,
+        words: &[u64],
+    ) -> Result<Self>;
 }
 
 /// The result of a function: a type, or `()`.
@@ -120,6 +125,7 @@ pub trait LowerResults: Results {
         &self,
         cx: &mut Cx<'_, '_, T>,
         ty: &FuncType,
+        shape: Shape,
         words: &mut [u64],
     ) -> Result<()>;
 }
@@ -137,7 +143,13 @@ impl LiftResults for () {
 }
 
 impl LowerResults for () {
-    fn lower<T: 'static>(&self, _: &mut Cx<'_, '_, T>, _: &FuncType, _: &mut [u64]) -> Result<()> {
+    fn lower<T: 'static>(
+        &self,
+        _: &mut Cx<'_, '_, T>,
+        _: &FuncType,
+        _: Shape,
+        _: &mut [u64],
+    ) -> Result<()> {
         Ok(())
     }
 }
@@ -170,12 +182,13 @@ impl<R: Lower> LowerResults for R {
         &self,
         cx: &mut Cx<'_, '_, T>,
         ty: &FuncType,
+        shape: Shape,
         words: &mut [u64],
     ) -> Result<()> {
-        if !ty.result_in_memory {
+        if !shape.result_in_memory {
             return Lower::lower(self, cx, &mut To::Flat(words));
         }
-        let place = result_area(cx, ty, words)?;
+        let place = result_area(cx, ty, shape, words)?;
         Lower::lower(self, cx, &mut To::Memory(place))
     }
 }
@@ -218,8 +231,13 @@ macro_rules! params {
 
         impl<$($name: Lift),*> LiftParams for ($($name,)*) {
             #[inline]
-            fn lift<T: 'static>(cx: &mut Cx<'_, '_, T>, ty: &FuncType, words: &[u64]) -> Result<Self> {
-                if ty.flat_params.is_none() {
+            fn lift<T: 'static>(
+                cx: &mut Cx<'_, '_, T>,
+                ty: &FuncType,
+                shape: Shape,
+                words: &[u64],
+            ) -> Result<Self> {
+                if shape.params_in_memory {
                     let pointer = words.first().copied().unwrap_or(0) as u32;
                     params_area(cx, pointer, ty)?;
                     return Ok(($($name::lift(cx, From::Memory(pointer + ty.params[$index].offset))?,)*));
@@ -380,10 +398,16 @@ where
         R::check(types, ty, known)
     }
 
-    fn run(&self, cx: &mut Cx<'_, '_, T>, ty: &FuncType, words: &mut [u64]) -> Result<()> {
-        let params = P::lift(cx, ty, words)?;
+    fn run(
+        &self,
+        cx: &mut Cx<'_, '_, T>,
+        ty: &FuncType,
+        shape: Shape,
+        words: &mut [u64],
+    ) -> Result<()> {
+        let params = P::lift(cx, ty, shape, words)?;
         let result = (self.func)(cx.store.as_context_mut(), params)?;
-        result.lower(cx, ty, words)
+        result.lower(cx, ty, shape, words)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Types are interned in one table for each component, nested components included, and called by index.
 
 use crate::abi::program::Program;
-use crate::limits::{FLAT_PARAMS_MAX, FLAT_RESULTS_MAX, VALUE_BYTES_MAX};
+use crate::limits::{FLAT_ASYNC_PARAMS_MAX, FLAT_PARAMS_MAX, FLAT_RESULTS_MAX, VALUE_BYTES_MAX};
 use dunlin::ValType;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -334,18 +334,39 @@ impl FuncType {
         dunlin::FuncType::new(params, result)
     }
 
-    /// The type of the core function that it is lowered to.
-    pub(crate) fn lowered(&self) -> dunlin::FuncType {
-        let pointer = [ValType::I32];
-        let params = self.flat_params.as_deref().unwrap_or(&pointer).iter().copied();
-        let place = self.result_in_memory.then_some(ValType::I32);
-        dunlin::FuncType::new(params.chain(place), self.flat_result)
+    /// How the core function is called that it is lowered to.
+    pub(crate) fn shape(&self, is_async: bool) -> Shape {
+        let max = if is_async { FLAT_ASYNC_PARAMS_MAX } else { FLAT_PARAMS_MAX };
+        let flat = self.flat_params.as_ref().filter(|flat| flat.len() <= max);
+        Shape {
+            params_in_memory: flat.is_none(),
+            param_slots: flat.map_or(1, |flat| flat.len()),
+            result_in_memory: self.result_in_memory || is_async && self.result.is_some(),
+            is_async,
+        }
     }
 
-    /// How many core values the parameters are.
-    pub(crate) fn param_slots(&self) -> usize {
-        self.flat_params.as_ref().map_or(1, |flat| flat.len())
+    /// The type of the core function that it is lowered to.
+    pub(crate) fn lowered(&self, shape: Shape) -> dunlin::FuncType {
+        let pointer = [ValType::I32];
+        let flat = self.flat_params.as_deref().filter(|_| !shape.params_in_memory);
+        let params = flat.unwrap_or(&pointer).iter().copied();
+        let place = shape.result_in_memory.then_some(ValType::I32);
+        let result = if shape.is_async { Some(ValType::I32) } else { self.flat_result };
+        dunlin::FuncType::new(params.chain(place), result)
     }
+}
+
+/// How a core function that a function is lowered to is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub(crate) params_in_memory: bool,
+    /// How many core values the parameters are.
+    pub(crate) param_slots: usize,
+    /// Whether the caller says where in memory the result is to be.
+    pub(crate) result_in_memory: bool,
+    /// Whether its result is what has become of the call.
+    pub(crate) is_async: bool,
 }
 
 /// What is used by the types of a function.

@@ -455,8 +455,8 @@ impl Session {
         let Ok(bytes) = module.encode() else {
             return Ok(());
         };
-        match Component::new(&self.engine, bytes) {
-            Ok(_) => Err(format!("expected the component to be rejected: {message}")),
+        match Component::validate(&self.engine, bytes) {
+            Ok(()) => Err(format!("expected the component to be rejected: {message}")),
             Err(error) if error.kind() == ErrorKind::Invalid => Ok(()),
             Err(error) => Err(show_error(&error)),
         }

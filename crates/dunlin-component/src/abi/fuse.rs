@@ -6,6 +6,7 @@ use super::strings;
 use crate::resource;
 use crate::trap::{asynchronous, trap};
 use dunlin::{Result, StoreContextMut};
+use std::ops::Range;
 
 /// One passing of values.
 pub(crate) struct Fuse<'s, 'a, T: 'static> {
@@ -19,12 +20,22 @@ pub(crate) struct Fuse<'s, 'a, T: 'static> {
     pub(crate) scope: Option<u32>,
 }
 
-/// Where a block's value is, on both sides.
-trait Place {
+/// Where a value comes from.
+pub(crate) trait Source: Copy {
     /// Whether it is among flat values, of which small numbers fill 32 bits.
     const IS_FLAT: bool;
 
     fn load<T: 'static>(&self, fuse: &Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<u64>;
+
+    /// Where it is in memory, if it is.
+    fn address(&self) -> Option<u32>;
+
+    /// Moves on by so many elements in place.
+    fn advance(&mut self, elements: &Elements, by: i64);
+}
+
+/// Where a value goes.
+pub(crate) trait Target {
     fn store<T: 'static>(
         &mut self,
         fuse: &mut Fuse<'_, '_, T>,
@@ -32,28 +43,45 @@ trait Place {
         bytes: u32,
         value: u64,
     ) -> Result<()>;
-    /// Copies many bytes as they are.
-    fn copy<T: 'static>(&mut self, fuse: &mut Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<()>;
+
     /// Clears the flat values of a payload.
-    fn clear(&mut self, slots: &std::ops::Range<u32>);
-    /// Moves on to the next of elements in place.
+    fn clear(&mut self, slots: &Range<u32>);
+
+    /// Where it is in memory, if it is.
+    fn address(&self) -> Option<u32>;
+
+    /// Moves on by so many elements in place.
     fn advance(&mut self, elements: &Elements, by: i64);
 }
 
-/// A value in both memories.
-struct InMemory {
-    from: u32,
-    to: u32,
+/// A value in memory, whose place has been checked.
+#[derive(Clone, Copy)]
+pub(crate) struct InMemory(pub(crate) u32);
+
+impl InMemory {
+    fn advanced(self, elements: &Elements, by: i64) -> Self {
+        Self(self.0.wrapping_add((by * i64::from(elements.size)) as u32))
+    }
 }
 
-impl Place for InMemory {
+impl Source for InMemory {
     const IS_FLAT: bool = false;
 
     #[inline]
     fn load<T: 'static>(&self, fuse: &Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<u64> {
-        fuse.from.load(fuse.store, self.from.wrapping_add(at.offset), bytes)
+        fuse.from.load(fuse.store, self.0.wrapping_add(at.offset), bytes)
     }
 
+    fn address(&self) -> Option<u32> {
+        Some(self.0)
+    }
+
+    fn advance(&mut self, elements: &Elements, by: i64) {
+        *self = self.advanced(elements, by);
+    }
+}
+
+impl Target for InMemory {
     #[inline]
     fn store<T: 'static>(
         &mut self,
@@ -62,46 +90,65 @@ impl Place for InMemory {
         bytes: u32,
         value: u64,
     ) -> Result<()> {
-        fuse.to.store(fuse.store, self.to.wrapping_add(at.offset), bytes, value)
+        fuse.to.store(fuse.store, self.0.wrapping_add(at.offset), bytes, value)
     }
 
-    fn copy<T: 'static>(&mut self, fuse: &mut Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<()> {
-        let from = self.from.wrapping_add(at.offset) as usize;
-        let to = self.to.wrapping_add(at.offset);
-        strings::copy(fuse.store, (fuse.from, fuse.to), from..from + bytes as usize, to)
-    }
+    fn clear(&mut self, _slots: &Range<u32>) {}
 
-    fn clear(&mut self, _slots: &std::ops::Range<u32>) {}
+    fn address(&self) -> Option<u32> {
+        Some(self.0)
+    }
 
     fn advance(&mut self, elements: &Elements, by: i64) {
-        let bytes = (by * i64::from(elements.size)) as u32;
-        self.from = self.from.wrapping_add(bytes);
-        self.to = self.to.wrapping_add(bytes);
+        *self = self.advanced(elements, by);
     }
 }
 
-/// A value of a few flat values on both sides.
-struct Flat<'v> {
-    source: &'v [u64],
-    target: &'v mut [u64],
+/// Flat values that a value is.
+#[derive(Clone, Copy)]
+pub(crate) struct FlatFrom<'v> {
+    slots: &'v [u64],
     base: u32,
 }
 
-impl Flat<'_> {
-    fn slot(&self, at: At) -> usize {
-        self.base.wrapping_add(at.slot) as usize
+impl<'v> FlatFrom<'v> {
+    pub(crate) fn new(slots: &'v [u64]) -> Self {
+        Self { slots, base: 0 }
     }
 }
 
-impl Place for Flat<'_> {
+impl Source for FlatFrom<'_> {
     const IS_FLAT: bool = true;
 
     #[inline]
     fn load<T: 'static>(&self, _fuse: &Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<u64> {
-        let value = self.source.get(self.slot(at)).copied().ok_or_else(missing)?;
+        let slot = self.base.wrapping_add(at.slot) as usize;
+        let value = self.slots.get(slot).copied().ok_or_else(missing)?;
         Ok(if bytes >= 8 { value } else { value & ((1 << (8 * bytes)) - 1) })
     }
 
+    fn address(&self) -> Option<u32> {
+        None
+    }
+
+    fn advance(&mut self, elements: &Elements, by: i64) {
+        self.base = self.base.wrapping_add((by * i64::from(elements.slots)) as u32);
+    }
+}
+
+/// Flat values that a value becomes.
+pub(crate) struct FlatTo<'v> {
+    slots: &'v mut [u64],
+    base: u32,
+}
+
+impl<'v> FlatTo<'v> {
+    pub(crate) fn new(slots: &'v mut [u64]) -> Self {
+        Self { slots, base: 0 }
+    }
+}
+
+impl Target for FlatTo<'_> {
     #[inline]
     fn store<T: 'static>(
         &mut self,
@@ -110,25 +157,68 @@ impl Place for Flat<'_> {
         _bytes: u32,
         value: u64,
     ) -> Result<()> {
-        let slot = self.slot(at);
-        *self.target.get_mut(slot).ok_or_else(missing)? = value;
+        let slot = self.base.wrapping_add(at.slot) as usize;
+        *self.slots.get_mut(slot).ok_or_else(missing)? = value;
         Ok(())
     }
 
-    fn copy<T: 'static>(&mut self, fuse: &mut Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<()> {
-        let value = self.load(fuse, at, bytes)?;
-        self.store(fuse, at, bytes, value)
-    }
-
-    fn clear(&mut self, slots: &std::ops::Range<u32>) {
+    fn clear(&mut self, slots: &Range<u32>) {
         let range = (self.base + slots.start) as usize..(self.base + slots.end) as usize;
-        if let Some(slots) = self.target.get_mut(range) {
+        if let Some(slots) = self.slots.get_mut(range) {
             slots.fill(0);
         }
     }
 
+    fn address(&self) -> Option<u32> {
+        None
+    }
+
     fn advance(&mut self, elements: &Elements, by: i64) {
         self.base = self.base.wrapping_add((by * i64::from(elements.slots)) as u32);
+    }
+}
+
+/// Where a block's value is, on both sides.
+struct Place<S, D> {
+    from: S,
+    to: D,
+}
+
+impl<S: Source, D: Target> Place<S, D> {
+    #[inline]
+    fn load<T: 'static>(&self, fuse: &Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<u64> {
+        self.from.load(fuse, at, bytes)
+    }
+
+    #[inline]
+    fn store<T: 'static>(
+        &mut self,
+        fuse: &mut Fuse<'_, '_, T>,
+        at: At,
+        bytes: u32,
+        value: u64,
+    ) -> Result<()> {
+        self.to.store(fuse, at, bytes, value)
+    }
+
+    /// Copies many bytes as they are, from memory to memory.
+    fn copy<T: 'static>(&self, fuse: &mut Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<()> {
+        let (Some(from), Some(to)) = (self.from.address(), self.to.address()) else {
+            return Err(missing());
+        };
+        let from = from.wrapping_add(at.offset) as usize;
+        let to = to.wrapping_add(at.offset);
+        strings::copy(fuse.store, (fuse.from, fuse.to), from..from + bytes as usize, to)
+    }
+
+    fn advance(&mut self, elements: &Elements, by: i64) {
+        self.from.advance(elements, by);
+        self.to.advance(elements, by);
+    }
+
+    /// A discriminant or boolean: all of a flat value, or so many bytes in memory.
+    fn small<T: 'static>(&self, fuse: &Fuse<'_, '_, T>, at: At, bytes: u32) -> Result<u32> {
+        Ok(self.load(fuse, at, if S::IS_FLAT { 4 } else { bytes })? as u32)
     }
 }
 
@@ -138,23 +228,18 @@ fn missing() -> dunlin::Error {
 }
 
 impl<T: 'static> Fuse<'_, '_, T> {
-    /// Passes flat values.
-    pub(crate) fn flat(&mut self, source: &[u64], target: &mut [u64]) -> Result<()> {
-        self.run(&mut Flat { source, target, base: 0 }, 0)
+    /// Passes a value of the program's type.
+    pub(crate) fn pass(&mut self, from: impl Source, to: impl Target) -> Result<()> {
+        self.run(&mut Place { from, to }, 0)
     }
 
-    /// Passes a value in memory, whose places have been checked.
-    pub(crate) fn memory(&mut self, from: u32, to: u32) -> Result<()> {
-        self.run(&mut InMemory { from, to }, 0)
-    }
-
-    fn run<P: Place>(&mut self, place: &mut P, block: Block) -> Result<()> {
+    fn run<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, block: Block) -> Result<()> {
         let program = self.program;
         program.blocks[block as usize].iter().try_for_each(|step| self.step(place, step))
     }
 
     #[inline]
-    fn step<P: Place>(&mut self, place: &mut P, step: &Step) -> Result<()> {
+    fn step<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, step: &Step) -> Result<()> {
         match step {
             Step::Bits(at, bytes) if *bytes > 8 => place.copy(self, *at, *bytes),
             Step::Bits(at, bytes) => {
@@ -167,7 +252,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
             }
             Step::Bool(at) => {
                 // A flat value is false only if all of it is zero.
-                let value = place.load(self, *at, bool_bytes::<P>())?;
+                let value = place.small(self, *at, 1)?;
                 place.store(self, *at, 1, u64::from(value != 0))
             }
             Step::Char(at) => {
@@ -176,7 +261,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
                 place.store(self, *at, 4, value)
             }
             Step::Enum(at, bytes, cases) => {
-                let value = discriminant(place, self, *at, *bytes)?;
+                let value = place.small(self, *at, *bytes)?;
                 check_case(value, *cases)?;
                 place.store(self, *at, *bytes, value.into())
             }
@@ -207,25 +292,25 @@ impl<T: 'static> Fuse<'_, '_, T> {
         }
     }
 
-    fn pair<P: Place>(&self, place: &P, at: At) -> Result<(u32, u32)> {
+    fn pair<S: Source, D: Target>(&self, place: &Place<S, D>, at: At) -> Result<(u32, u32)> {
         let second = At { offset: at.offset + 4, slot: at.slot + 1 };
         Ok((place.load(self, at, 4)? as u32, place.load(self, second, 4)? as u32))
     }
 
-    fn set_pair<P: Place>(&mut self, place: &mut P, at: At, pair: (u32, u32)) -> Result<()> {
+    fn set_pair<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, pair: (u32, u32)) -> Result<()> {
         let second = At { offset: at.offset + 4, slot: at.slot + 1 };
         place.store(self, at, 4, pair.0.into())?;
         place.store(self, second, 4, pair.1.into())
     }
 
-    fn string<P: Place>(&mut self, place: &mut P, at: At) -> Result<()> {
+    fn string<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At) -> Result<()> {
         let pair = self.pair(place, at)?;
         let found = strings::find(self.store, self.from, pair, STRING)?;
         let passed = strings::pass(self.store, (self.from, self.to), &found, STRING)?;
         self.set_pair(place, at, passed)
     }
 
-    fn list<P: Place>(&mut self, place: &mut P, at: At, elements: &Elements) -> Result<()> {
+    fn list<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, elements: &Elements) -> Result<()> {
         let (pointer, len) = self.pair(place, at)?;
         let (size, align) = (elements.size, elements.align);
         let range = self.from.list(self.store, (pointer, len), (size, align), LIST)?;
@@ -233,7 +318,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
         if elements.plain {
             strings::copy(self.store, (self.from, self.to), range, target)?;
         } else {
-            let mut element = InMemory { from: pointer, to: target };
+            let mut element = Place { from: InMemory(pointer), to: InMemory(target) };
             for _ in 0..len {
                 self.run(&mut element, elements.block)?;
                 element.advance(elements, 1);
@@ -242,9 +327,9 @@ impl<T: 'static> Fuse<'_, '_, T> {
         self.set_pair(place, at, (target, len))
     }
 
-    fn repeat<P: Place>(
+    fn repeat<S: Source, D: Target>(
         &mut self,
-        place: &mut P,
+        place: &mut Place<S, D>,
         at: At,
         elements: &Elements,
         count: u32,
@@ -261,32 +346,16 @@ impl<T: 'static> Fuse<'_, '_, T> {
         Ok(())
     }
 
-    fn variant<P: Place>(&mut self, place: &mut P, at: At, choice: &Choice) -> Result<()> {
-        let case = discriminant(place, self, at, choice.bytes)?;
+    fn variant<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, choice: &Choice) -> Result<()> {
+        let case = place.small(self, at, choice.bytes)?;
         check_case(case, choice.cases.len() as u32)?;
         place.store(self, at, choice.bytes, case.into())?;
-        place.clear(&choice.slots);
+        place.to.clear(&choice.slots);
         match choice.cases[case as usize] {
             Some(block) => self.run(place, block),
             None => Ok(()),
         }
     }
-}
-
-/// A discriminant: all of a flat value, or so many bytes in memory.
-fn discriminant<P: Place, T: 'static>(
-    place: &P,
-    fuse: &Fuse<'_, '_, T>,
-    at: At,
-    bytes: u32,
-) -> Result<u32> {
-    let bytes = if P::IS_FLAT { 4 } else { bytes };
-    Ok(place.load(fuse, at, bytes)? as u32)
-}
-
-/// Bytes of a boolean that are looked at.
-const fn bool_bytes<P: Place>() -> u32 {
-    if P::IS_FLAT { 4 } else { 1 }
 }
 
 fn sign_extended(value: u64, bytes: u32) -> u64 {

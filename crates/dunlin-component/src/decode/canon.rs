@@ -25,10 +25,7 @@ impl Decoder<'_> {
                 let known = known(&self.validator);
                 let ty = self.types.func(known, known.component_function_at(*func))?;
                 let options = read_options(options)?;
-                match options.is_async {
-                    true => self.builtin(|ty| Builtin::Async("an asynchronous call", ty))?,
-                    false => self.core_func(Def::Lower { func: *func, ty, options }),
-                }
+                self.core_func(Def::Lower { func: *func, ty, options });
             }
             other => self.other(other)?,
         }
@@ -50,6 +47,8 @@ impl Decoder<'_> {
             (F::ResourceRep { .. }, Some(var)) => Builtin::ResourceRep(var),
             (F::ContextGet { ty, slot }, _) => Builtin::ContextGet(val_type(*ty)?, *slot),
             (F::ContextSet { ty, slot }, _) => Builtin::ContextSet(val_type(*ty)?, *slot),
+            (F::BackpressureInc, _) => Builtin::Backpressure(1),
+            (F::BackpressureDec, _) => Builtin::Backpressure(-1),
             _ => return self.builtin(|ty| Builtin::Async(name(func), ty)),
         };
         self.core_func(Def::Builtin(builtin));
@@ -108,7 +107,6 @@ fn read_options(options: &[CanonicalOption]) -> Result<Options> {
 fn name(func: &CanonicalFunction) -> &'static str {
     use CanonicalFunction as F;
     match func {
-        F::BackpressureInc | F::BackpressureDec => "backpressure",
         F::TaskReturn { .. } => "task.return",
         F::TaskCancel => "task.cancel",
         F::SubtaskDrop | F::SubtaskCancel { .. } => "a subtask",

@@ -48,11 +48,20 @@ fn features() -> WasmFeatures {
         | WasmFeatures::CM_IMPLEMENTS
 }
 
+/// When bodies of core functions are validated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    /// As the engine's configuration says.
+    AsConfigured,
+    Now,
+}
+
 /// Decodes and validates a component.
-pub(crate) fn decode(engine: &Engine, bytes: &Arc<[u8]>) -> Result<Decoded> {
+pub(crate) fn decode(engine: &Engine, bytes: &Arc<[u8]>, bodies: Bodies) -> Result<Decoded> {
     let mut decoder = Decoder {
         engine,
         bytes,
+        bodies,
         validator: Validator::new_with_features(features()),
         types: Types::default(),
         templates: Vec::new(),
@@ -76,6 +85,7 @@ type Items = Vec<(Arc<str>, ItemType)>;
 struct Decoder<'a> {
     engine: &'a Engine,
     bytes: &'a Arc<[u8]>,
+    bodies: Bodies,
     validator: Validator,
     types: Types,
     templates: Vec<Arc<Template>>,
@@ -110,13 +120,15 @@ impl Decoder<'_> {
     fn module(&mut self, range: Range<u64>) -> Result<()> {
         self.in_module = true;
         let part = range.start as usize..range.end as usize;
-        let module =
-            Module::from_part(self.engine, self.bytes, part).map_err(|error| {
-                match error.offset() {
-                    Some(offset) => Error::invalid_at(&error, range.start + offset),
-                    None => error,
-                }
-            })?;
+        // Its offsets count from the module's beginning.
+        let moved = |error: Error| match error.offset() {
+            Some(offset) => Error::invalid_at(&error, range.start + offset),
+            None => error,
+        };
+        if self.bodies == Bodies::Now {
+            Module::validate(self.engine, &self.bytes[part.clone()]).map_err(moved)?;
+        }
+        let module = Module::from_part(self.engine, self.bytes, part).map_err(moved)?;
         let index = self.modules.len() as u32;
         self.modules.push(module);
         self.top().def(Def::Module(index));
