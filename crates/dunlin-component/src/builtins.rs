@@ -2,10 +2,10 @@
 
 use crate::call::check_leave;
 use crate::handles::Handle;
+use crate::limits::BACKPRESSURE_MAX;
 use crate::resource::{self, ResourceTypeId};
 use crate::state::state;
 use crate::template::Builtin;
-use crate::limits::BACKPRESSURE_MAX;
 use crate::trap::{asynchronous, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Func, FuncType, Result, StoreContextMut, ValType};

@@ -112,7 +112,8 @@ impl Component {
         if !Self::is_component(&bytes) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        let Decoded { templates, modules, types, imports, exports } = decode(engine, &bytes, Bodies::AsConfigured)?;
+        let Decoded { templates, modules, types, imports, exports } =
+            decode(engine, &bytes, Bodies::AsConfigured)?;
         let types = Arc::new(types);
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
         let inner = Inner { templates, modules, types, imports, exports, imports_modules };

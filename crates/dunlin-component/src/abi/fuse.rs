@@ -297,7 +297,12 @@ impl<T: 'static> Fuse<'_, '_, T> {
         Ok((place.load(self, at, 4)? as u32, place.load(self, second, 4)? as u32))
     }
 
-    fn set_pair<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, pair: (u32, u32)) -> Result<()> {
+    fn set_pair<S: Source, D: Target>(
+        &mut self,
+        place: &mut Place<S, D>,
+        at: At,
+        pair: (u32, u32),
+    ) -> Result<()> {
         let second = At { offset: at.offset + 4, slot: at.slot + 1 };
         place.store(self, at, 4, pair.0.into())?;
         place.store(self, second, 4, pair.1.into())
@@ -310,7 +315,12 @@ impl<T: 'static> Fuse<'_, '_, T> {
         self.set_pair(place, at, passed)
     }
 
-    fn list<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, elements: &Elements) -> Result<()> {
+    fn list<S: Source, D: Target>(
+        &mut self,
+        place: &mut Place<S, D>,
+        at: At,
+        elements: &Elements,
+    ) -> Result<()> {
         let (pointer, len) = self.pair(place, at)?;
         let (size, align) = (elements.size, elements.align);
         let range = self.from.list(self.store, (pointer, len), (size, align), LIST)?;
@@ -346,7 +356,12 @@ impl<T: 'static> Fuse<'_, '_, T> {
         Ok(())
     }
 
-    fn variant<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, at: At, choice: &Choice) -> Result<()> {
+    fn variant<S: Source, D: Target>(
+        &mut self,
+        place: &mut Place<S, D>,
+        at: At,
+        choice: &Choice,
+    ) -> Result<()> {
         let case = place.small(self, at, choice.bytes)?;
         check_case(case, choice.cases.len() as u32)?;
         place.store(self, at, choice.bytes, case.into())?;
