@@ -47,40 +47,9 @@ pub(crate) fn make<T: 'static>(
                 Ok(())
             })
         }
-        Builtin::ContextGet(ty, slot) => {
-            let slot = *slot as usize;
-            Func::new_numeric(store, FuncType::new([], [*ty]), move |mut caller, words| {
-                let store = &mut caller.as_context_mut();
-                let context = &state(store).context;
-                words[0] = context.get(slot).copied().unwrap_or(0);
-                Ok(())
-            })
-        }
-        Builtin::ContextSet(ty, slot) => {
-            let (slot, is_narrow) = (*slot as usize, *ty == I32);
-            Func::new_numeric(store, FuncType::new([*ty], []), move |mut caller, words| {
-                let store = &mut caller.as_context_mut();
-                let context = &mut state(store).context;
-                let mask = if is_narrow { u32::MAX.into() } else { u64::MAX };
-                if let Some(place) = context.get_mut(slot) {
-                    *place = words[0] & mask;
-                }
-                Ok(())
-            })
-        }
-        Builtin::Backpressure(by) => {
-            let by = *by;
-            Func::new_numeric(store, FuncType::new([], []), move |mut caller, _| {
-                let store = &mut caller.as_context_mut();
-                let state = state(store);
-                let pressure = &mut state.instances[instance as usize].backpressure;
-                *pressure += by;
-                match *pressure {
-                    0..BACKPRESSURE_MAX => Ok(()),
-                    _ => Err(trap("backpressure counter out of its bounds")),
-                }
-            })
-        }
+        Builtin::ContextGet(ty, slot) => context_get(store, *ty, *slot as usize),
+        Builtin::ContextSet(ty, slot) => context_set(store, *ty, *slot as usize),
+        Builtin::Backpressure(by) => backpressure(store, instance, *by),
         Builtin::Async(what, core) => {
             let what = *what;
             Func::new_numeric(store, (**core).clone(), move |mut caller, _| {
@@ -89,4 +58,43 @@ pub(crate) fn make<T: 'static>(
             })
         }
     }
+}
+
+fn context_get<T: 'static>(
+    store: StoreContextMut<'_, T>,
+    ty: ValType,
+    slot: usize,
+) -> Result<Func> {
+    Func::new_numeric(store, FuncType::new([], [ty]), move |mut caller, words| {
+        let store = &mut caller.as_context_mut();
+        words[0] = state(store).context.get(slot).copied().unwrap_or(0);
+        Ok(())
+    })
+}
+
+fn context_set<T: 'static>(
+    store: StoreContextMut<'_, T>,
+    ty: ValType,
+    slot: usize,
+) -> Result<Func> {
+    let mask = if ty == ValType::I32 { u32::MAX.into() } else { u64::MAX };
+    Func::new_numeric(store, FuncType::new([ty], []), move |mut caller, words| {
+        let store = &mut caller.as_context_mut();
+        if let Some(place) = state(store).context.get_mut(slot) {
+            *place = words[0] & mask;
+        }
+        Ok(())
+    })
+}
+
+fn backpressure<T: 'static>(store: StoreContextMut<'_, T>, instance: u32, by: i32) -> Result<Func> {
+    Func::new_numeric(store, FuncType::new([], []), move |mut caller, _| {
+        let store = &mut caller.as_context_mut();
+        let pressure = &mut state(store).instances[instance as usize].backpressure;
+        *pressure += by;
+        match *pressure {
+            0..BACKPRESSURE_MAX => Ok(()),
+            _ => Err(trap("backpressure counter out of its bounds")),
+        }
+    })
 }

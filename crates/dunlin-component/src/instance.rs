@@ -173,31 +173,25 @@ impl Frame {
     ) -> Result<()> {
         match def {
             Def::Import { name, sort, binds } => {
-                let item = args.get(name).cloned();
-                let item = item.ok_or_else(|| link(format_args!("unknown import `{name}`")))?;
+                let item = args.get(name).cloned().ok_or_else(|| lacks("import", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Module(index) => {
-                self.modules.push(self.closure.inner.modules[*index as usize].clone())
+                self.modules.push(self.closure.inner.modules[*index as usize].clone());
             }
             Def::SameModule(index) => self.modules.push(self.modules[*index as usize].clone()),
-            Def::CapturedModule(place) => {
-                let CapturedItem::Module(module) = &self.closure.captured[*place as usize] else {
-                    return Err(mixed_up());
-                };
-                self.modules.push(module.clone());
-            }
+            Def::CapturedModule(place) => match &self.closure.captured[*place as usize] {
+                CapturedItem::Module(module) => self.modules.push(module.clone()),
+                CapturedItem::Component(_) => return Err(mixed_up()),
+            },
             Def::Component(index) => self.component(*index)?,
             Def::SameComponent(index) => {
-                self.components.push(self.components[*index as usize].clone())
+                self.components.push(self.components[*index as usize].clone());
             }
-            Def::CapturedComponent(place) => {
-                let CapturedItem::Component(closure) = &self.closure.captured[*place as usize]
-                else {
-                    return Err(mixed_up());
-                };
-                self.components.push(closure.clone());
-            }
+            Def::CapturedComponent(place) => match &self.closure.captured[*place as usize] {
+                CapturedItem::Component(closure) => self.components.push(closure.clone()),
+                CapturedItem::Module(_) => return Err(mixed_up()),
+            },
             Def::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
             Def::CoreBundle(items) => {
                 let bundle = items
@@ -206,26 +200,19 @@ impl Frame {
                 self.core_instances.push(CoreInstance::Bundle(bundle.collect()));
             }
             Def::CoreAlias { instance, name, sort } => {
-                self.core_alias(store, *instance, name, *sort)?
+                self.core_alias(store, *instance, name, *sort)?;
             }
             Def::Instantiate { component, args, binds } => {
-                let args =
-                    args.iter().map(|(name, operand)| Ok((name.clone(), self.operand(operand)?)));
-                let args = args.collect::<Result<_>>()?;
-                let closure = &self.components[*component as usize];
-                let exports = instantiate(store, closure, Some(self.instance), &args, budget)?;
+                let exports = self.instantiate(store, *component, args, budget)?;
                 self.add(Sort::Instance, Item::Instance(exports), binds, "instance")?;
             }
             Def::Bundle(items) => {
-                let mut exports = Exports::default();
-                for (name, operand) in items {
-                    exports.add(name.clone(), self.operand(operand)?);
-                }
+                let exports = self.bundle(items)?;
                 self.instances.push(Arc::new(exports));
             }
             Def::Alias { instance, name, sort, binds } => {
                 let item = self.instances[*instance as usize].items.get(name).cloned();
-                let item = item.ok_or_else(|| link(format_args!("an instance lacks `{name}`")))?;
+                let item = item.ok_or_else(|| lacks("export", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Resource { var, destructor } => self.resource(store, *var, *destructor)?,
@@ -242,6 +229,27 @@ impl Frame {
             }
         }
         Ok(())
+    }
+
+    /// Instantiates a component within this instance.
+    fn instantiate<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        component: u32,
+        args: &[(Arc<str>, Operand)],
+        budget: &mut Budget,
+    ) -> Result<Arc<Exports>> {
+        let args = self.bundle(args)?.items.into_iter().collect();
+        let closure = &self.components[component as usize];
+        instantiate(store, closure, Some(self.instance), &args, budget)
+    }
+
+    fn bundle(&self, items: &[(Arc<str>, Operand)]) -> Result<Exports> {
+        let mut exports = Exports::default();
+        for (name, operand) in items {
+            exports.add(name.clone(), self.operand(operand)?);
+        }
+        Ok(exports)
     }
 
     /// Adds an item to its index space, and binds the resource types that come with it.
@@ -489,6 +497,11 @@ fn resource_at(item: &Item, path: &[Arc<str>]) -> Option<ResourceTypeId> {
         }
         _ => None,
     }
+}
+
+#[cold]
+fn lacks(what: &str, name: &str) -> Error {
+    link(format_args!("unknown {what} `{name}`"))
 }
 
 /// Validation has been passed, and yet something is not what it must be.

@@ -13,7 +13,8 @@
 //! | `list<T>` | `Vec<T>`; `&[T]` into components | `List` |
 //! | `option<T>`, `result<T, E>` | `Option<T>`, `Result<T, E>`, with `()` for what is not there | `Option`, `Result` |
 //! | `tuple<A, B>` | `(A, B)` | `Tuple` |
-//! | records, variants, enums, flags, maps, lists of fixed length | – | `Record`, `Variant`, `Enum`, `Flags`, `Map`, `List` |
+//! | records, variants, enums, flags | what [`record!`], [`variant!`], [`enumeration!`], [`flags!`] make | `Record`, `Variant`, `Enum`, `Flags` |
+//! | maps, lists of fixed length | – | `Map`, `List` |
 //! | `own`, `borrow` of the host's types | [`Resource<R>`](Resource), [`Borrow<R>`](Borrow) | `Resource` |
 //! | `own`, `borrow` of guests' types | – | `Resource` |
 //!
@@ -38,6 +39,8 @@ mod abi;
 mod builtins;
 mod call;
 mod component;
+#[doc(hidden)]
+pub mod custom;
 mod decode;
 mod func;
 mod handles;
@@ -45,6 +48,7 @@ mod instance;
 mod limits;
 mod linker;
 mod lowered;
+mod macros;
 mod matching;
 mod resource;
 mod rust_types;

@@ -333,7 +333,7 @@ impl<R: Lower> LowerPayload for R {
 }
 
 /// What is largest in each way of two payloads.
-const fn largest(a: Layout, b: Layout) -> Layout {
+pub(crate) const fn largest(a: Layout, b: Layout) -> Layout {
     Layout {
         size: larger(a.size, b.size),
         align: larger(a.align, b.align),
@@ -376,7 +376,7 @@ impl<A: LowerPayload, B: LowerPayload> Lower for Result<A, B> {
 }
 
 /// Where the parts of a tuple lie.
-const fn places<const N: usize>(parts: [Layout; N]) -> ([(u32, u32); N], Layout) {
+pub const fn places<const N: usize>(parts: [Layout; N]) -> ([(u32, u32); N], Layout) {
     let mut places = [(0, 0); N];
     let mut whole = Layout { size: 0, align: 1, flat: 0 };
     let mut at = 0;

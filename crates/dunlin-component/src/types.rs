@@ -177,14 +177,23 @@ impl Node {
     pub(crate) fn flags(names: Box<[Arc<str>]>) -> Self {
         let size = match names.len() {
             ..=8 => 1,
-            ..=16 => 2,
+            9..=16 => 2,
             _ => 4,
         };
         Self::scalar(Kind::Flags(names), size)
     }
 
+    /// Bytes of the discriminant of so many cases.
+    pub(crate) const fn discriminant_bytes(cases: usize) -> u32 {
+        match cases {
+            ..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        }
+    }
+
     pub(crate) fn enumeration(names: Box<[Arc<str>]>) -> Self {
-        let size = discriminant_bytes(names.len());
+        let size = Self::discriminant_bytes(names.len());
         Self::scalar(Kind::Enum(names), size)
     }
 
@@ -236,7 +245,7 @@ impl Node {
         cases: Box<[Case]>,
         kind: fn(Cases) -> Kind,
     ) -> Option<Self> {
-        let discriminant = discriminant_bytes(cases.len());
+        let discriminant = Self::discriminant_bytes(cases.len());
         let (mut size, mut align, mut flat) = (0, 1, 0);
         for node in cases.iter().filter_map(|case| case.ty).map(|ty| table.node(ty)) {
             size = node.size.max(size);
@@ -255,14 +264,6 @@ impl Node {
             flat,
             core: None,
         })
-    }
-}
-
-fn discriminant_bytes(cases: usize) -> u32 {
-    match cases {
-        ..=0x100 => 1,
-        ..=0x1_0000 => 2,
-        _ => 4,
     }
 }
 

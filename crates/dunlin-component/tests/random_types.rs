@@ -117,7 +117,7 @@ impl Ty {
                         None => joined.push(ty),
                         Some(other) if other == ty => {}
                         Some("i32" | "f32") if matches!(ty, "i32" | "f32") => {
-                            joined[at + 1] = "i32"
+                            joined[at + 1] = "i32";
                         }
                         Some(_) => joined[at + 1] = "i64",
                     }

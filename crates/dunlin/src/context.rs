@@ -74,10 +74,10 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     pub fn extension_mut<E: Default + Send + Sync + 'static>(self) -> &'a mut E {
         let place = &mut self.0.extension;
         if !place.as_ref().is_some_and(|kept| kept.is::<E>()) {
-            *place = None;
+            *place = Some(alloc::boxed::Box::new(E::default()));
         }
-        let kept = place.get_or_insert_with(|| alloc::boxed::Box::new(E::default()));
-        kept.downcast_mut().expect("it has just been seen to be of this type")
+        let kept = place.as_mut().and_then(|kept| kept.downcast_mut());
+        kept.unwrap_or_else(|| unreachable!("it has just been seen to be of this type"))
     }
 }
 

@@ -160,6 +160,15 @@ impl Error {
         Self::invalid(Invalid::new(message.to_string(), offset))
     }
 
+    /// This error, with another offset if it has one: of a module that is part of something, in that.
+    #[must_use]
+    pub fn with_offset(mut self, offset: u64) -> Self {
+        if let Cause::Invalid(invalid) = &self.0.cause {
+            self.0.cause = Cause::Invalid(Invalid::new(invalid.message(), offset));
+        }
+        self
+    }
+
     #[cold]
     pub(crate) fn message(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self::new(Cause::Message(kind, message.to_string()))

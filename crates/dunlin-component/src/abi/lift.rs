@@ -55,13 +55,19 @@ impl<'s, 'a, T: 'static> Cx<'s, 'a, T> {
 /// Where a value is: in memory, or among flat values of which it is the first.
 #[derive(Clone, Copy)]
 pub enum From<'v> {
+    /// At this address.
     Memory(u32),
+    /// The first of these, and those that follow.
     Flat(&'v [u64]),
 }
 
 impl From<'_> {
     /// A number of so many bytes.
-    pub(crate) fn number<T: 'static>(self, cx: &Cx<'_, '_, T>, bytes: u32) -> Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no such place.
+    pub fn number<T: 'static>(self, cx: &Cx<'_, '_, T>, bytes: u32) -> Result<u64> {
         match self {
             From::Memory(at) => cx.load(at, bytes),
             From::Flat(slots) => {
@@ -71,12 +77,16 @@ impl From<'_> {
     }
 
     /// A discriminant, of which a flat one is looked at as a whole.
-    pub(crate) fn small<T: 'static>(self, cx: &Cx<'_, '_, T>, bytes: u32) -> Result<u32> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no such place.
+    pub fn small<T: 'static>(self, cx: &Cx<'_, '_, T>, bytes: u32) -> Result<u32> {
         Ok(self.number(cx, bytes)? as u32)
     }
 
     /// A part of it.
-    pub(crate) fn part(self, offset: u32, slot: u32) -> Self {
+    pub fn part(self, offset: u32, slot: u32) -> Self {
         match self {
             From::Memory(at) => From::Memory(at.wrapping_add(offset)),
             From::Flat(slots) => From::Flat(slots.get(slot as usize..).unwrap_or_default()),

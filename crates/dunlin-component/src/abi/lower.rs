@@ -15,12 +15,19 @@ use std::sync::Arc;
 
 /// Where a value goes: in memory, or among flat values of which it is the first.
 pub enum To<'v> {
+    /// At this address.
     Memory(u32),
+    /// The first of these, and those that follow.
     Flat(&'v mut [u64]),
 }
 
 impl To<'_> {
-    pub(crate) fn number<T: 'static>(
+    /// Writes a number of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such place.
+    pub fn number<T: 'static>(
         &mut self,
         cx: &mut Cx<'_, '_, T>,
         bytes: u32,
@@ -35,7 +42,8 @@ impl To<'_> {
         }
     }
 
-    pub(crate) fn part(&mut self, offset: u32, slot: u32) -> To<'_> {
+    /// A part of it.
+    pub fn part(&mut self, offset: u32, slot: u32) -> To<'_> {
         match self {
             To::Memory(at) => To::Memory(at.wrapping_add(offset)),
             To::Flat(slots) => To::Flat(slots.get_mut(slot as usize..).unwrap_or_default()),

@@ -108,7 +108,7 @@ impl Decoder<'_> {
         match payload {
             Payload::Version { .. } => self.open.push(Open::default()),
             Payload::ModuleSection { unchecked_range, .. } => {
-                self.module(unchecked_range.clone())?
+                self.module(unchecked_range.clone())?;
             }
             Payload::End(_) => self.end()?,
             _ => self.section(payload)?,
@@ -122,7 +122,7 @@ impl Decoder<'_> {
         let part = range.start as usize..range.end as usize;
         // Its offsets count from the module's beginning.
         let moved = |error: Error| match error.offset() {
-            Some(offset) => Error::invalid_at(&error, range.start + offset),
+            Some(offset) => error.with_offset(range.start + offset),
             None => error,
         };
         if self.bodies == Bodies::Now {
@@ -171,7 +171,7 @@ impl Decoder<'_> {
 
 /// The validator's error as ours.
 fn invalid(error: wasmparser::Error) -> Error {
-    Error::invalid_at(error.message(), error.offset() as u64)
+    Error::invalid_at(error.message(), error.offset())
 }
 
 /// A component that is valid but uses what this engine lacks.
