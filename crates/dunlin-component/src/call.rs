@@ -52,6 +52,20 @@ pub(crate) fn leave<T: 'static>(
     state.context = context;
 }
 
+/// Ends a call that has entered instances: they are left if it has returned, and never if it has failed. Whoever called
+/// goes on, if the host lets it, and finds its context.
+pub(crate) fn end<T: 'static, R>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+    context: [u64; 2],
+    result: &Result<R>,
+) {
+    match result {
+        Ok(_) => leave(store, set, context),
+        Err(_) => state(store).context = context,
+    }
+}
+
 /// Checks that an instance may call.
 pub(crate) fn check_leave<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
@@ -72,9 +86,9 @@ pub(crate) fn within<T: 'static>(
 ) -> Result<()> {
     let set = entering(state(store), caller, callee);
     let context = enter(store, &set)?;
-    run(store)?;
-    leave(store, &set, context);
-    Ok(())
+    let result = run(store);
+    end(store, &set, context, &result);
+    result
 }
 
 impl Lifted {
@@ -94,6 +108,7 @@ impl Lifted {
         if let Some(scope) = scope {
             end_scope(store, scope);
         }
+        end(store, &self.from_host, context, &result);
         result
     }
 
@@ -117,7 +132,6 @@ impl Lifted {
         self.func.call(store.as_context_mut(), &mut words)?;
         let result = lift(&mut Cx::new(store, &self.side, &self.ty.types, scope), &words)?;
         self.finish(store, scope, &words)?;
-        leave(store, &self.from_host, context);
         Ok(result)
     }
 

@@ -63,7 +63,7 @@ mod val;
 pub use component::{Component, ItemKind};
 pub use func::Func;
 pub use instance::Instance;
-pub use linker::{Linker, LinkerInstance};
+pub use linker::{InstancePre, Linker, LinkerInstance};
 pub use resource::{Borrow, Resource, ResourceAny};
 pub use rust_types::{LiftPayload, LowerPayload, Payload};
 pub use table::{Rep, ResourceTable};

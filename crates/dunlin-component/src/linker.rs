@@ -195,20 +195,120 @@ impl<T: 'static> Linker<T> {
         component: &Component,
     ) -> Result<Instance> {
         let mut store = store.as_context_mut();
-        let engines = [component.engine(), &self.engine];
-        if !engines.iter().all(|engine| Engine::same(engine, store.engine())) {
-            return Err(usage("the component, the linker and the store are not of one engine"));
+        if !Engine::same(component.engine(), &self.engine) {
+            return Err(other_engine());
         }
-        let mut args = HashMap::new();
-        for (name, ty) in &component.inner.imports {
-            let found = find(&self.names, name);
-            let item = resolve(&mut store, found, ty, name)?;
-            args.insert(name.clone(), item);
-        }
-        let closure = Closure::outermost(&component.inner);
-        let exports = instantiate(&mut store, &closure, None, &args, &mut Budget::new())?;
-        Ok(add_instance(&mut store, exports))
+        let found = |name: &str| find(&self.names, name);
+        instantiate_with(&mut store, component, found)
     }
+
+    /// Finds a component's imports, once for all instances that are made of it.
+    ///
+    /// # Errors
+    ///
+    /// If the component is one of another engine, or an import is not defined.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Store};
+    /// use dunlin_component::{Component, Linker};
+    ///
+    /// let engine = Engine::default();
+    /// let component = Component::new(&engine, r#"
+    ///     (component
+    ///         (core module $m (func (export "one") (result i32) (i32.const 1)))
+    ///         (core instance $i (instantiate $m))
+    ///         (func (export "one") (result u32) (canon lift (core func $i "one"))))
+    /// "#)?;
+    /// let pre = Linker::<()>::new(&engine).instantiate_pre(&component)?;
+    /// for _ in 0..3 {
+    ///     let mut store = Store::new(&engine, ());
+    ///     let instance = pre.instantiate(&mut store)?;
+    ///     let one = instance.get_typed_func::<(), u32>(&mut store, "one")?;
+    ///     assert_eq!(one.call(&mut store, ())?, 1);
+    /// }
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn instantiate_pre(&self, component: &Component) -> Result<InstancePre<T>> {
+        if !Engine::same(component.engine(), &self.engine) {
+            return Err(other_engine());
+        }
+        let mut found = Names::new();
+        for (name, ty) in &component.inner.imports {
+            match find(&self.names, name) {
+                Some(definition) => drop(found.insert(name.to_string(), definition.clone())),
+                None if matches!(ty, ItemType::Type(None) | ItemType::Instance(_)) => {}
+                None => return Err(unknown(name)),
+            }
+        }
+        Ok(InstancePre { component: component.clone(), found: Arc::new(found) })
+    }
+}
+
+/// A component whose imports have been found; see [`Linker::instantiate_pre`].
+pub struct InstancePre<T: 'static> {
+    component: Component,
+    found: Arc<Names<T>>,
+}
+
+impl<T: 'static> Clone for InstancePre<T> {
+    fn clone(&self) -> Self {
+        Self { component: self.component.clone(), found: self.found.clone() }
+    }
+}
+
+impl<T: 'static> fmt::Debug for InstancePre<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstancePre").field("component", &self.component).finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> InstancePre<T> {
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// Instantiates the component in a store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Linker::instantiate`].
+    pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
+        let found = |name: &str| self.found.get(name);
+        instantiate_with(&mut store.as_context_mut(), &self.component, found)
+    }
+}
+
+/// Instantiates a component with what these names stand for.
+fn instantiate_with<'n, T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    component: &Component,
+    find: impl Fn(&str) -> Option<&'n Definition<T>>,
+) -> Result<Instance> {
+    if !Engine::same(component.engine(), store.engine()) {
+        return Err(other_engine());
+    }
+    let mut args = HashMap::new();
+    for (name, ty) in &component.inner.imports {
+        let item = resolve(store, find(name), ty, name)?;
+        args.insert(name.clone(), item);
+    }
+    let closure = Closure::outermost(&component.inner);
+    let exports = instantiate(store, &closure, None, &args, &mut Budget::new())?;
+    Ok(add_instance(store, exports))
+}
+
+#[cold]
+fn other_engine() -> dunlin::Error {
+    usage("the component, the linker and the store are not of one engine")
+}
+
+#[cold]
+fn unknown(name: &str) -> dunlin::Error {
+    link(format_args!("unknown import `{name}`"))
 }
 
 /// An instance of a linker's, to define items in.
@@ -405,7 +505,7 @@ fn resolve<T: 'static>(
             ItemType::Type(None) => Ok(Item::Type(None)),
             // All that is wanted of it may be types.
             ItemType::Instance(items) => instance(store, &Names::new(), items, name),
-            _ => Err(link(format_args!("unknown import `{name}`"))),
+            _ => Err(unknown(name)),
         };
     };
     match (ty, found) {
@@ -458,7 +558,7 @@ fn check(item: &Item, ty: &ItemType, name: &str) -> Result<()> {
                 let full = format!("{name}` `{inner}");
                 match exports.items.get(inner) {
                     Some(item) => check(item, ty, &full),
-                    None => Err(link(format_args!("unknown import `{full}`"))),
+                    None => Err(unknown(&full)),
                 }
             })
         }

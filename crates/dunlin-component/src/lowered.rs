@@ -4,7 +4,7 @@ use crate::abi::fuse::{FlatFrom, FlatTo, Fuse, InMemory};
 use crate::abi::lift::Cx;
 use crate::abi::program::Program;
 use crate::abi::side::{AREA, Side};
-use crate::call::{WORDS, check_leave, enter, entering, leave};
+use crate::call::{WORDS, check_leave, end, enter, entering};
 use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
 use crate::matching::same_funcs;
 use crate::resource::{begin_scope, end_scope};
@@ -99,13 +99,23 @@ impl<T: 'static> Lowered<T> {
             return Err(asynchronous("an asynchronous function"));
         }
         let context = enter(store, &self.set)?;
+        let result = self.entered(store, lifted, scope, words);
+        end(store, &self.set, context, &result);
+        result
+    }
+
+    fn entered(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        lifted: &Lifted,
+        scope: Option<u32>,
+        words: &mut [u64],
+    ) -> Result<()> {
         let mut callee = [0; WORDS];
         self.pass_params(store, lifted, scope, (words, &mut callee))?;
         lifted.func.call(store.as_context_mut(), &mut callee)?;
         self.pass_result(store, lifted, scope, (&callee, words))?;
-        lifted.finish(store, scope, &callee)?;
-        leave(store, &self.set, context);
-        Ok(())
+        lifted.finish(store, scope, &callee)
     }
 
     fn pass_params(

@@ -319,3 +319,42 @@ fn what_a_call_lent_to_the_host_is_nothing_after_it() {
     let error = rep.call(&mut store, &[Val::Resource(kept)], &mut [Val::Bool(false)]);
     assert_eq!(error.expect_err("the call has ended").kind(), ErrorKind::Usage);
 }
+
+#[test]
+fn who_called_someone_that_trapped_finds_its_context() {
+    // The host catches the trap of the second instance, and the first goes on.
+    let text = r#"(component
+        (import "call" (func $call))
+        (core func $get (canon context.get i32 0))
+        (core func $set (canon context.set i32 0))
+        (core func $call' (canon lower (func $call)))
+        (core module $M
+            (import "" "get" (func $get (result i32))) (import "" "set" (func $set (param i32)))
+            (import "" "call" (func $call))
+            (func (export "run") (result i32)
+                (call $set (i32.const 42)) (call $call) (call $get))
+            (func (export "trap") (call $set (i32.const 1)) unreachable))
+        (core instance $m (instantiate $M (with "" (instance
+            (export "get" (func $get)) (export "set" (func $set)) (export "call" (func $call'))))))
+        (func (export "run") (result u32) (canon lift (core func $m "run")))
+        (func (export "trap") (canon lift (core func $m "trap"))))"#;
+    let engine = engine();
+    let component = Component::new(&engine, text).expect("a component");
+    let mut linker: Linker<Data> = Linker::new(&engine);
+    let call = |mut store: StoreContextMut<'_, Data>, ()| {
+        let trap = store.data().again.expect("a function");
+        let said = trap.call(store.as_context_mut(), &[], &mut []).expect_err("a trap");
+        store.data_mut().said = Some(said.to_string());
+        Ok(())
+    };
+    linker.root().func_wrap("call", call).expect("a definition");
+    let mut store = Store::new(&engine, Data::default());
+    let [first, second] = [(); 2].map(|()| linker.instantiate(&mut store, &component));
+    let (first, second) = (first.expect("an instance"), second.expect("an instance"));
+    store.data_mut().again = second.get_func(&mut store, "trap");
+    let run = first.get_typed_func::<(), u32>(&mut store, "run").expect("an export");
+    assert_eq!(run.call(&mut store, ()).expect("the host has caught it"), 42);
+    assert_eq!(store.data().said.as_deref(), Some("unreachable"));
+    assert_eq!(run.call(&mut store, ()).expect("it lives"), 42);
+    assert_eq!(store.data().said.as_deref(), Some("cannot enter component instance"));
+}

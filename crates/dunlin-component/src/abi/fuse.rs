@@ -1,5 +1,6 @@
 //! Runs a [`Program`]: values pass from one component to another without becoming values of the host's.
 
+use super::alone;
 use super::program::{At, Block, Choice, Elements, Program, Step};
 use super::side::{LIST, STRING, Side};
 use super::strings;
@@ -327,7 +328,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
         let target = self.to.allocate(self.store, align, range.len() as u32, LIST)?;
         if elements.plain {
             strings::copy(self.store, (self.from, self.to), range, target)?;
-        } else {
+        } else if !(elements.alone && self.list_alone(range, target, elements)?) {
             let mut element = Place { from: InMemory(pointer), to: InMemory(target) };
             for _ in 0..len {
                 self.run(&mut element, elements.block)?;
@@ -335,6 +336,24 @@ impl<T: 'static> Fuse<'_, '_, T> {
             }
         }
         self.set_pair(place, at, (target, len))
+    }
+
+    /// Passes elements of which nothing leads elsewhere, with both memories at hand; says whether they are.
+    fn list_alone(
+        &mut self,
+        range: Range<usize>,
+        target: u32,
+        elements: &Elements,
+    ) -> Result<bool> {
+        let (Some(from), Some(to)) = (&self.from.memory, &self.to.memory) else { return Ok(false) };
+        let place = target as usize..target as usize + range.len();
+        let Some((from, to)) = from.data_beside(to, &mut *self.store) else { return Ok(false) };
+        let (Some(from), Some(to)) = (from.get(range), to.get_mut(place)) else { return Ok(false) };
+        let size = elements.size as usize;
+        for (from, to) in from.chunks_exact(size).zip(to.chunks_exact_mut(size)) {
+            alone::pass(self.program, elements.block, from, to)?;
+        }
+        Ok(true)
     }
 
     fn repeat<S: Source, D: Target>(

@@ -60,6 +60,8 @@ pub(crate) struct Elements {
     pub(crate) slots: u32,
     /// Whether all patterns of an element's bits are values, so that elements are copied at once.
     pub(crate) plain: bool,
+    /// Whether an element's bytes are all that there is of it: it has no handles, and leads to nothing elsewhere.
+    pub(crate) alone: bool,
 }
 
 /// A variant: its discriminant, and the block of each case that has a payload.
@@ -180,8 +182,32 @@ impl Program {
         self.in_memory = outer;
         let whole =
             matches!(steps[..], [Step::Bits(At { offset: 0, .. }, len)] if len == node.size);
+        let alone = self.is_alone(&steps);
         let block = self.block(steps);
-        Elements { block, size: node.size, align: node.align, slots: node.flat, plain: whole }
+        let (size, align, slots) = (node.size, node.align, node.flat);
+        Elements { block, size, align, slots, plain: whole, alone }
+    }
+
+    /// Whether the bytes that these steps are about lead to nothing elsewhere.
+    fn is_alone(&self, steps: &[Step]) -> bool {
+        steps.iter().all(|step| match step {
+            Step::Bits(..)
+            | Step::Signed(..)
+            | Step::Bool(_)
+            | Step::Char(_)
+            | Step::Enum(..)
+            | Step::Flags(..) => true,
+            Step::Repeat(_, elements, _) => elements.alone,
+            Step::Variant(_, choice) => {
+                let mut cases = choice.cases.iter().flatten();
+                cases.all(|block| self.is_alone(&self.blocks[*block as usize]))
+            }
+            Step::String(_)
+            | Step::List(..)
+            | Step::Own(..)
+            | Step::Borrow(..)
+            | Step::Async(_) => false,
+        })
     }
 
     fn block(&mut self, steps: Vec<Step>) -> Block {
