@@ -50,6 +50,8 @@ pub(crate) fn make<T: 'static>(
         Builtin::ContextGet(ty, slot) => context_get(store, *ty, *slot as usize),
         Builtin::ContextSet(ty, slot) => context_set(store, *ty, *slot as usize),
         Builtin::Backpressure(by) => backpressure(store, instance, *by),
+        // It knows its memory, and is made where that is known.
+        Builtin::TaskReturn { .. } => Err(asynchronous("task.return")),
         Builtin::Async(what, core) => {
             let what = *what;
             Func::new_numeric(store, (**core).clone(), move |mut caller, _| {

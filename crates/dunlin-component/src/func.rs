@@ -5,6 +5,7 @@ use crate::abi::lower::To;
 use crate::abi::side::{Peer, Side};
 use crate::call::{WORDS, params_area};
 use crate::state::state;
+use crate::tasks;
 use crate::trap::usage;
 use crate::typed::{Params, Results, TypedFunc};
 use crate::types::{FuncType, FuncTypeId, Shape, TypeTable};
@@ -41,6 +42,8 @@ pub(crate) struct Lifted {
     pub(crate) post_return: Option<NumericFunc>,
     pub(crate) ty: TypeRef,
     pub(crate) is_async: bool,
+    /// Whether its result says what is to be done next.
+    pub(crate) has_callback: bool,
     /// The instances that a call from the host enters.
     pub(crate) from_host: Box<[u32]>,
 }
@@ -210,11 +213,13 @@ impl Func {
         let ty = lifted.ty.get();
         check_count("parameters", ty.params.len(), params.len())?;
         check_count("results", usize::from(ty.result.is_some()), results.len())?;
-        let value = lifted.call_from_host(
-            &mut store,
-            |cx, words| lower_params(cx, ty, params, words),
-            |cx, words| lift_result(cx, ty, words),
-        )?;
+        let lower = |cx: &mut Cx<'_, '_, _>, words: &mut _| lower_params(cx, ty, params, words);
+        let value = match lifted.is_async {
+            true => tasks::call_from_host(&mut store, &item, lifted, lower)?,
+            false => {
+                lifted.call_from_host(&mut store, lower, |cx, words| lift_result(cx, ty, words))?
+            }
+        };
         if let (Some(value), Some(result)) = (value, results.first_mut()) {
             *result = value;
         }

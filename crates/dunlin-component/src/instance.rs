@@ -13,7 +13,10 @@ use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, InstanceState, state};
-use crate::template::{Bind, Captured, CoreSort, Def, Operand, Options, Sort, Source, Template};
+use crate::tasks::Returns;
+use crate::template::{
+    Bind, Builtin, Captured, CoreSort, Def, Operand, Options, Sort, Source, Template,
+};
 use crate::trap::{link, usage};
 use crate::typed::{Params, Results, TypedFunc};
 use crate::types::{FuncTypeId, Var};
@@ -219,7 +222,7 @@ impl Frame {
             Def::Lift { func, ty, options } => self.lift(store, *func, *ty, options)?,
             Def::Lower { func, ty, options } => self.lower(store, *func, *ty, options)?,
             Def::Builtin(builtin) => {
-                let func = builtins::make(store, self.instance, builtin, |var| self.bound(var))?;
+                let func = self.builtin(store, builtin)?;
                 self.core_funcs.push(func);
             }
             Def::Export { name, item, binds } => {
@@ -250,6 +253,24 @@ impl Frame {
             exports.add(name.clone(), self.operand(operand)?);
         }
         Ok(exports)
+    }
+
+    fn builtin<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        builtin: &Builtin,
+    ) -> Result<dunlin::Func> {
+        let Builtin::TaskReturn { result, options, core } = builtin else {
+            return builtins::make(store, self.instance, builtin, |var| self.bound(var));
+        };
+        let returns = Returns {
+            instance: self.instance,
+            types: self.closure.inner.types.clone(),
+            result: *result,
+            memory: options.memory.map(|memory| self.memories[memory as usize]),
+            encoding: options.encoding,
+        };
+        returns.func(store, core)
     }
 
     /// Adds an item to its index space, and binds the resource types that come with it.
@@ -444,13 +465,14 @@ impl Frame {
         let ty = self.type_ref(ty);
         let is_async = options.is_async;
         let func = match is_async {
-            // It is never called.
+            // Its results are not values: what they are is looked at when it is called.
             true => self.numeric(store, func)?,
             false => self.typed(store, func, &ty.get().lifted())?,
         };
         let post_return = options.post_return.map(|func| self.numeric(store, func)).transpose()?;
         let from_host = call::entering(state(store), HOST, self.instance);
-        let lifted = Lifted { side, func, post_return, ty, is_async, from_host };
+        let has_callback = options.has_callback;
+        let lifted = Lifted { side, func, post_return, ty, is_async, has_callback, from_host };
         let index = add_func(store, FuncItem::Lifted(lifted));
         self.funcs.push(index);
         Ok(())

@@ -28,7 +28,8 @@
 //!
 //! # What there is not yet
 //!
-//! The asynchronous half of the model: components that use it load and instantiate, and trap where they call it.
+//! The asynchronous half of the model, but for tasks that do not wait: components that use it load and instantiate, and
+//! trap where they would wait, or use a stream or future.
 //!
 //! Does **not** know: WASI, HTTP, the command line, how the engine executes.
 
@@ -54,6 +55,7 @@ mod resource;
 mod rust_types;
 mod state;
 mod table;
+mod tasks;
 mod template;
 mod trap;
 mod typed;

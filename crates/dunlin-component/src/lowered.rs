@@ -9,7 +9,8 @@ use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
 use crate::matching::same_funcs;
 use crate::resource::{begin_scope, end_scope};
 use crate::state::state;
-use crate::trap::{asynchronous, link};
+use crate::tasks::{self, Destination};
+use crate::trap::link;
 use crate::typed::with_known;
 use crate::types::Shape;
 use dunlin::{AsContextMut, Result, StoreContextMut};
@@ -19,11 +20,11 @@ use std::sync::Arc;
 const RETURNED: u64 = 2;
 
 /// A function that a component imports, as its core modules call it.
-struct Lowered<T: 'static> {
+pub(crate) struct Lowered<T: 'static> {
     /// The caller.
-    side: Side,
-    ty: TypeRef,
-    shape: Shape,
+    pub(crate) side: Side,
+    pub(crate) ty: TypeRef,
+    pub(crate) shape: Shape,
     callee: Arc<FuncItem<T>>,
     /// The instances that a call enters.
     set: Box<[u32]>,
@@ -53,14 +54,14 @@ pub(crate) fn lower<T: 'static>(
             Box::default()
         }
     };
-    let lowered = Lowered { side, ty, shape, callee, set };
+    let lowered = Arc::new(Lowered { side, ty, shape, callee, set });
     dunlin::Func::new_numeric(store.as_context_mut(), core, move |mut caller, words| {
         lowered.call(&mut caller.as_context_mut(), words)
     })
 }
 
 impl<T: 'static> Lowered<T> {
-    fn call(&self, store: &mut StoreContextMut<'_, T>, words: &mut [u64]) -> Result<()> {
+    fn call(self: &Arc<Self>, store: &mut StoreContextMut<'_, T>, words: &mut [u64]) -> Result<()> {
         check_leave(store, self.side.instance)?;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
         let result = match &*self.callee {
@@ -89,15 +90,12 @@ impl<T: 'static> Lowered<T> {
 
     /// A call from one component to another.
     fn fused(
-        &self,
+        self: &Arc<Self>,
         store: &mut StoreContextMut<'_, T>,
         lifted: &Lifted,
         scope: Option<u32>,
         words: &mut [u64],
     ) -> Result<()> {
-        if lifted.is_async {
-            return Err(asynchronous("an asynchronous function"));
-        }
         let context = enter(store, &self.set)?;
         let result = self.entered(store, lifted, scope, words);
         end(store, &self.set, context, &result);
@@ -105,7 +103,7 @@ impl<T: 'static> Lowered<T> {
     }
 
     fn entered(
-        &self,
+        self: &Arc<Self>,
         store: &mut StoreContextMut<'_, T>,
         lifted: &Lifted,
         scope: Option<u32>,
@@ -113,6 +111,15 @@ impl<T: 'static> Lowered<T> {
     ) -> Result<()> {
         let mut callee = [0; WORDS];
         self.pass_params(store, lifted, scope, (words, &mut callee))?;
+        if lifted.is_async {
+            let place = words.get(self.shape.param_slots).copied().unwrap_or(0) as u32;
+            let to = Destination::Component { caller: self.clone(), place, word: 0 };
+            let to = tasks::run(store, &self.callee, lifted, (to, scope), &mut callee)?;
+            if let (Destination::Component { word, .. }, Some(first)) = (to, words.first_mut()) {
+                *first = word;
+            }
+            return Ok(());
+        }
         lifted.func.call(store.as_context_mut(), &mut callee)?;
         self.pass_result(store, lifted, scope, (&callee, words))?;
         lifted.finish(store, scope, &callee)

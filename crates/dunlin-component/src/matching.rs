@@ -2,13 +2,25 @@
 
 use crate::abi::side::Side;
 use crate::func::TypeRef;
-use crate::types::{Cases, Field, Kind, TypeId, TypeTable};
+use crate::types::{Cases, Field, Kind, TypeId, TypeTable, Var};
 use std::collections::HashSet;
+
+/// Whether two types of a table are the same.
+pub(crate) fn same_types(types: &TypeTable, a: Option<TypeId>, b: Option<TypeId>) -> bool {
+    let resources = |a: Var, b: Var| a == b;
+    let mut pairs = Pairs { a: types, b: types, resources: &resources, seen: HashSet::new() };
+    pairs.maybe(a, b)
+}
 
 /// Whether two function types are the same, resource types included.
 pub(crate) fn same_funcs(a: (&TypeRef, &Side), b: (&TypeRef, &Side)) -> bool {
     let (ty_a, ty_b) = (a.0.get(), b.0.get());
-    let mut pairs = Pairs { a: (&a.0.types, a.1), b: (&b.0.types, b.1), seen: HashSet::new() };
+    let resources = |var_a: Var, var_b: Var| match (a.1.resource(var_a), b.1.resource(var_b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    };
+    let mut pairs =
+        Pairs { a: &a.0.types, b: &b.0.types, resources: &resources, seen: HashSet::new() };
     ty_a.is_async == ty_b.is_async
         && pairs.fields(&ty_a.params, &ty_b.params)
         && pairs.maybe(ty_a.result, ty_b.result)
@@ -16,8 +28,9 @@ pub(crate) fn same_funcs(a: (&TypeRef, &Side), b: (&TypeRef, &Side)) -> bool {
 
 /// Types that are compared; each pair once.
 struct Pairs<'t> {
-    a: (&'t TypeTable, &'t Side),
-    b: (&'t TypeTable, &'t Side),
+    a: &'t TypeTable,
+    b: &'t TypeTable,
+    resources: &'t dyn Fn(Var, Var) -> bool,
     seen: HashSet<(TypeId, TypeId)>,
 }
 
@@ -26,9 +39,7 @@ impl Pairs<'_> {
         if !self.seen.insert((a, b)) {
             return true;
         }
-        let (sides, kinds) =
-            ((self.a.1, self.b.1), (&self.a.0.node(a).kind, &self.b.0.node(b).kind));
-        match kinds {
+        match (&self.a.node(a).kind, &self.b.node(b).kind) {
             (Kind::List(a), Kind::List(b)) | (Kind::Map(a), Kind::Map(b)) => self.same(*a, *b),
             (Kind::FixedList(a, len_a), Kind::FixedList(b, len_b)) => {
                 len_a == len_b && self.same(*a, *b)
@@ -41,10 +52,7 @@ impl Pairs<'_> {
             | (Kind::Result(a), Kind::Result(b)) => self.cases(a, b),
             (Kind::Enum(a), Kind::Enum(b)) | (Kind::Flags(a), Kind::Flags(b)) => a == b,
             (Kind::Own(a), Kind::Own(b)) | (Kind::Borrow(a), Kind::Borrow(b)) => {
-                match (sides.0.resource(*a), sides.1.resource(*b)) {
-                    (Ok(a), Ok(b)) => a == b,
-                    _ => false,
-                }
+                (self.resources)(*a, *b)
             }
             // What asynchronous types carry is not looked at: values of theirs do not pass.
             (a, b) => {

@@ -5,6 +5,7 @@ use crate::func::FuncItem;
 use crate::handles::Handles;
 use crate::instance::Exports;
 use crate::resource::ResourceInfo;
+use crate::tasks::Task;
 use dunlin::{AsContextMut, StoreContextMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) scopes: Vec<Scope>,
     /// How many such calls there have been.
     pub(crate) scopes_made: u64,
+    /// Tasks of functions that are lifted asynchronously and have not ended, the innermost last.
+    pub(crate) tasks: Vec<Task<T>>,
     /// What `context.get` reads: that of the call that runs.
     pub(crate) context: [u64; 2],
 }
@@ -42,6 +45,7 @@ impl<T: 'static> Default for State<T> {
             exports: Vec::new(),
             scopes: Vec::new(),
             scopes_made: 0,
+            tasks: Vec::new(),
             context: [0; 2],
         }
     }

@@ -3,7 +3,7 @@
 //! Every definition adds to one index space; operands are indices into them. Types need nothing done at run time but for
 //! resource types: each of these is a [`Var`], which instantiation binds.
 
-use crate::types::{FuncTypeId, Var};
+use crate::types::{FuncTypeId, TypeId, Var};
 use std::sync::Arc;
 
 /// A component's definitions.
@@ -138,6 +138,8 @@ pub(crate) struct Options {
     pub(crate) realloc: Option<u32>,
     pub(crate) post_return: Option<u32>,
     pub(crate) is_async: bool,
+    /// Whether a function that is lifted asynchronously says by its result what is to be done next.
+    pub(crate) has_callback: bool,
 }
 
 /// How a component's strings are encoded.
@@ -160,6 +162,12 @@ pub(crate) enum Builtin {
     ContextSet(dunlin::ValType, u32),
     /// Adds to how much of new work an instance wants no more, or takes from it.
     Backpressure(i32),
+    /// A task's result, which the current task returns.
+    TaskReturn {
+        result: Option<TypeId>,
+        options: Options,
+        core: Arc<dunlin::FuncType>,
+    },
     /// One of the model's asynchronous half, which is refused where it is called.
     Async(&'static str, Arc<dunlin::FuncType>),
 }

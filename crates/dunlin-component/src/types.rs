@@ -289,6 +289,8 @@ pub struct FuncType {
     pub(crate) vars: Box<[Var]>,
     /// How the parameters of one component become those of another, and so the result.
     pub(crate) programs: OnceLock<(Program, Program)>,
+    /// How the result does as the parameters of `task.return`.
+    pub(crate) returned: OnceLock<Program>,
 }
 
 impl FuncType {
@@ -324,6 +326,7 @@ impl FuncType {
             vars: vars.into(),
             params,
             programs: OnceLock::new(),
+            returned: OnceLock::new(),
         })
     }
 

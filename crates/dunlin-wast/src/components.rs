@@ -134,7 +134,10 @@ pub(crate) fn value(value: &WastVal<'_>) -> Val {
     }
 }
 
-/// The text of a trap without what some scripts put before it.
+/// The text of a trap without what some scripts put around it.
 pub(crate) fn plain_trap(message: &str) -> &str {
-    message.strip_prefix("wasm trap: ").unwrap_or(message)
+    match message.strip_prefix("wasm trap: ").unwrap_or(message) {
+        "wasm `unreachable` instruction executed" => "unreachable",
+        plain => plain,
+    }
 }

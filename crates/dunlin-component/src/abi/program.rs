@@ -92,6 +92,18 @@ impl Program {
         (params, result)
     }
 
+    /// The program of a function's result where it is given as parameters of `task.return`.
+    pub(crate) fn returned(types: &TypeTable, func: &FuncType) -> Self {
+        let is_flat = func.result.is_none_or(|ty| types.node(ty).core.is_some());
+        let mut program = Self::new(!is_flat);
+        let mut steps = Vec::new();
+        if let Some(ty) = func.result {
+            program.add(types, ty, At::default(), &mut steps);
+        }
+        program.finish(steps);
+        program
+    }
+
     fn new(in_memory: bool) -> Self {
         Self { blocks: vec![Vec::new()], in_memory }
     }

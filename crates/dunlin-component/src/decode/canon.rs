@@ -47,6 +47,11 @@ impl Decoder<'_> {
             (F::ResourceRep { .. }, Some(var)) => Builtin::ResourceRep(var),
             (F::ContextGet { ty, slot }, _) => Builtin::ContextGet(val_type(*ty)?, *slot),
             (F::ContextSet { ty, slot }, _) => Builtin::ContextSet(val_type(*ty)?, *slot),
+            (F::TaskReturn { result, options }, _) => {
+                let result = self.types.result(known(&self.validator), *result)?;
+                let options = read_options(options)?;
+                return self.builtin(|core| Builtin::TaskReturn { result, options, core });
+            }
             (F::BackpressureInc, _) => Builtin::Backpressure(1),
             (F::BackpressureDec, _) => Builtin::Backpressure(-1),
             _ => return self.builtin(|ty| Builtin::Async(name(func), ty)),
@@ -94,7 +99,8 @@ fn read_options(options: &[CanonicalOption]) -> Result<Options> {
             CanonicalOption::Memory(memory) => read.memory = Some(*memory),
             CanonicalOption::Realloc(func) => read.realloc = Some(*func),
             CanonicalOption::PostReturn(func) => read.post_return = Some(*func),
-            CanonicalOption::Async | CanonicalOption::Callback(_) => read.is_async = true,
+            CanonicalOption::Async => read.is_async = true,
+            CanonicalOption::Callback(_) => read.has_callback = true,
             CanonicalOption::CoreType(_) | CanonicalOption::Gc => {
                 return Err(unsupported("the canonical ABI with references"));
             }
@@ -107,7 +113,6 @@ fn read_options(options: &[CanonicalOption]) -> Result<Options> {
 fn name(func: &CanonicalFunction) -> &'static str {
     use CanonicalFunction as F;
     match func {
-        F::TaskReturn { .. } => "task.return",
         F::TaskCancel => "task.cancel",
         F::SubtaskDrop | F::SubtaskCancel { .. } => "a subtask",
         F::ThreadYield => "thread.yield",

@@ -80,6 +80,24 @@ impl Types {
         Ok(index)
     }
 
+    /// The type of a task's result.
+    pub(super) fn result(
+        &mut self,
+        known: TypesRef<'_>,
+        ty: Option<wasmparser::ComponentValType>,
+    ) -> Result<Option<TypeId>> {
+        Ok(match ty {
+            None => None,
+            Some(wasmparser::ComponentValType::Primitive(primitive)) => {
+                Some(self.primitive(primitive))
+            }
+            Some(wasmparser::ComponentValType::Type(index)) => {
+                let ty = ComponentValType::Type(known.component_defined_type_at(index));
+                Some(self.value(known, ty, TYPES_DEEP_MAX)?)
+            }
+        })
+    }
+
     /// A value type, which nests at most so deep.
     fn value(&mut self, known: TypesRef<'_>, ty: ComponentValType, deep: usize) -> Result<TypeId> {
         let id = match ty {
