@@ -207,3 +207,50 @@ fn what_is_no_component_is_refused_by_kind() {
     let offset = usize::try_from(error.offset().expect("an offset")).expect("a small one");
     assert!(offset > 16 && offset < bytes.len(), "{offset} of {}", bytes.len());
 }
+
+#[test]
+fn calls_through_very_many_instances_end_or_trap() {
+    // Each instance calls the one before: calls between components nest natively, and there is an end to that. The
+    // validator allows for a thousand instances of one component.
+    let chain = |many: usize, of: &str| {
+        let next = |n: usize| {
+            format!(r#"(instance $i{n} (instantiate {of} (with "f" (func $i{} "f"))))"#, n - 1)
+        };
+        (1..many).map(next).collect::<String>()
+    };
+    for groups in [1, 190] {
+        let text = format!(
+            r#"(component
+                (component $Last
+                    (core module $M (func (export "f") (param i32) (result i32) (local.get 0)))
+                    (core instance $m (instantiate $M))
+                    (func (export "f") (param "n" u32) (result u32) (canon lift (core func $m "f"))))
+                (component $Next
+                    (import "f" (func $f (param "n" u32) (result u32)))
+                    (core func $lowered (canon lower (func $f)))
+                    (core module $M (import "" "f" (func $f (param i32) (result i32)))
+                        (func (export "f") (param i32) (result i32)
+                            (i32.add (call $f (local.get 0)) (i32.const 1))))
+                    (core instance $m (instantiate $M (with "" (instance (export "f" (func $lowered))))))
+                    (func (export "f") (param "n" u32) (result u32) (canon lift (core func $m "f"))))
+                (component $Group
+                    (import "f" (func $f (param "n" u32) (result u32)))
+                    (alias outer 1 $Next (component $N))
+                    (instance $i0 (instantiate $N (with "f" (func $f)))) {}
+                    (func (export "f") (alias export $i49 "f")))
+                (instance $i0 (instantiate $Last)) {}
+                (func (export "f") (alias export $i{groups} "f")))"#,
+            chain(50, "$N"),
+            chain(groups + 1, "$Group")
+        );
+        let (mut store, instance) = support::instantiate(&text);
+        let f = instance.get_typed_func::<(u32,), u32>(&mut store, "f").expect("an export");
+        match f.call(&mut store, (1,)) {
+            Ok(result) => assert_eq!(result as usize, 1 + 50 * groups),
+            Err(error) => {
+                assert!(groups > 1, "{error}");
+                assert_eq!(error.trap_code(), Some(dunlin::TrapCode::StackOverflow), "{error}");
+            }
+        }
+    }
+}
