@@ -159,6 +159,34 @@ impl Component {
         bytes.len() >= MAGIC.len() && bytes[..4] == MAGIC[..4] && bytes[6..8] == MAGIC[6..]
     }
 
+    /// The binary of a component's text.
+    ///
+    /// # Errors
+    ///
+    /// If the text is malformed.
+    #[cfg(feature = "wat")]
+    pub fn text_to_binary(bytes: &[u8]) -> Result<Vec<u8>> {
+        text(bytes).map(|binary| binary.unwrap_or_else(|| bytes.into()))
+    }
+
+    /// Whether these bytes begin as the text of a component does: with `(component`, after spaces and comments.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin_component::Component;
+    ///
+    /// assert!(Component::is_text(b" ;; a comment\n (; another ;) (component $c"));
+    /// assert!(!Component::is_text(b"(module)"));
+    /// assert!(!Component::is_text(b"(components"));
+    /// ```
+    #[must_use]
+    pub fn is_text(bytes: &[u8]) -> bool {
+        let Some(rest) = after_comments(bytes).strip_prefix(b"(") else { return false };
+        let Some(rest) = after_comments(rest).strip_prefix(b"component") else { return false };
+        rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
+    }
+
     /// The component's engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -179,6 +207,32 @@ impl Component {
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component").finish_non_exhaustive()
+    }
+}
+
+/// What follows spaces and comments, which may nest.
+fn after_comments(mut bytes: &[u8]) -> &[u8] {
+    loop {
+        bytes = bytes.trim_ascii_start();
+        if bytes.starts_with(b";;") {
+            let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+            bytes = &bytes[end..];
+        } else if bytes.starts_with(b"(;") {
+            let mut deep = 0_usize;
+            loop {
+                match bytes {
+                    [b'(', b';', rest @ ..] => (deep, bytes) = (deep + 1, rest),
+                    [b';', b')', rest @ ..] => (deep, bytes) = (deep - 1, rest),
+                    [_, rest @ ..] => bytes = rest,
+                    [] => return bytes,
+                }
+                if deep == 0 {
+                    break;
+                }
+            }
+        } else {
+            return bytes;
+        }
     }
 }
 

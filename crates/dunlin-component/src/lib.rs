@@ -61,6 +61,8 @@ mod trap;
 mod typed;
 mod types;
 mod val;
+#[cfg(feature = "wit")]
+pub mod wit;
 
 pub use component::{Component, ItemKind};
 pub use func::Func;
