@@ -488,7 +488,7 @@ pub(crate) const INSPECT: Command<InspectOptions> = Command {
     about: "Show what a module needs, offers and uses, and where its bytes go.",
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input. Nothing is executed, and nobody's secret is asked for: what a .cwasm says\n\
-            of itself is shown, and not believed.",
+            of itself is shown, and not believed. Of a component its world is shown, as WIT.",
     words: Words::One,
     short: &[],
     flags: &[

@@ -661,6 +661,15 @@ impl Store {
         self.memories[index as usize].bytes_mut()
     }
 
+    /// The bytes of two memories, of the second to write; none if they are one, or either is shared.
+    pub fn memory_pair(&mut self, from: u32, to: u32) -> Option<(&[u8], &mut [u8])> {
+        let [from, to] = self.memories.pair_mut(from, to)?;
+        if from.shared().is_some() || to.shared().is_some() {
+            return None;
+        }
+        Some((from.bytes(), to.bytes_mut()))
+    }
+
     /// Grows a memory by `delta` pages; returns its former size in pages, or `None` if it may not grow.
     ///
     /// # Errors

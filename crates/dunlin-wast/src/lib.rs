@@ -1,4 +1,4 @@
-//! Runs WebAssembly's test scripts (`.wast`) on any tier of the engine.
+//! Runs WebAssembly's test scripts (`.wast`), of core modules and of components, on any tier of the engine.
 //!
 //! A script is a list of *directives*: define this module, call that export, expect this result.
 //! [`Runner::run_text`] executes them in order against one fresh store and returns a [`Report`] that
@@ -39,6 +39,7 @@
 
 #![forbid(unsafe_code)]
 
+mod components;
 mod host;
 mod legacy;
 mod matching;

@@ -6,10 +6,12 @@ use dunlin::{
     Engine, Error, ErrorKind, ExternRef, Instance, Linker, Module, SharedMemory, Store, TrapCode,
     V128, Val,
 };
+use dunlin_component::Component;
 use wast::core::{AbstractHeapType, HeapType, WastArgCore, WastRetCore};
 use wast::token::Id;
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
+use crate::components::{self, Components, is_component, plain_trap};
 use crate::matching::{message_matches, show_value, value_matches};
 use crate::runner::Config;
 
@@ -33,6 +35,13 @@ pub(crate) struct Session {
     modules: HashMap<String, Module>,
     /// The shared memories that instances of another thread export, by the instances' names.
     lent: HashMap<String, Vec<(String, SharedMemory)>>,
+    components: Components,
+}
+
+/// What an action gives: values of core WebAssembly, or of components.
+enum Values {
+    Core(Vec<Val>),
+    Component(Vec<dunlin_component::Val>),
 }
 
 impl Session {
@@ -52,6 +61,7 @@ impl Session {
             last_module: None,
             modules: HashMap::new(),
             lent: HashMap::new(),
+            components: Components::new(engine),
         })
     }
 
@@ -61,6 +71,9 @@ impl Session {
         self.refuel()?;
         match directive {
             D::Module(module) => self.module(module),
+            D::ModuleDefinition(module) if is_component(&module) => {
+                self.define_component(module).map(drop)
+            }
             D::ModuleDefinition(module) => self.define(module).map(drop),
             D::ModuleInstance { instance, module, .. } => self.instance(instance, module),
             D::Register { name, module, .. } => self.register(name, module),
@@ -97,6 +110,13 @@ impl Session {
 
     fn module(&mut self, module: QuoteWat<'_>) -> Outcome {
         self.current = None;
+        self.components.forget_current();
+        if is_component(&module) {
+            let name = module.name().map(|id| id.name().to_owned());
+            let component = self.define_component(module)?;
+            let made = self.components.instantiate(&mut self.store, &component, name);
+            return made.map_err(|error| show_error(&error));
+        }
         let name = module.name().map(|id| id.name().to_owned());
         let module = self.define(module)?;
         let instance = self.instantiate(&module).map_err(|error| show_error(&error))?;
@@ -107,6 +127,7 @@ impl Session {
     /// Defines a module for `module instance` to find.
     fn define(&mut self, module: QuoteWat<'_>) -> Outcome<Module> {
         self.last_module = None;
+        self.components.forget_definition();
         let name = module.name().map(|id| id.name().to_owned());
         let module = self.load(module)?;
         if let Some(name) = name {
@@ -114,6 +135,22 @@ impl Session {
         }
         self.last_module = Some(module.clone());
         Ok(module)
+    }
+
+    /// Defines a component for `component instance` to find.
+    fn define_component(&mut self, module: QuoteWat<'_>) -> Outcome<Component> {
+        self.last_module = None;
+        self.components.forget_definition();
+        let name = module.name().map(|id| id.name().to_owned());
+        let component = self.load_component(module)?;
+        self.components.define(name, &component);
+        Ok(component)
+    }
+
+    fn load_component(&self, mut module: QuoteWat<'_>) -> Outcome<Component> {
+        let bytes = module.encode();
+        let bytes = bytes.map_err(|error| format!("not a component: {}", error.message()))?;
+        Component::new(&self.engine, bytes).map_err(|error| show_error(&error))
     }
 
     fn load(&self, mut module: QuoteWat<'_>) -> Outcome<Module> {
@@ -142,6 +179,12 @@ impl Session {
 
     fn instance(&mut self, name: Option<Id<'_>>, module: Option<Id<'_>>) -> Outcome {
         self.current = None;
+        self.components.forget_current();
+        if let Some(component) = self.components.definition(module) {
+            let name = name.map(|id| id.name().to_owned());
+            let made = self.components.instantiate(&mut self.store, &component, name);
+            return made.map_err(|error| show_error(&error));
+        }
         let module = match module {
             Some(id) => self.modules.get(id.name()),
             None => self.last_module.as_ref(),
@@ -205,6 +248,10 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(instance) = self.components.named(module) {
+            let registered = self.components.register(&mut self.store, name, instance);
+            return registered.map_err(|error| show_error(&error));
+        }
         let instance = self.named(module)?;
         self.linker
             .instance(&mut self.store, name, instance)
@@ -216,7 +263,10 @@ impl Session {
 
     /// Calls an export. The outer error is the script's (no such export, an argument that cannot be
     /// made); the inner one is the engine's.
-    fn invoke(&mut self, call: &WastInvoke<'_>) -> Outcome<dunlin::Result<Vec<Val>>> {
+    fn invoke(&mut self, call: &WastInvoke<'_>) -> Outcome<dunlin::Result<Values>> {
+        if let Some(instance) = self.components.named(call.module) {
+            return self.invoke_component(instance, call);
+        }
         let instance = self.named(call.module)?;
         let func = instance
             .get_func(&mut self.store, call.name)
@@ -224,12 +274,30 @@ impl Session {
         let args = call.args.iter().map(|arg| self.argument(arg)).collect::<Outcome<Vec<_>>>()?;
         let ty = func.ty(&self.store).map_err(|error| show_error(&error))?;
         let mut results = vec![Val::I32(0); ty.results().len()];
-        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| Values::Core(results)))
+    }
+
+    fn invoke_component(
+        &mut self,
+        instance: dunlin_component::Instance,
+        call: &WastInvoke<'_>,
+    ) -> Outcome<dunlin::Result<Values>> {
+        let func = instance.get_func(&mut self.store, call.name);
+        let func = func.ok_or_else(|| format!("no function is exported as `{}`", call.name))?;
+        let argument = |arg: &WastArg<'_>| match arg {
+            WastArg::Component(arg) => Ok(components::value(arg)),
+            _ => Err("a component is given core values".to_owned()),
+        };
+        let args = call.args.iter().map(argument).collect::<Outcome<Vec<_>>>()?;
+        let count = func.result_count(&mut self.store).map_err(|error| show_error(&error))?;
+        let mut results = vec![dunlin_component::Val::Bool(false); count];
+        let called = func.call(&mut self.store, &args, &mut results);
+        Ok(called.map(|()| Values::Component(results)))
     }
 
     fn argument(&mut self, arg: &WastArg<'_>) -> Outcome<Val> {
         let WastArg::Core(arg) = arg else {
-            return Err("component values are not supported".into());
+            return Err("a module is given values of components".into());
         };
         Ok(match arg {
             WastArgCore::I32(value) => Val::I32(*value),
@@ -260,17 +328,22 @@ impl Session {
         })
     }
 
-    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<dunlin::Result<Vec<Val>>> {
+    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<dunlin::Result<Values>> {
         match exec {
             WastExecute::Invoke(call) => self.invoke(&call),
+            WastExecute::Wat(wat @ Wat::Component(_)) => {
+                let component = self.load_component(QuoteWat::Wat(wat))?;
+                let made = self.components.instantiate(&mut self.store, &component, None);
+                Ok(made.map(|()| Values::Component(Vec::new())))
+            }
             WastExecute::Wat(wat) => {
                 let module = self.load(QuoteWat::Wat(wat))?;
-                Ok(self.instantiate(&module).map(|_| Vec::new()))
+                Ok(self.instantiate(&module).map(|_| Values::Core(Vec::new())))
             }
             WastExecute::Get { module, global, .. } => {
                 let found = self.named(module)?.get_global(&mut self.store, global);
                 let found = found.ok_or_else(|| format!("no global is exported as `{global}`"))?;
-                Ok(found.get(&mut self.store).map(|value| vec![value]))
+                Ok(found.get(&mut self.store).map(|value| Values::Core(vec![value])))
             }
         }
     }
@@ -278,14 +351,17 @@ impl Session {
     // ---- Assertions
 
     fn assert_return(&mut self, exec: WastExecute<'_>, expected: &[WastRet<'_>]) -> Outcome {
-        let actual = self.execute(exec)?.map_err(|error| show_error(&error))?;
+        let actual = match self.execute(exec)?.map_err(|error| show_error(&error))? {
+            Values::Core(actual) => actual,
+            Values::Component(actual) => return assert_component_values(&actual, expected),
+        };
         if actual.len() != expected.len() {
             let (count, got) = (expected.len(), self.show_values(&actual));
             return Err(format!("expected {count} results, got {}: {got}", actual.len()));
         }
         for (index, (actual, expected)) in actual.iter().zip(expected).enumerate() {
             let WastRet::Core(expected) = expected else {
-                return Err("component values are not supported".into());
+                return Err("a module gives no values of components".into());
             };
             if !value_matches(&self.store, actual, expected)? {
                 let got = show_value(&self.store, actual);
@@ -306,7 +382,7 @@ impl Session {
             Some(code) => code.text().to_owned(),
             None => error.to_string(),
         };
-        if message_matches(&actual, message) {
+        if message_matches(&actual, plain_trap(message)) {
             Ok(())
         } else {
             Err(format!("expected trap `{message}`, got {}", show_error(&error)))
@@ -338,7 +414,10 @@ impl Session {
         match self.execute(exec)? {
             Err(error) => Ok(error),
             Ok(values) => {
-                let got = self.show_values(&values);
+                let got = match values {
+                    Values::Core(values) => self.show_values(&values),
+                    Values::Component(values) => format!("{values:?}"),
+                };
                 Err(format!("expected `{message}`, but it returned ({got})"))
             }
         }
@@ -354,7 +433,9 @@ impl Session {
     /// validator. A function that is validated at its first call is validated here, since that a lazy
     /// engine *can* tell is what the assertion is about.
     fn assert_rejected(&mut self, mut module: QuoteWat<'_>, message: &str) -> Outcome {
-        refuse_component(&module)?;
+        if is_component(&module) {
+            return self.assert_component_rejected(module, message);
+        }
         let Ok(bytes) = module.encode() else {
             return Ok(());
         };
@@ -367,6 +448,17 @@ impl Session {
             Ok(()) => Err(format!("expected the module to be rejected: {message}")),
             Err(error) if error.kind() == ErrorKind::Bug => Err(show_error(&error)),
             Err(_) => Ok(()),
+        }
+    }
+
+    fn assert_component_rejected(&mut self, mut module: QuoteWat<'_>, message: &str) -> Outcome {
+        let Ok(bytes) = module.encode() else {
+            return Ok(());
+        };
+        match Component::validate(&self.engine, bytes) {
+            Ok(()) => Err(format!("expected the component to be rejected: {message}")),
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(()),
+            Err(error) => Err(show_error(&error)),
         }
     }
 
@@ -384,6 +476,14 @@ impl Session {
     }
 
     fn assert_unlinkable(&mut self, module: Wat<'_>, message: &str) -> Outcome {
+        if let module @ Wat::Component(_) = module {
+            let component = self.load_component(QuoteWat::Wat(module))?;
+            return match self.components.instantiate(&mut self.store, &component, None) {
+                Ok(()) => Err(format!("expected the component not to link: {message}")),
+                Err(error) if error.kind() == ErrorKind::Link => Ok(()),
+                Err(error) => Err(format!("expected `{message}`, got {}", show_error(&error))),
+            };
+        }
         let module = self.load(QuoteWat::Wat(module))?;
         match self.instantiate(&module) {
             Ok(_) => Err(format!("expected the module not to link: {message}")),
@@ -396,10 +496,27 @@ impl Session {
 fn refuse_component(module: &QuoteWat<'_>) -> Outcome {
     match module {
         QuoteWat::Wat(Wat::Component(_)) | QuoteWat::QuoteComponent(..) => {
-            Err("components are not supported".into())
+            Err("a module is wanted, and this is a component".into())
         }
         QuoteWat::Wat(Wat::Module(_)) | QuoteWat::QuoteModule(..) => Ok(()),
     }
+}
+
+fn assert_component_values(actual: &[dunlin_component::Val], expected: &[WastRet<'_>]) -> Outcome {
+    if actual.len() != expected.len() {
+        let (count, got) = (expected.len(), actual.len());
+        return Err(format!("expected {count} results, got {got}: {actual:?}"));
+    }
+    for (index, (actual, expected)) in actual.iter().zip(expected).enumerate() {
+        let WastRet::Component(expected) = expected else {
+            return Err("a component gives no core values".into());
+        };
+        let expected = components::value(expected);
+        if *actual != expected {
+            return Err(format!("result {index}: expected {expected:?}, got {actual:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// The error with its kind; a defect of ours is called a bug wherever it shows.

@@ -9,6 +9,7 @@
 //!    which has all but the newest scripts.
 //! 3. `earlier`: the suite as it was for Wasm 2.0. The newest suite mixes later proposals into scripts
 //!    of what the engine has; these do not.
+//! 4. `components`: the component model's suite, from `$DUNLIN_SUITES/component-model` where there is one.
 //!
 //! `expected-failures.txt` lists the scripts that fail, how many directives of each, and why. It cannot
 //! go stale: a listed script that passes is a failure, one in which more or fewer directives fail than

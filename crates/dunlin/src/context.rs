@@ -48,6 +48,39 @@ impl<'a, T: 'static> StoreContext<'a, T> {
     }
 }
 
+impl<'a, T: 'static> StoreContext<'a, T> {
+    /// What [`StoreContextMut::extension_mut`] keeps in the store; `None` before there is one of this type.
+    #[must_use]
+    pub fn extension<E: Send + Sync + 'static>(&self) -> Option<&'a E> {
+        self.0.extension.as_ref()?.downcast_ref()
+    }
+}
+
+impl<'a, T: 'static> StoreContextMut<'a, T> {
+    /// What a layer above this crate keeps in the store beside the embedder's data, made when it is first asked for.
+    /// There is room for one, which is dropped with the store: another type replaces it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{AsContext, AsContextMut, Engine, Store};
+    ///
+    /// #[derive(Default)]
+    /// struct Counted(u32);
+    /// let mut store = Store::new(&Engine::default(), "data");
+    /// store.as_context_mut().extension_mut::<Counted>().0 += 1;
+    /// assert_eq!(store.as_context().extension::<Counted>().unwrap().0, 1);
+    /// ```
+    pub fn extension_mut<E: Default + Send + Sync + 'static>(self) -> &'a mut E {
+        let place = &mut self.0.extension;
+        if !place.as_ref().is_some_and(|kept| kept.is::<E>()) {
+            *place = Some(alloc::boxed::Box::new(E::default()));
+        }
+        let kept = place.as_mut().and_then(|kept| kept.downcast_mut());
+        kept.unwrap_or_else(|| unreachable!("it has just been seen to be of this type"))
+    }
+}
+
 impl<T: 'static> Clone for StoreContext<'_, T> {
     fn clone(&self) -> Self {
         *self

@@ -135,6 +135,40 @@ impl Error {
         Self::message(ErrorKind::Host, message)
     }
 
+    /// An error of this kind that is only a message: for layers above this one, which raise traps in a guest's
+    /// name that no [`TrapCode`] names, or refuse to link.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Error, ErrorKind};
+    ///
+    /// let error = Error::new_of(ErrorKind::Trap, "unknown handle index 5");
+    /// assert_eq!((error.kind(), error.trap_code()), (ErrorKind::Trap, None));
+    /// assert_eq!(error.to_string(), "unknown handle index 5");
+    /// ```
+    #[cold]
+    #[must_use]
+    pub fn new_of(kind: ErrorKind, message: impl fmt::Display) -> Self {
+        Self::message(kind, message)
+    }
+
+    /// An error of kind [`ErrorKind::Invalid`], with the offset that [`Error::offset`] gives.
+    #[cold]
+    #[must_use]
+    pub fn invalid_at(message: impl fmt::Display, offset: u64) -> Self {
+        Self::invalid(Invalid::new(message.to_string(), offset))
+    }
+
+    /// This error, with another offset if it has one: of a module that is part of something, in that.
+    #[must_use]
+    pub fn with_offset(mut self, offset: u64) -> Self {
+        if let Cause::Invalid(invalid) = &self.0.cause {
+            self.0.cause = Cause::Invalid(Invalid::new(invalid.message(), offset));
+        }
+        self
+    }
+
     #[cold]
     pub(crate) fn message(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self::new(Cause::Message(kind, message.to_string()))

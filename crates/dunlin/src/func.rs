@@ -239,6 +239,54 @@ impl Func {
         Ok(TypedFunc { func: *self, _types: PhantomData })
     }
 
+    /// Makes a host function of numbers that is given its arguments as bits: one word each, in whose place it
+    /// leaves its results. A 32-bit number stands in the lower half; the upper half of an argument means nothing, and
+    /// that of a result must be zero.
+    ///
+    /// # Errors
+    ///
+    /// If the type has references or vectors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Func, FuncType, Store, ValType};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let ty = FuncType::new([ValType::I64, ValType::I64], [ValType::I64]);
+    /// let add = Func::new_numeric(&mut store, ty, |_, words| {
+    ///     words[0] = words[0].wrapping_add(words[1]);
+    ///     Ok(())
+    /// })?;
+    /// let mut words = [3, 4];
+    /// add.numeric(&store)?.call(&mut store, &mut words)?;
+    /// assert_eq!(words[0], 7);
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn new_numeric<T: 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        check_numeric(&ty)?;
+        let code = host::host_fn::<T>(&ty, func);
+        Ok(HostFunc { ty, code }.add_to(store.as_context_mut().0))
+    }
+
+    /// This function, if it is one of numbers, to be called with their bits.
+    ///
+    /// # Errors
+    ///
+    /// If its type has references or vectors, or it is one of another store.
+    pub fn numeric(&self, store: impl AsContext) -> Result<NumericFunc> {
+        let inner = store.as_context().0;
+        self.check(inner.home())?;
+        let ty = inner.vm.func_type(self.index);
+        check_numeric(&ty)?;
+        let words = ty.params().len().max(ty.results().len());
+        Ok(NumericFunc { func: *self, words: words as u32 })
+    }
+
     pub(crate) fn from_reference(home: Home<'_>, index: u32) -> Option<Self> {
         (index != 0).then(|| Self::of(home, index))
     }
@@ -252,6 +300,57 @@ impl Func {
         self.check(home)?;
         home.vm.note_given(self.index);
         Ok(self.index)
+    }
+}
+
+fn check_numeric(ty: &FuncType) -> Result<()> {
+    let is_number = |ty: &ValType| !matches!(ty, ValType::Ref(_) | ValType::V128);
+    if ty.params().iter().chain(ty.results()).all(is_number) {
+        return Ok(());
+    }
+    Err(Error::usage(format_args!("a function of type {ty} is not one of numbers alone")))
+}
+
+/// A function of numbers, called with their bits; see [`Func::numeric`].
+#[derive(Clone, Copy, Debug)]
+pub struct NumericFunc {
+    func: Func,
+    words: u32,
+}
+
+impl NumericFunc {
+    /// The function.
+    #[must_use]
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+
+    /// How many words a call needs: as many as the longer of its two lists has.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.words as usize
+    }
+
+    /// Calls the function with the arguments in `words`, in whose place it leaves its results; see
+    /// [`Func::new_numeric`] for what a word is.
+    ///
+    /// # Errors
+    ///
+    /// If there are fewer words than [`words`](Self::words), the function is one of another store, it traps, or a host
+    /// function that it calls fails.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a host function that it calls.
+    #[inline]
+    pub fn call(&self, mut store: impl AsContextMut, words: &mut [u64]) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        self.func.check(inner.home())?;
+        let given = words.len();
+        let Some(words) = words.get_mut(..self.words()) else {
+            return Err(wrong_count("words", self.words(), given));
+        };
+        inner.call(self.func.index, words)
     }
 }
 

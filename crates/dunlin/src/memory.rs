@@ -98,6 +98,37 @@ impl Memory {
         (bytes, &mut inner.data)
     }
 
+    /// Its bytes and those of another memory, to copy from the first to the second; `None` if they are one
+    /// memory, or one is shared, or of another store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Memory, MemoryType, Store};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let [from, to] = [1, 2].map(|pages| Memory::new(&mut store, MemoryType::new(pages, None)));
+    /// let (from, to) = (from?, to?);
+    /// from.write(&mut store, 0, b"hello")?;
+    /// let (source, target) = from.data_beside(&to, &mut store).expect("two memories");
+    /// target[8..13].copy_from_slice(&source[..5]);
+    /// assert_eq!(&to.data(&store)[8..13], b"hello");
+    /// assert!(from.data_beside(&from, &mut store).is_none());
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn data_beside<'a, T: 'static>(
+        &self,
+        other: &Self,
+        store: impl Into<StoreContextMut<'a, T>>,
+    ) -> Option<(&'a [u8], &'a mut [u8])> {
+        let inner = store.into().0;
+        if !self.is_of(inner.home()) || !other.is_of(inner.home()) {
+            return None;
+        }
+        inner.vm.memory_pair(self.index, other.index)
+    }
+
     /// Copies bytes from `offset` on out of the memory.
     ///
     /// # Errors

@@ -75,6 +75,29 @@ impl Module {
         Self::from_bytes(engine, Arc::new(binary))
     }
 
+    /// Loads the module that is part of some bytes, in the binary format, without copying them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`], with offsets from the part's beginning; and if the part is not within the bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Module};
+    ///
+    /// let bytes: std::sync::Arc<[u8]> = b"before\0asm\x01\0\0\0after"[..].into();
+    /// let module = Module::from_part(&Engine::default(), &bytes, 6..14)?;
+    /// assert_eq!(module.info().bytes_len(), 8);
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn from_part(engine: &Engine, bytes: &Arc<[u8]>, part: Range<usize>) -> Result<Self> {
+        if bytes.get(part.clone()).is_none() {
+            return Err(Error::usage("the part of a module is not within the bytes"));
+        }
+        Self::from_bytes(engine, Arc::new(Part { bytes: bytes.clone(), part }))
+    }
+
     /// Loads a module from a file, which is mapped rather than read if it is large.
     ///
     /// Bytes of the file that the module uses are made its own before they are looked at: writing to
@@ -260,6 +283,20 @@ impl Module {
     pub fn info(&self) -> ModuleInfo<'_> {
         ModuleInfo { module: self.code.module() }
     }
+}
+
+/// A part of bytes that nobody changes.
+struct Part {
+    bytes: Arc<[u8]>,
+    part: Range<usize>,
+}
+
+impl Bytes for Part {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.part.clone()]
+    }
+
+    fn pin(&self, _range: Range<usize>) {}
 }
 
 impl fmt::Debug for Module {

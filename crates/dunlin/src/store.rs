@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode, ValType};
@@ -58,6 +59,8 @@ pub(crate) struct StoreInner<T: 'static> {
     /// How often the VM had freed something when these were asked for: numbers are used again.
     func_types_at: u64,
     pub(crate) limiter: Option<Limiter<T>>,
+    /// What a layer above this crate keeps in the store.
+    pub(crate) extension: Option<Box<dyn Any + Send + Sync>>,
     pub(crate) data: T,
 }
 
@@ -90,6 +93,7 @@ impl<T: 'static> Store<T> {
             func_types: Vec::new(),
             func_types_at: 0,
             limiter: None,
+            extension: None,
             data,
         };
         Self { inner: Box::new(inner) }

@@ -28,6 +28,7 @@ const INTERP: &str = "dunlin-interp";
 const BASELINE: &str = "dunlin-baseline";
 const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
+const COMPONENT: &str = "dunlin-component";
 const WASI: &str = "dunlin-wasi";
 const WAST: &str = "dunlin-wast";
 const CLI: &str = "dunlin-cli";
@@ -44,9 +45,10 @@ const TABLE: &[Row] = &[
     // Its tests read machine code, by a feature of its own.
     row(OPTIMIZE, &[CORE, MODULE], &[OPTIMIZE]),
     row(DUNLIN, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE], &[WAST]),
-    row(WAST, &[DUNLIN], &[]),
+    row(COMPONENT, &[DUNLIN], &[]),
+    row(WAST, &[DUNLIN, COMPONENT], &[]),
     row(WASI, &[DUNLIN], &[]),
-    row(CLI, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, WAST, WASI], &[]),
+    row(CLI, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI], &[]),
     // It compares two passes of which users see one.
     row(FUZZING, &[DUNLIN, MODULE], &[WASI, WAST]),
     row(XTASK, &[], &[]),

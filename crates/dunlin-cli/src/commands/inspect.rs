@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use dunlin::{Config, Engine, ExternType, MemoryType, Module, Tier, ValidateMode};
+use dunlin_component::Component;
 
 use super::compiled::{self, Compiled};
 use super::{Outcome, disassemble, source};
@@ -26,7 +27,9 @@ pub(super) fn run(options: InspectOptions, words: Vec<OsString>, out: &mut dyn W
         Some(_) => ValidateMode::Lazy,
         None => ValidateMode::Eager,
     })?;
-    let text = if source::is_artifact(file) {
+    let text = if let Some(component) = source::component(file)? {
+        inspect_component(&engine, &shown, &component, &options)?
+    } else if source::is_artifact(file) {
         compiled::inspect(&engine, &shown, &source::read(file)?, &options)?
     } else {
         let module = source::load(&engine, file, DOWNLOAD_BYTES_MAX)?;
@@ -40,6 +43,23 @@ pub(super) fn run(options: InspectOptions, words: Vec<OsString>, out: &mut dyn W
         }
     };
     out.write_all(text.as_bytes()).map(|()| 0).map_err(Report::output)
+}
+
+/// What a component imports and exports, as WIT.
+fn inspect_component(
+    engine: &Engine,
+    shown: &str,
+    component: &[u8],
+    options: &InspectOptions,
+) -> Result<String, Report> {
+    if options.json || options.disassemble.is_some() {
+        let what = "of a component only its world is shown";
+        return Err(Report::usage(what).hint(format!("`dunlin inspect {shown}`")));
+    }
+    Component::validate(engine, component)
+        .map_err(|error| source::refused_component(shown, &error))?;
+    dunlin_component::wit::print(component)
+        .map_err(|error| source::refused_component(shown, &error))
 }
 
 /// Refuses flags that contradict each other.

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use dunlin::{Engine, ErrorKind, Module};
+use dunlin_component::Component;
 
 use crate::fetch::{self, Fetched};
 use crate::report::Report;
@@ -14,6 +15,9 @@ use crate::values::show_offset;
 /// Bytes read from standard input or a pipe: the engine's bound on a module, and one more, so that
 /// the engine sees that it is too long.
 const STREAM_BYTES_MAX: u64 = (1 << 30) + 1;
+
+/// Bytes from which a component's text is known: comments before it are seldom longer.
+const COMPONENT_BEGIN: u64 = 4096;
 
 /// Loads what a word of the command line names: a URL, `-`, or a file.
 ///
@@ -48,6 +52,30 @@ pub(super) fn is_artifact(word: &OsStr) -> bool {
         io::Result::Ok(Module::is_artifact(&begin))
     };
     is_named && is_plain_file(Path::new(word)).unwrap_or(false) && begins().unwrap_or(false)
+}
+
+/// The binary of a component, if a word names a file that is one; text becomes binary.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub(super) fn component(word: &OsStr) -> Result<Option<Vec<u8>>, Report> {
+    let is_named = word != "-" && !word.to_str().is_some_and(fetch::is_url);
+    if !is_named || !is_plain_file(Path::new(word))? {
+        return Ok(None);
+    }
+    let mut begin = Vec::new();
+    fs::File::open(word)
+        .and_then(|file| file.take(COMPONENT_BEGIN).read_to_end(&mut begin))
+        .map_err(|error| unreadable(Path::new(word), &error))?;
+    if Component::is_component(&begin) {
+        return read(word).map(Some);
+    }
+    if !Component::is_text(&begin) {
+        return Ok(None);
+    }
+    let binary = Component::text_to_binary(&read(word)?);
+    binary.map(Some).map_err(|error| refused_component(&word.to_string_lossy(), &error))
 }
 
 /// The bytes of `-` or a file.
@@ -120,6 +148,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
         io::ErrorKind::NotFound => report.hint("`dunlin --help` shows how to name a module"),
         _ => report,
     }
+}
+
+/// A component that cannot be read.
+#[cold]
+pub(super) fn refused_component(shown: &str, error: &dunlin::Error) -> Report {
+    Report::failure(format!("`{shown}` is not a valid component")).cause(show_invalid(error))
 }
 
 #[cold]

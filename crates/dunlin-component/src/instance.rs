@@ -1,0 +1,619 @@
+//! Component instances: what they export, and how they come to be.
+//!
+//! Definitions are done in their order. Each adds to an index space of the [`Frame`]; validation has made sure that operands
+//! are there and of their types, but for what the host passed in, which linking looks at, and core modules of
+//! the host's, which core instantiation does.
+
+use crate::abi::side::Side;
+use crate::builtins;
+use crate::call;
+use crate::component::Inner;
+use crate::func::{Func, FuncItem, Lifted, TypeRef};
+use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
+use crate::lowered;
+use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
+use crate::state::{HOST, InstanceState, state};
+use crate::tasks::Returns;
+use crate::template::{
+    Bind, Builtin, Captured, CoreSort, Def, Operand, Options, Sort, Source, Template,
+};
+use crate::trap::{link, usage};
+use crate::typed::{Params, Results, TypedFunc};
+use crate::types::{FuncTypeId, Var};
+use dunlin::{
+    AsContextMut, Error, ErrorKind, Extern, Memory, Module, NumericFunc, Result, StoreContextMut,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What an instance exports, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Exports {
+    pub(crate) items: BTreeMap<Arc<str>, Item>,
+    /// The names in the order of the definitions.
+    pub(crate) order: Vec<Arc<str>>,
+}
+
+impl Exports {
+    pub(crate) fn add(&mut self, name: Arc<str>, item: Item) {
+        if self.items.insert(name.clone(), item).is_none() {
+            self.order.push(name);
+        }
+    }
+}
+
+/// Something that is imported or exported, at run time.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Module(Module),
+    /// A function, by its place in the store's list.
+    Func(u32),
+    /// A type; the resource type that it is, if it is one.
+    Type(Option<ResourceTypeId>),
+    Component(Closure),
+    Instance(Arc<Exports>),
+}
+
+impl Item {
+    /// What it is, in words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Module(_) => "a module",
+            Self::Func(_) => "a function",
+            Self::Type(_) => "a type",
+            Self::Component(_) => "a component",
+            Self::Instance(_) => "an instance",
+        }
+    }
+}
+
+/// A component with what it uses of those around it.
+#[derive(Clone, Debug)]
+pub(crate) struct Closure {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) template: Arc<Template>,
+    captured: Arc<[CapturedItem]>,
+}
+
+#[derive(Clone, Debug)]
+enum CapturedItem {
+    Module(Module),
+    Component(Closure),
+}
+
+impl Closure {
+    /// The outermost component, which uses nothing around it.
+    pub(crate) fn outermost(inner: &Arc<Inner>) -> Self {
+        let template = inner.templates.last().expect("a component has been decoded").clone();
+        Self { inner: inner.clone(), template, captured: Arc::default() }
+    }
+}
+
+/// A core instance: a real one, or a bundle of items.
+#[derive(Debug)]
+enum CoreInstance {
+    Instance(dunlin::Instance),
+    Bundle(HashMap<Arc<str>, Extern>),
+}
+
+/// An instance that is being made: the index spaces of its component, as far as they are.
+struct Frame {
+    closure: Closure,
+    instance: u32,
+    modules: Vec<Module>,
+    core_instances: Vec<CoreInstance>,
+    core_funcs: Vec<dunlin::Func>,
+    memories: Vec<Memory>,
+    /// Tables, globals and tags.
+    others: [Vec<Extern>; 3],
+    components: Vec<Closure>,
+    instances: Vec<Arc<Exports>>,
+    funcs: Vec<u32>,
+    resources: HashMap<Var, ResourceTypeId>,
+    exports: Exports,
+}
+
+/// What an instantiation may still do.
+pub(crate) struct Budget {
+    instances: usize,
+    deep: usize,
+}
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self { instances: INSTANCES_MAX, deep: INSTANCES_DEEP_MAX }
+    }
+}
+
+/// Instantiates a component; its exports.
+pub(crate) fn instantiate<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    closure: &Closure,
+    parent: Option<u32>,
+    args: &HashMap<Arc<str>, Item>,
+    budget: &mut Budget,
+) -> Result<Arc<Exports>> {
+    let (Some(instances), Some(deep)) =
+        (budget.instances.checked_sub(1), budget.deep.checked_sub(1))
+    else {
+        let what = "the component makes too many instances, or they nest too deep";
+        return Err(Error::new_of(ErrorKind::Resource, what));
+    };
+    (budget.instances, budget.deep) = (instances, deep);
+    let here = state(store);
+    let instance = here.instances.len() as u32;
+    // Its start functions run before it may be entered.
+    here.instances.push(InstanceState { parent, may_enter: false, ..InstanceState::default() });
+    let mut frame = Frame {
+        closure: closure.clone(),
+        instance,
+        modules: Vec::new(),
+        core_instances: Vec::new(),
+        core_funcs: Vec::new(),
+        memories: Vec::new(),
+        others: Default::default(),
+        components: Vec::new(),
+        instances: Vec::new(),
+        funcs: Vec::new(),
+        resources: HashMap::new(),
+        exports: Exports::default(),
+    };
+    for def in &closure.template.defs {
+        frame.define(store, def, args, budget)?;
+    }
+    budget.deep += 1;
+    state(store).instances[instance as usize].may_enter = true;
+    Ok(Arc::new(frame.exports))
+}
+
+impl Frame {
+    fn define<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        def: &Def,
+        args: &HashMap<Arc<str>, Item>,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        match def {
+            Def::Import { name, sort, binds } => {
+                let item = args.get(name).cloned().ok_or_else(|| lacks("import", name))?;
+                self.add(*sort, item, binds, name)?;
+            }
+            Def::Module(index) => {
+                self.modules.push(self.closure.inner.modules[*index as usize].clone());
+            }
+            Def::SameModule(index) => self.modules.push(self.modules[*index as usize].clone()),
+            Def::CapturedModule(place) => match &self.closure.captured[*place as usize] {
+                CapturedItem::Module(module) => self.modules.push(module.clone()),
+                CapturedItem::Component(_) => return Err(mixed_up()),
+            },
+            Def::Component(index) => self.component(*index)?,
+            Def::SameComponent(index) => {
+                self.components.push(self.components[*index as usize].clone());
+            }
+            Def::CapturedComponent(place) => match &self.closure.captured[*place as usize] {
+                CapturedItem::Component(closure) => self.components.push(closure.clone()),
+                CapturedItem::Module(_) => return Err(mixed_up()),
+            },
+            Def::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
+            Def::CoreBundle(items) => {
+                let bundle = items
+                    .iter()
+                    .map(|(name, sort, index)| (name.clone(), self.core_item(*sort, *index)));
+                self.core_instances.push(CoreInstance::Bundle(bundle.collect()));
+            }
+            Def::CoreAlias { instance, name, sort } => {
+                self.core_alias(store, *instance, name, *sort)?;
+            }
+            Def::Instantiate { component, args, binds } => {
+                let exports = self.instantiate(store, *component, args, budget)?;
+                self.add(Sort::Instance, Item::Instance(exports), binds, "instance")?;
+            }
+            Def::Bundle(items) => {
+                let exports = self.bundle(items)?;
+                self.instances.push(Arc::new(exports));
+            }
+            Def::Alias { instance, name, sort, binds } => {
+                let item = self.instances[*instance as usize].items.get(name).cloned();
+                let item = item.ok_or_else(|| lacks("export", name))?;
+                self.add(*sort, item, binds, name)?;
+            }
+            Def::Resource { var, destructor } => self.resource(store, *var, *destructor)?,
+            Def::Lift { func, ty, options } => self.lift(store, *func, *ty, options)?,
+            Def::Lower { func, ty, options } => self.lower(store, *func, *ty, options)?,
+            Def::Builtin(builtin) => {
+                let func = self.builtin(store, builtin)?;
+                self.core_funcs.push(func);
+            }
+            Def::Export { name, item, binds } => {
+                let item = self.operand(item)?;
+                self.exports.add(name.clone(), item.clone());
+                self.add(sort_of(&item), item, binds, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Instantiates a component within this instance.
+    fn instantiate<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        component: u32,
+        args: &[(Arc<str>, Operand)],
+        budget: &mut Budget,
+    ) -> Result<Arc<Exports>> {
+        let args = self.bundle(args)?.items.into_iter().collect();
+        let closure = &self.components[component as usize];
+        instantiate(store, closure, Some(self.instance), &args, budget)
+    }
+
+    fn bundle(&self, items: &[(Arc<str>, Operand)]) -> Result<Exports> {
+        let mut exports = Exports::default();
+        for (name, operand) in items {
+            exports.add(name.clone(), self.operand(operand)?);
+        }
+        Ok(exports)
+    }
+
+    fn builtin<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        builtin: &Builtin,
+    ) -> Result<dunlin::Func> {
+        let Builtin::TaskReturn { result, options, core } = builtin else {
+            return builtins::make(store, self.instance, builtin, |var| self.bound(var));
+        };
+        let returns = Returns {
+            instance: self.instance,
+            types: self.closure.inner.types.clone(),
+            result: *result,
+            memory: options.memory.map(|memory| self.memories[memory as usize]),
+            encoding: options.encoding,
+        };
+        returns.func(store, core)
+    }
+
+    /// Adds an item to its index space, and binds the resource types that come with it.
+    fn add(&mut self, sort: Sort, item: Item, binds: &[Bind], name: &str) -> Result<()> {
+        if sort_of(&item) != sort {
+            let kind = item.kind();
+            return Err(link(format_args!("`{name}` is {kind}, and something else is wanted")));
+        }
+        for bind in binds {
+            let ty = resource_at(&item, &bind.path);
+            let ty = ty.ok_or_else(|| link(format_args!("`{name}` lacks a resource type")))?;
+            self.resources.insert(bind.var, ty);
+        }
+        match item {
+            Item::Module(module) => self.modules.push(module),
+            Item::Func(func) => self.funcs.push(func),
+            Item::Type(_) => {}
+            Item::Component(closure) => self.components.push(closure),
+            Item::Instance(exports) => self.instances.push(exports),
+        }
+        Ok(())
+    }
+
+    fn operand(&self, operand: &Operand) -> Result<Item> {
+        Ok(match operand {
+            Operand::Module(index) => Item::Module(self.modules[*index as usize].clone()),
+            Operand::Func(index) => Item::Func(self.funcs[*index as usize]),
+            Operand::Type(var) => Item::Type(var.map(|var| self.bound(var)).transpose()?),
+            Operand::Component(index) => Item::Component(self.components[*index as usize].clone()),
+            Operand::Instance(index) => Item::Instance(self.instances[*index as usize].clone()),
+        })
+    }
+
+    fn bound(&self, var: Var) -> Result<ResourceTypeId> {
+        self.resources.get(&var).copied().ok_or_else(mixed_up)
+    }
+
+    /// A nested component, with what it uses of this one and those around.
+    fn component(&mut self, index: u32) -> Result<()> {
+        let inner = self.closure.inner.clone();
+        let template = inner.templates[index as usize].clone();
+        let captured = template.captures.iter().map(|(what, source)| match (what, source) {
+            (Captured::Module, Source::Local(index)) => {
+                CapturedItem::Module(self.modules[*index as usize].clone())
+            }
+            (Captured::Component, Source::Local(index)) => {
+                CapturedItem::Component(self.components[*index as usize].clone())
+            }
+            (_, Source::Captured(place)) => self.closure.captured[*place as usize].clone(),
+        });
+        let captured = captured.collect();
+        self.components.push(Closure { inner, template, captured });
+        Ok(())
+    }
+
+    fn core_instantiate<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        module: u32,
+        args: &[(Arc<str>, u32)],
+    ) -> Result<()> {
+        let module = self.modules[module as usize].clone();
+        let mut imports = Vec::with_capacity(module.imports().len());
+        for import in module.imports() {
+            let arg = args.iter().find(|arg| arg.0.as_ref() == import.module());
+            let found = match arg.map(|arg| &self.core_instances[arg.1 as usize]) {
+                Some(CoreInstance::Instance(instance)) => {
+                    instance.get_export(store.as_context_mut(), import.name())
+                }
+                Some(CoreInstance::Bundle(items)) => items.get(import.name()).copied(),
+                None => None,
+            };
+            imports.push(found.ok_or_else(|| {
+                let (module, name) = (import.module(), import.name());
+                link(format_args!("unknown import `{module}` `{name}` of a core module"))
+            })?);
+        }
+        let instance = dunlin::Instance::new(store.as_context_mut(), &module, &imports)?;
+        self.core_instances.push(CoreInstance::Instance(instance));
+        Ok(())
+    }
+
+    fn core_item(&self, sort: CoreSort, index: u32) -> Extern {
+        let index = index as usize;
+        match sort {
+            CoreSort::Func => Extern::Func(self.core_funcs[index]),
+            CoreSort::Memory => Extern::Memory(self.memories[index]),
+            CoreSort::Table => self.others[0][index],
+            CoreSort::Global => self.others[1][index],
+            CoreSort::Tag => self.others[2][index],
+        }
+    }
+
+    fn core_alias<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        instance: u32,
+        name: &Arc<str>,
+        sort: CoreSort,
+    ) -> Result<()> {
+        let found = match &self.core_instances[instance as usize] {
+            CoreInstance::Instance(instance) => instance.get_export(store.as_context_mut(), name),
+            CoreInstance::Bundle(items) => items.get(name).copied(),
+        };
+        match (sort, found) {
+            (CoreSort::Func, Some(Extern::Func(func))) => self.core_funcs.push(func),
+            (CoreSort::Memory, Some(Extern::Memory(memory))) => self.memories.push(memory),
+            (CoreSort::Table, Some(item @ Extern::Table(_))) => self.others[0].push(item),
+            (CoreSort::Global, Some(item @ Extern::Global(_))) => self.others[1].push(item),
+            (CoreSort::Tag, Some(item @ Extern::Tag(_))) => self.others[2].push(item),
+            _ => return Err(link(format_args!("a core instance lacks the export `{name}`"))),
+        }
+        Ok(())
+    }
+
+    fn resource<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        var: Var,
+        destructor: Option<u32>,
+    ) -> Result<()> {
+        let destructor = match destructor {
+            Some(func) => Destructor::Guest(self.numeric(store, func)?),
+            None => Destructor::None,
+        };
+        let resources = &mut state(store).resources;
+        let ty = ResourceTypeId(resources.len() as u32);
+        resources.push(ResourceInfo { owner: self.instance, destructor, host: None });
+        self.resources.insert(var, ty);
+        Ok(())
+    }
+
+    fn numeric<T: 'static>(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        func: u32,
+    ) -> Result<NumericFunc> {
+        self.core_funcs[func as usize].numeric(store)
+    }
+
+    /// A core function of numbers that must be of this type: one of a module that the host passed in may not be.
+    fn typed<T: 'static>(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        func: u32,
+        ty: &dunlin::FuncType,
+    ) -> Result<NumericFunc> {
+        let found = self.core_funcs[func as usize];
+        if self.closure.inner.imports_modules {
+            let is = found.ty(store)?;
+            if is != *ty {
+                return Err(link(format_args!("a core function is of type {is}, not {ty}")));
+            }
+        }
+        found.numeric(store)
+    }
+
+    /// This instance as a side of calls of a function.
+    fn side<T: 'static>(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        ty: FuncTypeId,
+        options: &Options,
+    ) -> Result<Side> {
+        use dunlin::ValType::I32;
+        let vars = &self.closure.inner.types.func(ty).vars;
+        let resources = vars.iter().map(|var| Ok((*var, self.bound(*var)?)));
+        let realloc = options
+            .realloc
+            .map(|func| self.typed(store, func, &dunlin::FuncType::new([I32; 4], [I32])));
+        Ok(Side {
+            instance: self.instance,
+            memory: options.memory.map(|memory| self.memories[memory as usize]),
+            realloc: realloc.transpose()?,
+            encoding: options.encoding,
+            resources: resources.collect::<Result<_>>()?,
+        })
+    }
+
+    fn type_ref(&self, id: FuncTypeId) -> TypeRef {
+        TypeRef { types: self.closure.inner.types.clone(), id }
+    }
+
+    fn lift<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        func: u32,
+        ty: FuncTypeId,
+        options: &Options,
+    ) -> Result<()> {
+        let side = self.side(store, ty, options)?;
+        let ty = self.type_ref(ty);
+        let is_async = options.is_async;
+        let func = match is_async {
+            // Its results are not values: what they are is looked at when it is called.
+            true => self.numeric(store, func)?,
+            false => self.typed(store, func, &ty.get().lifted())?,
+        };
+        let post_return = options.post_return.map(|func| self.numeric(store, func)).transpose()?;
+        let from_host = call::entering(state(store), HOST, self.instance);
+        let has_callback = options.has_callback;
+        let lifted = Lifted { side, func, post_return, ty, is_async, has_callback, from_host };
+        let index = add_func(store, FuncItem::Lifted(lifted));
+        self.funcs.push(index);
+        Ok(())
+    }
+
+    fn lower<T: 'static>(
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
+        func: u32,
+        ty: FuncTypeId,
+        options: &Options,
+    ) -> Result<()> {
+        let side = self.side(store, ty, options)?;
+        let ty = self.type_ref(ty);
+        let callee = state(store).funcs[self.funcs[func as usize] as usize].clone();
+        self.core_funcs.push(lowered::lower(store, side, ty, options.is_async, callee)?);
+        Ok(())
+    }
+}
+
+/// Adds a function to the store's; its place.
+pub(crate) fn add_func<T: 'static>(store: &mut StoreContextMut<'_, T>, func: FuncItem<T>) -> u32 {
+    let funcs = &mut state(store).funcs;
+    funcs.push(Arc::new(func));
+    (funcs.len() - 1) as u32
+}
+
+fn sort_of(item: &Item) -> Sort {
+    match item {
+        Item::Module(_) => Sort::Module,
+        Item::Func(_) => Sort::Func,
+        Item::Type(_) => Sort::Type,
+        Item::Component(_) => Sort::Component,
+        Item::Instance(_) => Sort::Instance,
+    }
+}
+
+/// The resource type at the end of a path of exports.
+fn resource_at(item: &Item, path: &[Arc<str>]) -> Option<ResourceTypeId> {
+    match (item, path) {
+        (Item::Type(ty), []) => *ty,
+        (Item::Instance(exports), [first, rest @ ..]) => {
+            resource_at(exports.items.get(first)?, rest)
+        }
+        _ => None,
+    }
+}
+
+#[cold]
+fn lacks(what: &str, name: &str) -> Error {
+    link(format_args!("unknown {what} `{name}`"))
+}
+
+/// Validation has been passed, and yet something is not what it must be.
+#[cold]
+fn mixed_up() -> Error {
+    Error::new_of(ErrorKind::Bug, "a valid component's index leads to something else")
+}
+
+/// A component that has been instantiated in a store.
+///
+/// See [`Linker::instantiate`](crate::Linker::instantiate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    pub(crate) state: u64,
+    pub(crate) index: u32,
+}
+
+impl Instance {
+    pub(crate) fn exports_of<T: 'static>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+    ) -> Option<Arc<Exports>> {
+        let state = state(store);
+        let exports = state.exports.get(self.index as usize)?;
+        (state.id == self.state).then(|| exports.clone())
+    }
+
+    /// The function that it exports under this name; `None` if there is none, or it is an instance of another store.
+    pub fn get_func(&self, mut store: impl AsContextMut, name: &str) -> Option<Func> {
+        let mut store = store.as_context_mut();
+        match self.exports_of(&mut store)?.items.get(name)? {
+            Item::Func(index) => Some(Func { state: self.state, index: *index }),
+            _ => None,
+        }
+    }
+
+    /// The instance that it exports under this name, which is usually an interface's.
+    pub fn get_instance(&self, mut store: impl AsContextMut, name: &str) -> Option<Self> {
+        let mut store = store.as_context_mut();
+        match self.exports_of(&mut store)?.items.get(name)? {
+            Item::Instance(exports) => Some(add_instance(&mut store, exports.clone())),
+            _ => None,
+        }
+    }
+
+    /// The module that it exports under this name.
+    pub fn get_module(&self, mut store: impl AsContextMut, name: &str) -> Option<Module> {
+        let mut store = store.as_context_mut();
+        match self.exports_of(&mut store)?.items.get(name)? {
+            Item::Module(module) => Some(module.clone()),
+            _ => None,
+        }
+    }
+
+    /// The names that it exports, in order.
+    pub fn exports(&self, mut store: impl AsContextMut) -> Vec<String> {
+        let exports = self.exports_of(&mut store.as_context_mut());
+        exports.map_or_else(Vec::new, |exports| {
+            exports.order.iter().map(|name| name.as_ref().into()).collect()
+        })
+    }
+
+    /// The function that it exports under this name, with types of Rust.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is of another type, or the instance is one of another store.
+    pub fn get_typed_func<P: Params, R: Results>(
+        &self,
+        mut store: impl AsContextMut,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>> {
+        let mut store = store.as_context_mut();
+        let found = self.get_func(&mut store, name);
+        let func = found
+            .ok_or_else(|| usage(format_args!("the instance exports no function `{name}`")))?;
+        func.typed(&mut store)
+    }
+}
+
+/// Makes an instance one that the embedder may ask; once for each.
+pub(crate) fn add_instance<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    exports: Arc<Exports>,
+) -> Instance {
+    let state = state(store);
+    let found = state.exports.iter().position(|known| Arc::ptr_eq(known, &exports));
+    let index = found.unwrap_or_else(|| {
+        state.exports.push(exports);
+        state.exports.len() - 1
+    });
+    Instance { state: state.id, index: index as u32 }
+}

@@ -1,0 +1,43 @@
+//! Every bound of this crate, with its reason.
+
+/// Flat parameters of a core function; more are passed in memory (`MAX_FLAT_PARAMS` of the canonical ABI).
+pub(crate) const FLAT_PARAMS_MAX: usize = 16;
+
+/// Flat parameters of a function that is lowered asynchronously (`MAX_FLAT_ASYNC_PARAMS` of the canonical ABI).
+pub(crate) const FLAT_ASYNC_PARAMS_MAX: usize = 4;
+
+/// Flat results of a core function; more are passed in memory (`MAX_FLAT_RESULTS` of the canonical ABI).
+pub(crate) const FLAT_RESULTS_MAX: usize = 1;
+
+/// Bytes of a string or list that is lifted (`MAX_STRING_BYTE_LENGTH`, `MAX_LIST_BYTE_LENGTH` of the canonical ABI).
+pub(crate) const RANGE_BYTES_MAX: u64 = (1 << 28) - 1;
+
+/// The greatest index of a handle (`Table.MAX_LENGTH` of the canonical ABI).
+pub(crate) const HANDLES_MAX: usize = (1 << 28) - 1;
+
+/// Bytes of the host's that one call may fill with values of a guest's: a list of bytes becomes many times as
+/// large when each is a [`Val`](crate::Val), and the guest pays for the bytes only.
+pub(crate) const LIFTED_BYTES_MAX: usize = 256 << 20;
+
+/// Component instances that one instantiation may make: few bytes can say that two are made of each of two, and so on.
+pub(crate) const INSTANCES_MAX: usize = 10_000;
+
+/// How deep component instances may nest: instantiation is recursive.
+pub(crate) const INSTANCES_DEEP_MAX: usize = 64;
+
+/// Steps of all programs that pass values between components, for one component: as trees, types are larger by far
+/// than as they are written.
+pub(crate) const PROGRAM_STEPS_MAX: usize = 1 << 20;
+
+/// Imports, exports and what they have in them, each time that one is looked at while a component is decoded: instance types
+/// too are larger as trees.
+pub(crate) const ITEMS_MAX: usize = 1 << 20;
+
+/// How deep value types may nest: lifting and lowering are recursive. The validator's own bound is the same.
+pub(crate) const TYPES_DEEP_MAX: usize = 100;
+
+/// Bytes of a value of any type, in memory: the validator's bound.
+pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 28;
+
+/// How often an instance may ask for no new calls (the canonical ABI's bound of the counter).
+pub(crate) const BACKPRESSURE_MAX: i32 = 1 << 16;
