@@ -27,13 +27,18 @@ mod exit;
 pub mod limits;
 mod link;
 pub mod memory;
+mod open;
+mod paths;
 pub mod preview1;
 pub mod random;
 pub mod stdio;
+mod streams;
 mod sys;
 mod table;
 mod threads;
+mod times;
 pub mod types;
+mod waiting;
 
 pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
