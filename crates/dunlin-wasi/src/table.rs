@@ -339,7 +339,8 @@ impl Table {
         for descriptor in self.slots.iter().flatten() {
             if let Kind::Dir(OpenDir { dir, access, preopen: Some(name), .. }) = &descriptor.kind {
                 let dir = dir.try_clone()?;
-                let kind = Kind::Dir(OpenDir { dir, access: *access, preopen: None, listing: None });
+                let kind =
+                    Kind::Dir(OpenDir { dir, access: *access, preopen: None, listing: None });
                 preopens.push((Descriptor { kind, ..*descriptor }, name.clone()));
             }
         }
