@@ -25,6 +25,14 @@ pub(crate) const INSTANCES_MAX: usize = 10_000;
 /// How deep component instances may nest: instantiation is recursive.
 pub(crate) const INSTANCES_DEEP_MAX: usize = 64;
 
+/// Steps of all programs that pass values between components, for one component: as trees, types are larger by far
+/// than as they are written.
+pub(crate) const PROGRAM_STEPS_MAX: usize = 1 << 20;
+
+/// Imports, exports and what they have in them, each time that one is looked at while a component is decoded: instance types
+/// too are larger as trees.
+pub(crate) const ITEMS_MAX: usize = 1 << 20;
+
 /// How deep value types may nest: lifting and lowering are recursive. The validator's own bound is the same.
 pub(crate) const TYPES_DEEP_MAX: usize = 100;
 

@@ -1,16 +1,18 @@
 //! Finds what components import: functions, resources and instances of the host's, modules, and what other components
 //! export.
 
+use crate::abi::lift::Cx;
 use crate::component::Component;
-use crate::func::{Dynamic, FuncItem, HostFunc};
+use crate::func::{Dynamic, FuncItem, HostCode, HostFunc};
 use crate::instance::{
     Budget, Closure, Exports, Instance, Item, add_func, add_instance, instantiate,
 };
 use crate::resource::{Destructor, HostDestructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, state};
 use crate::template::ItemType;
-use crate::trap::{link, usage};
-use crate::typed::{LiftParams, LowerResults, Wrapped};
+use crate::trap::{link, trap, usage};
+use crate::typed::{Known, LiftParams, LowerResults, Wrapped};
+use crate::types::{FuncType, Shape, TypeTable};
 use crate::val::Val;
 use dunlin::{AsContextMut, Engine, Module, Result, StoreContextMut};
 use std::any::TypeId as RustType;
@@ -183,6 +185,45 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
+    /// Defines what a component imports and is not defined: functions that trap when they are called, and resource types.
+    ///
+    /// Modules and components that it imports stay undefined.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Store};
+    /// use dunlin_component::{Component, Linker};
+    ///
+    /// let engine = Engine::default();
+    /// let component = Component::new(&engine, r#"
+    ///     (component
+    ///         (import "wasi:clocks/clock@0.2.0" (instance $clock (export "now" (func (result u64)))))
+    ///         (core func $now (canon lower (func $clock "now")))
+    ///         (core module $m (import "" "now" (func $now (result i64)))
+    ///             (func (export "one") (result i32) (i32.const 1))
+    ///             (func (export "now") (result i64) (call $now)))
+    ///         (core instance $i (instantiate $m (with "" (instance (export "now" (func $now))))))
+    ///         (func (export "one") (result u32) (canon lift (core func $i "one")))
+    ///         (func (export "now") (result u64) (canon lift (core func $i "now"))))
+    /// "#)?;
+    /// let mut linker = Linker::new(&engine);
+    /// linker.define_unknown_imports_as_traps(&component);
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = linker.instantiate(&mut store, &component)?;
+    /// assert_eq!(instance.get_typed_func::<(), u32>(&mut store, "one")?.call(&mut store, ())?, 1);
+    /// let now = instance.get_typed_func::<(), u64>(&mut store, "now")?;
+    /// let error = now.call(&mut store, ()).unwrap_err();
+    /// assert!(error.to_string().contains("`wasi:clocks/clock@0.2.0` `now`"));
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn define_unknown_imports_as_traps(&mut self, component: &Component) -> &mut Self {
+        for (name, ty) in &component.inner.imports {
+            define_as_trap(&mut self.names, name, ty, name);
+        }
+        self
+    }
+
     /// Instantiates a component in a store.
     ///
     /// # Errors
@@ -243,6 +284,46 @@ impl<T: 'static> Linker<T> {
             }
         }
         Ok(InstancePre { component: component.clone(), found: Arc::new(found) })
+    }
+}
+
+/// Defines an import that is not defined; `full` is all of its name.
+fn define_as_trap<T: 'static>(names: &mut Names<T>, name: &str, ty: &ItemType, full: &str) {
+    let known = find_key(names, name);
+    match (ty, known) {
+        (ItemType::Func, None) => {
+            let code = Arc::new(Missing(full.into()));
+            names.insert(name.into(), Definition::Func(HostFunc { code }));
+        }
+        (ItemType::Type(Some(_)), None) => {
+            let number = NEXT_RESOURCE.fetch_add(1, Ordering::Relaxed);
+            let destructor: HostDestructor<T> = Arc::new(|_, _| Ok(()));
+            let rust = RustType::of::<Missing>();
+            names.insert(name.into(), Definition::Resource { number, rust, destructor });
+        }
+        (ItemType::Instance(items), known) => {
+            let place = names.entry(known.unwrap_or_else(|| name.into()));
+            let made = place.or_insert_with(|| Definition::Instance(Names::new()));
+            if let Definition::Instance(names) = made {
+                for (inner, ty) in items.iter() {
+                    define_as_trap(names, inner, ty, &format!("{full}` `{inner}"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A function that is not there, by its name.
+struct Missing(String);
+
+impl<T: 'static> HostCode<T> for Missing {
+    fn check(&self, _: &TypeTable, _: &FuncType, _: &Known<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, _: &mut Cx<'_, '_, T>, _: &FuncType, _: Shape, _: &mut [u64]) -> Result<()> {
+        Err(trap(format_args!("unknown import `{}` was called", self.0)))
     }
 }
 
@@ -463,11 +544,25 @@ impl<'l, T: 'static> LinkerInstance<'l, T> {
 
 /// The definition of a name, or of one of a compatible version: the newest.
 fn find<'n, T: 'static>(names: &'n Names<T>, name: &str) -> Option<&'n Definition<T>> {
-    names.get(name).or_else(|| {
-        let wanted = compatible(name)?;
-        let found = names.iter().filter(|(other, _)| compatible(other) == Some(wanted));
-        Some(found.max_by_key(|(other, _)| version(other))?.1)
-    })
+    names.get(name).or_else(|| Some(newest(names, name)?.1))
+}
+
+/// The name under which [`find`] finds a definition.
+fn find_key<T: 'static>(names: &Names<T>, name: &str) -> Option<String> {
+    if names.contains_key(name) {
+        return Some(name.into());
+    }
+    Some(newest(names, name)?.0.clone())
+}
+
+/// The newest definition of a compatible version.
+fn newest<'n, T: 'static>(
+    names: &'n Names<T>,
+    name: &str,
+) -> Option<(&'n String, &'n Definition<T>)> {
+    let wanted = compatible(name)?;
+    let found = names.iter().filter(|(other, _)| compatible(other) == Some(wanted));
+    found.max_by_key(|(other, _)| version(other))
 }
 
 /// A name with that part of its version which says what it is compatible with.

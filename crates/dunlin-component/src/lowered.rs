@@ -2,7 +2,6 @@
 
 use crate::abi::fuse::{FlatFrom, FlatTo, Fuse, InMemory};
 use crate::abi::lift::Cx;
-use crate::abi::program::Program;
 use crate::abi::side::{AREA, Side};
 use crate::call::{WORDS, check_leave, end, enter, entering};
 use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
@@ -133,7 +132,7 @@ impl<T: 'static> Lowered<T> {
         (words, callee): (&[u64], &mut [u64; WORDS]),
     ) -> Result<()> {
         let (ty, from, to) = (self.ty.get(), &self.side, &lifted.side);
-        let program = &ty.programs.get_or_init(|| Program::of(&self.ty.types, ty)).0;
+        let program = &ty.programs(&self.ty.types)?.0;
         let (size, align) = (ty.params_size, ty.params_align);
         let pointer = words.first().copied().unwrap_or(0) as u32;
         if self.shape.params_in_memory {
@@ -160,7 +159,7 @@ impl<T: 'static> Lowered<T> {
     ) -> Result<()> {
         let (ty, from, to) = (self.ty.get(), &lifted.side, &self.side);
         let Some(result) = ty.result else { return Ok(()) };
-        let program = &ty.programs.get_or_init(|| Program::of(&self.ty.types, ty)).1;
+        let program = &ty.programs(&self.ty.types)?.1;
         let node = self.ty.types.node(result);
         let source = callee[0] as u32;
         let target = words.get(self.shape.param_slots).copied().unwrap_or(0) as u32;

@@ -5,7 +5,6 @@
 
 use crate::abi::fuse::{FlatFrom, FlatTo, Fuse, InMemory};
 use crate::abi::lift::{Cx, From};
-use crate::abi::program::Program;
 use crate::abi::side::{AREA, Peer, Side};
 use crate::call::{WORDS, check_leave, end, enter, leave};
 use crate::func::{FuncItem, Lifted, lifted};
@@ -173,7 +172,7 @@ fn pass<T: 'static>(
 ) -> Result<()> {
     let (ty, from, to) = (caller.ty.get(), &lifted.side, &caller.side);
     let Some(result) = ty.result else { return Ok(()) };
-    let program = ty.returned.get_or_init(|| Program::returned(&caller.ty.types, ty));
+    let program = ty.returned(&caller.ty.types)?;
     let node = caller.ty.types.node(result);
     let source = words.first().copied().unwrap_or(0) as u32;
     if program.in_memory {

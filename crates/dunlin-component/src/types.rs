@@ -5,8 +5,10 @@
 
 use crate::abi::program::Program;
 use crate::limits::{FLAT_ASYNC_PARAMS_MAX, FLAT_PARAMS_MAX, FLAT_RESULTS_MAX, VALUE_BYTES_MAX};
-use dunlin::ValType;
+use crate::trap::trap;
+use dunlin::{Result, ValType};
 use std::collections::HashSet;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 /// A value type of a component's table.
@@ -26,6 +28,8 @@ pub(crate) struct Var(pub(crate) u32);
 pub struct TypeTable {
     pub(crate) nodes: Vec<Node>,
     pub(crate) funcs: Vec<FuncType>,
+    /// Steps of the programs that have been made.
+    pub(crate) steps: AtomicUsize,
 }
 
 impl TypeTable {
@@ -288,9 +292,9 @@ pub struct FuncType {
     /// The resource types that occur.
     pub(crate) vars: Box<[Var]>,
     /// How the parameters of one component become those of another, and so the result.
-    pub(crate) programs: OnceLock<(Program, Program)>,
+    pub(crate) programs: OnceLock<Option<(Program, Program)>>,
     /// How the result does as the parameters of `task.return`.
-    pub(crate) returned: OnceLock<Program>,
+    pub(crate) returned: OnceLock<Option<Program>>,
 }
 
 impl FuncType {
@@ -330,6 +334,18 @@ impl FuncType {
         })
     }
 
+    /// How its parameters and result pass from one component to another.
+    pub(crate) fn programs(&self, types: &TypeTable) -> Result<&(Program, Program)> {
+        let programs = self.programs.get_or_init(|| Program::of(types, self));
+        programs.as_ref().ok_or_else(too_many_steps)
+    }
+
+    /// How its result passes as parameters of `task.return`.
+    pub(crate) fn returned(&self, types: &TypeTable) -> Result<&Program> {
+        let program = self.returned.get_or_init(|| Program::returned(types, self));
+        program.as_ref().ok_or_else(too_many_steps)
+    }
+
     /// The type of the core function that is lifted.
     pub(crate) fn lifted(&self) -> dunlin::FuncType {
         let pointer = [ValType::I32];
@@ -359,6 +375,11 @@ impl FuncType {
         let result = if shape.is_async { Some(ValType::I32) } else { self.flat_result };
         dunlin::FuncType::new(params.chain(place), result)
     }
+}
+
+#[cold]
+fn too_many_steps() -> dunlin::Error {
+    trap("the types of the component's functions are too large")
 }
 
 /// How a core function that a function is lowered to is called.

@@ -254,3 +254,83 @@ fn calls_through_very_many_instances_end_or_trap() {
         }
     }
 }
+
+#[test]
+fn functions_of_types_that_are_large_as_trees_trap_at_a_bound() {
+    // Each type is 2^17 numbers and as many tuples; each function's program has a step for each.
+    let mut types = String::from("(type $t0 (tuple u8 u16))");
+    for n in 1..17 {
+        types += &format!("(type $t{n} (tuple $t{0} $t{0}))", n - 1);
+    }
+    let funcs = 6;
+    let each = |text: &dyn Fn(usize) -> String| (0..funcs).map(text).collect::<String>();
+    // What tells the functions apart is a second parameter. The validator bounds what one component exports.
+    let signature =
+        |n: usize| format!(r#"(param "a" $t16) (param "b" (tuple {}))"#, "u8 ".repeat(n + 1));
+    let component = |n: usize| {
+        format!(
+            r#"(component $C{n} {LIBC} {types}
+                (core module $M (func (export "f") (param i32)))
+                (core instance $m (instantiate $M))
+                (func (export "f") {} (canon lift (core func $m "f") (memory (core memory $libc "memory"))
+                    (realloc (core func $libc "realloc")))))
+            (instance $c{n} (instantiate $C{n}))"#,
+            signature(n)
+        )
+    };
+    let text = format!(
+        r#"(component {types}
+            {components}
+            {LIBC}
+            {lowered}
+            (core module $M {imports} {exports})
+            (core instance $m (instantiate $M (with "" (instance {given}))))
+            {runs})"#,
+        components = each(&component),
+        lowered = each(&|n| format!(
+            r#"(core func $f{n} (canon lower (func $c{n} "f") (memory (core memory $libc "memory"))))"#
+        )),
+        imports = each(&|n| format!(r#"(import "" "f{n}" (func $f{n} (param i32)))"#)),
+        exports = each(&|n| format!(r#"(func (export "run{n}") (call $f{n} (i32.const 0)))"#)),
+        given = each(&|n| format!(r#"(export "f{n}" (func $f{n}))"#)),
+        runs =
+            each(&|n| format!(r#"(func (export "run{n}") (canon lift (core func $m "run{n}")))"#)),
+    );
+    let mut passed = 0;
+    let engine = support::engine();
+    let component = Component::new(&engine, &text).unwrap_or_else(|error| panic!("{error}"));
+    for n in 0..funcs {
+        // An instance that has trapped cannot be called again; programs are the component's.
+        let mut store = Store::new(&engine, ());
+        let instance =
+            Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
+        let run = instance.get_func(&mut store, &format!("run{n}")).expect("an export");
+        match run.call(&mut store, &[], &mut []) {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                let said = error.to_string();
+                assert!(said.contains("too large"), "{said}");
+            }
+        }
+    }
+    assert!(passed > 0 && passed < funcs, "{passed} of {funcs}");
+}
+
+#[test]
+fn instances_that_are_large_as_trees_are_refused_at_a_bound() {
+    let mut text =
+        String::from(r#"(component (type $i0 (instance (export "a" (func)) (export "b" (func))))"#);
+    for n in 1..16 {
+        text += &format!(
+            r#"(type $i{n} (instance (alias outer 1 $i{} (type $t))
+                (export "a" (instance (type $t))) (export "b" (instance (type $t)))))"#,
+            n - 1
+        );
+    }
+    for n in 0..40 {
+        text += &format!(r#"(import "i{n}" (instance (type $i15)))"#);
+    }
+    text += ")";
+    let error = Component::new(&support::engine(), text).expect_err("millions of items");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+}

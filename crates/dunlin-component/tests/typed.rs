@@ -403,3 +403,33 @@ fn an_error_of_the_host_comes_out_unchanged() {
     let error = f.call(&mut store, (1,)).expect_err("the host's");
     assert_eq!(error.downcast_ref::<Exit>(), Some(&Exit(3)));
 }
+
+#[test]
+fn components_and_linkers_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Component>();
+    shared::<Linker<u32>>();
+    shared::<dunlin_component::InstancePre<u32>>();
+    let engine = engine();
+    let component = Component::new(&engine, passing("u32", "i32")).expect("valid");
+    let mut linker: Linker<u32> = Linker::new(&engine);
+    let add = |store: StoreContextMut<'_, u32>, (n,): (u32,)| Ok(n + store.data());
+    linker.root().func_wrap("f", add).expect("a definition");
+    let pre = linker.instantiate_pre(&component).expect("defined");
+    std::thread::scope(|scope| {
+        for data in 0..4 {
+            let (engine, pre) = (&engine, &pre);
+            scope.spawn(move || {
+                let mut store = Store::new(engine, data);
+                for _ in 0..20 {
+                    let instance = pre.instantiate(&mut store).expect("an instance");
+                    let f = instance.get_typed_func::<(u32,), u32>(&mut store, "f");
+                    assert_eq!(
+                        f.expect("an export").call(&mut store, (7,)).expect("no trap"),
+                        7 + data
+                    );
+                }
+            });
+        }
+    });
+}

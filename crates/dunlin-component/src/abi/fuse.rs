@@ -294,7 +294,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
     }
 
     fn pair<S: Source, D: Target>(&self, place: &Place<S, D>, at: At) -> Result<(u32, u32)> {
-        let second = At { offset: at.offset + 4, slot: at.slot + 1 };
+        let second = At { offset: at.offset + 4, slot: at.slot.wrapping_add(1) };
         Ok((place.load(self, at, 4)? as u32, place.load(self, second, 4)? as u32))
     }
 
@@ -304,7 +304,7 @@ impl<T: 'static> Fuse<'_, '_, T> {
         at: At,
         pair: (u32, u32),
     ) -> Result<()> {
-        let second = At { offset: at.offset + 4, slot: at.slot + 1 };
+        let second = At { offset: at.offset + 4, slot: at.slot.wrapping_add(1) };
         place.store(self, at, 4, pair.0.into())?;
         place.store(self, second, 4, pair.1.into())
     }

@@ -9,7 +9,9 @@
 //!
 //! Both sides have the same layout, since function types of two components that are linked are equal.
 
+use crate::limits::PROGRAM_STEPS_MAX;
 use crate::types::{Cases, FuncType, Kind, TypeId, TypeTable, Var};
+use std::sync::atomic::Ordering;
 
 /// Steps of all blocks; the first block is that of the whole value.
 #[derive(Debug, Default)]
@@ -17,6 +19,9 @@ pub(crate) struct Program {
     pub(crate) blocks: Vec<Vec<Step>>,
     /// Whether the value passes in memory.
     pub(crate) in_memory: bool,
+    /// How many steps have been made, joined ones included, and how many may be.
+    made: usize,
+    left: usize,
 }
 
 /// Where a step's value is, counted from the beginning of the block's.
@@ -74,52 +79,65 @@ pub(crate) struct Choice {
 }
 
 impl Program {
-    /// The programs of a function's parameters and result.
-    pub(crate) fn of(types: &TypeTable, func: &FuncType) -> (Self, Self) {
-        let mut params = Self::new(func.flat_params.is_none());
+    /// The programs of a function's parameters and result; `None` if they are too long for the component.
+    pub(crate) fn of(types: &TypeTable, func: &FuncType) -> Option<(Self, Self)> {
+        let mut params = Self::new(types, func.flat_params.is_none());
         let mut steps = Vec::new();
         for param in &func.params {
             let at = At { offset: param.offset, slot: param.slot };
             params.add(types, param.ty, at, &mut steps);
         }
-        params.finish(steps);
-        let mut result = Self::new(func.result_in_memory);
-        let mut steps = Vec::new();
-        if let Some(ty) = func.result {
-            result.add(types, ty, At::default(), &mut steps);
-        }
-        result.finish(steps);
-        (params, result)
+        let params = params.finish(types, steps)?;
+        Some((params, Self::of_result(types, func, func.result_in_memory)?))
     }
 
     /// The program of a function's result where it is given as parameters of `task.return`.
-    pub(crate) fn returned(types: &TypeTable, func: &FuncType) -> Self {
+    pub(crate) fn returned(types: &TypeTable, func: &FuncType) -> Option<Self> {
         let is_flat = func.result.is_none_or(|ty| types.node(ty).core.is_some());
-        let mut program = Self::new(!is_flat);
+        Self::of_result(types, func, !is_flat)
+    }
+
+    fn of_result(types: &TypeTable, func: &FuncType, in_memory: bool) -> Option<Self> {
+        let mut program = Self::new(types, in_memory);
         let mut steps = Vec::new();
         if let Some(ty) = func.result {
             program.add(types, ty, At::default(), &mut steps);
         }
-        program.finish(steps);
-        program
+        program.finish(types, steps)
     }
 
-    fn new(in_memory: bool) -> Self {
-        Self { blocks: vec![Vec::new()], in_memory }
+    fn new(types: &TypeTable, in_memory: bool) -> Self {
+        let made = types.steps.load(Ordering::Relaxed);
+        let left = PROGRAM_STEPS_MAX.saturating_sub(made);
+        Self { blocks: vec![Vec::new()], in_memory, made: 0, left }
     }
 
-    fn finish(&mut self, mut steps: Vec<Step>) {
+    /// The program with the steps of its first block, unless there were too many.
+    fn finish(mut self, types: &TypeTable, mut steps: Vec<Step>) -> Option<Self> {
+        if self.made > self.left {
+            return None;
+        }
+        types.steps.fetch_add(self.made, Ordering::Relaxed);
         if self.in_memory {
             join(&mut steps);
         }
         self.blocks[0] = steps;
+        Some(self)
     }
 
     /// Adds the steps of a value at this place.
     fn add(&mut self, types: &TypeTable, ty: TypeId, at: At, steps: &mut Vec<Step>) {
+        // Types are few as they are written, and may be very many as trees.
+        self.made += 1;
+        if self.made > self.left {
+            return;
+        }
         let node = types.node(ty);
-        let within =
-            |offset: u32, slot: u32| At { offset: at.offset + offset, slot: at.slot + slot };
+        // Slots of what passes in memory mean nothing, and may be more than can be counted.
+        let within = |offset: u32, slot: u32| At {
+            offset: at.offset + offset,
+            slot: at.slot.saturating_add(slot),
+        };
         steps.push(match &node.kind {
             Kind::Bool => Step::Bool(at),
             Kind::S8 | Kind::S16 => Step::Signed(at, node.size),

@@ -97,7 +97,7 @@ impl Decoder<'_> {
         };
         let name: Arc<str> = name.into();
         let entity = self.add(sort);
-        let binds = self.binds(&entity);
+        let binds = self.binds(&entity)?;
         if self.open.len() == 1 {
             let item = self.item(&entity)?;
             self.top().imports.push((name.clone(), item));
@@ -140,7 +140,7 @@ impl Decoder<'_> {
                     operands.push((arg.name.into(), self.operand(arg.kind, arg.index)?));
                 }
                 let entity = self.add(Sort::Instance);
-                let (args, binds) = (operands.into(), self.binds(&entity));
+                let (args, binds) = (operands.into(), self.binds(&entity)?);
                 self.top().def(Def::Instantiate { component: *component, args, binds });
             }
             ComponentInstance::FromExports(exports) => {
@@ -161,7 +161,7 @@ impl Decoder<'_> {
             ComponentAlias::InstanceExport { kind, instance_index: instance, name } => {
                 let sort = sort(kind)?;
                 let entity = self.add(sort);
-                let binds = self.binds(&entity);
+                let binds = self.binds(&entity)?;
                 self.top().def(Def::Alias { instance, name: name.into(), sort, binds });
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index: instance, name } => {
@@ -201,7 +201,7 @@ impl Decoder<'_> {
         let name: Arc<str> = name.into();
         let item = self.operand(kind, index)?;
         let entity = self.add(sort(kind)?);
-        let binds = self.binds(&entity);
+        let binds = self.binds(&entity)?;
         if self.open.len() == 1 {
             let ty = self.item(&entity)?;
             self.top().exports.push((name.clone(), ty));
@@ -250,7 +250,7 @@ impl Decoder<'_> {
     }
 
     /// The resource types that come with an item and are new.
-    fn binds(&mut self, entity: &ComponentEntityType) -> Box<[Bind]> {
+    fn binds(&mut self, entity: &ComponentEntityType) -> Result<Box<[Bind]>> {
         let open = self.open.last_mut().expect("a component is open");
         let mut binds = Vec::new();
         let mut path = Vec::new();
@@ -259,8 +259,8 @@ impl Decoder<'_> {
             if open.bound.insert(var) {
                 binds.push(Bind { path: path.into(), var });
             }
-        });
-        binds.into()
+        })?;
+        Ok(binds.into())
     }
 }
 
@@ -271,7 +271,8 @@ fn collect(
     entity: &ComponentEntityType,
     path: &mut Vec<Arc<str>>,
     found: &mut dyn FnMut(Var, &[Arc<str>]),
-) {
+) -> Result<()> {
+    types.count_item()?;
     match entity {
         ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(id), .. } => {
             found(types.var(id.resource()), path);
@@ -279,12 +280,13 @@ fn collect(
         ComponentEntityType::Instance(id) => {
             for (name, item) in &known[*id].exports {
                 path.push(name.as_str().into());
-                collect(types, known, &item.ty, path, found);
+                collect(types, known, &item.ty, path, found)?;
                 path.pop();
             }
         }
         _ => {}
     }
+    Ok(())
 }
 
 /// What the validator knows of the innermost component.

@@ -1,7 +1,7 @@
 //! The validator's types → ours. Each of its types is converted once.
 
 use super::unsupported;
-use crate::limits::TYPES_DEEP_MAX;
+use crate::limits::{ITEMS_MAX, TYPES_DEEP_MAX};
 use crate::template::ItemType;
 use crate::types::{Case, Cases, FuncType, FuncTypeId, Kind, Node, TypeId, TypeTable, Var};
 use dunlin::{Error, Result};
@@ -22,6 +22,8 @@ pub(super) struct Types {
     defined: HashMap<ComponentDefinedTypeId, TypeId>,
     funcs: HashMap<ComponentFuncTypeId, FuncTypeId>,
     vars: HashMap<ResourceId, Var>,
+    /// How many items have been looked at.
+    items: usize,
 }
 
 type Shared = Arc<str>;
@@ -33,12 +35,22 @@ impl Types {
         *self.vars.entry(id).or_insert(next)
     }
 
+    /// Counts an item that is looked at.
+    pub(super) fn count_item(&mut self) -> Result<()> {
+        self.items += 1;
+        match self.items {
+            ..=ITEMS_MAX => Ok(()),
+            _ => Err(unsupported("a component with so many imports and exports")),
+        }
+    }
+
     /// The type of an item, for linking.
     pub(super) fn item(
         &mut self,
         known: TypesRef<'_>,
         entity: &ComponentEntityType,
     ) -> Result<ItemType> {
+        self.count_item()?;
         Ok(match entity {
             ComponentEntityType::Module(_) => ItemType::Module,
             ComponentEntityType::Component(_) => ItemType::Component,
