@@ -48,12 +48,8 @@ where
 {
     let mut types = all.named("wasi:filesystem/types")?;
     types
-        .resource_with("descriptor", |state, FileDescriptor(fd)| {
-            drop(state.ctx.table.close(fd));
-        })?
-        .resource_with("directory-entry-stream", |state, stream: DirectoryEntryStream| {
-            state.entries_held = state.entries_held.saturating_sub(stream.count);
-        })?
+        .resource_with("descriptor", close)?
+        .resource_with("directory-entry-stream", forget_entries)?
         .file_func(
             "[method]directory-entry-stream.read-directory-entry",
             |state, (stream,): (Borrow<DirectoryEntryStream>,)| {
@@ -69,6 +65,14 @@ where
     define_bytes(&mut types)?;
     define_state(&mut types)?;
     define_paths(&mut types)
+}
+
+fn close(state: &mut ComponentCtx, FileDescriptor(fd): FileDescriptor) {
+    drop(state.ctx.table.close(fd));
+}
+
+fn forget_entries(state: &mut ComponentCtx, stream: DirectoryEntryStream) {
+    state.entries_held = state.entries_held.saturating_sub(stream.count);
 }
 
 /// What moves bytes.
@@ -383,4 +387,150 @@ fn read_directory(
     let stream = state.push(DirectoryEntryStream { entries: entries.into_iter(), count })?;
     state.entries_held += count;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DirRights, Limits, WasiCtx};
+    use tempfile::TempDir;
+
+    /// What a component holds that has been granted a folder, which has a file, and its descriptor.
+    fn granted(rights: DirRights, limits: Limits) -> (TempDir, ComponentCtx, This) {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.txt"), "abc").expect("a file");
+        let mut builder = WasiCtx::builder();
+        builder.preopened_dir(folder.path(), "/", rights).expect("a folder").limits(limits);
+        let mut state = ComponentCtx::new(builder.build().expect("a context"));
+        let preopens = state.ctx.table.preopens().expect("a folder");
+        let (descriptor, name) = preopens.into_iter().next().expect("a preopen");
+        assert_eq!(name, "/");
+        let fd = state.ctx.table.insert(descriptor).expect("a descriptor");
+        let root = Borrow::new(state.give_descriptor(fd).expect("a resource").rep());
+        (folder, state, root)
+    }
+
+    const READ: DescriptorFlags = DescriptorFlags::READ;
+
+    fn open(
+        state: &mut ComponentCtx,
+        root: &This,
+        path: &str,
+        how: (OpenFlags, DescriptorFlags),
+    ) -> Outcome<This> {
+        let opened = open_at(state, root, path, (PathFlags::default(), how.0, how.1))?;
+        Ok(Borrow::new(opened.rep()))
+    }
+
+    #[test]
+    fn files_are_read_and_written_at_their_places() {
+        let (_folder, mut state, root) = granted(DirRights::ReadWrite, Limits::default());
+        let how = (OpenFlags::CREATE, READ | DescriptorFlags::WRITE);
+        let file = open(&mut state, &root, "new.txt", how).expect("a file");
+        assert_eq!(write(&state, &file, b"hello", 2), Ok(5));
+        assert_eq!(read(&state, &file, 3, 1), Ok((b"\0he".to_vec(), false)));
+        assert_eq!(read(&state, &file, u64::MAX, 7), Ok((Vec::new(), true)));
+        assert_eq!(read(&state, &file, 0, 0), Ok((Vec::new(), false)));
+        assert_eq!(stat(&state, &file).map(|stat| stat.size), Ok(7));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_can_be_done() {
+        let (_folder, mut state, root) = granted(DirRights::ReadWrite, Limits::default());
+        let file = open(&mut state, &root, "a.txt", (OpenFlags::default(), READ)).expect("a file");
+        assert_eq!(write(&state, &file, b"x", 0), Err(Errno::Badf));
+        assert_eq!(write_via_stream(&mut state, &file, None).err(), Some(Errno::Badf));
+        let how = (OpenFlags::default(), DescriptorFlags::WRITE);
+        let file = open(&mut state, &root, "a.txt", how).expect("a file");
+        assert_eq!(read(&state, &file, 1, 0), Err(Errno::Badf));
+        assert_eq!(read_via_stream(&mut state, &file, 0).err(), Some(Errno::Badf));
+        assert_eq!(read(&state, &root, 1, 0), Err(Errno::Isdir));
+    }
+
+    #[test]
+    fn nothing_is_changed_under_a_folder_to_read() {
+        let (folder, mut state, root) = granted(DirRights::ReadOnly, Limits::default());
+        for how in [
+            (OpenFlags::CREATE, READ),
+            (OpenFlags::TRUNCATE, READ),
+            (OpenFlags::default(), DescriptorFlags::WRITE),
+        ] {
+            assert_eq!(open(&mut state, &root, "a.txt", how).err(), Some(Errno::Rofs), "{how:?}");
+        }
+        for needed in [Rights::PATH_UNLINK_FILE, Rights::PATH_RENAME_SOURCE, Rights::PATH_SYMLINK] {
+            assert_eq!(state.at(&root, needed, "a.txt").err(), Some(Errno::Rofs));
+        }
+        let file = open(&mut state, &root, "a.txt", (OpenFlags::default(), READ)).expect("a file");
+        assert_eq!(read(&state, &file, 9, 0), Ok((b"abc".to_vec(), false)));
+        assert_eq!(std::fs::read(folder.path().join("a.txt")).expect("a file"), b"abc");
+    }
+
+    #[test]
+    fn no_path_leads_out_and_odd_ones_are_refused() {
+        let (_folder, mut state, root) = granted(DirRights::ReadWrite, Limits::default());
+        let long = "a".repeat(5000);
+        for (path, errno) in [
+            ("../a.txt", Errno::Notcapable),
+            ("/etc/passwd", Errno::Notcapable),
+            ("a/../../b", Errno::Noent),
+            ("", Errno::Noent),
+            ("a\0.txt", Errno::Inval),
+            (&long, Errno::Nametoolong),
+        ] {
+            let opened = open(&mut state, &root, path, (OpenFlags::default(), READ));
+            assert_eq!(opened.err(), Some(errno), "{path:?}");
+            let known = stat_at(&state, &root, PathFlags::SYMLINK_FOLLOW, path);
+            assert_eq!(known.err(), Some(errno), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_component_holds_is_bounded() {
+        let limits = Limits { descriptors_max: 6, ..Limits::default() };
+        let (_folder, mut state, root) = granted(DirRights::ReadOnly, limits);
+        let how = (OpenFlags::default(), READ);
+        let first = open(&mut state, &root, "a.txt", how).expect("the last that is allowed");
+        assert_eq!(open(&mut state, &root, "a.txt", how).err(), Some(Errno::Mfile));
+        let first = state.delete::<FileDescriptor>(&first).expect("a resource");
+        close(&mut state, first);
+        assert!(open(&mut state, &root, "a.txt", how).is_ok());
+
+        let limits = Limits { resources_max: 1, ..Limits::default() };
+        let (_folder, mut state, root) = granted(DirRights::ReadOnly, limits);
+        assert_eq!(open(&mut state, &root, "a.txt", how).err(), Some(Errno::Nomem));
+        // What was opened for it has been closed.
+        assert_eq!(state.ctx.table.free(), Ok(5));
+    }
+
+    #[test]
+    fn listings_have_no_entries_of_their_own_and_are_bounded() {
+        let limits = Limits { directory_entries_max: 5, ..Limits::default() };
+        let (_folder, mut state, root) = granted(DirRights::ReadOnly, limits);
+        let listing = read_directory(&mut state, &root).expect("a listing");
+        let names = |stream: &DirectoryEntryStream| {
+            stream.entries.as_slice().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(state.table.get(&listing).expect("a listing")), ["a.txt"]);
+        let second = read_directory(&mut state, &root).expect("a listing");
+        let third = read_directory(&mut state, &root).expect("a listing");
+        assert_eq!(read_directory(&mut state, &root).err(), Some(Errno::Nomem));
+        for listing in [listing, second, third] {
+            let listing = state.delete(&listing).expect("a listing");
+            forget_entries(&mut state, listing);
+        }
+        assert_eq!(state.entries_held, 0);
+        assert!(read_directory(&mut state, &root).is_ok());
+    }
+
+    #[test]
+    fn two_names_of_a_file_have_one_hash_and_other_files_have_others() {
+        let (folder, state, root) = granted(DirRights::ReadOnly, Limits::default());
+        std::fs::hard_link(folder.path().join("a.txt"), folder.path().join("b.txt"))
+            .expect("a link");
+        std::fs::write(folder.path().join("c.txt"), "abc").expect("a file");
+        let of = |path| stat_at(&state, &root, PathFlags::default(), path).map(hash);
+        assert_eq!(of("a.txt"), of("b.txt"));
+        assert_ne!(of("a.txt"), of("c.txt"));
+        assert_eq!(of("d.txt"), Err(Errno::Noent));
+    }
 }

@@ -51,17 +51,19 @@ where
         .func("[method]pollable.block", |state, (this,): (This,)| {
             ready(state, &[this], Wait::Yes).map(drop)
         })?
-        .func("poll", |state, (list,): (Vec<This>,)| {
-            if list.is_empty() {
-                return Err(trap("a poll of no pollables would not end"));
-            }
-            let count_max = state.ctx.limits.subscriptions_max;
-            if !u32::try_from(list.len()).is_ok_and(|count| count <= count_max) {
-                return Err(trap("a poll of more pollables than the limit"));
-            }
-            ready(state, &list, Wait::Yes)
-        })?;
+        .func("poll", |state, (list,): (Vec<This>,)| poll(state, &list))?;
     Ok(())
+}
+
+fn poll(state: &ComponentCtx, list: &[Borrow<Pollable>]) -> dunlin::Result<Vec<u32>> {
+    if list.is_empty() {
+        return Err(trap("a poll of no pollables would not end"));
+    }
+    let count_max = state.ctx.limits.subscriptions_max;
+    if !u32::try_from(list.len()).is_ok_and(|count| count <= count_max) {
+        return Err(trap("a poll of more pollables than the limit"));
+    }
+    ready(state, list, Wait::Yes)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,5 +124,57 @@ impl Pollable {
                 host(stream, *direction)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, WasiCtxBuilder};
+    use dunlin::TrapCode;
+
+    fn state(builder: &mut WasiCtxBuilder) -> ComponentCtx {
+        ComponentCtx::new(builder.build().expect("a context"))
+    }
+
+    fn give(state: &mut ComponentCtx, pollable: Pollable) -> Borrow<Pollable> {
+        Borrow::new(state.give(pollable).expect("a resource").rep())
+    }
+
+    fn in_ms(state: &ComponentCtx, milliseconds: u64) -> Pollable {
+        Pollable::Moment(state.ctx.monotonic.now_ns() + milliseconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_poll_tells_all_that_are_ready_and_waits_for_one() {
+        let mut state = state(&mut WasiCtx::builder());
+        let begun = state.ctx.monotonic.now_ns();
+        let soon = in_ms(&state, 15);
+        let list = [Pollable::Moment(u64::MAX), soon].map(|pollable| give(&mut state, pollable));
+        assert!(ready(&state, &list, Wait::No).expect("no trap").is_empty());
+        assert_eq!(poll(&state, &list).expect("no trap"), [1]);
+        assert!(state.ctx.monotonic.now_ns() - begun >= 15_000_000);
+        let input = give(&mut state, Pollable::Standard(0, Direction::Read));
+        let now = give(&mut state, Pollable::Ready);
+        let [never, past] = list;
+        assert_eq!(poll(&state, &[now, never, past, input]).expect("no trap"), [0, 2, 3]);
+    }
+
+    #[test]
+    fn polls_of_nothing_and_of_too_many_trap() {
+        let limits = Limits { subscriptions_max: 2, ..Limits::default() };
+        let mut state = state(WasiCtx::builder().limits(limits));
+        assert!(poll(&state, &[]).is_err());
+        let list = [(); 3].map(|()| give(&mut state, Pollable::Ready));
+        assert_eq!(poll(&state, &list[..2]).expect("no trap"), [0, 1]);
+        assert!(poll(&state, &list).is_err());
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_wait_and_the_guest() {
+        let mut state = state(WasiCtx::builder().interrupt(|| true));
+        let never = give(&mut state, Pollable::Moment(u64::MAX));
+        let error = poll(&state, &[never]).expect_err("an interrupt");
+        assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
     }
 }

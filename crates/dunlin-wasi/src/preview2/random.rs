@@ -43,3 +43,24 @@ fn fill(state: &mut ComponentCtx, bytes: &mut [u8]) -> dunlin::Result<()> {
         filled => filled.map_err(dunlin::Error::host),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, WasiCtx};
+
+    #[test]
+    fn a_seed_decides_the_bytes_and_the_limit_how_many() {
+        let limits = Limits { random_bytes_max: 32, ..Limits::default() };
+        let state = || {
+            let ctx = WasiCtx::builder().random_seed(7).limits(limits.clone()).build();
+            ComponentCtx::new(ctx.expect("a context"))
+        };
+        let drawn = bytes(&mut state(), 32).expect("bytes");
+        assert_eq!(drawn, bytes(&mut state(), 32).expect("bytes"));
+        assert_eq!(drawn[..8], number(&mut state()).expect("a number").to_le_bytes());
+        for len in [33, 1 << 32, u64::MAX] {
+            assert!(bytes(&mut state(), len).is_err(), "{len}");
+        }
+    }
+}

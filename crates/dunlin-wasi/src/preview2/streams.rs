@@ -471,3 +471,102 @@ fn splice(
     };
     Ok(write(state, this, &bytes)?.map(|()| bytes.len() as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, InputPipe, Output, OutputPipe};
+
+    fn input(bytes: &[u8]) -> (ComponentCtx, Borrow<InputStream>) {
+        let mut builder = WasiCtx::builder();
+        builder.stdin(Input::Pipe(InputPipe::new(bytes)));
+        let mut state = ComponentCtx::new(builder.build().expect("a context"));
+        let stream = state.give(InputStream::standard(0)).expect("a stream");
+        (state, Borrow::new(stream.rep()))
+    }
+
+    fn output(bytes_max: usize) -> (ComponentCtx, Borrow<OutputStream>, OutputPipe) {
+        let pipe = OutputPipe::new(bytes_max);
+        let mut builder = WasiCtx::builder();
+        builder.stdout(Output::Pipe(pipe.clone()));
+        let mut state = ComponentCtx::new(builder.build().expect("a context"));
+        let stream = state.give(OutputStream::standard(1)).expect("a stream");
+        (state, Borrow::new(stream.rep()), pipe)
+    }
+
+    /// What a guest was told, which is no trap.
+    fn told<R>(streamed: Streamed<R>) -> Result<R, StreamError> {
+        streamed.expect("no trap")
+    }
+
+    #[test]
+    fn a_read_gives_what_is_there_and_the_end_is_told() {
+        let (mut state, stream) = input(&[7; STREAM_BYTES_MAX + 5]);
+        for (len, given) in [(0, 0), (3, 3), (u64::MAX, STREAM_BYTES_MAX), (9, 2)] {
+            let bytes = told(read(&mut state, &stream, len, How::Now)).ok().expect("bytes");
+            assert_eq!(bytes, vec![7; given], "{len}");
+        }
+        for how in [How::Now, How::Waiting] {
+            assert!(matches!(told(read(&mut state, &stream, 1, how)), Err(StreamError::Closed)));
+        }
+    }
+
+    #[test]
+    fn only_what_is_permitted_is_written() {
+        let (mut state, stream, pipe) = output(1 << 20);
+        assert!(spend(&mut state, &stream, 1).is_err(), "nobody has asked");
+        let permit = told(check_write(&mut state, &stream)).ok().expect("a permit");
+        assert!(spend(&mut state, &stream, permit + 1).is_err());
+        spend(&mut state, &stream, permit).expect("permitted");
+        assert!(spend(&mut state, &stream, 1).is_err(), "it has been used up");
+        assert!(told(write(&mut state, &stream, b"abc")).is_ok());
+        assert!(told(write_and_flush(&mut state, &stream, b"")).is_ok());
+        assert_eq!(pipe.contents(), b"abc");
+        assert!(bounded(BLOCKING_WRITE_BYTES_MAX).is_ok());
+        assert!(bounded(BLOCKING_WRITE_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn a_stream_that_has_failed_says_why_once_and_is_closed() {
+        let (mut state, stream, pipe) = output(4);
+        let Err(StreamError::Failed(why)) = told(write(&mut state, &stream, b"abcdef")) else {
+            panic!("the pipe is full");
+        };
+        assert_eq!(state.table.get(&why).expect("an error").0, Errno::Nospc);
+        assert_eq!(pipe.contents(), b"abcd");
+        assert!(matches!(told(write(&mut state, &stream, b"x")), Err(StreamError::Closed)));
+        assert!(matches!(told(check_write(&mut state, &stream)), Err(StreamError::Closed)));
+        assert!(matches!(told(flush(&mut state, &stream)), Err(StreamError::Closed)));
+    }
+
+    #[test]
+    fn a_splice_moves_no_more_than_is_there() {
+        let (mut state, from) = input(b"hello");
+        let file = Arc::new(tempfile::tempfile().expect("a file"));
+        let to = state.give(OutputStream::at(file.clone(), 2)).expect("a stream");
+        let to = Borrow::new(to.rep());
+        let moved = told(splice(&mut state, &to, &from, 4, How::Now));
+        assert_eq!(moved.ok(), Some(4));
+        assert_eq!(told(splice(&mut state, &to, &from, u64::MAX, How::Waiting)).ok(), Some(1));
+        assert!(matches!(
+            told(splice(&mut state, &to, &from, 1, How::Now)),
+            Err(StreamError::Closed)
+        ));
+        let mut bytes = [1; 7];
+        crate::sys::read_at(&file, &mut bytes, 0).expect("bytes");
+        assert_eq!(&bytes, b"\0\0hello");
+    }
+
+    #[test]
+    fn what_is_appended_goes_to_the_end() {
+        let (mut state, ..) = input(b"");
+        let file = Arc::new(tempfile::tempfile().expect("a file"));
+        for bytes in [b"ab", b"cd"] {
+            let stream = state.give(OutputStream::end(file.clone())).expect("a stream");
+            assert!(told(write(&mut state, &Borrow::new(stream.rep()), bytes)).is_ok());
+        }
+        let stream = state.give(InputStream::at(file, 1)).expect("a stream");
+        let read = told(read(&mut state, &Borrow::new(stream.rep()), 9, How::Now));
+        assert_eq!(read.ok(), Some(b"bcd".to_vec()));
+    }
+}
