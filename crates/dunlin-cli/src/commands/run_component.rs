@@ -47,6 +47,9 @@ pub(super) fn run(
     }
     let mut linker = Linker::new(engine);
     preview2::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(failed)?;
+    if options.unknown_imports == UnknownImports::Trap {
+        linker.define_unknown_imports_as_traps(component);
+    }
     if let Some(span) = options.timeout {
         start(&deadline, span, &store, &shown)?;
     }
@@ -121,7 +124,7 @@ fn refuse_flags(options: &RunOptions, shown: &str) -> Result<(), Report> {
         ("--invoke", options.invoke.is_some()),
         ("--threads", options.threads),
         ("--preload", !options.preload.is_empty()),
-        ("--unknown-imports", options.unknown_imports != UnknownImports::Error),
+        ("--unknown-imports default", options.unknown_imports == UnknownImports::Default),
         ("--profile-out", options.profile_out.is_some()),
         ("--stats", options.stats),
     ];
@@ -137,7 +140,10 @@ fn refuse_flags(options: &RunOptions, shown: &str) -> Result<(), Report> {
 fn cannot_link(shown: &str, error: &Error) -> Report {
     let report = Report::engine(format!("cannot instantiate `{shown}`"), error);
     match error.kind() {
-        ErrorKind::Link => report.hint(format!("`dunlin inspect {shown}` shows what it imports")),
+        ErrorKind::Link if error.to_string().contains("wasi:sockets/") => report
+            .cause("components have no sockets yet")
+            .hint("`--unknown-imports trap` runs it until it uses one"),
+        ErrorKind::Link => report.hint("`--unknown-imports trap` runs without what is unknown"),
         _ => report,
     }
 }

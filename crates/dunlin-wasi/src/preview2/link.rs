@@ -1,9 +1,7 @@
 //! From rows to host functions: the interfaces of WASI 0.2.
 
 use dunlin::StoreContextMut;
-use dunlin_component::{
-    Component, LiftParams, Linker, LinkerInstance, LowerPayload, LowerResults, Resource,
-};
+use dunlin_component::{LiftParams, Linker, LinkerInstance, LowerPayload, LowerResults, Resource};
 
 use super::error_code::ErrorCode;
 use super::state::ComponentCtx;
@@ -29,12 +27,6 @@ pub fn add_to_linker<T: 'static>(
     random::define(&mut all)?;
     filesystem::define(&mut all)?;
     preopens::define(&mut all)
-}
-
-/// Whether a component imports anything of WASI 0.2.
-#[must_use]
-pub fn imports_wasi(component: &Component) -> bool {
-    component.imports().any(|(name, _)| name.starts_with("wasi:"))
 }
 
 /// A linker, and how functions find the context.

@@ -27,5 +27,5 @@ mod random;
 mod state;
 mod streams;
 
-pub use link::{add_to_linker, imports_wasi};
+pub use link::add_to_linker;
 pub use state::ComponentCtx;
