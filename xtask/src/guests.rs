@@ -25,6 +25,8 @@ enum Language {
     C,
     Zig,
     Rust,
+    /// Rust, as a component for WASI 0.2.
+    RustComponent,
     Kotlin,
     /// The text format, which the engine reads itself.
     Text,
@@ -54,6 +56,12 @@ const GUESTS: &[Guest] = &[
         language: Language::Rust,
         arguments: &[".birds[1]"],
         input: Some("waders.json"),
+    },
+    Guest {
+        name: "shelf",
+        language: Language::RustComponent,
+        arguments: &["/text/books"],
+        input: Some("input.txt"),
     },
     Guest { name: "greet", language: Language::Kotlin, arguments: &[], input: None },
     Guest { name: "aviary", language: Language::Kotlin, arguments: &[], input: None },
@@ -179,9 +187,13 @@ impl Guest {
                 command.arg(format!("-femit-bin={}", module.display())).arg(self.source("zig"));
                 command
             }
-            Language::Rust => {
-                packages::rust_target("wasm32-wasip1")?;
-                let mut arguments = vec!["--edition=2024", "--target=wasm32-wasip1", "-Dwarnings"];
+            Language::Rust | Language::RustComponent => {
+                let (target, argument) = match self.language {
+                    Language::Rust => ("wasm32-wasip1", "--target=wasm32-wasip1"),
+                    _ => ("wasm32-wasip2", "--target=wasm32-wasip2"),
+                };
+                packages::rust_target(target)?;
+                let mut arguments = vec!["--edition=2024", argument, "-Dwarnings"];
                 for option in
                     ["opt-level=z", "lto=fat", "panic=abort", "strip=symbols", "codegen-units=1"]
                 {

@@ -132,7 +132,7 @@ impl Default for RunOptions {
 pub(crate) const RUN: Command<RunOptions> = Command {
     name: "run",
     usage: "[OPTIONS] FILE|URL|- [ARGS…]",
-    about: "Run a WebAssembly module: a command's `_start`, or one function with --invoke.",
+    about: "Run a WebAssembly module or component: a command's `_start` or `wasi:cli/run`, or one function with --invoke.",
     notes: "FILE is .wasm, .wat, or .cwasm as `dunlin compile` makes it, told apart by content; `-` is\n\
             standard input; a URL is downloaded and cached. Everything after FILE belongs to the\n\
             guest, which has no folder, no variable and no network unless a flag grants it.\n\

@@ -12,7 +12,7 @@ use crate::state::{HOST, state};
 use crate::template::ItemType;
 use crate::trap::{link, trap, usage};
 use crate::typed::{Known, LiftParams, LowerResults, Wrapped};
-use crate::types::{FuncType, Shape, TypeTable};
+use crate::types::{FuncType, Shape, TypeTable, Var};
 use crate::val::Val;
 use dunlin::{AsContextMut, Engine, Module, Result, StoreContextMut};
 use std::any::TypeId as RustType;
@@ -373,8 +373,9 @@ fn instantiate_with<'n, T: 'static>(
         return Err(other_engine());
     }
     let mut args = HashMap::new();
+    let mut bound = Bound::new();
     for (name, ty) in &component.inner.imports {
-        let item = resolve(store, find(name), ty, name)?;
+        let item = resolve(store, find(name), ty, name, &mut bound)?;
         args.insert(name.clone(), item);
     }
     let closure = Closure::outermost(&component.inner);
@@ -587,19 +588,29 @@ fn version(name: &str) -> Vec<u64> {
     version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }
 
+/// The resource types that a component's imports so far have been found to be.
+type Bound = HashMap<Var, ResourceTypeId>;
+
 /// What an import of this type is to be.
 fn resolve<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     found: Option<&Definition<T>>,
     ty: &ItemType,
     name: &str,
+    bound: &mut Bound,
 ) -> Result<Item> {
+    // An interface that uses another's resource type exports it again, under any name: it needs no definition there.
+    if let ItemType::Type(Some(var)) = ty
+        && let Some(known) = bound.get(var)
+    {
+        return Ok(Item::Type(Some(*known)));
+    }
     let Some(found) = found else {
         return match ty {
             // Such a type says all by itself.
             ItemType::Type(None) => Ok(Item::Type(None)),
             // All that is wanted of it may be types.
-            ItemType::Instance(items) => instance(store, &Names::new(), items, name),
+            ItemType::Instance(items) => instance(store, &Names::new(), items, name, bound),
             _ => Err(unknown(name)),
         };
     };
@@ -608,17 +619,20 @@ fn resolve<T: 'static>(
             Ok(Item::Func(add_func(store, FuncItem::Host(func.clone()))))
         }
         (ItemType::Module, Definition::Module(module)) => Ok(Item::Module(module.clone())),
-        (ItemType::Type(Some(_)), Definition::Resource { number, rust, destructor }) => {
-            Ok(Item::Type(Some(resource(store, *number, *rust, destructor))))
+        (ItemType::Type(Some(var)), Definition::Resource { number, rust, destructor }) => {
+            let ty = resource(store, *number, *rust, destructor);
+            bound.insert(*var, ty);
+            Ok(Item::Type(Some(ty)))
         }
         (ItemType::Instance(items), Definition::Instance(names)) => {
-            instance(store, names, items, name)
+            instance(store, names, items, name, bound)
         }
         (_, Definition::Item { state: id, item }) => {
             if state(store).id != *id {
                 return Err(link(format_args!("`{name}` is defined for another store")));
             }
             check(item, ty, name)?;
+            bind(item, ty, bound);
             Ok(item.clone())
         }
         _ => Err(link(format_args!("`{name}` is defined as something else than is wanted"))),
@@ -631,13 +645,31 @@ fn instance<T: 'static>(
     names: &Names<T>,
     items: &[(Arc<str>, ItemType)],
     name: &str,
+    bound: &mut Bound,
 ) -> Result<Item> {
     let mut exports = Exports::default();
     for (inner, ty) in items {
         let full = format!("{name}` `{inner}");
-        exports.add(inner.clone(), resolve(store, find(names, inner), ty, &full)?);
+        exports.add(inner.clone(), resolve(store, find(names, inner), ty, &full, bound)?);
     }
     Ok(Item::Instance(Arc::new(exports)))
+}
+
+/// Notes which resource types an item has been found to be, or to export.
+fn bind(item: &Item, ty: &ItemType, bound: &mut Bound) {
+    match (item, ty) {
+        (Item::Type(Some(found)), ItemType::Type(Some(var))) => {
+            bound.insert(*var, *found);
+        }
+        (Item::Instance(exports), ItemType::Instance(items)) => {
+            for (inner, ty) in items.iter() {
+                if let Some(item) = exports.items.get(inner) {
+                    bind(item, ty, bound);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether what a component exports can be what another imports; the types of functions are looked at where they are lowered.

@@ -1,9 +1,9 @@
-//! WASI 0.1 for the Dunlin engine: the 46 functions of `wasi_snapshot_preview1` and the same under
-//! the older name `wasi_unstable`, over a sandbox of capabilities.
+//! WASI 0.1 and 0.2 for the Dunlin engine: the 46 functions of `wasi_snapshot_preview1`, the same under
+//! the older name `wasi_unstable`, and the interfaces of components, over one sandbox of capabilities.
 //!
 //! What it does: [`WasiCtx`] holds what one guest was granted; [`preview1`] holds one short function
 //! for each WASI function, over a [`WasiCtx`] and the guest's memory alone; [`add_to_linker`] makes
-//! host functions of them from one table of rows.
+//! host functions of them from one table of rows. [`preview2`] does the same for components.
 //!
 //! Invariants:
 //! 1. Nothing is granted unless asked for, and no path leads out of a granted directory: every name
@@ -27,13 +27,19 @@ mod exit;
 pub mod limits;
 mod link;
 pub mod memory;
+mod open;
+mod paths;
 pub mod preview1;
+pub mod preview2;
 pub mod random;
 pub mod stdio;
+mod streams;
 mod sys;
 mod table;
 mod threads;
+mod times;
 pub mod types;
+mod waiting;
 
 pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;

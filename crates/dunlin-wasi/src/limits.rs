@@ -14,6 +14,12 @@ pub const READY_WRITE_BYTES_MAX: usize = 4096;
 /// How many random bytes are drawn between two looks at the embedder's interrupt.
 pub const RANDOM_CHUNK_BYTES_MAX: usize = 1 << 20;
 
+/// How many bytes one read or write of a stream of WASI 0.2 moves: the buffer is the host's.
+pub const STREAM_BYTES_MAX: usize = 64 << 10;
+
+/// How many bytes the functions of WASI 0.2 take that write and wait at once, by their specification.
+pub const BLOCKING_WRITE_BYTES_MAX: u64 = 4096;
+
 /// The bounds of one context; [`Limits::default`] suits a program run from the command line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -34,6 +40,9 @@ pub struct Limits {
     pub path_bytes_max: u32,
     /// Directory entries held in listings over all open directories (`NOMEM` beyond).
     pub directory_entries_max: usize,
+    /// Resources of WASI 0.2 that a component holds at once (a trap beyond, or `insufficient-memory` where a function can
+    /// fail). Programs hold one or two for each descriptor.
+    pub resources_max: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +55,7 @@ impl Default for Limits {
             subscriptions_max: 65_536,
             path_bytes_max: 4096,
             directory_entries_max: 1 << 20,
+            resources_max: 1 << 16,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use cap_fs_ext::{FileTypeExt as _, Metadata, MetadataExt as _};
 use cap_std::fs::Dir;
@@ -40,7 +41,8 @@ pub(crate) enum Kind {
 /// An open file.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
-    pub(crate) file: File,
+    /// Streams of WASI 0.2 outlive the descriptor that they were made from.
+    pub(crate) file: Arc<File>,
     pub(crate) filetype: FileType,
     /// The access of the preopen it came from.
     pub(crate) access: DirRights,
@@ -156,6 +158,30 @@ impl Descriptor {
     }
 }
 
+impl OpenDir {
+    /// The entries of the directory, itself and its parent first. What the number of the parent is stays
+    /// untold, since it may lie outside the sandbox: it shows the directory's own.
+    pub(crate) fn entries(&self, entries_max: usize) -> Result<Vec<Entry>, Errno> {
+        let own = self.dir.dir_metadata()?.ino();
+        let mut listing: Vec<Entry> = [".", ".."]
+            .map(|name| Entry { name: name.to_string(), ino: own, filetype: FileType::Directory })
+            .into();
+        for entry in self.dir.entries()? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if listing.len() >= entries_max {
+                return Err(Errno::Nomem);
+            }
+            let ino = crate::sys::entry_ino(&entry)?;
+            let filetype = entry.file_type().map_or(FileType::Unknown, filetype_of);
+            listing.push(Entry { name, ino, filetype });
+        }
+        Ok(listing)
+    }
+}
+
 /// What every standard stream can do.
 const STREAM_RIGHTS: Rights =
     Rights::POLL_FD_READWRITE.or(Rights::FD_FILESTAT_GET).or(Rights::FD_FDSTAT_SET_FLAGS);
@@ -164,7 +190,7 @@ impl OpenFile {
     /// A file that the embedder opened itself.
     fn granted(file: File) -> io::Result<OpenFile> {
         let filetype = filetype(&Metadata::from_file(&file)?);
-        Ok(OpenFile { file, filetype, access: DirRights::ReadWrite })
+        Ok(OpenFile { file: Arc::new(file), filetype, access: DirRights::ReadWrite })
     }
 
     /// Whether reads and writes can wait for someone else.
@@ -305,6 +331,20 @@ impl Table {
         let descriptor = self.close(from)?;
         self.slots[to] = Some(descriptor);
         Ok(())
+    }
+
+    /// The directories that the embedder granted, opened again, and their names.
+    pub(crate) fn preopens(&self) -> io::Result<Vec<(Descriptor, String)>> {
+        let mut preopens = Vec::new();
+        for descriptor in self.slots.iter().flatten() {
+            if let Kind::Dir(OpenDir { dir, access, preopen: Some(name), .. }) = &descriptor.kind {
+                let dir = dir.try_clone()?;
+                let kind =
+                    Kind::Dir(OpenDir { dir, access: *access, preopen: None, listing: None });
+                preopens.push((Descriptor { kind, ..*descriptor }, name.clone()));
+            }
+        }
+        Ok(preopens)
     }
 
     /// How many directory entries are held in listings.

@@ -47,7 +47,7 @@ const TABLE: &[Row] = &[
     row(DUNLIN, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE], &[WAST]),
     row(COMPONENT, &[DUNLIN], &[]),
     row(WAST, &[DUNLIN, COMPONENT], &[]),
-    row(WASI, &[DUNLIN], &[]),
+    row(WASI, &[DUNLIN, COMPONENT], &[]),
     row(CLI, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI], &[]),
     // It compares two passes of which users see one.
     row(FUZZING, &[DUNLIN, MODULE], &[WASI, WAST]),

@@ -7,6 +7,7 @@ mod deadline;
 mod disassemble;
 mod inspect;
 mod run;
+mod run_component;
 mod source;
 mod stats;
 mod trap;

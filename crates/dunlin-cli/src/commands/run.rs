@@ -1,4 +1,4 @@
-//! `dunlin run`: loads a module, grants it what the flags say, runs it, and tells how it ended.
+//! `dunlin run`: loads a module or a component, grants it what the flags say, runs it, and tells how it ended.
 //!
 //! 1. Everything that can be refused without running is: the module, the export that `--invoke`
 //!    names, its arguments, the folders.
@@ -19,8 +19,9 @@ use dunlin::{
 use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
 
 use super::deadline::Deadline;
+use super::source::Loaded;
 use super::stats::{Stats, Times};
-use super::{Outcome, source, trap};
+use super::{Outcome, run_component, source, trap};
 use crate::args::nearest;
 use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
@@ -81,7 +82,12 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
         .map_or((OsStr::new("-"), &[][..]), |(file, rest)| (file.as_os_str(), rest));
     let shown = file.to_string_lossy();
     let engine = engine(&options, file)?;
-    let module = source::load(&engine, file, options.max_download)?;
+    let module = match source::load_any(&engine, file, options.max_download)? {
+        Loaded::Module(module) => module,
+        Loaded::Component(component) => {
+            return run_component::run(&engine, &component, &options, (file, arguments));
+        }
+    };
     let profile = profile_file(&options)?;
     let loaded = Instant::now();
     let began_optimized = module.is_optimized();
@@ -156,7 +162,7 @@ fn keep_learned(modules: &[(Option<String>, Module)], run: Duration) {
 }
 
 /// What the shell hears: the guest's own code, unless it was stopped or its time is over.
-fn exit_code(
+pub(super) fn exit_code(
     shown: &str,
     ended: Result<(), Ended>,
     options: &RunOptions,
@@ -270,7 +276,7 @@ fn no_profile(path: &Path, error: io::Error) -> Report {
     Report::failure(format!("cannot write the profile `{}`", path.display())).cause(error)
 }
 
-fn limits(options: &RunOptions) -> StoreLimits {
+pub(super) fn limits(options: &RunOptions) -> StoreLimits {
     let mut builder = StoreLimitsBuilder::new();
     if let Some(bytes) = options.max_memory {
         builder = builder.memory_size(bytes);
@@ -282,7 +288,7 @@ fn limits(options: &RunOptions) -> StoreLimits {
 }
 
 /// What the guest is granted: the streams, its arguments, and what the flags name.
-fn wasi(
+pub(super) fn wasi(
     options: &RunOptions,
     name: String,
     arguments: &[String],
@@ -335,7 +341,7 @@ fn threads(
 }
 
 /// Why a run ended early: before a guest, in it, or after it.
-enum Ended {
+pub(super) enum Ended {
     Link(Report),
     Guest(Error),
     Output(Report),
@@ -575,7 +581,7 @@ fn functions(module: &Module) -> Vec<String> {
         .collect()
 }
 
-fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
+pub(super) fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
     let text = |word: &OsString| {
         word.to_str().map(str::to_owned).ok_or_else(|| {
             Report::usage(format!("the argument `{}` is not UTF-8", word.to_string_lossy()))

@@ -42,6 +42,45 @@ pub(super) fn load(engine: &Engine, word: &OsStr, download_max: u64) -> Result<M
     module.map_err(|error| refused(&shown, &error))
 }
 
+/// What can be run.
+pub(super) enum Loaded {
+    Module(Module),
+    Component(Component),
+}
+
+/// Loads what a word of the command line names, as [`load`] does, and tells modules from components by content.
+///
+/// # Errors
+///
+/// When it cannot be had, or is not valid.
+pub(super) fn load_any(engine: &Engine, word: &OsStr, download_max: u64) -> Result<Loaded, Report> {
+    let shown = word.to_string_lossy();
+    let bytes = match word.to_str() {
+        Some("-") => standard_input()?,
+        Some(url) if fetch::is_url(url) => match fetch::fetch(url, download_max)? {
+            Fetched::File(path) => match component(path.as_os_str())? {
+                Some(bytes) => bytes,
+                None => {
+                    let module = Module::from_file(engine, path);
+                    return module.map(Loaded::Module).map_err(|error| refused(&shown, &error));
+                }
+            },
+            Fetched::Bytes(bytes) => bytes,
+        },
+        _ if is_plain_file(Path::new(word))? => match component(word)? {
+            Some(bytes) => bytes,
+            None => return load(engine, word, download_max).map(Loaded::Module),
+        },
+        _ => stream(Path::new(word))?,
+    };
+    if Component::is_component(&bytes) || Component::is_text(&bytes) {
+        let component = Component::new(engine, bytes);
+        return component.map(Loaded::Component).map_err(|error| refused_component(&shown, &error));
+    }
+    let module = Module::new(engine, bytes).map_err(|error| refused(&shown, &error))?;
+    Ok(Loaded::Module(module))
+}
+
 /// Whether a word names a file that `dunlin compile` made. Nothing else is taken for one: what comes
 /// over the network or a pipe is never machine code.
 pub(super) fn is_artifact(word: &OsStr) -> bool {

@@ -1,17 +1,16 @@
 //! Descriptors: what is known of them, their places and times, closing and moving them.
 
-use std::fs::FileTimes;
 use std::io::{Seek as _, SeekFrom};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cap_fs_ext::{DirExt as _, SystemTimeSpec};
+use cap_fs_ext::DirExt as _;
 
 use super::Result;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
 use crate::table::Kind;
-use crate::types::{Abi, Advice, FdFlags, FstFlags, Rights, Whence};
+use crate::times::Times;
+use crate::types::{Abi, Advice, FdFlags, Rights, Whence};
 
 /// The largest offset of a file: the systems below count in signed numbers.
 pub(super) const OFFSET_MAX: u64 = i64::MAX as u64;
@@ -228,78 +227,7 @@ pub fn fd_filestat_set_times(
     }
     descriptor.require(Rights::FD_FILESTAT_SET_TIMES)?;
     let file = descriptor.file()?;
-    let mut set = FileTimes::new();
-    if let Some(time) = times.atim.moment() {
-        set = set.set_accessed(time);
-    }
-    if let Some(time) = times.mtim.moment() {
-        set = set.set_modified(time);
-    }
-    Ok(file.file.set_times(set)?)
-}
-
-/// One time of a file, as a `set_times` wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewTime {
-    /// As it is.
-    Keep,
-    /// Now, by the host's file system.
-    Now,
-    /// A moment.
-    At(SystemTime),
-}
-
-impl NewTime {
-    /// Reads one time and its two flags.
-    fn decode(flags: FstFlags, given: FstFlags, now: FstFlags, time: u64) -> Result<NewTime> {
-        match (flags.contains(given), flags.contains(now)) {
-            (true, true) => Err(Errno::Inval),
-            (false, false) => Ok(NewTime::Keep),
-            (false, true) => Ok(NewTime::Now),
-            (true, false) => {
-                let moment = UNIX_EPOCH.checked_add(Duration::from_nanos(time));
-                moment.map(NewTime::At).ok_or(Errno::Inval)
-            }
-        }
-    }
-
-    /// As the calls on paths take it.
-    pub(super) fn spec(self) -> Option<SystemTimeSpec> {
-        match self {
-            NewTime::Keep => None,
-            NewTime::Now => Some(SystemTimeSpec::SymbolicNow),
-            NewTime::At(time) => {
-                Some(SystemTimeSpec::Absolute(cap_std::time::SystemTime::from_std(time)))
-            }
-        }
-    }
-
-    /// As the calls on open files take it.
-    fn moment(self) -> Option<SystemTime> {
-        match self {
-            NewTime::Keep => None,
-            NewTime::Now => Some(SystemTime::now()),
-            NewTime::At(time) => Some(time),
-        }
-    }
-}
-
-/// Both times of a file, as a `set_times` wants them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) atim: NewTime,
-    pub(super) mtim: NewTime,
-}
-
-impl Times {
-    /// Reads both times and their flags.
-    pub(super) fn decode(atim: u64, mtim: u64, flags: u32) -> Result<Times> {
-        let flags = FstFlags::from_bits(u64::from(flags)).ok_or(Errno::Inval)?;
-        Ok(Times {
-            atim: NewTime::decode(flags, FstFlags::ATIM, FstFlags::ATIM_NOW, atim)?,
-            mtim: NewTime::decode(flags, FstFlags::MTIM, FstFlags::MTIM_NOW, mtim)?,
-        })
-    }
+    times.set(&file.file)
 }
 
 /// Writes what kind of preopened descriptor this is, and how long its name.
@@ -379,7 +307,7 @@ pub fn fd_seek(
         Whence::Cur => SeekFrom::Current(offset),
         Whence::End => SeekFrom::End(offset),
     };
-    let reached = (&file.file).seek(target)?;
+    let reached = (&*file.file).seek(target)?;
     memory.write_u64(place, reached)
 }
 
@@ -391,6 +319,6 @@ pub fn fd_tell(ctx: &mut WasiCtx, memory: &mut GuestMemory<'_>, fd: u32, place: 
     let descriptor = ctx.table.get(fd)?;
     let file = descriptor.file()?;
     descriptor.require(Rights::FD_TELL)?;
-    let reached = (&file.file).stream_position()?;
+    let reached = (&*file.file).stream_position()?;
     memory.write_u64(place, reached)
 }

@@ -9,8 +9,8 @@ use super::Result;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
-use crate::table::{Descriptor, Entry, Kind, OpenDir, filetype_of};
-use crate::types::{FileType, Rights, encode_dirent};
+use crate::table::{Descriptor, Kind, OpenDir};
+use crate::types::{Rights, encode_dirent};
 
 /// Writes entries from a cookie on, as many as fit, the last perhaps cut off, and how many bytes they
 /// took: fewer than the buffer has means that the end was reached.
@@ -73,29 +73,6 @@ fn list(ctx: &mut WasiCtx, fd: u32, cookie: u64) -> Result {
     let Kind::Dir(dir) = &mut ctx.table.get_mut(fd)?.kind else {
         return Err(Errno::Notdir);
     };
-    dir.listing = Some(entries(dir, room)?);
+    dir.listing = Some(dir.entries(room)?);
     Ok(())
-}
-
-/// The entries of a directory, itself and its parent first. What the number of the parent is stays
-/// untold, since it may lie outside the sandbox: it shows the directory's own.
-fn entries(dir: &OpenDir, entries_max: usize) -> Result<Vec<Entry>> {
-    use cap_fs_ext::MetadataExt as _;
-    let own = dir.dir.dir_metadata()?.ino();
-    let mut listing: Vec<Entry> = [".", ".."]
-        .map(|name| Entry { name: name.to_string(), ino: own, filetype: FileType::Directory })
-        .into();
-    for entry in dir.dir.entries()? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if listing.len() >= entries_max {
-            return Err(Errno::Nomem);
-        }
-        let ino = crate::sys::entry_ino(&entry)?;
-        let filetype = entry.file_type().map_or(FileType::Unknown, filetype_of);
-        listing.push(Entry { name, ino, filetype });
-    }
-    Ok(listing)
 }

@@ -5,18 +5,16 @@
 //! seen; what does not have the right to read or write is `BADF`, as POSIX has it.
 
 use std::io::Read as _;
-use std::time::Duration;
 
 use super::Result;
 use super::fd::OFFSET_MAX;
-use crate::ctx::{Interrupt, WasiCtx, Yields};
+use crate::ctx::WasiCtx;
 use crate::errno::Errno;
-use crate::limits::{READY_WRITE_BYTES_MAX, WAIT_SLICE_MILLISECONDS_MAX};
 use crate::memory::{GuestMemory, Region};
-use crate::stdio::{Input, Output};
-use crate::sys::{Direction, Waitable};
-use crate::table::{Descriptor, Kind, OpenFile};
-use crate::types::{FdFlags, FileType, Rights};
+use crate::stdio::Output;
+use crate::streams::{self, Waits, require_reading, require_writing};
+use crate::table::{Kind, OpenFile};
+use crate::types::FdFlags;
 
 /// Reads into a list of buffers and writes how many bytes came.
 ///
@@ -38,12 +36,19 @@ pub fn fd_read(
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
     let waits = Waits { interrupt, yields, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
     let count = match &mut descriptor.kind {
-        Kind::Input(input) => read_input(input, memory, &regions, waits)?,
-        Kind::File(file) if file.can_wait() => read_stream(file, memory, &regions, waits)?,
-        Kind::File(file) => move_each(memory, &regions, |memory, region, _| {
-            Ok((&file.file).read(memory.bytes_mut(region))?)
-        })?,
-        Kind::Output(_) | Kind::Dir(_) => return Err(Errno::Badf),
+        Kind::File(file) if !file.can_wait() => {
+            move_each(memory, &regions, |memory, region, _| {
+                Ok((&*file.file).read(memory.bytes_mut(region))?)
+            })?
+        }
+        // A second read, for a second buffer, could wait.
+        kind => match first_with_room(&regions) {
+            Some(region) => {
+                let count = streams::read(kind, memory.bytes_mut(region), waits)?;
+                u32::try_from(count.min(region.len())).map_err(|_| Errno::Overflow)?
+            }
+            None => 0,
+        },
     };
     memory.write_u32(nread, count)
 }
@@ -128,92 +133,6 @@ pub fn fd_pwrite(
     memory.write_u32(nwritten, count)
 }
 
-/// Refuses what cannot be read, or not by this descriptor.
-fn require_reading(descriptor: &Descriptor) -> Result {
-    if let Kind::Dir(_) = descriptor.kind {
-        return Err(Errno::Isdir);
-    }
-    descriptor.require(Rights::FD_READ).map_err(|_| Errno::Badf)
-}
-
-/// Refuses what cannot be written, or not by this descriptor.
-fn require_writing(descriptor: &Descriptor) -> Result {
-    if let Kind::Dir(_) = descriptor.kind {
-        return Err(Errno::Isdir);
-    }
-    descriptor.require(Rights::FD_WRITE).map_err(|_| Errno::Badf)?;
-    match &descriptor.kind {
-        Kind::File(file) => file.require_changeable(),
-        _ => Ok(()),
-    }
-}
-
-/// How a call may wait.
-#[derive(Clone, Copy)]
-pub(super) struct Waits<'a> {
-    pub(super) interrupt: &'a Interrupt,
-    pub(super) yields: &'a Yields,
-    /// Fail with `AGAIN` instead of waiting.
-    pub(super) nonblock: bool,
-}
-
-impl Waits<'_> {
-    /// Returns when a stream is ready.
-    fn until_ready(self, stream: Waitable<'_>, direction: Direction) -> Result {
-        let slice =
-            Duration::from_millis(if self.nonblock { 0 } else { WAIT_SLICE_MILLISECONDS_MAX });
-        loop {
-            let stands = crate::sys::wait(&[(stream, direction)], self.yields.slice(slice))?;
-            if stands.iter().any(|readiness| readiness.ready) {
-                return Ok(());
-            }
-            if self.nonblock {
-                return Err(Errno::Again);
-            }
-            self.interrupt.check()?;
-            self.yields.check(slice)?;
-        }
-    }
-}
-
-/// Reads a standard input once: a second read, for a second buffer, could wait.
-fn read_input(
-    input: &mut Input,
-    memory: &mut GuestMemory<'_>,
-    regions: &[Region],
-    waits: Waits<'_>,
-) -> Result<u32> {
-    let Some(region) = first_with_room(regions) else {
-        return Ok(0);
-    };
-    if let Some(stream) = input.waitable() {
-        waits.until_ready(stream, Direction::Read)?;
-    }
-    let count = input.read(memory.bytes_mut(region))?;
-    u32::try_from(count.min(region.len())).map_err(|_| Errno::Overflow)
-}
-
-/// Reads a pipe or device once.
-fn read_stream(
-    file: &OpenFile,
-    memory: &mut GuestMemory<'_>,
-    regions: &[Region],
-    waits: Waits<'_>,
-) -> Result<u32> {
-    let Some(region) = first_with_room(regions) else {
-        return Ok(0);
-    };
-    loop {
-        waits.until_ready(Waitable::file(&file.file), Direction::Read)?;
-        match crate::sys::read_file(&file.file, memory.bytes_mut(region)) {
-            Ok(count) => return u32::try_from(count).map_err(|_| Errno::Overflow),
-            // Someone else was faster.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !waits.nonblock => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 /// Writes a standard output, buffer by buffer, all of each.
 fn write_output(
     output: &mut Output,
@@ -222,31 +141,10 @@ fn write_output(
     waits: Waits<'_>,
 ) -> Result<u32> {
     let count = move_each(memory, regions, |memory, region, _| {
-        let mut left = memory.bytes(region);
-        while !left.is_empty() {
-            match write_output_part(output, left, waits) {
-                Ok(0) => break,
-                Ok(count) => left = left.get(count..).unwrap_or(&[]),
-                Err(_) if left.len() < region.len() => break,
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(region.len() - left.len())
+        streams::write_output(output, memory.bytes(region), waits)
     })?;
     output.flush()?;
     Ok(count)
-}
-
-/// Writes some bytes to a standard output: to the host's own only when it is ready, and then so few
-/// that it stays so, unless nobody could want the thread back.
-fn write_output_part(output: &mut Output, bytes: &[u8], waits: Waits<'_>) -> Result<usize> {
-    match output.waitable() {
-        Some(stream) if waits.nonblock || waits.interrupt.is_set() => {
-            waits.until_ready(stream, Direction::Write)?;
-            output.write(&bytes[..bytes.len().min(READY_WRITE_BYTES_MAX)])
-        }
-        _ => output.write(bytes),
-    }
 }
 
 /// Writes a file, all buffers in one step, so that what is appended stays together.
@@ -261,16 +159,8 @@ fn write_file(
     if slices.is_empty() {
         return Ok(0);
     }
-    loop {
-        if file.filetype != FileType::RegularFile {
-            waits.until_ready(Waitable::file(&file.file), Direction::Write)?;
-        }
-        match crate::sys::write_file(&file.file, &slices, appends) {
-            Ok(count) => return u32::try_from(count).map_err(|_| Errno::Overflow),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !waits.nonblock => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let count = streams::write_file(&file.file, file.can_wait(), &slices, waits, appends)?;
+    u32::try_from(count).map_err(|_| Errno::Overflow)
 }
 
 /// The first buffer that is not empty.

@@ -1,22 +1,15 @@
 //! Paths: making, looking at, linking, moving and removing what they name.
 //!
-//! Every path is relative to an open directory and is resolved beneath it by `cap-std`; what would
-//! lead out is `NOTCAPABLE`. Whatever changes the tree asks for a directory that may be changed, and
+//! Every path is relative to an open directory; what is done with it stands in [`paths`](crate::paths). Whatever changes the tree asks for a directory that may be changed, and
 //! a link or a move asks it of both its directories: a hard link made from a read-only directory
 //! would otherwise open the same file to be written under another name.
 
-use std::io;
-use std::path::Path;
-
-use cap_fs_ext::DirExt as _;
-use cap_std::fs::Dir;
-
 use super::Result;
-use super::fd::Times;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
-use crate::table::filestat;
+use crate::paths;
+use crate::times::Times;
 use crate::types::{Abi, LookupFlags, Rights};
 
 /// Makes a directory.
@@ -51,10 +44,7 @@ pub fn path_filestat_get(
 ) -> Result {
     let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_GET)?;
     let path = load_path(ctx, memory, path, path_len)?;
-    let follows = follows(flags)? || names_directory(path);
-    let metadata =
-        if follows { dir.dir.metadata(path)? } else { dir.dir.symlink_metadata(path)? };
-    filestat(&metadata).store(abi, memory, stat)
+    paths::stat(&dir.dir, path, follows(flags)?)?.store(abi, memory, stat)
 }
 
 /// Sets the times of the file at a path.
@@ -77,13 +67,7 @@ pub fn path_filestat_set_times(
     let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
     let times = Times::decode(atim, mtim, times)?;
     let path = load_path(ctx, memory, path, path_len)?;
-    let follows = follows(flags)? || names_directory(path);
-    let (atim, mtim) = (times.atim.spec(), times.mtim.spec());
-    if follows {
-        Ok(dir.dir.set_times(path, atim, mtim)?)
-    } else {
-        Ok(dir.dir.set_symlink_times(path, atim, mtim)?)
-    }
+    paths::set_times(&dir.dir, path, follows(flags)?, times)
 }
 
 /// Gives a file another name; a symbolic link is linked itself, never followed.
@@ -130,8 +114,7 @@ pub fn path_readlink(
 ) -> Result {
     let dir = ctx.table.dir(fd, Rights::PATH_READLINK)?;
     let path = load_path(ctx, memory, path, path_len)?;
-    let target = dir.dir.read_link(path)?.into_os_string();
-    let target = target.into_string().map_err(|_| Errno::Ilseq)?;
+    let target = paths::read_link(&dir.dir, path)?;
     let room = usize::try_from(buf_len).unwrap_or(usize::MAX);
     let shown = &target.as_bytes()[..target.len().min(room)];
     memory.region(used, 4)?;
@@ -173,17 +156,7 @@ pub fn path_rename(
     let new_dir = ctx.table.dir(new_fd, Rights::PATH_RENAME_TARGET)?;
     let old_path = load_path(ctx, memory, old_path, old_path_len)?;
     let new_path = load_path(ctx, memory, new_path, new_path_len)?;
-    // A slash at the end of either name says that a directory is moved; not all systems hold to it.
-    if names_directory(old_path) || names_directory(new_path) {
-        let bare = old_path.trim_end_matches('/');
-        require_directory(&old_dir.dir, bare)?;
-    }
-    Ok(old_dir.dir.rename(old_path, &new_dir.dir, new_path)?)
-}
-
-/// Refuses what is not a directory itself; a link to one is none.
-fn require_directory(dir: &Dir, path: &str) -> Result {
-    if dir.symlink_metadata(path)?.is_dir() { Ok(()) } else { Err(Errno::Notdir) }
+    paths::rename(&old_dir.dir, old_path, &new_dir.dir, new_path)
 }
 
 /// Makes a symbolic link. Where it points is text, which is judged when it is followed; an absolute
@@ -203,10 +176,7 @@ pub fn path_symlink(
     let dir = ctx.table.dir(fd, Rights::PATH_SYMLINK)?;
     let target = load_path(ctx, memory, old_path, old_path_len)?;
     let new_path = load_path(ctx, memory, new_path, new_path_len)?;
-    if target.starts_with('/') || Path::new(target).has_root() {
-        return Err(Errno::Notcapable);
-    }
-    Ok(cap_fs_ext::DirExt::symlink(&dir.dir, target, new_path)?)
+    paths::symlink(&dir.dir, target, new_path)
 }
 
 /// Removes a file or a link.
@@ -222,26 +192,13 @@ pub fn path_unlink_file(
 ) -> Result {
     let dir = ctx.table.dir(fd, Rights::PATH_UNLINK_FILE)?;
     let path = load_path(ctx, memory, path, path_len)?;
-    match dir.dir.remove_file_or_symlink(path) {
-        // Some systems call a directory that is to be unlinked forbidden.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let is_dir = dir.dir.symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-            Err(if is_dir { Errno::Isdir } else { error.into() })
-        }
-        other => Ok(other?),
-    }
+    paths::unlink(&dir.dir, path)
 }
 
 /// Whether a lookup follows a symbolic link in the last place.
 pub(super) fn follows(flags: u32) -> Result<bool> {
     let flags = LookupFlags::from_bits(u64::from(flags)).ok_or(Errno::Inval)?;
     Ok(flags.contains(LookupFlags::SYMLINK_FOLLOW))
-}
-
-/// Whether a path says by its end that it names a directory: then a link in the last place is
-/// followed whatever the flags, as POSIX has it.
-fn names_directory(path: &str) -> bool {
-    path.ends_with('/')
 }
 
 /// A path that names something beneath a directory.

@@ -18,9 +18,7 @@ use crate::stdio::Input;
 use crate::sys::{Direction, Readiness, Waitable};
 use crate::table::{Descriptor, Kind, OpenFile};
 use crate::types::{Abi, ClockId, Event, FileType, Interest, Rights, Subscription};
-
-/// How many streams the host is asked about at once: systems refuse more than a process may have open.
-const BATCH_STREAMS_MAX: usize = 256;
+use crate::waiting::wait_slice;
 
 /// Waits for any of the subscriptions and writes the events and how many there are.
 ///
@@ -149,49 +147,15 @@ fn wait(ctx: &WasiCtx, waiting: &[Waiting]) -> Result<Vec<Event>> {
         }
         // With events in hand nothing is waited for, but streams that are ready belong to them.
         let now = if events.is_empty() { ctx.yields.slice(slice) } else { Duration::ZERO };
-        events.extend(wait_slice(ctx, waiting, &hosts, now)?);
+        let ready = wait_slice(ctx, &hosts, now)?;
+        let of = |(index, readiness)| Some(event(waiting.get(index)?, readiness));
+        events.extend(ready.into_iter().filter_map(of));
         if !events.is_empty() {
             return Ok(events);
         }
         ctx.interrupt.check()?;
         ctx.yields.check(slice)?;
     }
-}
-
-/// Waits for one slice and returns the events of the streams that became ready in it.
-fn wait_slice(
-    ctx: &WasiCtx,
-    waiting: &[Waiting],
-    hosts: &[(usize, (Waitable<'_>, Direction))],
-    slice: Duration,
-) -> Result<Vec<Event>> {
-    if hosts.is_empty() {
-        if !slice.is_zero() {
-            ctx.monotonic.sleep(slice);
-        }
-        return Ok(Vec::new());
-    }
-    let before = ctx.monotonic.now_ns();
-    let mut events = Vec::new();
-    let batches = hosts.len().div_ceil(BATCH_STREAMS_MAX);
-    for (number, batch) in hosts.chunks(BATCH_STREAMS_MAX).enumerate() {
-        let is_last = number + 1 == batches;
-        let timeout = if is_last && events.is_empty() { slice } else { Duration::ZERO };
-        let streams: Vec<_> = batch.iter().map(|(_, stream)| *stream).collect();
-        let stands = crate::sys::wait(&streams, timeout)?;
-        for ((index, _), readiness) in batch.iter().zip(stands) {
-            if let Some(subscription) = waiting.get(*index)
-                && readiness.ready
-            {
-                events.push(event(subscription, readiness));
-            }
-        }
-    }
-    // A clock that stood still while the host waited is a simulated one: it moves when told to.
-    if events.is_empty() && !slice.is_zero() && ctx.monotonic.now_ns() == before {
-        ctx.monotonic.sleep(slice);
-    }
-    Ok(events)
 }
 
 /// How one subscription stands now.
@@ -266,7 +230,7 @@ fn bytes_left(file: &OpenFile, direction: Direction) -> u64 {
         return 0;
     }
     let len = file.file.metadata().map_or(0, |metadata| metadata.len());
-    let place = (&file.file).stream_position().unwrap_or(len);
+    let place = (&*file.file).stream_position().unwrap_or(len);
     len.saturating_sub(place)
 }
 

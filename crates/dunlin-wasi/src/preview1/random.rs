@@ -21,7 +21,12 @@ pub fn random_get(
     if buf_len > ctx.limits.random_bytes_max {
         return Err(Errno::Inval);
     }
-    for chunk in memory.bytes_mut(region).chunks_mut(RANDOM_CHUNK_BYTES_MAX) {
+    fill_random(ctx, memory.bytes_mut(region))
+}
+
+/// Fills a buffer of the host's, looking for an interrupt now and then.
+pub(crate) fn fill_random(ctx: &mut WasiCtx, bytes: &mut [u8]) -> Result {
+    for chunk in bytes.chunks_mut(RANDOM_CHUNK_BYTES_MAX) {
         ctx.interrupt.check()?;
         ctx.random.fill(chunk)?;
     }

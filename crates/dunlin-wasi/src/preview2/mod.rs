@@ -1,0 +1,31 @@
+//! WASI 0.2 for components: cli, io, clocks, random and filesystem, over the same sandbox as WASI 0.1.
+//!
+//! A [`ComponentCtx`] holds what one component was granted and the resources that it holds; [`add_to_linker`] defines the
+//! interfaces. Descriptors are those of the [`WasiCtx`](crate::WasiCtx), with its rights and bounds: a resource of
+//! `wasi:filesystem` is the number of one.
+//!
+//! Invariants:
+//! 1. What a guest can hold is bounded: resources by [`Limits::resources_max`](crate::Limits), what is behind them by the
+//!    bounds of WASI 0.1, and what one read or write moves by [`STREAM_BYTES_MAX`](crate::limits::STREAM_BYTES_MAX).
+//! 2. A stream or pollable knows itself what it reads, writes or waits for; it does not matter which resource goes first.
+//! 3. Functions that cannot fail, and whose bounds are exceeded, trap.
+//!
+//! Host calls that wait block the thread that the guest runs on, in slices, between which the embedder's interrupt is
+//! seen; it ends the guest with a trap.
+//!
+//! There are no sockets yet: a component that imports functions of `wasi:sockets` does not link.
+
+mod cli;
+mod clocks;
+mod error_code;
+mod filesystem;
+mod filesystem_types;
+mod link;
+mod poll;
+mod preopens;
+mod random;
+mod state;
+mod streams;
+
+pub use link::add_to_linker;
+pub use state::ComponentCtx;
