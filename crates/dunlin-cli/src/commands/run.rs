@@ -16,14 +16,14 @@ use dunlin::{
     Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
     Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
-use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
+use dunlin_wasi::{DirRights, ExitCode, Lent, Network, SharedCtx, Threads, WasiCtx};
 
 use super::deadline::Deadline;
 use super::source::Loaded;
 use super::stats::{Stats, Times};
 use super::{Outcome, run_component, source, trap};
 use crate::args::nearest;
-use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
+use crate::flags::{Net, Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report};
@@ -305,6 +305,12 @@ pub(super) fn wasi(
             Report::failure(format!("cannot grant the folder `{}`", dir.host.display()))
                 .cause_chain(&error)
         })?;
+    }
+    if let Some(net) = options.net {
+        builder.network(match net {
+            Net::Public => Network::public(),
+            Net::Any => Network::any(),
+        });
     }
     if options.timeout.is_some() {
         let deadline = deadline.clone();
