@@ -83,6 +83,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let shown = file.to_string_lossy();
     let engine = engine(&options, file)?;
     let module = match source::load_any(&engine, file, options.max_download)? {
+        Loaded::Module(_) if options.net.is_some() => return Err(no_net(&shown)),
         Loaded::Module(module) => module,
         Loaded::Component(component) => {
             return run_component::run(&engine, &component, &options, (file, arguments));
@@ -594,6 +595,13 @@ pub(super) fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
         })
     };
     words.iter().map(text).collect()
+}
+
+#[cold]
+fn no_net(shown: &str) -> Report {
+    Report::usage("`--net` is for components")
+        .cause(format!("`{shown}` is a module: WASI 0.1 makes no connections"))
+        .hint("leave out `--net`")
 }
 
 #[cold]
