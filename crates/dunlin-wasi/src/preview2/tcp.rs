@@ -201,7 +201,7 @@ where
         "set-keep-alive-idle-time" |this, ns: u64| this.live.socket.set_keep_alive_idle(seconds(ns)?)?;
         "keep-alive-interval" |this| nanoseconds(this.live.socket.keep_alive_interval()?);
         "set-keep-alive-interval" |this, ns: u64| {
-            this.live.socket.set_keep_alive_interval(seconds(ns)?)?
+            this.live.socket.set_keep_alive_interval(seconds(ns)?)?;
         };
         "keep-alive-count" |this| this.live.socket.keep_alive_count()?;
         "set-keep-alive-count" |this, count: u32| match count {

@@ -404,15 +404,14 @@ mod tests {
 
     #[test]
     fn nothing_goes_to_or_comes_from_where_it_may_not() {
-        let (allowed, target) = ("127.0.0.1:9", "127.0.0.1:10").into();
-        let allowed: SocketAddr = str::parse(allowed).expect("an address");
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let (allowed, target) = (address("127.0.0.1:9"), address("127.0.0.1:10"));
         let network =
             Network::new(move |wanted, address| wanted == SocketUse::UdpBind || address == allowed);
         let mut state = state(network);
         let (socket, here) = bound(&mut state);
         let (incoming, outgoing) = stream(&mut state, &socket, None).expect("streams");
         let outgoing = Borrow::new(outgoing.rep());
-        let target: SocketAddr = str::parse(target).expect("an address");
         let sent = send(&state, &outgoing, &[to(Some(target.into()), 1)]);
         assert_eq!(sent, Err(ErrorCode::AccessDenied));
         let connected = stream(&mut state, &socket, Some(target.into())).err();
