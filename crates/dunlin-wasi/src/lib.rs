@@ -13,7 +13,10 @@
 //!    thread longer than one slice of a wait after the embedder's interrupt. The exceptions are the
 //!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited streams on
 //!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
-//!    waited for.
+//!    waited for, as is whoever resolves a name.
+//! 4. Nothing is reached over the network but what a [`Network`] allows.
+//!
+//! Calls that wait hold the thread that the guest runs on, those of components too.
 //!
 //! [`Threads`] runs programs of several threads, which share one [`SharedCtx`].
 //!
