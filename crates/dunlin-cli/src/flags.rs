@@ -24,6 +24,13 @@ pub(crate) struct Dir {
     pub(crate) writable: bool,
 }
 
+/// What a component may reach over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Net {
+    Public,
+    Any,
+}
+
 /// What to do about imports that nobody provides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum UnknownImports {
@@ -73,6 +80,7 @@ pub(crate) enum Profile {
 pub(crate) struct RunOptions {
     pub(crate) dirs: Vec<Dir>,
     pub(crate) env: Vec<(String, String)>,
+    pub(crate) net: Option<Net>,
     pub(crate) invoke: Option<String>,
     pub(crate) fuel: Option<u64>,
     pub(crate) timeout: Option<Duration>,
@@ -102,6 +110,7 @@ impl Default for RunOptions {
         Self {
             dirs: Vec::new(),
             env: Vec::new(),
+            net: None,
             invoke: None,
             fuel: None,
             timeout: None,
@@ -155,6 +164,13 @@ pub(crate) const RUN: Command<RunOptions> = Command {
             example: "LANG=C",
             help: "Set a variable, or pass on our own",
             set: |o, value| push(&mut o.env, variable(text(value)?)?),
+        },
+        Flag {
+            name: "net",
+            value: Some("WHAT"),
+            example: "public",
+            help: "Let a component connect: public (addresses of the internet), any (this machine too)",
+            set: |o, value| net(&mut o.net, value),
         },
         Flag {
             name: "invoke",
@@ -620,6 +636,11 @@ fn tier(place: &mut Tier, value: &OsStr) -> Set {
         ("optimize", Tier::Optimize),
     ];
     *place = one_of(value, &tiers)?;
+    Ok(())
+}
+
+fn net(place: &mut Option<Net>, value: &OsStr) -> Set {
+    *place = Some(one_of(value, &[("public", Net::Public), ("any", Net::Any)])?);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use cap_std::fs::Dir;
 use crate::clocks::{Clock, SystemMonotonic, SystemRealtime};
 use crate::errno::Errno;
 use crate::limits::Limits;
+use crate::network::Network;
 use crate::random::{RandomSource, SeededRandom, SystemRandom};
 use crate::stdio::{Input, Output};
 use crate::table::{Descriptor, Table};
@@ -159,6 +160,8 @@ pub struct WasiCtx {
     /// When the context was made, on its monotonic clock.
     pub(crate) start_ns: u64,
     pub(crate) random: Box<dyn RandomSource>,
+    /// What may be reached, if anything.
+    pub(crate) network: Option<Network>,
     pub(crate) limits: Limits,
     pub(crate) interrupt: Interrupt,
     pub(crate) yields: Yields,
@@ -192,6 +195,7 @@ pub struct WasiCtxBuilder {
     realtime: Arc<dyn Clock>,
     monotonic: Option<Arc<dyn Clock>>,
     random: Box<dyn RandomSource>,
+    network: Option<Network>,
     limits: Limits,
     interrupt: Interrupt,
 }
@@ -216,6 +220,7 @@ impl WasiCtxBuilder {
             realtime: Arc::new(SystemRealtime),
             monotonic: None,
             random: Box::new(SystemRandom),
+            network: None,
             limits: Limits::default(),
             interrupt: Interrupt::default(),
         }
@@ -323,6 +328,12 @@ impl WasiCtxBuilder {
         self.random(SeededRandom::new(seed))
     }
 
+    /// Grants a network, which components reach by their sockets.
+    pub fn network(&mut self, network: Network) -> &mut WasiCtxBuilder {
+        self.network = Some(network);
+        self
+    }
+
     /// Replaces the bounds.
     pub fn limits(&mut self, limits: Limits) -> &mut WasiCtxBuilder {
         self.limits = limits;
@@ -376,6 +387,7 @@ impl WasiCtxBuilder {
             start_ns: monotonic.now_ns(),
             monotonic,
             random: granted.random,
+            network: granted.network,
             limits: granted.limits,
             interrupt: granted.interrupt,
             yields: Yields::default(),

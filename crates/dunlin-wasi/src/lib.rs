@@ -13,11 +13,14 @@
 //!    thread longer than one slice of a wait after the embedder's interrupt. The exceptions are the
 //!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited streams on
 //!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
-//!    waited for.
+//!    waited for, as is whoever resolves a name.
+//! 4. Nothing is reached over the network but what a [`Network`] allows.
+//!
+//! Calls that wait hold the thread that the guest runs on, those of components too.
 //!
 //! [`Threads`] runs programs of several threads, which share one [`SharedCtx`].
 //!
-//! What it does not know: HTTP, sockets (every `sock_*` says so), and the command line.
+//! What it does not know: HTTP, sockets of WASI 0.1 (every `sock_*` says so), and the command line.
 #![forbid(unsafe_code)]
 
 pub mod clocks;
@@ -27,6 +30,7 @@ mod exit;
 pub mod limits;
 mod link;
 pub mod memory;
+mod network;
 mod open;
 mod paths;
 pub mod preview1;
@@ -47,5 +51,6 @@ pub use exit::ExitCode;
 pub use limits::Limits;
 pub use link::{Lent, add_imports_to_linker, add_imports_to_linker_with, add_to_linker};
 pub use memory::GuestMemory;
+pub use network::{Network, SocketUse, is_public};
 pub use stdio::{Input, InputPipe, Output, OutputPipe};
 pub use threads::{SharedCtx, THREADS_DEFAULT_MAX, Threads};

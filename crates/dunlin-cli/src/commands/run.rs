@@ -16,14 +16,14 @@ use dunlin::{
     Config, Engine, Error, ErrorKind, ExternType, FuncType, Instance, Interruption, Linker, Module,
     Store, StoreLimits, StoreLimitsBuilder, Val, ValidateMode,
 };
-use dunlin_wasi::{DirRights, ExitCode, Lent, SharedCtx, Threads, WasiCtx};
+use dunlin_wasi::{DirRights, ExitCode, Lent, Network, SharedCtx, Threads, WasiCtx};
 
 use super::deadline::Deadline;
 use super::source::Loaded;
 use super::stats::{Stats, Times};
 use super::{Outcome, run_component, source, trap};
 use crate::args::nearest;
-use crate::flags::{Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
+use crate::flags::{Net, Profile, RelaxedSimd, RunOptions, Tier, UnknownImports, Validate};
 use crate::home;
 use crate::progress::watch_compilation;
 use crate::report::{Clean, Report};
@@ -83,6 +83,7 @@ pub(super) fn run(options: RunOptions, words: Vec<OsString>, out: &mut dyn Write
     let shown = file.to_string_lossy();
     let engine = engine(&options, file)?;
     let module = match source::load_any(&engine, file, options.max_download)? {
+        Loaded::Module(_) if options.net.is_some() => return Err(no_net(&shown)),
         Loaded::Module(module) => module,
         Loaded::Component(component) => {
             return run_component::run(&engine, &component, &options, (file, arguments));
@@ -305,6 +306,12 @@ pub(super) fn wasi(
             Report::failure(format!("cannot grant the folder `{}`", dir.host.display()))
                 .cause_chain(&error)
         })?;
+    }
+    if let Some(net) = options.net {
+        builder.network(match net {
+            Net::Public => Network::public(),
+            Net::Any => Network::any(),
+        });
     }
     if options.timeout.is_some() {
         let deadline = deadline.clone();
@@ -588,6 +595,13 @@ pub(super) fn texts(words: &[OsString]) -> Result<Vec<String>, Report> {
         })
     };
     words.iter().map(text).collect()
+}
+
+#[cold]
+fn no_net(shown: &str) -> Report {
+    Report::usage("`--net` is for components")
+        .cause(format!("`{shown}` is a module: WASI 0.1 makes no connections"))
+        .hint("leave out `--net`")
 }
 
 #[cold]

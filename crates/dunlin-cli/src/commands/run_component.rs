@@ -140,9 +140,6 @@ fn refuse_flags(options: &RunOptions, shown: &str) -> Result<(), Report> {
 fn cannot_link(shown: &str, error: &Error) -> Report {
     let report = Report::engine(format!("cannot instantiate `{shown}`"), error);
     match error.kind() {
-        ErrorKind::Link if error.to_string().contains("wasi:sockets/") => report
-            .cause("components have no sockets yet")
-            .hint("`--unknown-imports trap` runs it until it uses one"),
         ErrorKind::Link => report.hint("`--unknown-imports trap` runs without what is unknown"),
         _ => report,
     }

@@ -5,7 +5,7 @@ use dunlin_component::{LiftParams, Linker, LinkerInstance, LowerPayload, LowerRe
 
 use super::error_code::ErrorCode;
 use super::state::ComponentCtx;
-use super::{cli, clocks, filesystem, poll, preopens, random, streams};
+use super::{cli, clocks, filesystem, network, poll, preopens, random, streams, tcp, udp};
 use crate::errno::Errno;
 
 /// Which revision of WASI 0.2 the interfaces are of; linkers find them for every other one.
@@ -26,7 +26,10 @@ pub fn add_to_linker<T: 'static>(
     clocks::define(&mut all)?;
     random::define(&mut all)?;
     filesystem::define(&mut all)?;
-    preopens::define(&mut all)
+    preopens::define(&mut all)?;
+    network::define(&mut all)?;
+    tcp::define(&mut all)?;
+    udp::define(&mut all)
 }
 
 /// A linker, and how functions find the context.

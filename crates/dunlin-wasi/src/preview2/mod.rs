@@ -1,4 +1,4 @@
-//! WASI 0.2 for components: cli, io, clocks, random and filesystem, over the same sandbox as WASI 0.1.
+//! WASI 0.2 for components: cli, io, clocks, random, filesystem and sockets, over the same sandbox as WASI 0.1.
 //!
 //! A [`ComponentCtx`] holds what one component was granted and the resources that it holds; [`add_to_linker`] defines the
 //! interfaces. Descriptors are those of the [`WasiCtx`](crate::WasiCtx), with its rights and bounds: a resource of
@@ -13,7 +13,7 @@
 //! Host calls that wait block the thread that the guest runs on, in slices, between which the embedder's interrupt is
 //! seen; it ends the guest with a trap.
 //!
-//! There are no sockets yet: a component that imports functions of `wasi:sockets` does not link.
+//! Nothing is reached by sockets unless the context was granted a [`Network`](crate::Network).
 
 mod cli;
 mod clocks;
@@ -21,11 +21,14 @@ mod error_code;
 mod filesystem;
 mod filesystem_types;
 mod link;
+mod network;
 mod poll;
 mod preopens;
 mod random;
 mod state;
 mod streams;
+mod tcp;
+mod udp;
 
 pub use link::add_to_linker;
 pub use state::ComponentCtx;

@@ -8,6 +8,7 @@ use dunlin_component::Borrow;
 
 use super::link::Interfaces;
 use super::state::{ComponentCtx, trap};
+use super::tcp::LiveSocket;
 use crate::ctx::WasiCtx;
 use crate::limits::WAIT_SLICE_MILLISECONDS_MAX;
 use crate::sys::{Direction, Waitable};
@@ -25,6 +26,8 @@ pub(super) enum Pollable {
     Standard(u32, Direction),
     /// A pipe or device.
     File(Arc<File>, Direction),
+    /// A socket.
+    Socket(Arc<LiveSocket>, Direction),
 }
 
 /// How a pollable stands.
@@ -112,6 +115,7 @@ impl Pollable {
                 left => Standing::Later(Duration::from_nanos(left)),
             },
             Pollable::File(file, direction) => host(Some(Waitable::file(file)), *direction),
+            Pollable::Socket(live, direction) => host(Some(live.socket.waitable()), *direction),
             Pollable::Standard(fd, direction) => {
                 let stream = match ctx.table.get(*fd).map(|descriptor| &descriptor.kind) {
                     Ok(Kind::Input(input)) => input.waitable(),
@@ -125,6 +129,13 @@ impl Pollable {
             }
         }
     }
+}
+
+/// Waits until a pollable is ready.
+#[cfg(test)]
+pub(super) fn block(state: &mut ComponentCtx, pollable: Pollable) {
+    let pollable = state.give(pollable).expect("a resource");
+    poll(state, &[Borrow::new(pollable.rep())]).expect("no trap");
 }
 
 #[cfg(test)]

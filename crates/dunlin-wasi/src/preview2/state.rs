@@ -1,6 +1,7 @@
 //! What one component was granted, and the resources that it holds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dunlin::{Error, ErrorKind, TrapCode};
 use dunlin_component::{Rep, Resource, ResourceTable};
@@ -46,6 +47,8 @@ pub struct ComponentCtx {
     held: usize,
     /// How many directory entries the streams of the table hold.
     pub(super) entries_held: usize,
+    /// Every socket that lives has one of these.
+    pub(super) sockets: Arc<()>,
 }
 
 impl fmt::Debug for ComponentCtx {
@@ -61,7 +64,13 @@ impl ComponentCtx {
     /// What a component is granted, and no resources yet.
     #[must_use]
     pub fn new(ctx: WasiCtx) -> ComponentCtx {
-        ComponentCtx { ctx, table: ResourceTable::new(), held: 0, entries_held: 0 }
+        ComponentCtx {
+            ctx,
+            table: ResourceTable::new(),
+            held: 0,
+            entries_held: 0,
+            sockets: Arc::new(()),
+        }
     }
 
     /// What it was granted.

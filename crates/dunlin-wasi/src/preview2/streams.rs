@@ -13,6 +13,7 @@ use dunlin_component::{Borrow, Resource, variant};
 use super::link::{Interface, Interfaces};
 use super::poll::Pollable;
 use super::state::{ComponentCtx, trap};
+use super::tcp::LiveSocket;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::limits::{BLOCKING_WRITE_BYTES_MAX, READY_WRITE_BYTES_MAX, STREAM_BYTES_MAX};
@@ -51,6 +52,8 @@ enum Source {
     At(Arc<File>, u64),
     /// A pipe or device.
     Pipe(Arc<File>),
+    /// A connection.
+    Socket(Arc<LiveSocket>),
 }
 
 /// A stream of bytes that a guest writes.
@@ -72,6 +75,8 @@ enum Target {
     End(Arc<File>),
     /// A pipe or device.
     Pipe(Arc<File>),
+    /// A connection.
+    Socket(Arc<LiveSocket>),
 }
 
 pub(super) fn define<T, G>(all: &mut Interfaces<'_, T, G>) -> dunlin::Result<()>
@@ -117,6 +122,7 @@ where
                 (_, true) | (Source::At(..), _) => Pollable::Ready,
                 (Source::Standard(fd), _) => Pollable::Standard(*fd, Direction::Read),
                 (Source::Pipe(file), _) => Pollable::File(file.clone(), Direction::Read),
+                (Source::Socket(live), _) => Pollable::Socket(live.clone(), Direction::Read),
             };
             state.give(pollable)
         })?;
@@ -198,6 +204,20 @@ impl InputStream {
     }
 }
 
+impl InputStream {
+    /// What comes by a connection.
+    pub(super) fn socket(live: Arc<LiveSocket>) -> InputStream {
+        InputStream { source: Source::Socket(live), is_closed: false }
+    }
+}
+
+impl OutputStream {
+    /// To the other end of a connection.
+    pub(super) fn socket(live: Arc<LiveSocket>) -> OutputStream {
+        OutputStream::new(Target::Socket(live))
+    }
+}
+
 impl Source {
     /// Reads once.
     fn read(&mut self, ctx: &mut WasiCtx, buffer: &mut [u8], how: How) -> Result<usize, Errno> {
@@ -215,6 +235,10 @@ impl Source {
                 Ok(count)
             }
             Source::Pipe(file) => streams::read_pipe(file, buffer, waits),
+            Source::Socket(live) => {
+                waits.until_ready(live.socket.waitable(), Direction::Read)?;
+                Ok(live.socket.read(buffer)?)
+            }
         }
     }
 }
@@ -273,6 +297,10 @@ impl Target {
                 streams::write_file(file, false, &slices, waits, false)
             }
             Target::Pipe(file) => streams::write_file(file, true, &slices, waits, false),
+            Target::Socket(live) => {
+                waits.until_ready(live.socket.waitable(), Direction::Write)?;
+                Ok(live.socket.write(bytes)?)
+            }
         }
     }
 
@@ -284,6 +312,7 @@ impl Target {
                 _ => None,
             },
             Target::Pipe(file) => Some(Waitable::file(file)),
+            Target::Socket(live) => Some(live.socket.waitable()),
             Target::At(..) | Target::End(_) => None,
         }
     }
@@ -336,8 +365,8 @@ fn read(
                 return Ok(Ok(buffer));
             }
             Err(Errno::Again) if how == How::Now => return Ok(Ok(Vec::new())),
-            // A signal of the host's is no matter; the embedder's interrupt is.
-            Err(Errno::Intr) => state.check_interrupt()?,
+            // A signal of the host's is no matter, nor who was faster; the embedder's interrupt is.
+            Err(Errno::Intr | Errno::Again) => state.check_interrupt()?,
             Err(errno) => {
                 stream.is_closed = true;
                 return failed(state, errno);
@@ -397,7 +426,7 @@ fn write(state: &mut ComponentCtx, this: &Borrow<OutputStream>, bytes: &[u8]) ->
                 left = left.get(count..).unwrap_or(&[]);
                 continue;
             }
-            Err(Errno::Intr) => {
+            Err(Errno::Intr | Errno::Again) => {
                 state.check_interrupt()?;
                 continue;
             }
@@ -448,6 +477,7 @@ fn subscribe(
         (_, true) | (Target::At(..) | Target::End(_), _) => Pollable::Ready,
         (Target::Standard(fd), _) => Pollable::Standard(*fd, Direction::Write),
         (Target::Pipe(file), _) => Pollable::File(file.clone(), Direction::Write),
+        (Target::Socket(live), _) => Pollable::Socket(live.clone(), Direction::Write),
     };
     state.give(pollable)
 }

@@ -7,11 +7,15 @@
 mod portable;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod unix_sockets;
 
 #[cfg(not(unix))]
 pub(crate) use portable::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(unix)]
+pub(crate) use unix_sockets::Socket;
 
 /// Which way a stream is to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

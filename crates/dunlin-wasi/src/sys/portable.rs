@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use cap_fs_ext::{DirEntryExt as _, Metadata, MetadataExt as _};
@@ -131,4 +132,46 @@ pub(crate) fn write_file(
         file.seek(SeekFrom::End(0))?;
     }
     file.write_vectored(slices)
+}
+
+/// A socket that does not wait: there is none here.
+#[derive(Debug)]
+pub(crate) enum Socket {}
+
+/// Makes methods of a socket that there is none of.
+macro_rules! never {
+    ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {
+        impl Socket {
+            /// Fails.
+            pub(crate) fn new(_is_v6: bool) -> io::Result<Socket> {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+
+            /// Fails.
+            pub(crate) fn new_udp(_is_v6: bool) -> io::Result<Socket> {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+
+            /// Nothing to wait for.
+            pub(crate) fn waitable(&self) -> Waitable<'_> {
+                match *self {}
+            }
+
+            $(pub(crate) fn $name(&self, $(_: $arg),*) -> io::Result<$result> {
+                match *self {}
+            })*
+        }
+    };
+}
+
+never! {
+    bind(SocketAddr) -> (); bind_alone(SocketAddr) -> (); disconnect() -> ();
+    receive(&mut [u8]) -> (usize, SocketAddr); send(&[u8], Option<SocketAddr>) -> usize; connect(SocketAddr) -> (); take_error() -> (); listen(u16) -> ();
+    accept() -> Socket; local() -> SocketAddr; remote() -> SocketAddr; read(&mut [u8]) -> usize;
+    write(&[u8]) -> usize; shutdown(std::net::Shutdown) -> (); keep_alive() -> bool;
+    set_keep_alive(bool) -> (); keep_alive_idle() -> Duration; set_keep_alive_idle(Duration) -> ();
+    keep_alive_interval() -> Duration; set_keep_alive_interval(Duration) -> ();
+    keep_alive_count() -> u32; set_keep_alive_count(u32) -> (); hop_limit(bool) -> u8;
+    set_hop_limit(bool, u8) -> (); receive_buffer() -> usize; set_receive_buffer(usize) -> ();
+    send_buffer() -> usize; set_send_buffer(usize) -> ();
 }

@@ -26,11 +26,11 @@ macro_rules! raw_rows {
 raw_rows! {
     ACCESS => Acces; AGAIN => Again; BADF => Badf; BUSY => Busy; DQUOT => Dquot; EXIST => Exist;
     FAULT => Fault; FBIG => Fbig; ILSEQ => Ilseq; INTR => Intr; INVAL => Inval; IO => Io;
-    ISDIR => Isdir; LOOP => Loop; MFILE => Mfile; MLINK => Mlink; NAMETOOLONG => Nametoolong;
+    ISDIR => Isdir; LOOP => Loop; MFILE => Mfile; MLINK => Mlink; MSGSIZE => Msgsize; NAMETOOLONG => Nametoolong;
     NFILE => Nfile; NODEV => Nodev; NOENT => Noent; NOLCK => Nolck; NOMEM => Nomem; NOSPC => Nospc;
     NOSYS => Nosys; NOTDIR => Notdir; NOTEMPTY => Notempty; NOTSOCK => Notsock; NOTSUP => Notsup;
     OPNOTSUPP => Notsup; NOTTY => Notty; NXIO => Nxio; OVERFLOW => Overflow; PERM => Perm;
-    PIPE => Pipe; RANGE => Range; ROFS => Rofs; SPIPE => Spipe; STALE => Stale;
+    CONNABORTED => Connaborted; CONNREFUSED => Connrefused; CONNRESET => Connreset; PIPE => Pipe; RANGE => Range; ROFS => Rofs; SPIPE => Spipe; STALE => Stale;
     TIMEDOUT => Timedout; TXTBSY => Txtbsy; XDEV => Xdev; TOOBIG => TooBig;
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<usize> {
 
 /// A stream that can be waited for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Waitable<'a>(BorrowedFd<'a>);
+pub(crate) struct Waitable<'a>(pub(super) BorrowedFd<'a>);
 
 impl<'a> Waitable<'a> {
     /// The process's standard input.
