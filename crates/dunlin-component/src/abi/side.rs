@@ -128,7 +128,7 @@ impl Side {
         peer: Peer,
     ) -> Result<Range<usize>> {
         if bytes > RANGE_BYTES_MAX {
-            return Err(self.lifted_outside(peer));
+            return Err(lifted_outside(peer));
         }
         if !pointer.is_multiple_of(align) {
             return Err(trap(match peer {
@@ -138,18 +138,9 @@ impl Side {
         }
         let end = u64::from(pointer) + bytes;
         if end > self.bytes(store).len() as u64 {
-            return Err(self.lifted_outside(peer));
+            return Err(lifted_outside(peer));
         }
         Ok(pointer as usize..end as usize)
-    }
-
-    #[cold]
-    #[allow(clippy::unused_self, reason = "reads as a property of the side")]
-    fn lifted_outside(&self, peer: Peer) -> dunlin::Error {
-        trap(match peer {
-            Peer::Host => "list pointer/length out of bounds of memory",
-            Peer::Component(text) => text,
-        })
     }
 
     /// New bytes of the guest's memory, from its allocator, whose answer is checked.
@@ -214,4 +205,13 @@ impl Side {
 #[cold]
 fn outside() -> dunlin::Error {
     dunlin::TrapCode::MemoryOutOfBounds.into()
+}
+
+/// What is lifted is not in the memory.
+#[cold]
+fn lifted_outside(peer: Peer) -> dunlin::Error {
+    trap(match peer {
+        Peer::Host => "list pointer/length out of bounds of memory",
+        Peer::Component(text) => text,
+    })
 }
