@@ -33,6 +33,7 @@ pub mod peer;
 pub mod plain;
 pub mod random;
 mod scratch;
+pub mod seeds;
 pub mod shrink;
 pub mod subject;
 pub mod value;

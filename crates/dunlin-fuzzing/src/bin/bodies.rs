@@ -4,6 +4,7 @@
 
 use dunlin_fuzzing::bodies::{self, Totals};
 use dunlin_fuzzing::random::Random;
+use dunlin_fuzzing::seeds::seeds;
 use dunlin_fuzzing::{generate, plain};
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -20,24 +21,14 @@ const GENERATED_ONCE_IN: u64 = 5;
 const USAGE: &str = "Usage: bodies [--modules N] [--seed FIRST] [--one SEED]";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (mut modules, mut first) = (MODULES_DEFAULT, 0);
-    for pair in arguments.chunks(2) {
-        let value = pair.get(1).and_then(|value| value.parse::<u64>().ok());
-        match (pair[0].as_str(), value) {
-            ("--modules", Some(value)) => modules = value,
-            ("--seed", Some(value)) => first = value,
-            ("--one", Some(value)) => (first, modules) = (value, 1),
-            _ => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        }
-    }
+    let Some(seeds) = seeds(std::env::args().skip(1), MODULES_DEFAULT) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     // Panics are caught and told as findings.
     std::panic::set_hook(Box::new(|_| {}));
     let (mut totals, mut findings) = (Totals::default(), 0);
-    for seed in first..first.saturating_add(modules) {
+    for seed in seeds {
         let mut random = Random::of(seed, 23);
         let generated = random.once_in(GENERATED_ONCE_IN).then(|| generate::module(seed)).flatten();
         let bytes = generated.map_or_else(|| plain::module(seed), |of| of.bytes);

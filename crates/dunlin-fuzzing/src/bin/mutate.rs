@@ -9,6 +9,7 @@ use dunlin_fuzzing::mutate::{damage, opinion, verdict};
 use dunlin_fuzzing::ours::Ours;
 use dunlin_fuzzing::peer::Peer;
 use dunlin_fuzzing::random::Random;
+use dunlin_fuzzing::seeds::seeds;
 use std::process::ExitCode;
 
 /// Damaged copies of each generated module.
@@ -31,24 +32,14 @@ struct Totals {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (mut modules, mut first) = (MODULES_DEFAULT, 0);
-    for pair in arguments.chunks(2) {
-        let value = pair.get(1).and_then(|value| value.parse::<u64>().ok());
-        match (pair[0].as_str(), value) {
-            ("--modules", Some(value)) => modules = value,
-            ("--seed", Some(value)) => first = value,
-            ("--one", Some(value)) => (first, modules) = (value, 1),
-            _ => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        }
-    }
+    let Some(seeds) = seeds(std::env::args().skip(1), MODULES_DEFAULT) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     // Panics are caught and told as findings.
     std::panic::set_hook(Box::new(|_| {}));
     let mut totals = Totals::default();
-    for seed in first..first.saturating_add(modules) {
+    for seed in seeds {
         if let Some(generated) = generate::module(seed) {
             let mut random = Random::of(seed, 6);
             for copy in 0..COPIES {
