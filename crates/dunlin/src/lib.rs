@@ -119,6 +119,8 @@ mod pooling;
 mod profile;
 mod refs;
 mod shared;
+#[cfg(feature = "std")]
+pub mod stacks;
 #[cfg(feature = "optimize")]
 mod stats;
 mod store;

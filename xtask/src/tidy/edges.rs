@@ -30,6 +30,7 @@ const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
 const COMPONENT: &str = "dunlin-component";
 const WASI: &str = "dunlin-wasi";
+const EDGE: &str = "dunlin-edge";
 const WAST: &str = "dunlin-wast";
 const CLI: &str = "dunlin-cli";
 const FUZZING: &str = "dunlin-fuzzing";
@@ -48,7 +49,12 @@ const TABLE: &[Row] = &[
     row(COMPONENT, &[DUNLIN], &[]),
     row(WAST, &[DUNLIN, COMPONENT], &[]),
     row(WASI, &[DUNLIN, COMPONENT], &[]),
-    row(CLI, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI], &[]),
+    row(EDGE, &[DUNLIN, COMPONENT, WASI], &[]),
+    row(
+        CLI,
+        &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI, EDGE],
+        &[],
+    ),
     // It compares two passes of which users see one.
     row(FUZZING, &[DUNLIN, MODULE], &[WASI, WAST]),
     row(XTASK, &[], &[]),

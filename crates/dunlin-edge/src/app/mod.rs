@@ -1,0 +1,1 @@
+//! What an app is: its component, what it may reach, its limits.

@@ -1,0 +1,1 @@
+//! The interfaces of FastEdge: what apps built with its SDKs import.

@@ -1,0 +1,1 @@
+//! HTTP requests of apps to others: which hosts, over which connections.

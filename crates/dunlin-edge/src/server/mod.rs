@@ -1,0 +1,1 @@
+//! The server: connections, instances, limits, metrics.

@@ -1,0 +1,1 @@
+//! Where apps keep values: an embedded store, or Redis.
