@@ -157,7 +157,7 @@ fn guests_that_compute_take_turns_and_lose_nothing() {
     for (name, engine) in engines() {
         let module = Module::new(&engine, SPINS).expect("a valid module");
         let stacks = Stacks::new(128 << 10, 4);
-        let n = if name == "interpreted" { 700_000 } else { 30_000_000 };
+        let n = if name == "interpreted" { 400_000 } else { 8_000_000 };
         let mut alone = store(&engine, ());
         let instance = dunlin::Instance::new(&mut alone, &module, &[]).expect("an instance");
         let run = instance.get_typed_func::<i32, f64>(&mut alone, "run").expect("an export");

@@ -185,7 +185,7 @@ pub(super) fn note_other_store(has_entered: bool) {
 pub(crate) unsafe fn safe_point(context: *mut StoreContext, code: &ModuleCode) {
     // SAFETY: the caller's promise.
     if unsafe { poll(context) } {
-        code.reclaim();
+        code.reclaim_at_leisure();
     }
 }
 
