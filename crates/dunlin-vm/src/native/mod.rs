@@ -44,7 +44,7 @@ pub use code::{NativeCode, PlacedCode};
 pub use image::CodeImage;
 pub(crate) use inside::Inside;
 pub(crate) use inside::safe_point;
-pub(crate) use isa::call_import;
+pub(crate) use isa::{call_import, refusal};
 pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
