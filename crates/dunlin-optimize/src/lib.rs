@@ -15,6 +15,7 @@
 
 mod fuel;
 mod isa;
+mod leaf;
 mod limits;
 #[cfg(test)]
 mod masks;

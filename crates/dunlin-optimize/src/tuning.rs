@@ -38,6 +38,9 @@ pub(crate) const WAY_SLOTS_UNCHECKED: u32 = 64;
 /// Whether functions that neither loop nor call do without a poll at their entry.
 pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;
 
+/// Whether functions that neither call nor keep anything on the stack do without a frame.
+pub(crate) const LEAVES_WITHOUT_FRAMES: bool = true;
+
 /// Whether functions during which no memory grows read the bounds of memories once.
 pub(crate) const CONSTANT_BOUNDS: bool = true;
 

@@ -8,7 +8,7 @@
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
 use crate::translate::{Candidates, Translated};
-use crate::{passes, translate, tuning, work};
+use crate::{leaf, passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
     ExternalName, Function, SourceLoc, TrapCode as ClifTrap, UserStackMap,
@@ -115,6 +115,8 @@ impl<'m> FunctionWorker<'m> {
     ) -> Result<CompiledFunction, CompileError> {
         self.build(index, into_loop)?;
         let mut made = self.generate()?;
+        let (func, domtree) = (&self.context.func, &self.context.domtree);
+        leaf::leave_out_frame(&mut made.code, &made.traps, func, domtree);
         made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
         Ok(made)
     }
