@@ -29,6 +29,15 @@ const NOTHING: [u8; 4] = [0x0f, 0x1f, 0x40, 0x00];
 /// `ret`, and what is never executed.
 const RETURN: [u8; 5] = [0xc3, 0xcc, 0xcc, 0xcc, 0xcc];
 
+/// Whether a function calls nothing and asks for nothing of its frame.
+pub(crate) fn is_leaf(func: &Function) -> bool {
+    let insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
+    insts.map(|inst| func.dfg.insts[inst].opcode()).all(|opcode| {
+        let asks = [Opcode::GetFramePointer, Opcode::GetStackPointer, Opcode::GetReturnAddress];
+        !opcode.is_call() && !asks.contains(&opcode)
+    })
+}
+
 /// Takes the frame out of a function's code, if it needs none.
 pub(crate) fn leave_out_frame(
     code: &mut [u8],
@@ -36,12 +45,13 @@ pub(crate) fn leave_out_frame(
     func: &Function,
     domtree: &DominatorTree,
 ) {
+    let is_leaf = is_leaf(func);
     let tests_stack = traps.iter().any(|(_, code)| *code == TrapCode::StackOverflow);
     let is_known = func.stack_limit.is_some() && func.sized_stack_slots.is_empty();
-    if !tuning::LEAVES_WITHOUT_FRAMES || tests_stack || !is_known || !returns_once(func, domtree) {
+    if !tuning::LEAVES_WITHOUT_FRAMES || !is_leaf || tests_stack || !is_known {
         return;
     }
-    if !code.starts_with(&BEGIN) {
+    if !code.starts_with(&BEGIN) || !returns_once(func, domtree) {
         return;
     }
     let mut ends = code.windows(END.len()).enumerate().filter(|(_, bytes)| **bytes == END);
@@ -50,22 +60,10 @@ pub(crate) fn leave_out_frame(
     code[end..][..END.len()].copy_from_slice(&RETURN);
 }
 
-/// Whether a function calls nothing, asks for nothing of its frame, and returns in one place that can be reached.
+/// Whether a function returns in one place, which can be reached.
 fn returns_once(func: &Function, domtree: &DominatorTree) -> bool {
-    let mut returns = 0;
-    for block in func.layout.blocks() {
-        for inst in func.layout.block_insts(block) {
-            match func.dfg.insts[inst].opcode() {
-                Opcode::Return if domtree.is_reachable(block) => returns += 1,
-                // One that is not there in the code.
-                Opcode::Return => return false,
-                Opcode::GetFramePointer | Opcode::GetStackPointer | Opcode::GetReturnAddress => {
-                    return false;
-                }
-                opcode if opcode.is_call() => return false,
-                _ => {}
-            }
-        }
-    }
-    returns == 1
+    let last = |block| func.layout.last_inst(block).map(|inst| func.dfg.insts[inst].opcode());
+    let mut returns = func.layout.blocks().filter(|block| last(*block) == Some(Opcode::Return));
+    let only = returns.next().filter(|_| returns.next().is_none());
+    only.is_some_and(|block| domtree.is_reachable(block))
 }

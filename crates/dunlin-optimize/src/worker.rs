@@ -117,7 +117,9 @@ impl<'m> FunctionWorker<'m> {
         let mut made = self.generate()?;
         let (func, domtree) = (&self.context.func, &self.context.domtree);
         leaf::leave_out_frame(&mut made.code, &made.traps, func, domtree);
-        made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
+        let is_small = leaf::is_leaf(func) && self.context.loop_analysis.loops().next().is_none();
+        let alignment = if is_small { tuning::LEAF_ALIGNMENT } else { tuning::FUNCTION_ALIGNMENT };
+        made.alignment = made.alignment.max(alignment);
         Ok(made)
     }
 
