@@ -15,7 +15,6 @@
 
 mod fuel;
 mod isa;
-mod leaf;
 mod limits;
 #[cfg(test)]
 mod masks;

@@ -38,9 +38,6 @@ pub(crate) const WAY_SLOTS_UNCHECKED: u32 = 64;
 /// Whether functions that neither loop nor call do without a poll at their entry.
 pub(crate) const LEAVES_WITHOUT_POLLS: bool = true;
 
-/// Whether functions that neither call nor keep anything on the stack do without a frame.
-pub(crate) const LEAVES_WITHOUT_FRAMES: bool = true;
-
 /// Whether functions during which no memory grows read the bounds of memories once.
 pub(crate) const CONSTANT_BOUNDS: bool = true;
 
@@ -90,10 +87,6 @@ pub(crate) const BULK_TURNS_MIN: i64 = 32;
 /// What the code of a function is aligned to: a processor fetches a line of so many bytes at once. Small
 /// loops and functions differ by a fifth in speed by where they lie in it.
 pub(crate) const FUNCTION_ALIGNMENT: u32 = 64;
-
-/// The same where it neither loops nor calls. A processor tells the ways to a call through a pointer apart by bits of the
-/// places that it has been to: those of functions that all begin a line are too much alike.
-pub(crate) const LEAF_ALIGNMENT: u32 = 16;
 
 /// Whether bodies of small functions stand in place of calls.
 pub(crate) const INLINE: bool = true;

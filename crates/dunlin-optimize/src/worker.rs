@@ -8,7 +8,7 @@
 use crate::settings::Settings;
 use crate::stubs::{Leave, Stubs, import_offset};
 use crate::translate::{Candidates, Translated};
-use crate::{leaf, passes, translate, tuning, work};
+use crate::{passes, translate, tuning, work};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
     ExternalName, Function, SourceLoc, TrapCode as ClifTrap, UserStackMap,
@@ -115,11 +115,7 @@ impl<'m> FunctionWorker<'m> {
     ) -> Result<CompiledFunction, CompileError> {
         self.build(index, into_loop)?;
         let mut made = self.generate()?;
-        let (func, domtree) = (&self.context.func, &self.context.domtree);
-        leaf::leave_out_frame(&mut made.code, &made.traps, func, domtree);
-        let is_small = leaf::is_leaf(func) && self.context.loop_analysis.loops().next().is_none();
-        let alignment = if is_small { tuning::LEAF_ALIGNMENT } else { tuning::FUNCTION_ALIGNMENT };
-        made.alignment = made.alignment.max(alignment);
+        made.alignment = made.alignment.max(tuning::FUNCTION_ALIGNMENT);
         Ok(made)
     }
 

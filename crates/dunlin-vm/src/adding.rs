@@ -85,7 +85,8 @@ impl ModuleCode {
         };
         // What others use too stays when the function's code goes.
         let others: Vec<_> = units.iter().filter(|of| !is_code(of)).cloned().collect();
-        let images = (CodeImage::lay_out_part(&others), CodeImage::lay_out_one(*unit, compiled));
+        let one = [(*unit, compiled.clone())];
+        let images = (CodeImage::lay_out_part(&others), CodeImage::lay_out_part(&one));
         let (Some(others), Some(image)) = images else { return false };
         let start = image.units[0].0;
         let inner = |(code, at): &(u32, u32)| match *unit {

@@ -45,7 +45,7 @@ impl NativeCode {
     /// As for [`load`](Self::load).
     #[must_use]
     pub fn load_units(module: &Module, units: &[(Unit, CompiledFunction)]) -> Option<Self> {
-        let Layout { tables, code } = Layout::of(units, 0)?;
+        let Layout { tables, code } = Layout::of(units)?;
         Self::place(module, Region::whole(tables, code.bytes, |target| code.write(target))?)
     }
 

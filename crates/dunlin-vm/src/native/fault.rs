@@ -39,8 +39,6 @@ pub(super) fn current() -> *mut StoreContext {
 pub(crate) struct Fault {
     /// The instruction.
     pub(crate) pc: usize,
-    /// The stack pointer.
-    pub(crate) sp: usize,
     /// The frame pointer.
     pub(crate) fp: usize,
     /// What the register holds in which metered code counts the fuel that it has used.
@@ -112,11 +110,8 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     }
     // A function whose frame does not fit has not begun: its caller is where the guest is.
     let skip_first = code == TrapCode::StackOverflow;
-    let Fault { pc, sp, fp, .. } = fault;
-    // Code that has no frame leaves the stack as it was when it was called.
-    let sp = map::look_up(pc, |region| region.has_frame(pc)).is_some_and(|has| !has).then_some(sp);
-    // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own, if it has one.
-    unsafe { note_places(&mut context.native, (pc, sp), fp, skip_first) };
+    // SAFETY: compiled code keeps the chain of frame pointers, and faults after it has linked its own.
+    unsafe { note_places(&mut context.native, fault.pc, fault.fp, skip_first) };
     Verdict::Land { pc: isa::land as *const () as usize, sp: context.native.entry_sp }
 }
 
@@ -181,7 +176,7 @@ pub(crate) unsafe extern "C" fn note_unwind(
         // A call in tail position has not failed.
         if context.native.tail_call.is_none() {
             // SAFETY: the caller's promise. A return address stands behind its call.
-            unsafe { note_places(&mut context.native, (pc - 1, None), fp, false) };
+            unsafe { note_places(&mut context.native, pc - 1, fp, false) };
         }
     }
     land_at_entry(&mut context.native)
@@ -212,7 +207,7 @@ pub(crate) unsafe extern "C" fn note_refusal(
     context.exit.code = code.unwrap_or(TrapCode::Unreachable);
     keep_fuel(context, fuel);
     // SAFETY: the caller's promise. A return address stands behind its call.
-    unsafe { note_places(&mut context.native, (pc - 1, None), fp, false) };
+    unsafe { note_places(&mut context.native, pc - 1, fp, false) };
     land_at_entry(&mut context.native)
 }
 
@@ -280,19 +275,12 @@ fn keep_fuel(context: &mut StoreContext, used: u64) {
     }
 }
 
-/// Follows the frames from a place in compiled code outwards, until the way in. Where the code at the place has no frame,
-/// the address that it returns to is at `sp`.
+/// Follows the frames from a place in compiled code outwards, until the way in.
 ///
 /// # Safety
 ///
-/// `fp` is the frame of the compiled code at `pc`, or of its caller where that has none, and it and its callers keep the
-/// chain.
-unsafe fn note_places(
-    native: &mut NativeState,
-    (pc, mut sp): (usize, Option<usize>),
-    fp: usize,
-    skip_first: bool,
-) {
+/// `fp` is the frame of the compiled code at `pc`, and it and its callers keep the chain.
+unsafe fn note_places(native: &mut NativeState, pc: usize, fp: usize, skip_first: bool) {
     let (mut pc, mut fp, mut skip) = (pc, fp, skip_first);
     let mut count = 0;
     while count < native.places.len() {
@@ -305,11 +293,6 @@ unsafe fn note_places(
             Some(_) => {}
         }
         skip = false;
-        if let Some(sp) = sp.take() {
-            // SAFETY: the caller's promise.
-            pc = unsafe { *core::ptr::with_exposed_provenance::<usize>(sp) } - 1;
-            continue;
-        }
         let frame = core::ptr::with_exposed_provenance::<usize>(fp);
         // SAFETY: the frame of compiled code begins with its caller's frame and the return address.
         let (caller, back) = unsafe { (*frame, *frame.add(1)) };

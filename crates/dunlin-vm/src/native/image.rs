@@ -2,7 +2,6 @@
 //!
 //! It is what a compiler's units become before they are placed in memory, and what an artifact holds.
 
-use super::region::GRANULE_BYTES;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use dunlin_core::TrapCode;
@@ -95,10 +94,10 @@ impl Code<'_> {
 }
 
 impl<'u> Layout<'u> {
-    /// Lays units out, as [`CodeImage::lay_out`] does, from an offset on.
-    pub(super) fn of(units: &'u [(Unit, CompiledFunction)], from: usize) -> Option<Self> {
+    /// Lays units out, as [`CodeImage::lay_out`] does.
+    pub(super) fn of(units: &'u [(Unit, CompiledFunction)]) -> Option<Self> {
         let mut image = CodeImage::with_room_for(units);
-        let mut code = Code { bytes: from, units: Vec::with_capacity(units.len()) };
+        let mut code = Code { bytes: 0, units: Vec::with_capacity(units.len()) };
         let mut next_word = InlinedCall::FIRST_WORD;
         for (unit, compiled) in units {
             let alignment = UNIT_ALIGNMENT.max(compiled.alignment as usize);
@@ -141,11 +140,7 @@ impl CodeImage<'_> {
     /// Lays units out, which ascend. `None` if they are more than 32-bit offsets can tell apart.
     #[must_use]
     pub fn lay_out(units: &[(Unit, CompiledFunction)]) -> Option<Self> {
-        Self::lay_out_from(units, 0)
-    }
-
-    fn lay_out_from(units: &[(Unit, CompiledFunction)], from: usize) -> Option<Self> {
-        let Layout { tables, code } = Layout::of(units, from)?;
+        let Layout { tables, code } = Layout::of(units)?;
         let mut bytes = alloc::vec![0; code.bytes];
         code.write(&mut bytes);
         Some(Self { code: bytes.into(), ..tables })
@@ -172,22 +167,6 @@ impl CodeImage<'_> {
         needs.sort_unstable();
         needs.dedup();
         Some(Self { needs: Some(needs), ..Self::lay_out(units)? })
-    }
-
-    /// Lays out the code of one function, which is to be a piece of its own. Pieces begin at multiples of what
-    /// processors fetch at once; functions that ask for less begin at different places behind that, since they tell
-    /// apart by such bits which of them a call through a pointer has got to.
-    #[must_use]
-    pub fn lay_out_one(unit: Unit, compiled: &CompiledFunction) -> Option<Self> {
-        let from = match unit {
-            Unit::Func(func) if compiled.alignment as usize <= UNIT_ALIGNMENT => {
-                func as usize * UNIT_ALIGNMENT % GRANULE_BYTES
-            }
-            _ => 0,
-        };
-        let needs = Some(compiled.needs.clone());
-        let units = [(unit, compiled.clone())];
-        Some(Self { needs, ..Self::lay_out_from(&units, from)? })
     }
 
     /// One part of this one and another, of the same module: units of both must be different. `None` if they are more

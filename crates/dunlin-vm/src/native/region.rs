@@ -7,7 +7,6 @@
 
 use super::builtins;
 use super::image::{ADDRESS_BYTES, CodeImage};
-use super::isa;
 use crate::sys::native::CodeMemory;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -202,13 +201,6 @@ impl Region {
         self.piece(pc)?.unit(pc)
     }
 
-    /// Whether the unit that holds `pc` makes a frame.
-    pub(super) fn has_frame(&self, pc: usize) -> Option<bool> {
-        let piece = self.piece(pc)?;
-        let (start, end, _) = piece.bounds(pc)?;
-        Some(isa::makes_frame(&self.code(piece)[start as usize..end as usize]))
-    }
-
     /// Where references stand in the frame of code that is to be returned to at `pc`: bytes below its frame
     /// pointer.
     pub(super) fn references(&self, pc: usize) -> &[u32] {
@@ -290,15 +282,10 @@ impl Piece {
     }
 
     fn unit(&self, pc: usize) -> Option<Unit> {
-        self.bounds(pc).map(|(.., unit)| unit)
-    }
-
-    /// The unit that holds `pc`, and where it begins and ends.
-    fn bounds(&self, pc: usize) -> Option<(u32, u32, Unit)> {
         let offset = (pc - self.base) as u32;
         let after = self.units.partition_point(|(start, ..)| *start <= offset);
-        let found = self.units[after.checked_sub(1)?];
-        (offset < found.1).then_some(found)
+        let (_, end, unit) = self.units[after.checked_sub(1)?];
+        (offset < end).then_some(unit)
     }
 
     /// What stands at `pc`, which the piece holds.

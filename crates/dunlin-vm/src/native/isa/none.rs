@@ -58,11 +58,6 @@ pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
 }
 
 /// See the function of a machine that has one.
-pub(crate) fn makes_frame(_code: &[u8]) -> bool {
-    true
-}
-
-/// See the function of a machine that has one.
 pub(crate) fn refusal(_target: Target) -> *mut u8 {
     core::ptr::null_mut()
 }

@@ -29,11 +29,6 @@ pub(crate) unsafe fn left_before_entry(fp: usize) -> usize {
     unsafe { *place }
 }
 
-/// Whether code of a unit makes a frame: then it begins with `push rbp`, and no other instruction begins so.
-pub(crate) fn makes_frame(code: &[u8]) -> bool {
-    code.first() == Some(&0x55)
-}
-
 /// Whether compiled code whose frame is `fp` returns to the way in of the entry that has noted
 /// `entry_sp`: it is what that has called, or has taken its place.
 ///

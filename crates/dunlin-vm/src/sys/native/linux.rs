@@ -312,12 +312,11 @@ unsafe extern "C" fn handle(
     // SAFETY: with `SA_SIGINFO` the third argument is the interrupted context.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let pc = registers[libc::REG_RIP as usize] as usize;
-    let sp = registers[libc::REG_RSP as usize] as usize;
     let fp = registers[libc::REG_RBP as usize] as usize;
     let fuel = registers[libc::REG_R15 as usize] as u64;
     // SAFETY: the information is the kernel's.
     let cause = cause(signal, unsafe { &*info }, pc);
-    match cause.map_or(Verdict::Unknown, |cause| fault::judge(Fault { pc, sp, fp, fuel, cause })) {
+    match cause.map_or(Verdict::Unknown, |cause| fault::judge(Fault { pc, fp, fuel, cause })) {
         Verdict::Land { pc, sp } => {
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
