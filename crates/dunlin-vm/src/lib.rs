@@ -63,6 +63,8 @@ mod store;
 pub mod sync;
 pub mod sys;
 mod table;
+#[cfg(feature = "native")]
+mod targets;
 mod tuning;
 pub mod types;
 pub mod walk;
