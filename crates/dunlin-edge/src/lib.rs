@@ -8,5 +8,6 @@
 pub mod app;
 pub mod fastedge;
 pub mod outgoing;
+pub mod reactor;
 pub mod server;
 pub mod stores;

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -208,13 +208,8 @@ impl Shared {
         let mut request = request.map(|body| RequestBody::new(body, bytes_max, activity.clone()));
         let connect_timeout = shorter(options.connect_timeout, self.settings.connect_timeout);
         let first_byte = shorter(options.first_byte_timeout, self.settings.first_byte_timeout);
-        let mut pooled = self.pool.take(&target);
         loop {
-            let is_pooled = pooled.is_some();
-            let connection = match pooled.take() {
-                Some(connection) => connection,
-                None => self.connect(&target, connect_timeout).await?,
-            };
+            let (connection, is_pooled) = self.connection(&target, connect_timeout).await?;
             let sent = self.send_by(connection, &target, request);
             let mut sent = pin!(sent);
             let mut still = pin!(activity.stands_still(first_byte));
@@ -228,35 +223,46 @@ impl Shared {
                 // It was closed before the request got to it: the next may be there.
                 Err((_, Some(unsent))) if is_pooled => {
                     request = unsent;
-                    pooled = self.pool.take(&target);
                 }
                 Err((failure, _)) => return Err(failure),
             }
         }
     }
 
-    /// Makes a connection.
-    async fn connect(&self, target: &Target, span: Duration) -> Result<Connection, ErrorCode> {
+    /// A connection, and whether it is one of before.
+    async fn connection(
+        &self,
+        target: &Target,
+        span: Duration,
+    ) -> Result<(Connection, bool), ErrorCode> {
         let until = Instant::now() + span;
+        let permit = loop {
+            if let Some(connection) = self.pool.take(target) {
+                return Ok((connection, true));
+            }
+            if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+                break permit;
+            }
+            // Another may go, or come back.
+            self.pool.evict();
+            let mut acquired = pin!(self.permits.clone().acquire_owned());
+            let mut returned = pin!(self.pool.returned());
+            let waiting = poll_fn(|context| match acquired.as_mut().poll(context) {
+                Poll::Ready(permit) => Poll::Ready(permit.ok()),
+                Poll::Pending => returned.as_mut().poll(context).map(|()| None),
+            });
+            match timeout_at(until, waiting).await {
+                Ok(Some(permit)) => break permit,
+                Ok(None) => {}
+                Err(_) => return Err(ErrorCode::ConnectionLimitReached),
+            }
+        };
         let tls = self.tls.as_ref().ok_or(ErrorCode::ConfigurationError)?;
-        let permit = self.permit(until).await?;
         let connection = connect(&self.settings, tls, target, permit, until).await?;
         if let Connection::Http2(sender) = &connection {
             self.pool.share(target.clone(), sender.clone());
         }
-        Ok(connection)
-    }
-
-    /// Leave for one more connection, if need be when another goes.
-    async fn permit(&self, until: Instant) -> Result<OwnedSemaphorePermit, ErrorCode> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        self.pool.evict();
-        match timeout_at(until, self.permits.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(ErrorCode::ConnectionLimitReached),
-        }
+        Ok((connection, false))
     }
 
     /// Sends a request by a connection; it comes back if it has not left.
@@ -331,8 +337,10 @@ fn for_http1(request: &mut Request<RequestBody>) -> Uri {
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let whole = std::mem::replace(request.uri_mut(), Uri::from(path));
     if !request.headers().contains_key(header::HOST)
-        && let Some(host) = whole.authority()
-        && let Ok(host) = HeaderValue::from_str(host.as_str())
+        && let Some(authority) = whole.authority()
+        // Nobody's name and password.
+        && let Some(host) = authority.as_str().rsplit('@').next()
+        && let Ok(host) = HeaderValue::from_str(host)
     {
         request.headers_mut().insert(header::HOST, host);
     }

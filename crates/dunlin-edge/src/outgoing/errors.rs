@@ -9,7 +9,7 @@ use dunlin_wasi::preview2::http::{DnsErrorPayload, ErrorCode, TlsAlertReceivedPa
 #[must_use]
 pub fn error_code(error: &(dyn Error + 'static)) -> ErrorCode {
     let mut cause = Some(error);
-    let mut of_hyper = None;
+    let (mut of_hyper, mut is_message) = (None, false);
     while let Some(error) = cause {
         if let Some(code) = error.downcast_ref::<ErrorCode>() {
             return code.clone();
@@ -21,6 +21,10 @@ pub fn error_code(error: &(dyn Error + 'static)) -> ErrorCode {
             // What an error of the system wraps is not among its causes, but is one.
             match error.get_ref() {
                 Some(inner) => {
+                    // A message that ends in the middle.
+                    if is_message && error.kind() == io::ErrorKind::UnexpectedEof {
+                        of_hyper = of_hyper.or(Some(ErrorCode::HttpResponseIncomplete));
+                    }
                     cause = Some(inner);
                     continue;
                 }
@@ -28,6 +32,7 @@ pub fn error_code(error: &(dyn Error + 'static)) -> ErrorCode {
             }
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            is_message = true;
             of_hyper = of_hyper.or(of_message(error));
         }
         cause = error.source();
@@ -87,7 +92,7 @@ fn of_io(error: &io::Error) -> ErrorCode {
 
 /// A name that has no address.
 pub(super) fn of_name() -> ErrorCode {
-    ErrorCode::DnsError(DnsErrorPayload { rcode: Some("NXDOMAIN".into()), info_code: None })
+    ErrorCode::DnsError(DnsErrorPayload::default())
 }
 
 #[cfg(test)]

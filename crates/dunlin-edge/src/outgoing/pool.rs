@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use hyper::client::conn::{http1, http2};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::body::RequestBody;
 use super::connect::Connection;
@@ -46,13 +48,21 @@ struct State {
 /// Connections that wait to be used again.
 pub(super) struct Pool {
     state: Mutex<State>,
+    /// Tells whoever waits for one that a connection has come back.
+    returned: Notify,
     idle_max: usize,
     idle_timeout: Duration,
 }
 
 impl Pool {
     pub(super) fn new(idle_max: usize, idle_timeout: Duration) -> Arc<Pool> {
-        Arc::new(Pool { state: Mutex::default(), idle_max, idle_timeout })
+        let (state, returned) = (Mutex::default(), Notify::new());
+        Arc::new(Pool { state, returned, idle_max, idle_timeout })
+    }
+
+    /// Is ready when a connection has come back, or has before anybody waited.
+    pub(super) fn returned(&self) -> Notified<'_> {
+        self.returned.notified()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -78,6 +88,7 @@ impl Pool {
         let idle = &mut state.waiting.entry(target).or_default().idle;
         if idle.len() < self.idle_max {
             idle.push((sender, Instant::now()));
+            self.returned.notify_one();
         }
         self.look_after(state);
     }
@@ -89,17 +100,23 @@ impl Pool {
         self.look_after(state);
     }
 
-    /// Lets go of the connection that has been idle longest, for another destination. Whether there was one.
-    pub(super) fn evict(&self) -> bool {
+    /// Lets go of the connection that was used longest ago, for another destination. One of HTTP/2 goes when those have
+    /// ended that use it.
+    pub(super) fn evict(&self) {
         let mut state = self.lock();
-        let oldest = state.waiting.values_mut().filter(|waiting| !waiting.idle.is_empty());
-        match oldest.min_by_key(|waiting| waiting.idle.first().map(|(_, since)| *since)) {
-            Some(waiting) => {
-                drop(waiting.idle.remove(0));
-                true
-            }
-            None => false,
-        }
+        let used = |waiting: &&mut Waiting| {
+            let idle = waiting.idle.first().map(|(_, since)| *since);
+            let shared = waiting.shared.as_ref().map(|(_, since)| *since);
+            idle.into_iter().chain(shared).min()
+        };
+        let oldest = state.waiting.values_mut().filter(|waiting| used(waiting).is_some());
+        let Some(waiting) = oldest.min_by_key(|waiting| used(waiting)) else { return };
+        let gone: (Option<_>, Option<_>) = match waiting.idle.is_empty() {
+            true => (None, waiting.shared.take()),
+            false => (Some(waiting.idle.remove(0)), None),
+        };
+        drop(state);
+        drop(gone);
     }
 
     /// Sees to it that what is idle too long goes, also when nothing is requested any more.

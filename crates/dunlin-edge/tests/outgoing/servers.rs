@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dunlin_edge::outgoing::{Client, Policy, Resolve, Resolved, Settings};
 use dunlin_wasi::preview2::http::{Body, ErrorCode, Outgoing as _, RequestOptions};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};

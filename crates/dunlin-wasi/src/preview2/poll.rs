@@ -285,8 +285,11 @@ pub(super) fn block(state: &mut ComponentCtx, pollable: Pollable) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preview2::reactor::Reactor;
+    use crate::preview2::timer::Sleep;
     use crate::{Limits, WasiCtxBuilder};
     use dunlin::TrapCode;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn state(builder: &mut WasiCtxBuilder) -> ComponentCtx {
         ComponentCtx::new(builder.build().expect("a context"))
@@ -328,6 +331,97 @@ mod tests {
     #[test]
     fn an_interrupt_ends_a_wait_and_the_guest() {
         let mut state = state(WasiCtx::builder().interrupt(|| true));
+        let never = give(&mut state, Pollable::Moment(u64::MAX));
+        let error = poll(&state, &[never]).expect_err("an interrupt");
+        assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
+    }
+
+    /// What is asked of a reactor is counted; descriptors are waited for by threads, or not at all.
+    #[derive(Default)]
+    struct Counting {
+        sleeps: AtomicUsize,
+        descriptors: AtomicUsize,
+        knows_descriptors: bool,
+    }
+
+    impl Reactor for Counting {
+        fn sleep(&self, duration: Duration) -> Waiting {
+            self.sleeps.fetch_add(1, Ordering::Relaxed);
+            Box::pin(Sleep::new(duration))
+        }
+
+        #[cfg(unix)]
+        fn readable(&self, descriptor: std::os::fd::OwnedFd) -> Option<Waiting> {
+            if !self.knows_descriptors {
+                return None;
+            }
+            self.descriptors.fetch_add(1, Ordering::Relaxed);
+            let (mut told, ready) = std::io::pipe().expect("a pipe");
+            std::thread::spawn(move || {
+                let file = File::from(descriptor);
+                let streams = [(Waitable::file(&file), Direction::Read)];
+                drop(crate::sys::wait(&streams, Duration::from_secs(10)));
+                drop(ready);
+            });
+            Some(Box::pin(poll_fn(move |context| {
+                let file = File::from(std::os::fd::OwnedFd::from(told.try_clone().expect("it")));
+                let streams = [(Waitable::file(&file), Direction::Read)];
+                let stands = crate::sys::wait(&streams, Duration::ZERO).expect("a pipe");
+                if stands.iter().any(|stand| stand.ready) {
+                    drop(std::io::Read::read(&mut told, &mut [0]));
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })))
+        }
+    }
+
+    #[test]
+    fn a_reactor_is_asked_for_moments() {
+        let mut state = state(&mut WasiCtx::builder());
+        let reactor = Arc::new(Counting::default());
+        state.set_reactor(reactor.clone());
+        let soon = in_ms(&state, 15);
+        let list = [Pollable::Moment(u64::MAX), soon].map(|pollable| give(&mut state, pollable));
+        assert!(ready(&state, &list, Wait::No).expect("no trap").is_empty());
+        let begun = state.ctx.monotonic.now_ns();
+        assert_eq!(poll(&state, &list).expect("no trap"), [1]);
+        assert!(state.ctx.monotonic.now_ns() - begun >= 14_000_000);
+        assert_eq!(reactor.sleeps.load(Ordering::Relaxed), 1, "there are no slices");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_reactor_is_asked_for_descriptors() {
+        use std::io::Write as _;
+
+        for knows_descriptors in [true, false] {
+            let mut state = state(&mut WasiCtx::builder());
+            let reactor = Arc::new(Counting { knows_descriptors, ..Counting::default() });
+            state.set_reactor(reactor.clone());
+            let (reader, mut writer) = std::io::pipe().expect("a pipe");
+            let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+            let never = Pollable::Moment(u64::MAX);
+            let pollable = Pollable::File(file, Direction::Read);
+            let list = [never, pollable].map(|pollable| give(&mut state, pollable));
+            let thread = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(30));
+                writer.write_all(b"x").expect("a reader");
+                writer
+            });
+            assert_eq!(poll(&state, &list).expect("no trap"), [1]);
+            drop(thread.join());
+            let asked = reactor.descriptors.load(Ordering::Relaxed);
+            assert_eq!(asked, usize::from(knows_descriptors));
+            assert_eq!(reactor.sleeps.load(Ordering::Relaxed) > 2, !knows_descriptors);
+        }
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_wait_by_a_reactor() {
+        let mut state = state(WasiCtx::builder().interrupt(|| true));
+        state.set_reactor(Arc::new(Counting::default()));
         let never = give(&mut state, Pollable::Moment(u64::MAX));
         let error = poll(&state, &[never]).expect_err("an interrupt");
         assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
