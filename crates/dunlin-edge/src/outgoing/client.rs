@@ -325,6 +325,13 @@ impl Shared {
         if response.status().is_informational() {
             return Err(ErrorCode::HttpUpgradeFailed);
         }
+        // The connection's own bound is that of a buffer, which may be read into once more before it is looked at.
+        let fields = response.headers().iter();
+        let bytes: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if bytes > self.settings.header_bytes_max {
+            let bytes = u32::try_from(bytes).ok();
+            return Err(ErrorCode::HttpResponseHeaderSectionSize(bytes));
+        }
         let between = shorter(options.between_bytes_timeout, self.settings.between_bytes_timeout);
         let bytes_max = self.settings.response_body_bytes_max;
         Ok(response.map(|body| Body::new(ResponseBody::new(body, bytes_max, between))))
