@@ -11,3 +11,4 @@ pub mod outgoing;
 pub mod reactor;
 pub mod server;
 pub mod stores;
+mod sys;

@@ -39,3 +39,5 @@ mod waits;
 pub use link::add_to_linker;
 pub use reactor::{Reactor, Waiting};
 pub use state::ComponentCtx;
+
+pub use crate::sys::HostStream;

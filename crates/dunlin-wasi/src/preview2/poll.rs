@@ -287,9 +287,10 @@ mod tests {
     use super::*;
     use crate::preview2::reactor::Reactor;
     use crate::preview2::timer::Sleep;
+    use crate::sys::{HostStream, Socket};
     use crate::{Limits, WasiCtxBuilder};
     use dunlin::TrapCode;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     fn state(builder: &mut WasiCtxBuilder) -> ComponentCtx {
         ComponentCtx::new(builder.build().expect("a context"))
@@ -336,12 +337,12 @@ mod tests {
         assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
     }
 
-    /// What is asked of a reactor is counted; descriptors are waited for by threads, or not at all.
+    /// What is asked of a reactor is counted; streams are waited for by threads, or not at all.
     #[derive(Default)]
     struct Counting {
         sleeps: AtomicUsize,
-        descriptors: AtomicUsize,
-        knows_descriptors: bool,
+        streams: AtomicUsize,
+        knows_streams: bool,
     }
 
     impl Reactor for Counting {
@@ -350,28 +351,26 @@ mod tests {
             Box::pin(Sleep::new(duration))
         }
 
-        #[cfg(unix)]
-        fn readable(&self, descriptor: std::os::fd::OwnedFd) -> Option<Waiting> {
-            if !self.knows_descriptors {
+        fn readable(&self, stream: HostStream) -> Option<Waiting> {
+            if !self.knows_streams {
                 return None;
             }
-            self.descriptors.fetch_add(1, Ordering::Relaxed);
-            let (mut told, ready) = std::io::pipe().expect("a pipe");
-            std::thread::spawn(move || {
-                let file = File::from(descriptor);
-                let streams = [(Waitable::file(&file), Direction::Read)];
-                drop(crate::sys::wait(&streams, Duration::from_secs(10)));
-                drop(ready);
-            });
+            self.streams.fetch_add(1, Ordering::Relaxed);
+            let is_ready = Arc::new(AtomicBool::new(false));
+            let mut waiting = Some((stream, is_ready.clone()));
             Some(Box::pin(poll_fn(move |context| {
-                let file = File::from(std::os::fd::OwnedFd::from(told.try_clone().expect("it")));
-                let streams = [(Waitable::file(&file), Direction::Read)];
-                let stands = crate::sys::wait(&streams, Duration::ZERO).expect("a pipe");
-                if stands.iter().any(|stand| stand.ready) {
-                    drop(std::io::Read::read(&mut told, &mut [0]));
+                if is_ready.load(Ordering::Acquire) {
                     return Poll::Ready(());
                 }
-                context.waker().wake_by_ref();
+                if let Some((stream, is_ready)) = waiting.take() {
+                    let waker = context.waker().clone();
+                    std::thread::spawn(move || {
+                        let streams = [(stream.waitable(), Direction::Read)];
+                        drop(crate::sys::wait(&streams, Duration::from_secs(10)));
+                        is_ready.store(true, Ordering::Release);
+                        waker.wake();
+                    });
+                }
                 Poll::Pending
             })))
         }
@@ -392,29 +391,28 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
-    fn a_reactor_is_asked_for_descriptors() {
-        use std::io::Write as _;
-
-        for knows_descriptors in [true, false] {
+    fn a_reactor_is_asked_for_streams() {
+        for knows_streams in [true, false] {
             let mut state = state(&mut WasiCtx::builder());
-            let reactor = Arc::new(Counting { knows_descriptors, ..Counting::default() });
+            let reactor = Arc::new(Counting { knows_streams, ..Counting::default() });
             state.set_reactor(reactor.clone());
-            let (reader, mut writer) = std::io::pipe().expect("a pipe");
-            let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+            let socket = Socket::new_udp(false).expect("a socket");
+            socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+            let to = socket.local().expect("an address");
             let never = Pollable::Moment(u64::MAX);
-            let pollable = Pollable::File(file, Direction::Read);
+            let pollable = Pollable::Socket(state.live(socket), Direction::Read);
             let list = [never, pollable].map(|pollable| give(&mut state, pollable));
             let thread = std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_millis(30));
-                writer.write_all(b"x").expect("a reader");
-                writer
+                let sender = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+                sender.send_to(b"x", to).expect("a datagram");
             });
             assert_eq!(poll(&state, &list).expect("no trap"), [1]);
             drop(thread.join());
-            let asked = reactor.descriptors.load(Ordering::Relaxed);
-            assert_eq!(asked, usize::from(knows_descriptors));
-            assert_eq!(reactor.sleeps.load(Ordering::Relaxed) > 2, !knows_descriptors);
+            let asked = reactor.streams.load(Ordering::Relaxed);
+            assert_eq!(asked, usize::from(knows_streams));
+            // It is asked after slices of time, or the far moment is all that is slept for.
+            assert_eq!(reactor.sleeps.load(Ordering::Relaxed) > 1, !knows_streams);
         }
     }
 

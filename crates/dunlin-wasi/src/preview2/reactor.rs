@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::sys::HostStream;
+
 /// Something that is waited for.
 pub type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -16,18 +18,16 @@ pub trait Reactor: Send + Sync {
     /// Is ready so far from now.
     fn sleep(&self, duration: Duration) -> Waiting;
 
-    /// Is ready when a descriptor may be read, or has failed. `None` if the reactor cannot say: then the descriptor is asked
-    /// after every slice of time.
-    #[cfg(unix)]
-    fn readable(&self, descriptor: std::os::fd::OwnedFd) -> Option<Waiting> {
-        drop(descriptor);
+    /// Is ready when a stream may be read, or has failed. `None` if the reactor cannot say: then the stream is asked after
+    /// every slice of time.
+    fn readable(&self, stream: HostStream) -> Option<Waiting> {
+        drop(stream);
         None
     }
 
-    /// Is ready when a descriptor may be written, or has failed; as [`readable`](Self::readable).
-    #[cfg(unix)]
-    fn writable(&self, descriptor: std::os::fd::OwnedFd) -> Option<Waiting> {
-        drop(descriptor);
+    /// Is ready when a stream may be written, or has failed; as [`readable`](Self::readable).
+    fn writable(&self, stream: HostStream) -> Option<Waiting> {
+        drop(stream);
         None
     }
 }

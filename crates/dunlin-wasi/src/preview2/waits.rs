@@ -51,16 +51,9 @@ pub(super) fn stream_ready(
     stream: Waitable<'_>,
     direction: Direction,
 ) -> Waiting {
-    #[cfg(unix)]
-    if let Ok(descriptor) = stream.to_owned() {
-        let waiting = match direction {
-            Direction::Read => reactor.readable(descriptor),
-            Direction::Write => reactor.writable(descriptor),
-        };
-        if let Some(waiting) = waiting {
-            return waiting;
-        }
-    }
-    let _ = (stream, direction);
-    reactor.sleep(SLICE)
+    let watched = stream.to_owned().ok().and_then(|stream| match direction {
+        Direction::Read => reactor.readable(stream),
+        Direction::Write => reactor.writable(stream),
+    });
+    watched.unwrap_or_else(|| reactor.sleep(SLICE))
 }

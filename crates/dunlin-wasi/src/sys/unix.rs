@@ -155,8 +155,27 @@ impl<'a> Waitable<'a> {
     }
 
     /// The same stream by a descriptor of its own.
-    pub(crate) fn to_owned(self) -> io::Result<OwnedFd> {
-        self.0.try_clone_to_owned()
+    pub(crate) fn to_owned(self) -> io::Result<HostStream> {
+        Ok(HostStream(self.0.try_clone_to_owned()?))
+    }
+}
+
+/// A stream of the host's that a guest waits for, to be watched by a [`Reactor`](crate::preview2::Reactor): on Unix, a
+/// descriptor.
+#[derive(Debug)]
+pub struct HostStream(OwnedFd);
+
+impl From<HostStream> for OwnedFd {
+    fn from(stream: HostStream) -> OwnedFd {
+        stream.0
+    }
+}
+
+impl HostStream {
+    /// The stream, to wait for.
+    #[cfg(test)]
+    pub(crate) fn waitable(&self) -> Waitable<'_> {
+        Waitable(self.0.as_fd())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The guest of the tests of `wasi:http`: what it does is said by the path of the request.
 
+#![forbid(unsafe_code)]
+
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
