@@ -1,7 +1,6 @@
 //! Servers that behave: HTTP/1.1 and HTTP/2, connections used again, bodies that stream, trailers, TLS.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -153,87 +152,4 @@ async fn bodies_go_out_as_they_come_and_are_bounded() {
         fetch(&bounded, get(&format!("http://{at}/"))).await.err(),
         Some(ErrorCode::HttpResponseBodySize(Some(10)))
     );
-}
-
-#[tokio::test]
-async fn a_guest_is_served_by_the_client() {
-    use dunlin::{Engine, Store};
-    use dunlin_component::{Component, Linker};
-    use dunlin_wasi::WasiCtx;
-    use dunlin_wasi::preview2::http::{self, HandlerPre, IncomingRequest};
-    use dunlin_wasi::preview2::{self, ComponentCtx};
-    use http_body_util::BodyExt as _;
-
-    let server = Server::default();
-    let at = server.start(None).await;
-    let engine = Engine::default();
-    let guest = include_bytes!("../../../dunlin-wasi/tests/http/guest/guest.wasm");
-    let component = Component::new(&engine, guest).expect("a component");
-    let mut linker = Linker::new(&engine);
-    preview2::add_to_linker(&mut linker, |ctx: &mut ComponentCtx| ctx).expect("new names");
-    http::add_to_linker(&mut linker, |ctx: &mut ComponentCtx| ctx).expect("new names");
-    let pre = HandlerPre::new(linker.instantiate_pre(&component).expect("it")).expect("a handler");
-    let stacks = dunlin::stacks::Stacks::new(256 << 10, 4);
-    let client = Arc::new(client());
-    let runtime = tokio::runtime::Handle::current();
-    let reactor = Arc::new(dunlin_edge::reactor::TokioReactor::new(runtime));
-    let run = |path: String, body: Body| {
-        let (pre, client, reactor) = (pre.clone(), client.clone(), reactor.clone());
-        let (sender, response) = http::response_pair();
-        let running = stacks.run(move || {
-            let ctx = WasiCtx::builder().build().expect("a context");
-            let mut ctx = ComponentCtx::new(ctx);
-            ctx.http().outgoing = Some(client);
-            ctx.set_reactor(reactor);
-            let mut store = Store::new(pre.instance_pre().component().engine(), ctx);
-            let handler = pre.instantiate(&mut store)?;
-            let request = Request::post(path).body(body).expect("a request");
-            handler.handle(&mut store, |ctx| ctx, IncomingRequest::new(request), sender)
-        });
-        async move {
-            let read = async { response.await.expect("a response").into_body().collect().await };
-            let (ended, read) = both(running, read).await;
-            ended.expect("no trap");
-            String::from_utf8(read.expect("no failure").to_bytes().to_vec()).expect("text")
-        }
-    };
-    let told = run(format!("/fetch?http://{at}/"), Body::empty()).await;
-    assert!(told.starts_with("200 ") && told.ends_with("no trailers, fields: true\n"), "{told}");
-    let told = run(format!("/post-through?http://{at}/b"), Body::new(Chunks(100))).await;
-    assert_eq!(told, format!("POST /b HTTP/1.1 host={at} authority=- body=1000000"));
-    let told = run("/fetch?http://example.com/".into(), Body::empty()).await;
-    assert_eq!(told, "ErrorCode::HttpRequestDenied\n");
-    // Guests that wait hold no thread: this one has them all.
-    let begun = std::time::Instant::now();
-    let sleeps = || run("/sleep?500".into(), Body::empty());
-    let (one, two) = both(sleeps(), both(sleeps(), sleeps())).await;
-    assert_eq!((one, two), ("slept\n".into(), ("slept\n".into(), "slept\n".into())));
-    let elapsed = begun.elapsed();
-    assert!((500..1500).contains(&elapsed.as_millis()), "{elapsed:?}");
-}
-
-/// Awaits two futures on this thread.
-async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
-    let (mut a, mut b) = (Box::pin(a), Box::pin(b));
-    let (mut of_a, mut of_b) = (None, None);
-    std::future::poll_fn(move |context| {
-        if of_a.is_none()
-            && let Poll::Ready(value) = a.as_mut().poll(context)
-        {
-            of_a = Some(value);
-        }
-        if of_b.is_none()
-            && let Poll::Ready(value) = b.as_mut().poll(context)
-        {
-            of_b = Some(value);
-        }
-        match (of_a.take(), of_b.take()) {
-            (Some(a), Some(b)) => Poll::Ready((a, b)),
-            (a, b) => {
-                (of_a, of_b) = (a, b);
-                Poll::Pending
-            }
-        }
-    })
-    .await
 }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use dunlin_edge::outgoing::{Client, Policy, Settings};
-use dunlin_wasi::preview2::http::ErrorCode;
+use dunlin_edge::outgoing::{Client, Policy, Resolve, Resolved, Settings};
+use dunlin_wasi::preview2::http::{ErrorCode, RequestOptions};
 
-use crate::servers::{Names, Server, client, fetch, get, settings};
+use crate::servers::{Names, Server, client, fetch, fetch_with, get, settings};
 
 /// A client that may request everything, and whose names are resolved to these, one after the other.
 fn resolving(answers: &[&[&str]]) -> (Client, std::sync::Arc<Names>) {
@@ -110,4 +110,25 @@ async fn addresses_that_are_allowed_are_found_among_others() {
     let nobody = resolving(&[]).0;
     let failed = fetch(&nobody, get("http://name.test/")).await.err();
     assert!(matches!(failed, Some(ErrorCode::DnsError(_))), "{failed:?}");
+}
+
+/// Never says anything.
+struct Silent;
+
+impl Resolve for Silent {
+    fn resolve(&self, _: &str) -> Resolved {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_is_waited_for_no_longer_than_a_connection_may_take() {
+    let mut settings = Settings::default();
+    settings.policy = Policy::public();
+    settings.resolver = std::sync::Arc::new(Silent);
+    let client = Client::new(settings);
+    let mut options = RequestOptions::default();
+    options.connect_timeout = Some(std::time::Duration::from_millis(30));
+    let failed = fetch_with(&client, get("http://name.test/"), options).await.err();
+    assert_eq!(failed, Some(ErrorCode::DnsTimeout));
 }
