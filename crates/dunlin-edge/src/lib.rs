@@ -8,5 +8,7 @@
 pub mod app;
 pub mod fastedge;
 pub mod outgoing;
+pub mod reactor;
 pub mod server;
 pub mod stores;
+mod sys;

@@ -16,11 +16,12 @@
 //!    waited for, as is whoever resolves a name.
 //! 4. Nothing is reached over the network but what a [`Network`] allows.
 //!
-//! Calls that wait hold the thread that the guest runs on, those of components too.
+//! Calls that wait hold the thread that the guest runs on; those of components need not ([`preview2`]).
 //!
 //! [`Threads`] runs programs of several threads, which share one [`SharedCtx`].
 //!
-//! What it does not know: HTTP, sockets of WASI 0.1 (every `sock_*` says so), and the command line.
+//! What it does not know: servers and clients of HTTP, which embedders bring to [`preview2::http`]; sockets of WASI 0.1
+//! (every `sock_*` says so); the command line.
 #![forbid(unsafe_code)]
 
 pub mod clocks;

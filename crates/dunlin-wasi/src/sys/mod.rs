@@ -17,6 +17,11 @@ pub(crate) use unix::*;
 #[cfg(unix)]
 pub(crate) use unix_sockets::Socket;
 
+#[cfg(not(unix))]
+pub use portable::HostStream;
+#[cfg(unix)]
+pub use unix::HostStream;
+
 /// Which way a stream is to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {

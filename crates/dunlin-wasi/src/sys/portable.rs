@@ -106,6 +106,24 @@ impl<'a> Waitable<'a> {
     pub(crate) fn file(_: &'a File) -> Waitable<'a> {
         Waitable(PhantomData)
     }
+
+    /// Nothing can be watched here.
+    pub(crate) fn to_owned(self) -> io::Result<HostStream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A stream of the host's that a guest waits for, to be watched by a [`Reactor`](crate::preview2::Reactor): there is none
+/// here.
+#[derive(Debug)]
+pub enum HostStream {}
+
+impl HostStream {
+    /// The stream, to wait for.
+    #[cfg(test)]
+    pub(crate) fn waitable(&self) -> Waitable<'_> {
+        match *self {}
+    }
 }
 
 /// Nothing can be asked here, so every stream is called ready and the read itself may wait.

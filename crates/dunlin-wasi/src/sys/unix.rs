@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::num::NonZeroU64;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
@@ -152,6 +152,30 @@ impl<'a> Waitable<'a> {
     /// An open file.
     pub(crate) fn file(file: &'a File) -> Waitable<'a> {
         Waitable(file.as_fd())
+    }
+
+    /// The same stream by a descriptor of its own.
+    pub(crate) fn to_owned(self) -> io::Result<HostStream> {
+        Ok(HostStream(self.0.try_clone_to_owned()?))
+    }
+}
+
+/// A stream of the host's that a guest waits for, to be watched by a [`Reactor`](crate::preview2::Reactor): on Unix, a
+/// descriptor.
+#[derive(Debug)]
+pub struct HostStream(OwnedFd);
+
+impl From<HostStream> for OwnedFd {
+    fn from(stream: HostStream) -> OwnedFd {
+        stream.0
+    }
+}
+
+impl HostStream {
+    /// The stream, to wait for.
+    #[cfg(test)]
+    pub(crate) fn waitable(&self) -> Waitable<'_> {
+        Waitable(self.0.as_fd())
     }
 }
 
