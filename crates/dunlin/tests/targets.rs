@@ -147,9 +147,9 @@ fn what_cannot_be_called_traps_as_in_the_interpreter() {
         }
         // They are what they were.
         if fuel {
-            guests.each_mut().map(|of| of.store.set_fuel(1 << 30).expect("it has fuel"));
+            guests.iter_mut().for_each(|of| of.store.set_fuel(1 << 30).expect("it has fuel"));
         }
-        guests.each_mut().map(|of| of.check(0));
+        guests.iter_mut().for_each(|of| of.check(0));
     }
 }
 
@@ -161,7 +161,7 @@ fn functions_run_in_the_instance_that_calls() {
         let global = guest.instance.get_global(&mut guest.store, "own").expect("an export");
         global.set(&mut guest.store, (*own).into()).expect("of its type");
     }
-    for (own, guest) in guests.iter_mut().chain([]) {
+    for (own, guest) in &mut guests {
         guest.check(*own);
     }
 }
