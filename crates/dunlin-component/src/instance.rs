@@ -3,8 +3,15 @@
 //! Definitions are done in their order. Each adds to an index space of the [`Frame`]; validation has made sure that operands
 //! are there and of their types, but for what the host passed in, which linking looks at, and core modules of
 //! the host's, which core instantiation does.
+//!
+//! What a component lowers waits until it is used, so that adapters of many functions are one module. Bundles of core items
+//! are not made at all: what a core module imports is looked for in the definitions, once for all instances
+//! (`core.rs`).
+
+mod core;
 
 use crate::abi::side::Side;
+use crate::adapt::{self, Pending};
 use crate::builtins;
 use crate::call;
 use crate::component::Inner;
@@ -12,11 +19,9 @@ use crate::func::{Func, FuncItem, Lifted, TypeRef};
 use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
-use crate::state::{HOST, InstanceState, state};
+use crate::state::{HOST, InstanceState, MAY_ENTER, MAY_LEAVE, set_flags, state};
 use crate::tasks::Returns;
-use crate::template::{
-    Bind, Builtin, Captured, CoreSort, Def, Operand, Options, Sort, Source, Template,
-};
+use crate::template::{Bind, Builtin, Captured, Def, Operand, Options, Sort, Source, Template};
 use crate::trap::{link, usage};
 use crate::typed::{Params, Results, TypedFunc};
 use crate::types::{FuncTypeId, Var};
@@ -89,11 +94,11 @@ impl Closure {
     }
 }
 
-/// A core instance: a real one, or a bundle of items.
-#[derive(Debug)]
+/// A core instance: a real one, or a bundle of items, by its definition's place.
+#[derive(Clone, Copy, Debug)]
 enum CoreInstance {
     Instance(dunlin::Instance),
-    Bundle(HashMap<Arc<str>, Extern>),
+    Bundle(usize),
 }
 
 /// An instance that is being made: the index spaces of its component, as far as they are.
@@ -102,7 +107,9 @@ struct Frame {
     instance: u32,
     modules: Vec<Module>,
     core_instances: Vec<CoreInstance>,
-    core_funcs: Vec<dunlin::Func>,
+    /// Nothing where a function waits to be lowered.
+    core_funcs: Vec<Option<dunlin::Func>>,
+    waiting: Vec<Waiting>,
     memories: Vec<Memory>,
     /// Tables, globals and tags.
     others: [Vec<Extern>; 3],
@@ -113,15 +120,25 @@ struct Frame {
     exports: Exports,
 }
 
+/// A function that waits to be lowered.
+struct Waiting {
+    /// The place of its definition, and of what it becomes.
+    def: usize,
+    core_func: usize,
+    pending: Pending,
+}
+
 /// What an instantiation may still do.
 pub(crate) struct Budget {
     instances: usize,
     deep: usize,
+    /// Whether calls between components get adapters.
+    adapters: bool,
 }
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self { instances: INSTANCES_MAX, deep: INSTANCES_DEEP_MAX }
+    pub(crate) fn new(adapters: bool) -> Self {
+        Self { instances: INSTANCES_MAX, deep: INSTANCES_DEEP_MAX, adapters }
     }
 }
 
@@ -143,13 +160,14 @@ pub(crate) fn instantiate<T: 'static>(
     let here = state(store);
     let instance = here.instances.len() as u32;
     // Its start functions run before it may be entered.
-    here.instances.push(InstanceState { parent, may_enter: false, ..InstanceState::default() });
+    here.instances.push(InstanceState::new(parent, MAY_LEAVE));
     let mut frame = Frame {
         closure: closure.clone(),
         instance,
         modules: Vec::new(),
         core_instances: Vec::new(),
         core_funcs: Vec::new(),
+        waiting: Vec::new(),
         memories: Vec::new(),
         others: Default::default(),
         components: Vec::new(),
@@ -158,11 +176,11 @@ pub(crate) fn instantiate<T: 'static>(
         resources: HashMap::new(),
         exports: Exports::default(),
     };
-    for def in &closure.template.defs {
-        frame.define(store, def, args, budget)?;
+    for (place, def) in closure.template.defs.iter().enumerate() {
+        frame.define(store, (place, def), args, budget)?;
     }
     budget.deep += 1;
-    state(store).instances[instance as usize].may_enter = true;
+    set_flags(store, instance, (MAY_ENTER, MAY_ENTER))?;
     Ok(Arc::new(frame.exports))
 }
 
@@ -170,7 +188,7 @@ impl Frame {
     fn define<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
-        def: &Def,
+        (place, def): (usize, &Def),
         args: &HashMap<Arc<str>, Item>,
         budget: &mut Budget,
     ) -> Result<()> {
@@ -195,15 +213,12 @@ impl Frame {
                 CapturedItem::Component(closure) => self.components.push(closure.clone()),
                 CapturedItem::Module(_) => return Err(mixed_up()),
             },
-            Def::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
-            Def::CoreBundle(items) => {
-                let bundle = items
-                    .iter()
-                    .map(|(name, sort, index)| (name.clone(), self.core_item(*sort, *index)));
-                self.core_instances.push(CoreInstance::Bundle(bundle.collect()));
+            Def::CoreInstantiate { module, args, found } => {
+                self.core_instantiate(store, *module, args, found)?;
             }
-            Def::CoreAlias { instance, name, sort } => {
-                self.core_alias(store, *instance, name, *sort)?;
+            Def::CoreBundle(_) => self.core_instances.push(CoreInstance::Bundle(place)),
+            Def::CoreAlias { instance, name, sort, found } => {
+                self.core_alias(store, (*instance, name, *sort), found)?;
             }
             Def::Instantiate { component, args, binds } => {
                 let exports = self.instantiate(store, *component, args, budget)?;
@@ -220,10 +235,12 @@ impl Frame {
             }
             Def::Resource { var, destructor } => self.resource(store, *var, *destructor)?,
             Def::Lift { func, ty, options } => self.lift(store, *func, *ty, options)?,
-            Def::Lower { func, ty, options } => self.lower(store, *func, *ty, options)?,
+            Def::Lower { func, ty, options, .. } => {
+                self.lower(store, (place, *func), *ty, (options, budget.adapters))?;
+            }
             Def::Builtin(builtin) => {
                 let func = self.builtin(store, builtin)?;
-                self.core_funcs.push(func);
+                self.core_funcs.push(Some(func));
             }
             Def::Export { name, item, binds } => {
                 let item = self.operand(item)?;
@@ -326,66 +343,6 @@ impl Frame {
         Ok(())
     }
 
-    fn core_instantiate<T: 'static>(
-        &mut self,
-        store: &mut StoreContextMut<'_, T>,
-        module: u32,
-        args: &[(Arc<str>, u32)],
-    ) -> Result<()> {
-        let module = self.modules[module as usize].clone();
-        let mut imports = Vec::with_capacity(module.imports().len());
-        for import in module.imports() {
-            let arg = args.iter().find(|arg| arg.0.as_ref() == import.module());
-            let found = match arg.map(|arg| &self.core_instances[arg.1 as usize]) {
-                Some(CoreInstance::Instance(instance)) => {
-                    instance.get_export(store.as_context_mut(), import.name())
-                }
-                Some(CoreInstance::Bundle(items)) => items.get(import.name()).copied(),
-                None => None,
-            };
-            imports.push(found.ok_or_else(|| {
-                let (module, name) = (import.module(), import.name());
-                link(format_args!("unknown import `{module}` `{name}` of a core module"))
-            })?);
-        }
-        let instance = dunlin::Instance::new(store.as_context_mut(), &module, &imports)?;
-        self.core_instances.push(CoreInstance::Instance(instance));
-        Ok(())
-    }
-
-    fn core_item(&self, sort: CoreSort, index: u32) -> Extern {
-        let index = index as usize;
-        match sort {
-            CoreSort::Func => Extern::Func(self.core_funcs[index]),
-            CoreSort::Memory => Extern::Memory(self.memories[index]),
-            CoreSort::Table => self.others[0][index],
-            CoreSort::Global => self.others[1][index],
-            CoreSort::Tag => self.others[2][index],
-        }
-    }
-
-    fn core_alias<T: 'static>(
-        &mut self,
-        store: &mut StoreContextMut<'_, T>,
-        instance: u32,
-        name: &Arc<str>,
-        sort: CoreSort,
-    ) -> Result<()> {
-        let found = match &self.core_instances[instance as usize] {
-            CoreInstance::Instance(instance) => instance.get_export(store.as_context_mut(), name),
-            CoreInstance::Bundle(items) => items.get(name).copied(),
-        };
-        match (sort, found) {
-            (CoreSort::Func, Some(Extern::Func(func))) => self.core_funcs.push(func),
-            (CoreSort::Memory, Some(Extern::Memory(memory))) => self.memories.push(memory),
-            (CoreSort::Table, Some(item @ Extern::Table(_))) => self.others[0].push(item),
-            (CoreSort::Global, Some(item @ Extern::Global(_))) => self.others[1].push(item),
-            (CoreSort::Tag, Some(item @ Extern::Tag(_))) => self.others[2].push(item),
-            _ => return Err(link(format_args!("a core instance lacks the export `{name}`"))),
-        }
-        Ok(())
-    }
-
     fn resource<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
@@ -404,47 +361,46 @@ impl Frame {
     }
 
     fn numeric<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         func: u32,
     ) -> Result<NumericFunc> {
-        self.core_funcs[func as usize].numeric(store)
+        self.core_func(store, func)?.numeric(&*store)
     }
 
     /// A core function of numbers that must be of this type: one of a module that the host passed in may not be.
     fn typed<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         func: u32,
-        ty: &dunlin::FuncType,
+        ty: impl FnOnce() -> dunlin::FuncType,
     ) -> Result<NumericFunc> {
-        let found = self.core_funcs[func as usize];
+        let found = self.core_func(store, func)?;
         if self.closure.inner.imports_modules {
-            let is = found.ty(store)?;
-            if is != *ty {
+            let (is, ty) = (found.ty(&*store)?, ty());
+            if is != ty {
                 return Err(link(format_args!("a core function is of type {is}, not {ty}")));
             }
         }
-        found.numeric(store)
+        found.numeric(&*store)
     }
 
     /// This instance as a side of calls of a function.
     fn side<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         ty: FuncTypeId,
         options: &Options,
     ) -> Result<Side> {
         use dunlin::ValType::I32;
+        let realloc = || dunlin::FuncType::new([I32; 4], [I32]);
+        let realloc = options.realloc.map(|func| self.typed(store, func, realloc)).transpose()?;
         let vars = &self.closure.inner.types.func(ty).vars;
         let resources = vars.iter().map(|var| Ok((*var, self.bound(*var)?)));
-        let realloc = options
-            .realloc
-            .map(|func| self.typed(store, func, &dunlin::FuncType::new([I32; 4], [I32])));
         Ok(Side {
             instance: self.instance,
             memory: options.memory.map(|memory| self.memories[memory as usize]),
-            realloc: realloc.transpose()?,
+            realloc,
             encoding: options.encoding,
             resources: resources.collect::<Result<_>>()?,
         })
@@ -467,7 +423,7 @@ impl Frame {
         let func = match is_async {
             // Its results are not values: what they are is looked at when it is called.
             true => self.numeric(store, func)?,
-            false => self.typed(store, func, &ty.get().lifted())?,
+            false => self.typed(store, func, || ty.get().lifted())?,
         };
         let post_return = options.post_return.map(|func| self.numeric(store, func)).transpose()?;
         let from_host = call::entering(state(store), HOST, self.instance);
@@ -481,14 +437,50 @@ impl Frame {
     fn lower<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
-        func: u32,
+        (def, func): (usize, u32),
         ty: FuncTypeId,
-        options: &Options,
+        (options, adapters): (&Options, bool),
     ) -> Result<()> {
         let side = self.side(store, ty, options)?;
-        let ty = self.type_ref(ty);
-        let callee = state(store).funcs[self.funcs[func as usize] as usize].clone();
-        self.core_funcs.push(lowered::lower(store, side, ty, options.is_async, callee)?);
+        let place = self.funcs[func as usize];
+        let callee = &state(store).funcs[place as usize];
+        if let FuncItem::Lifted(lifted) = &**callee
+            && adapters
+            && adapt::covers(&self.closure.inner.types, ty, options, lifted)
+        {
+            let pending = Pending { side, ty, callee: place };
+            self.waiting.push(Waiting { def, core_func: self.core_funcs.len(), pending });
+            self.core_funcs.push(None);
+            return Ok(());
+        }
+        let (callee, ty) = (callee.clone(), self.type_ref(ty));
+        let func = lowered::lower(store, side, ty, options.is_async, callee)?;
+        self.core_funcs.push(Some(func));
+        Ok(())
+    }
+
+    /// Lowers the functions that wait for it.
+    fn lower_waiting<T: 'static>(&mut self, store: &mut StoreContextMut<'_, T>) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let template = self.closure.template.clone();
+        let variants = waiting.first().map(|first| &template.defs[first.def]);
+        let Some(Def::Lower { adapters, .. }) = variants else { return Ok(()) };
+        let (places, mut pending): (Vec<usize>, Vec<Pending>) =
+            waiting.into_iter().map(|one| (one.core_func, one.pending)).unzip();
+        let types = &self.closure.inner.types;
+        let funcs = match adapt::link(store, types, adapters, &mut pending)? {
+            Some(funcs) => funcs,
+            None => {
+                let lower = |Pending { side, ty, callee }| {
+                    let callee = state(store).funcs[callee as usize].clone();
+                    lowered::lower(store, side, self.type_ref(ty), false, callee)
+                };
+                pending.into_iter().map(lower).collect::<Result<_>>()?
+            }
+        };
+        for (place, func) in places.into_iter().zip(funcs) {
+            self.core_funcs[place] = Some(func);
+        }
         Ok(())
     }
 }

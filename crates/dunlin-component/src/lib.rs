@@ -37,6 +37,7 @@
 #![warn(missing_docs)]
 
 mod abi;
+mod adapt;
 mod builtins;
 mod call;
 mod component;

@@ -97,12 +97,13 @@ pub struct Linker<T: 'static> {
     engine: Engine,
     names: Names<T>,
     shadowing: bool,
+    adapters: bool,
 }
 
 impl<T: 'static> Clone for Linker<T> {
     fn clone(&self) -> Self {
         let (engine, names) = (self.engine.clone(), self.names.clone());
-        Self { engine, names, shadowing: self.shadowing }
+        Self { engine, names, shadowing: self.shadowing, adapters: self.adapters }
     }
 }
 
@@ -116,7 +117,7 @@ impl<T: 'static> Linker<T> {
     /// A linker without definitions.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), names: Names::new(), shadowing: false }
+        Self { engine: engine.clone(), names: Names::new(), shadowing: false, adapters: true }
     }
 
     /// The linker's engine.
@@ -128,6 +129,13 @@ impl<T: 'static> Linker<T> {
     /// Whether a definition may replace one of the same name; it may not unless this says so.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
         self.shadowing = allow;
+        self
+    }
+
+    /// Whether calls between components run core functions that are made for them; they do unless this says no.
+    /// That makes them fast, and changes nothing else.
+    pub fn adapters(&mut self, adapters: bool) -> &mut Self {
+        self.adapters = adapters;
         self
     }
 
@@ -240,7 +248,7 @@ impl<T: 'static> Linker<T> {
             return Err(other_engine());
         }
         let found = |name: &str| find(&self.names, name);
-        instantiate_with(&mut store, component, found)
+        instantiate_with(&mut store, component, self.adapters, found)
     }
 
     /// Finds a component's imports, once for all instances that are made of it.
@@ -283,7 +291,8 @@ impl<T: 'static> Linker<T> {
                 None => return Err(unknown(name)),
             }
         }
-        Ok(InstancePre { component: component.clone(), found: Arc::new(found) })
+        let (component, found) = (component.clone(), Arc::new(found));
+        Ok(InstancePre { component, found, adapters: self.adapters })
     }
 }
 
@@ -331,11 +340,13 @@ impl<T: 'static> HostCode<T> for Missing {
 pub struct InstancePre<T: 'static> {
     component: Component,
     found: Arc<Names<T>>,
+    adapters: bool,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
     fn clone(&self) -> Self {
-        Self { component: self.component.clone(), found: self.found.clone() }
+        let (component, found) = (self.component.clone(), self.found.clone());
+        Self { component, found, adapters: self.adapters }
     }
 }
 
@@ -359,7 +370,7 @@ impl<T: 'static> InstancePre<T> {
     /// As [`Linker::instantiate`].
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
         let found = |name: &str| self.found.get(name);
-        instantiate_with(&mut store.as_context_mut(), &self.component, found)
+        instantiate_with(&mut store.as_context_mut(), &self.component, self.adapters, found)
     }
 }
 
@@ -367,6 +378,7 @@ impl<T: 'static> InstancePre<T> {
 fn instantiate_with<'n, T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     component: &Component,
+    adapters: bool,
     find: impl Fn(&str) -> Option<&'n Definition<T>>,
 ) -> Result<Instance> {
     if !Engine::same(component.engine(), store.engine()) {
@@ -379,7 +391,7 @@ fn instantiate_with<'n, T: 'static>(
         args.insert(name.clone(), item);
     }
     let closure = Closure::outermost(&component.inner);
-    let exports = instantiate(store, &closure, None, &args, &mut Budget::new())?;
+    let exports = instantiate(store, &closure, None, &args, &mut Budget::new(adapters))?;
     Ok(add_instance(store, exports))
 }
 

@@ -97,8 +97,7 @@ impl<T: 'static> Lowered<T> {
     ) -> Result<()> {
         let context = enter(store, &self.set)?;
         let result = self.entered(store, lifted, scope, words);
-        end(store, &self.set, context, &result);
-        result
+        end(store, &self.set, context, result)
     }
 
     fn entered(

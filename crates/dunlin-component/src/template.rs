@@ -3,8 +3,10 @@
 //! Every definition adds to one index space; operands are indices into them. Types need nothing done at run time but for
 //! resource types: each of these is a [`Var`], which instantiation binds.
 
+use crate::adapt::Variants;
 use crate::types::{FuncTypeId, TypeId, Var};
-use std::sync::Arc;
+use dunlin::ModuleExport;
+use std::sync::{Arc, OnceLock};
 
 /// A component's definitions.
 #[derive(Debug, Default)]
@@ -12,6 +14,27 @@ pub(crate) struct Template {
     pub(crate) defs: Vec<Def>,
     /// What it uses of the components around it, by places in the one directly around it.
     pub(crate) captures: Vec<(Captured, Source)>,
+}
+
+impl Template {
+    /// Whether its calls have contexts that it looks at.
+    pub(crate) fn has_contexts(&self) -> bool {
+        let is = |def: &Def| {
+            matches!(def, Def::Builtin(Builtin::ContextGet(..) | Builtin::ContextSet(..)))
+        };
+        self.defs.iter().any(is)
+    }
+
+    /// Whether its core modules are the same in all of its instances.
+    pub(crate) fn has_own_modules(&self) -> bool {
+        let is_foreign = |def: &Def| match def {
+            Def::Import { sort, .. } | Def::Alias { sort, .. } => {
+                matches!(sort, Sort::Module | Sort::Component)
+            }
+            _ => false,
+        };
+        !self.defs.iter().any(is_foreign)
+    }
 }
 
 /// What a component may use of those around it.
@@ -50,6 +73,15 @@ pub(crate) enum CoreSort {
     Tag,
 }
 
+/// Where an item of a core instance is.
+#[derive(Clone, Debug)]
+pub(crate) enum CoreItem {
+    /// In an index space of the component's.
+    Space(CoreSort, u32),
+    /// Among what a core instance exports.
+    Export(u32, ModuleExport),
+}
+
 /// An item of an index space; a type by the resource type that it is, if it is one.
 #[derive(Clone, Debug)]
 pub(crate) enum Operand {
@@ -83,12 +115,16 @@ pub(crate) enum Def {
     CoreInstantiate {
         module: u32,
         args: Box<[(Arc<str>, u32)]>,
+        /// Where its imports have been found, in their order, if that is the same for all instances.
+        found: OnceLock<Box<[CoreItem]>>,
     },
     CoreBundle(Box<[(Arc<str>, CoreSort, u32)]>),
     CoreAlias {
         instance: u32,
         name: Arc<str>,
         sort: CoreSort,
+        /// Where it has been found, if that is the same for all instances.
+        found: OnceLock<CoreItem>,
     },
     /// A nested component, by its place in the list of all.
     Component(u32),
@@ -121,6 +157,8 @@ pub(crate) enum Def {
         func: u32,
         ty: FuncTypeId,
         options: Options,
+        /// Modules of adapters for this one and those that follow it.
+        adapters: Variants,
     },
     Builtin(Builtin),
     Export {

@@ -30,6 +30,10 @@ pub struct TypeTable {
     pub(crate) funcs: Vec<FuncType>,
     /// Steps of the programs that have been made.
     pub(crate) steps: AtomicUsize,
+    /// Steps of those that adapters are for.
+    pub(crate) adapted: AtomicUsize,
+    /// Whether calls of the component's functions may have adapters at all.
+    pub(crate) adaptable: bool,
 }
 
 impl TypeTable {
@@ -295,6 +299,8 @@ pub struct FuncType {
     pub(crate) programs: OnceLock<Option<(Program, Program)>>,
     /// How the result does as the parameters of `task.return`.
     pub(crate) returned: OnceLock<Option<Program>>,
+    /// Whether there is to be an adapter for calls between components.
+    pub(crate) adapted: OnceLock<bool>,
 }
 
 impl FuncType {
@@ -331,6 +337,7 @@ impl FuncType {
             params,
             programs: OnceLock::new(),
             returned: OnceLock::new(),
+            adapted: OnceLock::new(),
         })
     }
 

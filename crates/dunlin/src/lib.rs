@@ -156,7 +156,9 @@ pub use instance::Instance;
 pub use limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX, StoreLimits, StoreLimitsBuilder};
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
-pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, ModuleSection};
+pub use module::{
+    ExportType, ImportType, Module, ModuleExport, ModuleFunction, ModuleInfo, ModuleSection,
+};
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;

@@ -6,7 +6,7 @@ use crate::template::{Bind, Captured, CoreSort, Def, Operand, Sort, Source, Temp
 use crate::types::Var;
 use dunlin::Result;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wasmparser::{
@@ -120,7 +120,7 @@ impl Decoder<'_> {
         let def = match instance {
             Instance::Instantiate { module_index: module, args } => {
                 let args = args.iter().map(|arg| (arg.name.into(), arg.index)).collect();
-                Def::CoreInstantiate { module, args }
+                Def::CoreInstantiate { module, args, found: OnceLock::new() }
             }
             Instance::FromExports(exports) => {
                 let export = |export: &wasmparser::Export<'_>| {
@@ -167,7 +167,8 @@ impl Decoder<'_> {
             ComponentAlias::CoreInstanceExport { kind, instance_index: instance, name } => {
                 let sort = core_sort(kind);
                 self.top().core_funcs += u32::from(sort == CoreSort::Func);
-                self.top().def(Def::CoreAlias { instance, name: name.into(), sort });
+                let found = OnceLock::new();
+                self.top().def(Def::CoreAlias { instance, name: name.into(), sort, found });
             }
             ComponentAlias::Outer { kind, count, index } => self.outer(kind, count, index),
         }
