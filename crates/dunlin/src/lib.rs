@@ -148,7 +148,7 @@ pub use dunlin_vm::gc::HeapStats;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use external::{Export, Extern};
-pub use func::{Func, NumericFunc, TypedFunc};
+pub use func::{Func, NumericFunc, NumericHost, TypedFunc};
 pub use global::Global;
 #[cfg(feature = "optimize")]
 pub use hot::HotFunctions;
