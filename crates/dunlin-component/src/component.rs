@@ -198,6 +198,13 @@ impl Component {
         &self.engine
     }
 
+    /// How many core modules have been made so far of calls between its components, and of these with others: one for
+    /// each list of functions that is lowered at once.
+    #[must_use]
+    pub fn adapter_modules(&self) -> usize {
+        self.inner.templates.iter().map(|template| template.adapter_modules()).sum()
+    }
+
     /// What it imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, ItemKind)> {
         self.inner.imports.iter().map(|(name, ty)| (name.as_ref(), ty.into()))

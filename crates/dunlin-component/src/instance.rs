@@ -15,7 +15,9 @@ use crate::adapt::{self, Pending};
 use crate::builtins;
 use crate::call;
 use crate::component::Inner;
+use crate::exports::Exports;
 use crate::func::{Func, FuncItem, Lifted, TypeRef};
+use crate::hosts::{Hosts, KnownHosts};
 use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
@@ -24,28 +26,13 @@ use crate::tasks::Returns;
 use crate::template::{Bind, Builtin, Captured, Def, Operand, Options, Sort, Source, Template};
 use crate::trap::{link, usage};
 use crate::typed::{Params, Results, TypedFunc};
-use crate::types::{FuncTypeId, Var};
+use crate::types::{FuncTypeId, Var, VarHasher};
 use dunlin::{
     AsContextMut, Error, ErrorKind, Extern, Memory, Module, NumericFunc, Result, StoreContextMut,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-
-/// What an instance exports, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Exports {
-    pub(crate) items: BTreeMap<Arc<str>, Item>,
-    /// The names in the order of the definitions.
-    pub(crate) order: Vec<Arc<str>>,
-}
-
-impl Exports {
-    pub(crate) fn add(&mut self, name: Arc<str>, item: Item) {
-        if self.items.insert(name.clone(), item).is_none() {
-            self.order.push(name);
-        }
-    }
-}
 
 /// Something that is imported or exported, at run time.
 #[derive(Clone, Debug)]
@@ -116,7 +103,7 @@ struct Frame {
     components: Vec<Closure>,
     instances: Vec<Arc<Exports>>,
     funcs: Vec<u32>,
-    resources: HashMap<Var, ResourceTypeId>,
+    resources: HashMap<Var, ResourceTypeId, BuildHasherDefault<VarHasher>>,
     exports: Exports,
 }
 
@@ -128,17 +115,26 @@ struct Waiting {
     pending: Pending,
 }
 
-/// What an instantiation may still do.
-pub(crate) struct Budget {
+/// What an instantiation may still do, and what it has of those before it.
+pub(crate) struct Making<'m, T: 'static> {
     instances: usize,
     deep: usize,
     /// Whether calls between components get adapters.
     adapters: bool,
+    /// Functions of the host's, as core functions.
+    hosts: Hosts<'m, T>,
 }
 
-impl Budget {
-    pub(crate) fn new(adapters: bool) -> Self {
-        Self { instances: INSTANCES_MAX, deep: INSTANCES_DEEP_MAX, adapters }
+impl<'m, T: 'static> Making<'m, T> {
+    /// With what an instantiation of the same has left.
+    pub(crate) fn new(adapters: bool, known: Option<&'m KnownHosts<T>>) -> Self {
+        let (instances, deep) = (INSTANCES_MAX, INSTANCES_DEEP_MAX);
+        Self { instances, deep, adapters, hosts: Hosts::new(known) }
+    }
+
+    /// What is left for the next.
+    pub(crate) fn into_hosts(self) -> Hosts<'m, T> {
+        self.hosts
     }
 }
 
@@ -147,16 +143,16 @@ pub(crate) fn instantiate<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     closure: &Closure,
     parent: Option<u32>,
-    args: &HashMap<Arc<str>, Item>,
-    budget: &mut Budget,
+    args: &Exports,
+    making: &mut Making<'_, T>,
 ) -> Result<Arc<Exports>> {
     let (Some(instances), Some(deep)) =
-        (budget.instances.checked_sub(1), budget.deep.checked_sub(1))
+        (making.instances.checked_sub(1), making.deep.checked_sub(1))
     else {
         let what = "the component makes too many instances, or they nest too deep";
         return Err(Error::new_of(ErrorKind::Resource, what));
     };
-    (budget.instances, budget.deep) = (instances, deep);
+    (making.instances, making.deep) = (instances, deep);
     let here = state(store);
     let instance = here.instances.len() as u32;
     // Its start functions run before it may be entered.
@@ -173,13 +169,13 @@ pub(crate) fn instantiate<T: 'static>(
         components: Vec::new(),
         instances: Vec::new(),
         funcs: Vec::new(),
-        resources: HashMap::new(),
+        resources: HashMap::default(),
         exports: Exports::default(),
     };
     for (place, def) in closure.template.defs.iter().enumerate() {
-        frame.define(store, (place, def), args, budget)?;
+        frame.define(store, (place, def), args, making)?;
     }
-    budget.deep += 1;
+    making.deep += 1;
     set_flags(store, instance, (MAY_ENTER, MAY_ENTER))?;
     Ok(Arc::new(frame.exports))
 }
@@ -189,12 +185,13 @@ impl Frame {
         &mut self,
         store: &mut StoreContextMut<'_, T>,
         (place, def): (usize, &Def),
-        args: &HashMap<Arc<str>, Item>,
-        budget: &mut Budget,
+        args: &Exports,
+        making: &mut Making<'_, T>,
     ) -> Result<()> {
         match def {
-            Def::Import { name, sort, binds } => {
-                let item = args.get(name).cloned().ok_or_else(|| lacks("import", name))?;
+            Def::Import { name, sort, binds, hint } => {
+                let item = args.find_near(name, hint).cloned();
+                let item = item.ok_or_else(|| lacks("import", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Module(index) => {
@@ -221,25 +218,25 @@ impl Frame {
                 self.core_alias(store, (*instance, name, *sort), found)?;
             }
             Def::Instantiate { component, args, binds } => {
-                let exports = self.instantiate(store, *component, args, budget)?;
+                let exports = self.instantiate(store, *component, args, making)?;
                 self.add(Sort::Instance, Item::Instance(exports), binds, "instance")?;
             }
             Def::Bundle(items) => {
                 let exports = self.bundle(items)?;
                 self.instances.push(Arc::new(exports));
             }
-            Def::Alias { instance, name, sort, binds } => {
-                let item = self.instances[*instance as usize].items.get(name).cloned();
+            Def::Alias { instance, name, sort, binds, hint } => {
+                let item = self.instances[*instance as usize].find_near(name, hint).cloned();
                 let item = item.ok_or_else(|| lacks("export", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Resource { var, destructor } => self.resource(store, *var, *destructor)?,
             Def::Lift { func, ty, options } => self.lift(store, *func, *ty, options)?,
             Def::Lower { func, ty, options, .. } => {
-                self.lower(store, (place, *func), *ty, (options, budget.adapters))?;
+                self.lower(store, (place, *func), *ty, (options, making))?;
             }
             Def::Builtin(builtin) => {
-                let func = self.builtin(store, builtin)?;
+                let func = self.builtin(store, builtin, making)?;
                 self.core_funcs.push(Some(func));
             }
             Def::Export { name, item, binds } => {
@@ -257,15 +254,15 @@ impl Frame {
         store: &mut StoreContextMut<'_, T>,
         component: u32,
         args: &[(Arc<str>, Operand)],
-        budget: &mut Budget,
+        making: &mut Making<'_, T>,
     ) -> Result<Arc<Exports>> {
-        let args = self.bundle(args)?.items.into_iter().collect();
+        let args = self.bundle(args)?;
         let closure = &self.components[component as usize];
-        instantiate(store, closure, Some(self.instance), &args, budget)
+        instantiate(store, closure, Some(self.instance), &args, making)
     }
 
     fn bundle(&self, items: &[(Arc<str>, Operand)]) -> Result<Exports> {
-        let mut exports = Exports::default();
+        let mut exports = Exports::with_capacity(items.len());
         for (name, operand) in items {
             exports.add(name.clone(), self.operand(operand)?);
         }
@@ -276,9 +273,11 @@ impl Frame {
         &self,
         store: &mut StoreContextMut<'_, T>,
         builtin: &Builtin,
+        making: &mut Making<'_, T>,
     ) -> Result<dunlin::Func> {
         let Builtin::TaskReturn { result, options, core } = builtin else {
-            return builtins::make(store, self.instance, builtin, |var| self.bound(var));
+            let hosts = &mut making.hosts;
+            return builtins::make(store, self.instance, (builtin, hosts), |var| self.bound(var));
         };
         let returns = Returns {
             instance: self.instance,
@@ -429,7 +428,7 @@ impl Frame {
         let from_host = call::entering(state(store), HOST, self.instance);
         let has_callback = options.has_callback;
         let lifted = Lifted { side, func, post_return, ty, is_async, has_callback, from_host };
-        let index = add_func(store, FuncItem::Lifted(lifted));
+        let index = add_func(store, Arc::new(FuncItem::Lifted(lifted)));
         self.funcs.push(index);
         Ok(())
     }
@@ -439,13 +438,13 @@ impl Frame {
         store: &mut StoreContextMut<'_, T>,
         (def, func): (usize, u32),
         ty: FuncTypeId,
-        (options, adapters): (&Options, bool),
+        (options, making): (&Options, &mut Making<'_, T>),
     ) -> Result<()> {
         let side = self.side(store, ty, options)?;
         let place = self.funcs[func as usize];
         let callee = &state(store).funcs[place as usize];
         if let FuncItem::Lifted(lifted) = &**callee
-            && adapters
+            && making.adapters
             && adapt::covers(&self.closure.inner.types, ty, options, lifted)
         {
             let pending = Pending { side, ty, callee: place };
@@ -454,7 +453,12 @@ impl Frame {
             return Ok(());
         }
         let (callee, ty) = (callee.clone(), self.type_ref(ty));
-        let func = lowered::lower(store, side, ty, options.is_async, callee)?;
+        let func = match &*callee {
+            FuncItem::Host(host) => {
+                making.hosts.lower(store, side, (ty, options.is_async), host)?
+            }
+            FuncItem::Lifted(_) => lowered::lower(store, side, ty, options.is_async, callee)?,
+        };
         self.core_funcs.push(Some(func));
         Ok(())
     }
@@ -486,9 +490,12 @@ impl Frame {
 }
 
 /// Adds a function to the store's; its place.
-pub(crate) fn add_func<T: 'static>(store: &mut StoreContextMut<'_, T>, func: FuncItem<T>) -> u32 {
+pub(crate) fn add_func<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    func: Arc<FuncItem<T>>,
+) -> u32 {
     let funcs = &mut state(store).funcs;
-    funcs.push(Arc::new(func));
+    funcs.push(func);
     (funcs.len() - 1) as u32
 }
 
@@ -506,9 +513,7 @@ fn sort_of(item: &Item) -> Sort {
 fn resource_at(item: &Item, path: &[Arc<str>]) -> Option<ResourceTypeId> {
     match (item, path) {
         (Item::Type(ty), []) => *ty,
-        (Item::Instance(exports), [first, rest @ ..]) => {
-            resource_at(exports.items.get(first)?, rest)
-        }
+        (Item::Instance(exports), [first, rest @ ..]) => resource_at(exports.find(first)?, rest),
         _ => None,
     }
 }
@@ -546,7 +551,7 @@ impl Instance {
     /// The function that it exports under this name; `None` if there is none, or it is an instance of another store.
     pub fn get_func(&self, mut store: impl AsContextMut, name: &str) -> Option<Func> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Func(index) => Some(Func { state: self.state, index: *index }),
             _ => None,
         }
@@ -555,7 +560,7 @@ impl Instance {
     /// The instance that it exports under this name, which is usually an interface's.
     pub fn get_instance(&self, mut store: impl AsContextMut, name: &str) -> Option<Self> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Instance(exports) => Some(add_instance(&mut store, exports.clone())),
             _ => None,
         }
@@ -564,7 +569,7 @@ impl Instance {
     /// The module that it exports under this name.
     pub fn get_module(&self, mut store: impl AsContextMut, name: &str) -> Option<Module> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Module(module) => Some(module.clone()),
             _ => None,
         }
@@ -574,7 +579,7 @@ impl Instance {
     pub fn exports(&self, mut store: impl AsContextMut) -> Vec<String> {
         let exports = self.exports_of(&mut store.as_context_mut());
         exports.map_or_else(Vec::new, |exports| {
-            exports.order.iter().map(|name| name.as_ref().into()).collect()
+            exports.iter().map(|(name, _)| name.as_ref().into()).collect()
         })
     }
 

@@ -44,8 +44,10 @@ mod component;
 #[doc(hidden)]
 pub mod custom;
 mod decode;
+mod exports;
 mod func;
 mod handles;
+mod hosts;
 mod instance;
 mod limits;
 mod linker;

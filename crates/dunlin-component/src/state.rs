@@ -2,9 +2,9 @@
 //! handles.
 
 use crate::adapt::{Adapted, HELPERS};
+use crate::exports::Exports;
 use crate::func::FuncItem;
 use crate::handles::Handles;
-use crate::instance::Exports;
 use crate::resource::ResourceInfo;
 use crate::tasks::Task;
 use dunlin::{

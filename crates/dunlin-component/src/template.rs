@@ -4,6 +4,7 @@
 //! resource types: each of these is a [`Var`], which instantiation binds.
 
 use crate::adapt::Variants;
+use crate::exports::Hint;
 use crate::types::{FuncTypeId, TypeId, Var};
 use dunlin::ModuleExport;
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,15 @@ impl Template {
             matches!(def, Def::Builtin(Builtin::ContextGet(..) | Builtin::ContextSet(..)))
         };
         self.defs.iter().any(is)
+    }
+
+    /// How many modules of adapters there are for it.
+    pub(crate) fn adapter_modules(&self) -> usize {
+        let modules = self.defs.iter().map(|def| match def {
+            Def::Lower { adapters, .. } => adapters.modules(),
+            _ => 0,
+        });
+        modules.sum()
     }
 
     /// Whether its core modules are the same in all of its instances.
@@ -106,6 +116,7 @@ pub(crate) enum Def {
         name: Arc<str>,
         sort: Sort,
         binds: Box<[Bind]>,
+        hint: Hint,
     },
     /// A module of the component's, by its place in the list of all.
     Module(u32),
@@ -142,6 +153,7 @@ pub(crate) enum Def {
         name: Arc<str>,
         sort: Sort,
         binds: Box<[Bind]>,
+        hint: Hint,
     },
     /// A new resource type, with the core function that destroys its resources.
     Resource {

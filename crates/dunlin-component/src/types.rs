@@ -23,6 +23,25 @@ pub(crate) struct FuncTypeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Var(pub(crate) u32);
 
+/// Hashes the number of a resource type, which nobody chooses.
+#[derive(Debug, Default)]
+pub(crate) struct VarHasher(u64);
+
+impl std::hash::Hasher for VarHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // Tables look at the highest bits and the lowest: an odd constant without a pattern mixes them.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
 /// All types of a component.
 #[derive(Debug, Default)]
 pub struct TypeTable {

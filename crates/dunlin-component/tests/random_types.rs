@@ -1,7 +1,8 @@
 //! Values of random types go from the host through two components, whose strings are encoded in random ways, to a function of
 //! the host's, and all the way back: what comes out is what went in.
 //!
-//! That is the dynamic lowering and lifting four times, and programs between components twice, over the same type. How a type
+//! That is the dynamic lowering and lifting four times, and a call between components, over the same type: once by an adapter,
+//! and once by programs. How a type
 //! is flattened is written here a second time, since the guests' own signatures follow from it.
 
 mod support;
@@ -265,7 +266,7 @@ fn chain(ty: &Ty, random: &mut Random) -> String {
     )
 }
 
-fn check(engine: &Engine, seed: u64) {
+fn check(engine: &Engine, seed: u64, adapters: bool) {
     let random = &mut Random(seed);
     let deep = 1 + random.below(4);
     let ty = Ty::random(random, deep);
@@ -273,6 +274,7 @@ fn check(engine: &Engine, seed: u64) {
     let component = Component::new(engine, &text);
     let component = component.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
     let mut linker = Linker::new(engine);
+    linker.adapters(adapters);
     let echo =
         |mut store: dunlin::StoreContextMut<'_, u32>, params: &[Val], results: &mut [Val]| {
             *store.data_mut() += 1;
@@ -291,12 +293,14 @@ fn check(engine: &Engine, seed: u64) {
         assert_eq!(results[0], value, "seed {seed}\n{text}");
         assert_eq!(*store.data(), call, "the host has been called");
     }
+    assert_eq!(component.adapter_modules(), usize::from(adapters), "seed {seed}\n{text}");
 }
 
 #[test]
 fn values_of_random_types_come_back_as_they_went() {
     let engine = engine();
     for seed in 0..400 {
-        check(&engine, seed);
+        check(&engine, seed, true);
+        check(&engine, seed, false);
     }
 }

@@ -101,6 +101,13 @@ pub(crate) struct Variants {
 }
 
 impl Variants {
+    /// How many there are.
+    pub(crate) fn modules(&self) -> usize {
+        let more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self.first.get().into_iter().chain(more.iter());
+        made.filter(|made| made.code.is_some()).count()
+    }
+
     /// The module of a recipe, which is made if there is none; `None` if there are too many.
     fn get(&self, recipe: &Recipe, make: impl FnOnce() -> Made) -> Option<Arc<Made>> {
         let mut make = Some(make);

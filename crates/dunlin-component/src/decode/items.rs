@@ -2,6 +2,7 @@
 
 use super::types::Types;
 use super::{Decoder, Items, invalid, unsupported};
+use crate::exports::Hint;
 use crate::template::{Bind, Captured, CoreSort, Def, Operand, Sort, Source, Template};
 use crate::types::Var;
 use dunlin::Result;
@@ -102,7 +103,7 @@ impl Decoder<'_> {
             let item = self.item(&entity)?;
             self.top().imports.push((name.clone(), item));
         }
-        self.top().def(Def::Import { name, sort, binds });
+        self.top().def(Def::Import { name, sort, binds, hint: Hint::default() });
         Ok(())
     }
 
@@ -162,7 +163,8 @@ impl Decoder<'_> {
                 let sort = sort(kind)?;
                 let entity = self.add(sort);
                 let binds = self.binds(&entity)?;
-                self.top().def(Def::Alias { instance, name: name.into(), sort, binds });
+                let (name, hint) = (name.into(), Hint::default());
+                self.top().def(Def::Alias { instance, name, sort, binds, hint });
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index: instance, name } => {
                 let sort = core_sort(kind);
