@@ -10,7 +10,7 @@ use crate::abi::side::Peer;
 use crate::func::Lifted;
 use crate::limits::FLAT_PARAMS_MAX;
 use crate::resource::{begin_scope, check_scope, end_scope};
-use crate::state::{MAY_ENTER, MAY_LEAVE, State, flags, set_flags, state};
+use crate::state::{BOUND, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags, state};
 use crate::trap::{asynchronous, trap};
 use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
@@ -33,7 +33,7 @@ pub(crate) fn enter<T: 'static>(
         return Err(trap("cannot enter component instance"));
     }
     for instance in set {
-        set_flags(store, *instance, (MAY_ENTER, 0))?;
+        set_flags(store, *instance, RUNNING)?;
     }
     Ok(std::mem::take(&mut state(store).context))
 }
@@ -45,7 +45,7 @@ pub(crate) fn leave<T: 'static>(
     context: [u64; 2],
 ) -> Result<()> {
     for instance in set {
-        set_flags(store, *instance, (MAY_ENTER, MAY_ENTER))?;
+        set_flags(store, *instance, IDLE)?;
     }
     state(store).context = context;
     Ok(())
@@ -103,11 +103,13 @@ impl Lifted {
         if self.is_async {
             return Err(asynchronous("an asynchronous function"));
         }
+        let open = state(store).scopes.len() as u32;
         let context = enter(store, &self.from_host)?;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
         let result = self.call_entered(store, scope, context, lower, lift);
-        if let Some(scope) = scope {
-            end_scope(store, scope);
+        // Calls by adapters that have failed within it have not ended theirs.
+        if scope.is_some() || result.is_err() {
+            end_scope(store, open);
         }
         end(store, &self.from_host, context, result)
     }
@@ -146,9 +148,9 @@ impl Lifted {
             check_scope(store, scope)?;
         }
         let Some(post_return) = self.post_return else { return Ok(()) };
-        set_flags(store, self.side.instance, (MAY_LEAVE, 0))?;
+        set_flags(store, self.side.instance, BOUND)?;
         post_return.call(store.as_context_mut(), &mut [results[0]])?;
-        set_flags(store, self.side.instance, (MAY_LEAVE, MAY_LEAVE))
+        set_flags(store, self.side.instance, RUNNING)
     }
 }
 

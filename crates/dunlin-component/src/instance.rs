@@ -21,7 +21,7 @@ use crate::hosts::{Hosts, KnownHosts};
 use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
-use crate::state::{HOST, InstanceState, MAY_ENTER, MAY_LEAVE, set_flags, state};
+use crate::state::{HOST, IDLE, InstanceState, RUNNING, set_flags, state};
 use crate::tasks::Returns;
 use crate::template::{Bind, Builtin, Captured, Def, Operand, Options, Sort, Source, Template};
 use crate::trap::{link, usage};
@@ -156,7 +156,7 @@ pub(crate) fn instantiate<T: 'static>(
     let here = state(store);
     let instance = here.instances.len() as u32;
     // Its start functions run before it may be entered.
-    here.instances.push(InstanceState::new(parent, MAY_LEAVE));
+    here.instances.push(InstanceState::new(parent, RUNNING));
     let mut frame = Frame {
         closure: closure.clone(),
         instance,
@@ -176,7 +176,7 @@ pub(crate) fn instantiate<T: 'static>(
         frame.define(store, (place, def), args, making)?;
     }
     making.deep += 1;
-    set_flags(store, instance, (MAY_ENTER, MAY_ENTER))?;
+    set_flags(store, instance, IDLE)?;
     Ok(Arc::new(frame.exports))
 }
 

@@ -46,7 +46,7 @@ impl<T: 'static> Default for State<T> {
     fn default() -> Self {
         Self {
             id: NEXT_STATE.fetch_add(1, Ordering::Relaxed),
-            instances: vec![InstanceState::new(None, MAY_ENTER | MAY_LEAVE)],
+            instances: vec![InstanceState::new(None, IDLE)],
             resources: Vec::new(),
             funcs: Vec::new(),
             exports: Vec::new(),
@@ -91,6 +91,15 @@ pub(crate) const MAY_LEAVE: u32 = 1;
 /// The instance may be called: not while it runs, and never again once it has trapped.
 pub(crate) const MAY_ENTER: u32 = 2;
 
+/// An instance that runs in its allocator, or cleans up.
+pub(crate) const BOUND: u32 = 0;
+
+/// An instance that runs.
+pub(crate) const RUNNING: u32 = MAY_LEAVE;
+
+/// An instance that does not run.
+pub(crate) const IDLE: u32 = MAY_ENTER | MAY_LEAVE;
+
 /// The flags of an instance.
 #[inline]
 pub(crate) fn flags<T: 'static>(store: &mut StoreContextMut<'_, T>, instance: u32) -> u32 {
@@ -101,22 +110,22 @@ pub(crate) fn flags<T: 'static>(store: &mut StoreContextMut<'_, T>, instance: u3
     }
 }
 
-/// Changes flags of an instance: those in `mask` become what they are in `bits`.
+/// Says that an instance is now [`IDLE`], [`RUNNING`] or [`BOUND`]. What it was before follows from who asks, and need not be
+/// looked at.
 #[inline]
 pub(crate) fn set_flags<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     instance: u32,
-    (mask, bits): (u32, u32),
+    bits: u32,
 ) -> Result<()> {
     let global = match &mut state(store).instances[instance as usize].flags {
         Flags::Here(here) => {
-            *here = *here & !mask | bits;
+            *here = bits;
             return Ok(());
         }
         Flags::There(global) => *global,
     };
-    let before = global.get_bits(store.as_context_mut())? as u32;
-    global.set_bits(store.as_context_mut(), (before & !mask | bits).into())
+    global.set_bits(store.as_context_mut(), bits.into())
 }
 
 /// The global with an instance's flags, where they are from now on.

@@ -3,7 +3,7 @@
 
 use crate::limits::RANGE_BYTES_MAX;
 use crate::resource::ResourceTypeId;
-use crate::state::{MAY_LEAVE, set_flags, state};
+use crate::state::{BOUND, RUNNING, set_flags, state};
 use crate::template::Encoding;
 use crate::trap::trap;
 use crate::types::Var;
@@ -163,10 +163,10 @@ impl Side {
     ) -> Result<u32> {
         let Some(realloc) = self.realloc else { return Err(trap("no function allocates")) };
         let mut words = arguments.map(u64::from);
-        set_flags(store, self.instance, (MAY_LEAVE, 0))?;
+        set_flags(store, self.instance, BOUND)?;
         let context = std::mem::take(&mut state(store).context);
         realloc.call(store.as_context_mut(), &mut words)?;
-        set_flags(store, self.instance, (MAY_LEAVE, MAY_LEAVE))?;
+        set_flags(store, self.instance, RUNNING)?;
         state(store).context = context;
         let (pointer, [_, _, align, bytes]) = (words[0] as u32, arguments);
         self.check_lowered(store, pointer, align, bytes, peer)?;

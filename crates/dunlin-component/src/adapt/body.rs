@@ -4,14 +4,12 @@ use super::End;
 use super::helpers::{Helper, Why};
 use super::module::Indices;
 use crate::limits::{ADAPTER_BYTES_MAX, CHECKED_BYTES_MAX, RANGE_BYTES_MAX};
+use crate::state;
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemArgTarget, ValType};
 
-/// An instance that runs: it may call, and may not be called.
-const RUNNING: i32 = 1;
-/// An instance that may be called.
-const IDLE: i32 = 3;
-/// An instance that runs and may not call.
-const BOUND: i32 = 0;
+const RUNNING: i32 = state::RUNNING.cast_signed();
+const IDLE: i32 = state::IDLE.cast_signed();
+const BOUND: i32 = state::BOUND.cast_signed();
 
 /// A local, by its index.
 pub(super) type Local = u32;
