@@ -71,7 +71,7 @@ pub mod walk;
 
 pub use code::ModuleCode;
 pub use exception::Thrown;
-pub use host::{HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
+pub use host::{BoundHostFn, HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]
 pub use parking::Until;
