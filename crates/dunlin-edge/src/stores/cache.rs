@@ -162,9 +162,17 @@ impl LocalCache {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Notes from now on what changes, for somebody who writes it.
+    /// Notes from now on what changes, for somebody who writes it; what there is already has changed.
     pub fn note_changes(&self) {
-        self.shared.notes_changes.store(true, Ordering::Relaxed);
+        if self.shared.notes_changes.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for app in lock(&self.apps).values() {
+            let mut state = lock(&app.state);
+            if !state.entries.is_empty() {
+                state.changes = Changes::All;
+            }
+        }
     }
 
     /// Gives back what expired entries hold; how many there were. No app waits for longer than a moment.
@@ -217,9 +225,10 @@ impl LocalCache {
         }
         let view = self.view(app);
         let mut state = lock(&view.app.state);
+        let changes = std::mem::take(&mut state.changes);
         // What does not fit is a cache's to forget.
         let _ = state.set(key, value, expires, &self.shared);
-        state.changes = Changes::None;
+        state.changes = changes;
     }
 }
 

@@ -11,7 +11,8 @@
 //! | `cache` | app, key | when it expires, the bytes |
 //!
 //! Apps only read: in a snapshot, while somebody [fills](Embedded::fill) the store, of which an app sees all or nothing.
-//! Reading is a few lookups in pages that are in memory after their first use, so answers are ready at once.
+//! Reading is a few lookups in pages that are in memory after their first use, so answers are ready at once; what looks at
+//! many keys or members lets others on now and then, in the same snapshot.
 
 use super::bloom::{HEADER_BYTES, Shape};
 use super::cache::{Changed, LocalCache};
@@ -21,9 +22,10 @@ use super::limits::{Room, VALUE_BYTES_MAX, check_key, check_scores, check_value}
 use super::{Answer, KeyValue, Scored, StoreError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::fmt;
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 const KEYS: TableDefinition<'_, (&str, &str), u8> = TableDefinition::new("keys");
 const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
@@ -131,20 +133,19 @@ impl Embedded {
     /// [`StoreError::Refused`] if a key or value is too large or a score is not a number; [`StoreError::Failed`] if the file
     /// cannot be written.
     pub fn fill(&self, store: &str, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
-        let write = self.database.begin_write().map_err(StoreError::failed)?;
-        {
-            let mut tables = Tables {
-                keys: write.open_table(KEYS).map_err(StoreError::failed)?,
-                values: write.open_table(VALUES).map_err(StoreError::failed)?,
-                scores: write.open_table(SCORES).map_err(StoreError::failed)?,
-                bits: write.open_table(BITS).map_err(StoreError::failed)?,
-            };
-            for (key, entry) in entries {
-                tables.remove(store, &key)?;
-                tables.put(store, &key, entry)?;
-            }
-        }
-        write.commit().map_err(StoreError::failed)
+        self.change(|tables| tables.put_all(store, entries))
+    }
+
+    /// Puts entries into a store in place of all that it holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill`](Self::fill).
+    pub fn replace(&self, store: &str, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
+        self.change(|tables| {
+            tables.clear(store)?;
+            tables.put_all(store, entries)
+        })
     }
 
     /// Removes a store with all its keys.
@@ -153,22 +154,23 @@ impl Embedded {
     ///
     /// [`StoreError::Failed`] if the file cannot be written.
     pub fn clear(&self, store: &str) -> Result<(), StoreError> {
+        self.change(|tables| tables.clear(store))
+    }
+
+    /// Changes something, which is there for readers when it has happened without an error.
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Tables<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(StoreError::failed)?;
-        let end = after(store);
-        let end = end.as_str();
-        {
-            let mut keys = write.open_table(KEYS).map_err(StoreError::failed)?;
-            let all = (store, "")..(end, "");
-            keys.retain_in(all.clone(), |_, _| false).map_err(StoreError::failed)?;
-            let mut values = write.open_table(VALUES).map_err(StoreError::failed)?;
-            values.retain_in(all, |_, _| false).map_err(StoreError::failed)?;
-            let mut scores = write.open_table(SCORES).map_err(StoreError::failed)?;
-            let all = (store, "", 0, NOTHING)..(end, "", 0, NOTHING);
-            scores.retain_in(all, |_, ()| false).map_err(StoreError::failed)?;
-            let mut bits = write.open_table(BITS).map_err(StoreError::failed)?;
-            let all = (store, "", 0)..(end, "", 0);
-            bits.retain_in(all, |_, _| false).map_err(StoreError::failed)?;
-        }
+        let mut tables = Tables {
+            keys: write.open_table(KEYS).map_err(StoreError::failed)?,
+            values: write.open_table(VALUES).map_err(StoreError::failed)?,
+            scores: write.open_table(SCORES).map_err(StoreError::failed)?,
+            bits: write.open_table(BITS).map_err(StoreError::failed)?,
+        };
+        change(&mut tables)?;
+        drop(tables);
         write.commit().map_err(StoreError::failed)
     }
 
@@ -242,6 +244,27 @@ struct Tables<'a> {
 }
 
 impl Tables<'_> {
+    fn put_all(&mut self, store: &str, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
+        for (key, entry) in entries {
+            self.remove(store, &key)?;
+            self.put(store, &key, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all keys of a store.
+    fn clear(&mut self, store: &str) -> Result<(), StoreError> {
+        let end = after(store);
+        let end = end.as_str();
+        let all = (store, "")..(end, "");
+        self.keys.retain_in(all.clone(), |_, _| false).map_err(StoreError::failed)?;
+        self.values.retain_in(all, |_, _| false).map_err(StoreError::failed)?;
+        let all = (store, "", 0, NOTHING)..(end, "", 0, NOTHING);
+        self.scores.retain_in(all, |_, ()| false).map_err(StoreError::failed)?;
+        let all = (store, "", 0)..(end, "", 0);
+        self.bits.retain_in(all, |_, _| false).map_err(StoreError::failed)
+    }
+
     fn remove(&mut self, store: &str, key: &str) -> Result<(), StoreError> {
         let kind = self.keys.remove((store, key)).map_err(StoreError::failed)?;
         let Some(kind) = kind.map(|kind| kind.value()) else { return Ok(()) };
@@ -372,37 +395,56 @@ impl EmbeddedStore {
         Ok(value.map(|value| value.value().to_vec()))
     }
 
-    fn keys(&self, pattern: &str) -> Result<Vec<String>, StoreError> {
+    async fn keys(&self, pattern: &str) -> Result<Vec<String>, StoreError> {
         let (view, mut scan) = (self.view()?, Scan::new(pattern)?);
         let (mut found, mut room) = (Vec::new(), Room::new());
         // What is not text at its end, because the pattern cuts a character, begins with what is.
         let prefix = scan.prefix().to_vec();
-        let text = match std::str::from_utf8(&prefix) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&prefix[..error.valid_up_to()]).unwrap_or_default(),
-        };
-        let end = after(&self.name);
-        let range = (&*self.name, text)..(&*end, "");
-        for entry in view.keys.range(range).map_err(StoreError::failed)? {
-            let (place, _) = entry.map_err(StoreError::failed)?;
-            let (_, key) = place.value();
-            if !key.starts_with(text) {
-                break;
-            }
-            if scan.matches(key.as_bytes())? {
-                room.take(key.len())?;
-                found.push(key.to_owned());
-            }
+        let text = prefix.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let mut from = text.to_owned();
+        while let Some(next) = self.some_keys(&view, (text, &from), &mut scan, |key| {
+            room.take(key.len())?;
+            found.push(key.to_owned());
+            Ok(())
+        })? {
+            from = next;
+            let_others_on().await;
         }
         Ok(found)
     }
 
-    /// Members whose scores lie in a range, and that are wanted.
-    fn members(
+    /// Gives keys that match, until it is time to let others on; the key to go on at.
+    fn some_keys(
+        &self,
+        view: &View,
+        (prefix, from): (&str, &str),
+        scan: &mut Scan,
+        mut found: impl FnMut(&str) -> Result<(), StoreError>,
+    ) -> Result<Option<String>, StoreError> {
+        let end = after(&self.name);
+        let range = (&*self.name, from)..(&*end, "");
+        for entry in view.keys.range(range).map_err(StoreError::failed)? {
+            let (place, _) = entry.map_err(StoreError::failed)?;
+            let (_, key) = place.value();
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if scan.is_due() {
+                return Ok(Some(key.to_owned()));
+            }
+            if scan.matches(key.as_bytes())? {
+                found(key)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Members whose scores lie in a range, and that match.
+    async fn members(
         &self,
         key: &str,
         (min, max): (f64, f64),
-        mut wanted: impl FnMut(&[u8]) -> Result<bool, StoreError>,
+        mut scan: Scan,
     ) -> Result<Scored, StoreError> {
         check_scores(min, max)?;
         let view = self.view()?;
@@ -410,20 +452,45 @@ impl EmbeddedStore {
         if !self.is(&view, key, KeyKind::Sorted)? || min > max {
             return Ok(found);
         }
-        let (last, end) = (order(max), after(key));
-        let range = (&*self.name, key, order(min), NOTHING)..(&*self.name, &*end, 0, NOTHING);
+        let mut from = (order(min), Vec::new());
+        while let Some(next) =
+            self.some_members(&view, key, (&from, order(max)), &mut scan, |member, score| {
+                room.take(member.len())?;
+                found.push((member.to_vec(), score));
+                Ok(())
+            })?
+        {
+            from = next;
+            let_others_on().await;
+        }
+        Ok(found)
+    }
+
+    /// Gives members that match, until it is time to let others on; the place to go on at.
+    fn some_members(
+        &self,
+        view: &View,
+        key: &str,
+        ((first, member), last): (&(u64, Vec<u8>), u64),
+        scan: &mut Scan,
+        mut found: impl FnMut(&[u8], f64) -> Result<(), StoreError>,
+    ) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let end = after(key);
+        let range = (&*self.name, key, *first, &**member)..(&*self.name, &*end, 0, NOTHING);
         for entry in view.scores.range(range).map_err(StoreError::failed)? {
             let (place, _) = entry.map_err(StoreError::failed)?;
             let (_, _, at, member) = place.value();
             if at > last {
                 break;
             }
-            if wanted(member)? {
-                room.take(member.len())?;
-                found.push((member.to_vec(), score(at)));
+            if scan.is_due() {
+                return Ok(Some((at, member.to_vec())));
+            }
+            if scan.matches(member)? {
+                found(member, score(at))?;
             }
         }
-        Ok(found)
+        Ok(None)
     }
 
     fn contains(&self, key: &str, item: &str) -> Result<bool, StoreError> {
@@ -458,23 +525,34 @@ impl KeyValue for EmbeddedStore {
     }
 
     fn scan<'a>(&'a self, pattern: &'a str) -> Answer<'a, Vec<String>> {
-        Box::pin(ready(self.keys(pattern)))
+        Box::pin(self.keys(pattern))
     }
 
     fn zrange_by_score<'a>(&'a self, key: &'a str, min: f64, max: f64) -> Answer<'a, Scored> {
-        Box::pin(ready(self.members(key, (min, max), |_| Ok(true))))
+        Box::pin(self.members(key, (min, max), Scan::of_all()))
     }
 
     fn zscan<'a>(&'a self, key: &'a str, pattern: &'a str) -> Answer<'a, Scored> {
         let all = (f64::NEG_INFINITY, f64::INFINITY);
-        let found = Scan::new(pattern)
-            .and_then(|mut scan| self.members(key, all, |member| scan.matches(member)));
-        Box::pin(ready(found))
+        Box::pin(async move { self.members(key, all, Scan::new(pattern)?).await })
     }
 
     fn bf_exists<'a>(&'a self, key: &'a str, item: &'a str) -> Answer<'a, bool> {
         Box::pin(ready(self.contains(key, item)))
     }
+}
+
+/// Gives the thread to others that wait for it, once.
+async fn let_others_on() {
+    let mut has = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 const _: () = assert!(VALUE_BYTES_MAX < u32::MAX as usize, "what the file's format can hold");
@@ -588,6 +666,28 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_long_lets_others_on_and_misses_nothing() {
+        let mut entries: Vec<(String, Entry)> =
+            (0..5_000).map(|at| (format!("key{at:05}"), Entry::Value(Vec::new()))).collect();
+        let members = (0..5_000).map(|at| (format!("m{at:05}").into_bytes(), f64::from(at / 7)));
+        entries.push(("set".into(), Entry::Sorted(members.collect())));
+        let embedded = Embedded::in_memory().expect("memory");
+        embedded.fill("store", entries).expect("small");
+        let store = embedded.store("store");
+        assert_eq!(now(store.scan("key*")).map(|keys| keys.len()), Ok(5_000));
+        assert_eq!(now(store.scan("*9")).map(|keys| keys.len()), Ok(500));
+        for found in [store.zscan("set", "m*"), store.zrange_by_score("set", 0.0, 1e9)] {
+            let found = now(found).expect("few");
+            assert!(found.len() == 5_000 && found.is_sorted_by(|a, b| (a.1, &a.0) < (b.1, &b.0)));
+        }
+        let mut scan = store.scan("*");
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let pending =
+            (0..100).take_while(|_| scan.as_mut().poll(&mut context).is_pending()).count();
+        assert!((2..50).contains(&pending), "{pending}");
+    }
+
+    #[test]
     fn every_score_keeps_its_order_and_value() {
         let scores = [
             f64::NEG_INFINITY,
@@ -674,6 +774,11 @@ mod tests {
         assert_eq!(now(embedded.store("a").scan("*")), Ok(Vec::new()));
         assert_eq!(now(embedded.store("a").zscan("s", "*")), Ok(Vec::new()));
         assert_eq!(now(embedded.store("b").get("v")), Ok(Some(b"b".to_vec())));
+        embedded.replace("b", vec![("w".into(), value("new"))]).expect("small");
+        assert_eq!(now(embedded.store("b").scan("*")), Ok(vec!["w".into()]));
+        let bad = vec![("x".into(), value("1")), ("y".into(), sorted(&[("z", f64::NAN)]))];
+        embedded.replace("b", bad).expect_err("not a number");
+        assert_eq!(now(embedded.store("b").scan("*")), Ok(vec!["w".into()]), "as it was");
         std::fs::write(folder.path().join("bad.redb"), "nothing of the kind").expect("a file");
         let error = Embedded::open(folder.path().join("bad.redb")).expect_err("no store");
         assert!(error.to_string().contains("bad.redb"), "{error}");
@@ -683,13 +788,13 @@ mod tests {
     fn caches_are_kept_and_come_back() {
         let embedded = Embedded::in_memory().expect("memory");
         let cache = LocalCache::default();
-        assert_eq!(embedded.keep_cache(&cache), Ok(0));
         let (shop, blog) = (cache.view("shop"), cache.view("blog"));
         now(shop.set("a", b"1".to_vec(), None)).expect("room");
+        assert_eq!(embedded.keep_cache(&cache), Ok(1), "what was there before");
         now(shop.set("b", b"2".to_vec(), Some(3_600_000))).expect("room");
         now(shop.set("gone", b"3".to_vec(), Some(1))).expect("room");
         now(blog.incr("visits", 7)).expect("room");
-        assert_eq!(embedded.keep_cache(&cache), Ok(4));
+        assert_eq!(embedded.keep_cache(&cache), Ok(3));
         assert_eq!(embedded.keep_cache(&cache), Ok(0));
         now(shop.delete("a")).expect("a key");
         assert_eq!(embedded.keep_cache(&cache), Ok(1));

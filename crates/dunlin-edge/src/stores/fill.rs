@@ -12,9 +12,11 @@
 
 use super::bloom::Filter;
 use super::limits::FILL_BYTES_MAX;
-use super::{RedisUrl, Scored, StoreError};
+use super::{Embedded, KeyValue, Redis, RedisUrl, Scored, StoreError};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// False answers of a Bloom filter that does not say how many.
 const RATE: f64 = 0.01;
@@ -92,6 +94,25 @@ fn parse_source(source: &str) -> Result<KvSource, StoreError> {
     Err(StoreError::refused(format_args!(
         "`{source}` is neither a file of JSON nor a URL of Redis's"
     )))
+}
+
+/// The store that a text has said where it is. A file replaces all that the embedded store has by this name; connections to
+/// Redis are tasks of the runtime's.
+///
+/// # Errors
+///
+/// As [`read_entries`] and [`Embedded::replace`].
+pub fn open_kv(
+    source: &KvSource,
+    (embedded, name): (&Embedded, &str),
+    runtime: &Handle,
+) -> Result<Arc<dyn KeyValue>, StoreError> {
+    match source {
+        KvSource::Embedded => {}
+        KvSource::File(path) => embedded.replace(name, read_entries(path)?)?,
+        KvSource::Redis(url) => return Ok(Arc::new(Redis::new(url.clone(), runtime.clone()))),
+    }
+    Ok(Arc::new(embedded.store(name)))
 }
 
 /// Reads what a file has for a store.
@@ -260,6 +281,27 @@ mod tests {
         }
         let deep = format!("{{\"a\": {}", "[".repeat(100_000));
         assert!(parse_entries(&deep).is_err());
+    }
+
+    #[test]
+    fn a_file_is_what_its_store_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("shop.json");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let embedded = Embedded::in_memory().expect("memory");
+        let source = parse_kv(&format!("shop={}", path.display())).expect("a file").source;
+        let open = || open_kv(&source, (&embedded, "apps/shop"), runtime.handle());
+        let error = open().err().expect("there is no file").to_string();
+        assert!(error.contains("shop.json"), "{error}");
+        for (text, keys) in [(r#"{"a": "1", "b": "2"}"#, 2), (r#"{"c": "3"}"#, 1)] {
+            std::fs::write(&path, text).expect("a file");
+            let store = open().expect("filled");
+            let found = dunlin::stacks::wait(store.scan("*")).expect("nobody interrupts");
+            assert_eq!(found.expect("few").len(), keys);
+        }
+        let store = open_kv(&KvSource::Embedded, (&embedded, "apps/shop"), runtime.handle());
+        let value = dunlin::stacks::wait(store.expect("as it is").get("c"));
+        assert_eq!(value.expect("nobody interrupts"), Ok(Some(b"3".to_vec())));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! the pattern has tokens, times the bytes of the text; recursion at each `*` would take that to the power of the stars.
 
 use super::StoreError;
-use super::limits::{PATTERN_BYTES_MAX, SCAN_STEPS_MAX, VISITED_MAX};
+use super::limits::{
+    PATTERN_BYTES_MAX, SCAN_SLICE_STEPS_MAX, SCAN_STEPS_MAX, VISIT_STEPS, VISITED_MAX,
+};
 
 /// A pattern.
 ///
@@ -171,16 +173,24 @@ fn set(mut rest: &[u8]) -> ([u64; 4], &[u8]) {
     (set, rest)
 }
 
-/// One scan with a pattern, which ends when it has looked at too much.
+/// One scan with a pattern, which ends when it has looked at too much, and says when it is time to let others on.
 pub(crate) struct Scan {
     glob: Glob,
     visited: usize,
     steps: usize,
+    /// Steps and visits until others get their turn.
+    slice: usize,
 }
 
 impl Scan {
     pub(crate) fn new(pattern: &str) -> Result<Self, StoreError> {
-        Ok(Self { glob: Glob::new(pattern)?, visited: 0, steps: 0 })
+        Ok(Self { glob: Glob::new(pattern)?, visited: 0, steps: 0, slice: SCAN_SLICE_STEPS_MAX })
+    }
+
+    /// A scan that wants everything.
+    pub(crate) fn of_all() -> Self {
+        let glob = Glob { tokens: vec![Token::Star], prefix: Vec::new() };
+        Self { glob, visited: 0, steps: 0, slice: SCAN_SLICE_STEPS_MAX }
     }
 
     pub(crate) fn prefix(&self) -> &[u8] {
@@ -196,10 +206,20 @@ impl Scan {
         let (matches, steps) = self.glob.matches_counting(text);
         self.visited += 1;
         self.steps += steps;
+        self.slice = self.slice.saturating_sub(steps + VISIT_STEPS);
         if self.visited > VISITED_MAX || self.steps > SCAN_STEPS_MAX {
             return Err(StoreError::refused("the pattern is compared with too much"));
         }
         Ok(matches)
+    }
+
+    /// Whether it is time to let others on; the next slice begins.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = self.slice == 0;
+        if is_due {
+            self.slice = SCAN_SLICE_STEPS_MAX;
+        }
+        is_due
     }
 }
 
@@ -274,5 +294,9 @@ mod tests {
         let text = "a".repeat(8192);
         let ended = (0..VISITED_MAX).find(|_| scan.matches(text.as_bytes()).is_err());
         assert!(ended.is_some_and(|after| after < 100), "{ended:?}");
+        let mut scan = Scan::of_all();
+        let due =
+            (0..100_000).filter(|_| scan.matches(b"key") == Ok(true) && scan.is_due()).count();
+        assert!((10..1_000).contains(&due), "{due}");
     }
 }

@@ -24,6 +24,12 @@ pub const VISITED_MAX: usize = 1 << 20;
 /// two. Patterns that look at everything twice are common; those that look at it a thousand times are made up.
 pub const SCAN_STEPS_MAX: usize = 1 << 28;
 
+/// Steps of a scan in the embedded store after which other guests of the thread get their turn: less than a millisecond.
+pub const SCAN_SLICE_STEPS_MAX: usize = 1 << 18;
+
+/// What looking at a key or member costs beside comparing it, in such steps.
+pub const VISIT_STEPS: usize = 256;
+
 /// Bytes of a Bloom filter's bits: 50 million items with one false answer in a hundred.
 pub const FILTER_BYTES_MAX: usize = 64 << 20;
 

@@ -24,7 +24,7 @@ mod redis;
 pub use cache::{CacheView, LocalCache};
 pub use embedded::{Embedded, EmbeddedStore};
 pub use error::StoreError;
-pub use fill::{Entry, KvSource, KvSpec, parse_entries, parse_kv, read_entries};
+pub use fill::{Entry, KvSource, KvSpec, open_kv, parse_entries, parse_kv, read_entries};
 pub use redis::{Redis, RedisCache, RedisUrl};
 
 use std::future::Future;
