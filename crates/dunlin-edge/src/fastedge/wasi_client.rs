@@ -5,6 +5,7 @@ use super::limits::BODY_BYTES_MAX;
 use super::types::{HttpError, Request, Response};
 use bytes::Bytes;
 use dunlin_wasi::preview2::http::{Body, ErrorCode, Outgoing, RequestOptions};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body::Body as _;
 use std::fmt;
@@ -50,7 +51,8 @@ impl HttpClient for WasiClient {
 /// The request as it is sent.
 fn made(request: Request) -> Result<http::Request<Body>, HttpError> {
     let uri: Uri = request.uri.parse().map_err(|_| HttpError::InvalidUrl)?;
-    if uri.authority().is_none() || uri.scheme().is_none() {
+    let authority = uri.authority().filter(|_| uri.scheme().is_some());
+    if !authority.is_some_and(is_address) {
         return Err(HttpError::InvalidUrl);
     }
     let mut made = http::Request::new(Body::from(Bytes::from(request.body.unwrap_or_default())));
@@ -64,6 +66,14 @@ fn made(request: Request) -> Result<http::Request<Body>, HttpError> {
         made.headers_mut().append(name, value);
     }
     Ok(made)
+}
+
+/// Whether an authority is a host, with a port or without: no names of users, which would stand in front of it.
+fn is_address(authority: &Authority) -> bool {
+    match authority.port_u16() {
+        Some(port) => authority.as_str() == format!("{}:{port}", authority.host()),
+        None => authority.as_str() == authority.host(),
+    }
 }
 
 /// The headers of an answer; those that are no text are none that an app could be told.
@@ -166,7 +176,7 @@ mod tests {
             assert_eq!(send("http://h", Err(code)).0, Err(error));
         }
         assert_eq!(send("http://h", Ok(BODY_BYTES_MAX + 1)).0, Err(HttpError::RequestError));
-        for uri in ["/a", "http://", "h", "http://h:x/"] {
+        for uri in ["/a", "http://", "h", "http://h:x/", "http://u@h/", "http://h:65536/"] {
             assert_eq!(send(uri, Ok(0)).0, Err(HttpError::InvalidUrl), "{uri}");
         }
     }
