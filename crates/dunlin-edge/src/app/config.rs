@@ -31,9 +31,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::dotenv;
 use super::limits::{Keyed, Limits, ServerLimits};
 use super::spec::{AppSpec, Secret, check_name};
+use crate::fastedge::dotenv::Dotenv;
 
 /// Bytes of the file: a thousand apps with all that can be said of them have less.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
@@ -175,8 +175,10 @@ impl Config {
         let is_dotenv = |key: &str| key == "dotenv";
         for (key, value) in table.iter().filter(|(key, _)| is_dotenv(key.get_ref())) {
             let from = folder.join(scalar(value)?);
-            let read = dotenv::read(&from).map_err(|why| Wrong(why, key.span()))?;
-            read.add_to(&mut app);
+            let read = Dotenv::read(&from).map_err(|why| {
+                Wrong(format!("cannot read the files in `{}`: {why}", from.display()), key.span())
+            })?;
+            app.add_dotenv(&read);
         }
         for (key, value) in table {
             let name = key.get_ref().as_ref();

@@ -1,10 +1,8 @@
 //! What an app is: its component, what it may reach, its limits.
 //!
-//! [`AppSpec`] says it; [`Config`] reads it from `dunlin.toml`, [`dotenv`] from files that FastEdge's tools know;
-//! [`route`] finds the app of a request.
+//! [`AppSpec`] says it; [`Config`] reads it from `dunlin.toml`; `route` finds the app of a request.
 
 pub mod config;
-pub mod dotenv;
 pub mod limits;
 pub(crate) mod route;
 pub mod spec;

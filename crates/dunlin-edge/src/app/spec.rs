@@ -1,16 +1,25 @@
 //! What an app is, as whoever runs the server says it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::limits::Limits;
+use crate::fastedge::dotenv::Dotenv;
 
 /// A secret: its values, each with the second since 1970 from which it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     /// Its name.
     pub name: String,
     /// Its values, the oldest first.
     pub values: Vec<(u32, String)>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values stand in no log.
+        f.debug_struct("Secret").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// An app: a component or module, where its requests come from, what it may reach and use.
@@ -80,6 +89,19 @@ impl AppSpec {
         match self.secrets.iter_mut().find(|known| known.name == name) {
             Some(known) => *known = secret,
             None => self.secrets.push(secret),
+        }
+    }
+
+    /// Gives it what dotenv files say.
+    pub fn add_dotenv(&mut self, files: &Dotenv) {
+        files.env.iter().for_each(|(name, value)| self.set_env(name, value));
+        files.secrets.iter().for_each(|(name, value)| self.set_secret(name, value));
+        files.kv_stores.iter().for_each(|(name, value)| self.set_kv(name, value));
+        for (name, value) in &files.req_headers {
+            put(&mut self.request_headers, name, value);
+        }
+        for (name, value) in &files.rsp_headers {
+            put(&mut self.response_headers, name, value);
         }
     }
 
