@@ -30,6 +30,20 @@ pub const COMPONENTIZED_BYTES_MAX: usize = 256 << 20;
 #[cfg(feature = "componentize")]
 pub const COMPONENT_TYPE_BYTES_MAX: usize = 4 << 20;
 
+/// How many bytes a set of HTTP fields of a guest's may be of, unless the embedder says otherwise: twice what common
+/// servers take as a header.
+pub const FIELDS_BYTES_MAX: usize = 128 << 10;
+
+/// How many bytes of a body lie between a guest that writes and whoever reads: as many as one write of a stream moves.
+pub const BODY_BUFFER_BYTES_MAX: usize = STREAM_BYTES_MAX;
+
+/// How many requests one request to a guest may make, unless the embedder says otherwise: pages that are put together from
+/// services need dozens.
+pub const OUTGOING_REQUESTS_MAX: u32 = 256;
+
+/// How many bytes of a method, scheme, authority or path a guest may set: more than servers take as a URI.
+pub const URI_PART_BYTES_MAX: usize = 32 << 10;
+
 /// The bounds of one context; [`Limits::default`] suits a program run from the command line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
