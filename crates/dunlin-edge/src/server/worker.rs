@@ -37,6 +37,10 @@ const STACKS_IDLE_MAX: usize = 64;
 /// How long accepting rests when the system has no room for another connection.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute, each
+/// turn is a millisecond or more.
+const EVENT_INTERVAL: u32 = 8;
+
 /// Threads for what holds a thread, such as loading a component, of each worker.
 const BLOCKING_THREADS_MAX: usize = 2;
 
@@ -70,6 +74,7 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Re
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .event_interval(EVENT_INTERVAL)
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build_local(LocalOptions::default())?;
     runtime.block_on(serve(index, shared, sources))
