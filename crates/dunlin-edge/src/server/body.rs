@@ -273,7 +273,7 @@ impl GuestBody {
     fn finish(&mut self) {
         self.is_over = true;
         if let Some(guest) = self.guest.take() {
-            tokio::task::spawn_local(guest.finish());
+            self.ticket.worker().spawn(guest.finish());
         }
     }
 
@@ -285,7 +285,13 @@ impl GuestBody {
 
 impl Drop for GuestBody {
     fn drop(&mut self) {
-        if !self.is_over {
+        if self.is_over {
+            return;
+        }
+        // Whoever knows how long it is does not ask for its end.
+        if self.early.len() == 0 && self.body.size_hint().exact() == Some(0) {
+            self.finish();
+        } else {
             self.ticket.note(Reason::Left);
         }
     }

@@ -22,6 +22,10 @@ use super::guest::{Failure, Guest};
 use super::ticket::Ticket;
 use super::worker::Worker;
 
+/// For how many turns a response is held back whose guest is still at it: most end in the turn in which they answer, and then
+/// the length of the body is known.
+const TURNS_MAX: u32 = 8;
+
 /// A request that has no response of an app's own.
 enum Refused {
     /// For a reason that the counters and the log do not know yet.
@@ -54,7 +58,7 @@ pub(crate) async fn serve(
         false => answer(&worker, &conn, &mut ticket, parts, incoming).await,
     };
     let mut response = match answered {
-        Ok(answer) => answer.into_response(ticket),
+        Ok(answer) => answer.into_response(&worker, ticket),
         Err(refused) => {
             let reason = match refused {
                 Refused::Plain(reason) => {
@@ -175,10 +179,16 @@ async fn first(
     mut receiver: ResponseReceiver,
     flow: Option<&Flow>,
 ) -> Result<(Response<WasiBody>, bool), Refused> {
+    let mut answer = None;
+    let mut turns_left = TURNS_MAX;
     poll_fn(|context| {
         let end = guest.poll(context);
-        let answer = receiver.try_take();
-        match (end, answer) {
+        answer = answer.take().or_else(|| receiver.try_take());
+        if end.is_pending() && answer.is_some() && !guest.is_waiting() && turns_left > 0 {
+            turns_left -= 1;
+            return Poll::Pending;
+        }
+        match (end, answer.take()) {
             (Poll::Pending, None) => Poll::Pending,
             (Poll::Pending, Some(Ok(response))) => Poll::Ready(Ok((response, false))),
             (Poll::Ready(Ok(Some(response))), _) => Poll::Ready(Ok((response, true))),
@@ -210,7 +220,7 @@ fn unanswered(why: &NoResponse, flow: Option<&Flow>) -> Refused {
 
 impl Answer {
     /// The response for the client; it has the ticket while its body goes on.
-    fn into_response(self, mut ticket: Ticket) -> Response<Body> {
+    fn into_response(self, worker: &Worker, mut ticket: Ticket) -> Response<Body> {
         let Self { response, guest, is_head, app } = self;
         let (mut parts, mut body) = response.into_parts();
         app.add_response_headers(&mut parts.headers);
@@ -241,7 +251,7 @@ impl Answer {
         }
         let body = GuestBody::new(body, early, guest, ticket, most);
         if is_bodiless {
-            tokio::task::spawn_local(body.drain());
+            worker.spawn(body.drain());
             return Response::from_parts(parts, Body::from(Bytes::new()));
         }
         Response::from_parts(parts, Body::Guest(Box::new(body)))

@@ -54,6 +54,8 @@ pub(crate) struct Worker {
     conns: RefCell<Vec<Option<Arc<Conn>>>>,
     free: RefCell<Vec<usize>>,
     open: Cell<usize>,
+    /// Whether its thread ends, and takes no more tasks.
+    is_over: Cell<bool>,
     /// Where connections of each worker come in.
     inboxes: Arc<[UnboundedSender<StdStream>]>,
 }
@@ -91,6 +93,7 @@ async fn serve(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Resul
         conns: RefCell::default(),
         free: RefCell::default(),
         open: Cell::new(0),
+        is_over: Cell::new(false),
         inboxes,
         shared,
     });
@@ -106,6 +109,7 @@ async fn serve(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Resul
     worker.drain(phase).await;
     taking.abort();
     watching.abort();
+    worker.is_over.set(true);
     Ok(())
 }
 
@@ -207,6 +211,13 @@ impl Worker {
             *known = (version, self.shared.apps());
         }
         known.1.clone()
+    }
+
+    /// Has a task of the worker's go on by itself, unless the worker ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        if !self.is_over.get() {
+            drop(tokio::task::spawn_local(task));
+        }
     }
 
     /// Begins to serve a connection.
