@@ -52,7 +52,10 @@ fn guests_that_fail_are_answered_for() {
         let text = server.logged.wait_for(&id);
         let line = text.lines().find(|line| line.contains(&id)).expect("a line");
         assert!(line.contains(&format!("\"reason\":\"{reason}\"")), "{path}: {line}");
-        server.wait_for_metric(&format!("dunlin_errors_total{{app=\"drill\",reason=\"{reason}\"}}"), 1);
+        server.wait_for_metric(
+            &format!("dunlin_errors_total{{app=\"drill\",reason=\"{reason}\"}}"),
+            1,
+        );
     }
     assert!(server.logged.text().contains("\"backtrace\":"), "{}", server.logged.text());
     assert_eq!(server.get("/hello").status, 200);
@@ -126,7 +129,9 @@ fn a_length_that_comes_second_ends_the_connection() {
     let mut client = server.connect();
     client.send(b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Enc");
     std::thread::sleep(Duration::from_millis(100));
-    client.send(b"oding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(
+        b"oding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
     let response = client.response().expect("a response");
     assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     assert!(client.response().is_none(), "what follows is not looked at");
@@ -140,7 +145,9 @@ fn a_length_that_comes_second_ends_the_connection() {
 #[test]
 fn broken_chunks_fail_the_guest_that_reads_them() {
     let server = TestServer::new();
-    for chunks in ["zz\r\n", "5\r\nabc\r\n0\r\n\r\nxx", "ffffffffffffffffff\r\nabc", "5 ; x\nabcde\r\n"] {
+    for chunks in
+        ["zz\r\n", "5\r\nabc\r\n0\r\n\r\nxx", "ffffffffffffffffff\r\nabc", "5 ; x\nabcde\r\n"]
+    {
         let mut client = server.connect();
         client.send(b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
         let _ = client.stream.write_all(chunks.as_bytes());
@@ -245,8 +252,8 @@ fn guests_that_spin_let_others_have_their_turn() {
         client.send(b"GET /spin HTTP/1.1\r\nHost: a\r\n\r\n");
     }
     server.wait_for_metric("dunlin_requests_in_flight{app=\"drill\"}", 3);
-    // Each of the others has its turn before the request has the next: how long that takes depends on what else the machine
-    // does, but not on how long they spin.
+    // Each of the others has its turn before the request has the next: how long that takes depends on what else the
+    // machine does, but not on how long they spin.
     let longest = neighbour(&server);
     assert!(longest < Duration::from_secs(5), "{longest:?}");
     // A client that leaves ends its guest there and then.

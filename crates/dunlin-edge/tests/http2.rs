@@ -139,14 +139,20 @@ fn headers_without_end_and_streams_that_are_reset_at_once_end_the_connection() {
     let head = [0x82, 0x86, 0x84, 0x41, 0x01, b'a'];
     let continuation: Vec<u8> = [&[0x00, 0x01, b'x', 0x7f, 0xff, 0x00][..], &[b'y'; 200]].concat();
     let floods: [(&str, Box<dyn Fn(u32) -> Vec<u8>>); 2] = [
-        ("headers", Box::new(move |at| match at {
-            0 => frame(1, 0, 1, &head),
-            _ => frame(9, 0, 1, &continuation),
-        })),
-        ("resets", Box::new(move |at| {
-            let stream = at * 2 + 1;
-            [frame(1, 5, stream, &head), frame(3, 0, stream, &[0, 0, 0, 8])].concat()
-        })),
+        (
+            "headers",
+            Box::new(move |at| match at {
+                0 => frame(1, 0, 1, &head),
+                _ => frame(9, 0, 1, &continuation),
+            }),
+        ),
+        (
+            "resets",
+            Box::new(move |at| {
+                let stream = at * 2 + 1;
+                [frame(1, 5, stream, &head), frame(3, 0, stream, &[0, 0, 0, 8])].concat()
+            }),
+        ),
     ];
     for (what, flood) in floods {
         let mut client = server.connect();
@@ -156,7 +162,12 @@ fn headers_without_end_and_streams_that_are_reset_at_once_end_the_connection() {
         let mut rest = Vec::new();
         let _ = client.stream.set_read_timeout(Some(Duration::from_secs(5)));
         let read = client.stream.read_to_end(&mut rest);
-        assert!(ended || read.is_ok() || read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset), "{what}");
+        assert!(
+            ended
+                || read.is_ok()
+                || read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset),
+            "{what}"
+        );
         assert_eq!(server.get("/hello").status, 200, "{what}");
     }
     server.wait_for_metric("dunlin_requests_in_flight{app=\"drill\"}", 0);

@@ -10,7 +10,8 @@ use support::TestServer;
 /// Bytes of this process that are in memory.
 fn resident() -> u64 {
     let mut text = String::new();
-    let read = std::fs::File::open("/proc/self/statm").and_then(|mut file| file.read_to_string(&mut text));
+    let read =
+        std::fs::File::open("/proc/self/statm").and_then(|mut file| file.read_to_string(&mut text));
     if read.is_err() {
         return 0;
     }

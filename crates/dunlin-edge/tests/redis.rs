@@ -1,7 +1,7 @@
 //! Stores and caches in a Redis server: a real one where there is one, and one that lies.
 //!
-//! `redis-server` is started for each test, on a port of its own, from the path or from where `DUNLIN_REDIS_SERVER` says;
-//! without it the tests of the real one say so and pass. `cargo xtask real redis` fetches it.
+//! `redis-server` is started for each test, on a port of its own, from the path or from where `DUNLIN_REDIS_SERVER`
+//! says; without it the tests of the real one say so and pass. `cargo xtask real redis` fetches it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -43,7 +43,8 @@ fn bodies_go_through_in_both_directions() {
         let mut writer = client.stream.try_clone().expect("a clone");
         let writing = std::thread::spawn(move || {
             let length = sent.len();
-            let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+            let head =
+                format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
             writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&sent))
         });
         let response = client.response().expect("a response");
@@ -59,7 +60,9 @@ fn bodies_go_through_in_both_directions() {
 fn a_body_is_echoed_while_it_is_still_being_sent() {
     let server = TestServer::new();
     let mut client = server.connect();
-    client.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+    client.send(
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",
+    );
     let head = client.head().expect("a head before the body's end");
     assert!(head.contains("chunked"), "{head}");
     let (piece, _) = client.exactly_of_tests(10);
@@ -81,7 +84,9 @@ fn what_an_app_sees_is_the_request() {
         options.apps = vec![app];
     });
     let mut client = server.connect();
-    client.send(b"GET /in/request?a=b HTTP/1.1\r\nHost: h.example:81\r\nX-Region: south\r\nX-A: 1\r\n\r\n");
+    client.send(
+        b"GET /in/request?a=b HTTP/1.1\r\nHost: h.example:81\r\nX-Region: south\r\nX-A: 1\r\n\r\n",
+    );
     let response = client.response().expect("a response");
     let text = response.text();
     assert!(text.starts_with("GET /request?a=b"), "{text}");
@@ -91,7 +96,10 @@ fn what_an_app_sees_is_the_request() {
     assert_eq!(response.header("x-served-by"), Some("dunlin"));
     assert_eq!(client.get("/in/env").text(), "LANG=C\n");
     let response = client.get("/other");
-    assert_eq!((response.status, response.header("dunlin-request-id").map(str::len)), (404, Some(16)));
+    assert_eq!(
+        (response.status, response.header("dunlin-request-id").map(str::len)),
+        (404, Some(16))
+    );
     let failed = client.get("/in/trap");
     assert_eq!((failed.status, failed.header("x-served-by")), (500, Some("dunlin")));
 }
@@ -141,7 +149,10 @@ fn what_is_printed_stands_in_the_log() {
     let server = TestServer::new();
     assert_eq!(server.get("/log?n=2").status, 200);
     let text = server.logged.wait_for("an error");
-    assert!(text.contains("\"message\":\"line 1 \",\"app\":\"drill\",\"stream\":\"stdout\""), "{text}");
+    assert!(
+        text.contains("\"message\":\"line 1 \",\"app\":\"drill\",\"stream\":\"stdout\""),
+        "{text}"
+    );
 }
 
 #[test]
@@ -235,7 +246,9 @@ fn thousands_of_apps_are_loaded_when_they_are_wanted() {
         assert_eq!(response.text(), "no such drill\n");
     }
     let metrics = server.server.metrics();
-    let loaded = metrics.lines().filter(|line| line.starts_with("dunlin_app_loaded") && line.ends_with(" 1"));
+    let loaded = metrics
+        .lines()
+        .filter(|line| line.starts_with("dunlin_app_loaded") && line.ends_with(" 1"));
     assert_eq!(loaded.count(), 3);
 }
 

@@ -30,8 +30,7 @@ use crate::serve_flags::SERVE;
 pub(crate) type Outcome = Result<i32, Report>;
 
 /// The words that select a command; a file of such a name runs as `./NAME`.
-const NAMES: &[&str] =
-    &["run", "serve", "compile", "validate", "inspect", "wast", "cache", "help"];
+const NAMES: &[&str] = &["run", "serve", "compile", "validate", "inspect", "wast", "cache", "help"];
 
 const HELP: &str = "\
 Dunlin runs WebAssembly: fast to start, and isolated unless a flag grants more.

@@ -118,7 +118,9 @@ fn check(app: &AppSpec) -> Result<(), Report> {
             .cause("it is a folder")
             .hint(format!("`dunlin serve {}`", Path::new(&app.path).join("app.wasm").display()))),
         Ok(_) => Ok(()),
-        Err(error) => Err(cannot().cause(error).hint("`dunlin serve --help` shows how to name an app")),
+        Err(error) => {
+            Err(cannot().cause(error).hint("`dunlin serve --help` shows how to name an app"))
+        }
     }
 }
 
@@ -129,7 +131,9 @@ fn not_started(error: StartError) -> Report {
         StartError::Listen { source, .. } => {
             let report = report.cause(source);
             match source.kind() {
-                std::io::ErrorKind::AddrInUse => report.hint("`--addr 127.0.0.1:0` takes any port that is free"),
+                std::io::ErrorKind::AddrInUse => {
+                    report.hint("`--addr 127.0.0.1:0` takes any port that is free")
+                }
                 _ => report,
             }
         }

@@ -111,9 +111,8 @@ impl Config {
             let before = text.get(..span.start).unwrap_or(text);
             ConfigError { what, line: Some(before.matches('\n').count() + 1) }
         };
-        let table = DeTable::parse(text).map_err(|error| {
-            at(Wrong(error.message().to_owned(), error.span().unwrap_or(0..0)))
-        })?;
+        let table = DeTable::parse(text)
+            .map_err(|error| at(Wrong(error.message().to_owned(), error.span().unwrap_or(0..0))))?;
         let mut config = Self::default();
         let mut apps = None;
         for (key, value) in table.get_ref() {
@@ -188,7 +187,8 @@ impl Config {
                 None if is_dotenv(name) => {}
                 None => {
                     let known: Vec<_> = KEYS.iter().map(|row| row.0).collect();
-                    let what = format!("unknown key `{name}` of an app: expected {}", known.join(", "));
+                    let what =
+                        format!("unknown key `{name}` of an app: expected {}", known.join(", "));
                     return Err(Wrong(what, key.span()));
                 }
             }
@@ -400,7 +400,10 @@ mod tests {
         assert_eq!(config.addr, Some("[::1]:80".parse().unwrap()));
         assert_eq!((config.workers, config.server.drain), (Some(3), Duration::from_secs(1)));
         let [one, two] = &config.apps[..] else { panic!("{:?}", config.apps) };
-        assert_eq!((one.name.as_str(), one.path.as_path()), ("a-b", Path::new("/folder/../a b.wasm")));
+        assert_eq!(
+            (one.name.as_str(), one.path.as_path()),
+            ("a-b", Path::new("/folder/../a b.wasm"))
+        );
         assert_eq!((one.limits.memory_bytes, two.limits.memory_bytes), (1 << 20, 1 << 20));
         assert_eq!((two.limits.cpu, two.reuse), (Duration::from_secs(1), 5));
         assert_eq!(two.path, Path::new("/two.wasm"));
@@ -422,7 +425,11 @@ mod tests {
             ("[[app]]\npath = \"a\"\nhost = \"b\"", 3, "unknown key `host` of an app"),
             ("[[app]]\npath = \"a\"\nname = \"a/b\"", 1, "cannot be an app's name"),
             ("[[app]]\npath = \"a\"\nprefix = \"b\"", 3, "begins with `/`"),
-            ("[[app]]\npath = \"a\"\nresponse-headers = { \"a b\" = \"c\" }", 3, "name of a header"),
+            (
+                "[[app]]\npath = \"a\"\nresponse-headers = { \"a b\" = \"c\" }",
+                3,
+                "name of a header",
+            ),
             ("app = 1", 1, "expected `[[app]]`"),
             ("[server", 1, ""),
         ] {

@@ -16,7 +16,8 @@ const CPU: Duration = Duration::from_secs(5);
 const WALL: Duration = Duration::from_mins(1);
 /// Bytes of a request's body.
 const REQUEST_BODY_BYTES: u64 = 64 << 20;
-/// Bytes of a response's body. It is streamed, so that it costs no memory; a guest that writes without end stops here.
+/// Bytes of a response's body. It is streamed, so that it costs no memory; a guest that writes without end stops
+/// here.
 const RESPONSE_BODY_BYTES: u64 = 1 << 30;
 /// Requests of an app that have an instance at a time.
 const CONCURRENCY: u64 = 256;

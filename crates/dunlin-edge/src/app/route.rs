@@ -1,8 +1,8 @@
 //! Which app a request is for.
 //!
-//! In this order: the header `fastedge_app_id` names an app; else the first label of the header `server_name`; else the
-//! app whose hosts have the request's host, the most exact first, and whose prefix begins its path, the longest first;
-//! else the first segment of the path, if it is the name of an app that has neither hosts nor a prefix.
+//! In this order: the header `fastedge_app_id` names an app; else the first label of the header `server_name`; else
+//! the app whose hosts have the request's host, the most exact first, and whose prefix begins its path, the longest
+//! first; else the first segment of the path, if it is the name of an app that has neither hosts nor a prefix.
 
 use std::collections::HashMap;
 
@@ -41,7 +41,10 @@ impl Router {
         for (index, app) in apps.iter().enumerate() {
             if let Some(other) = router.names.insert(app.name.clone(), index) {
                 let paths = (apps[other].path.display(), app.path.display());
-                return Err(format!("`{}` and `{}` are both called `{}`", paths.0, paths.1, app.name));
+                return Err(format!(
+                    "`{}` and `{}` are both called `{}`",
+                    paths.0, paths.1, app.name
+                ));
             }
             let prefix = app.prefix.as_deref().map_or("", |prefix| prefix.trim_end_matches('/'));
             if app.hosts.is_empty() && app.prefix.is_none() && apps.len() > 1 {
@@ -81,7 +84,9 @@ impl Router {
         }
         if let Some(name) = headers.get(SERVER_NAME) {
             let label = name.to_str().ok()?.split('.').next()?;
-            if label != "www" && let Some(app) = self.names.get(label) {
+            if label != "www"
+                && let Some(app) = self.names.get(label)
+            {
                 return Some(*app);
             }
         }
@@ -91,7 +96,9 @@ impl Router {
                 let host = headers.get(header::HOST)?.to_str().ok()?;
                 Some(without_port(host))
             });
-            if let Some(host) = host && let Some(app) = self.by_host(host, path) {
+            if let Some(host) = host
+                && let Some(app) = self.by_host(host, path)
+            {
                 return Some(app);
             }
         }

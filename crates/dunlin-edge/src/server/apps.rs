@@ -1,4 +1,5 @@
-//! The apps of a server: each with its component, if it is loaded, its places and its counters; and all of them together.
+//! The apps of a server: each with its component, if it is loaded, its places and its counters; and all of them
+//! together.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,7 +137,10 @@ impl App {
     /// # Errors
     ///
     /// Says why it cannot be loaded.
-    pub(crate) async fn loaded(self: &Arc<Self>, shared: &Arc<Shared>) -> Result<Arc<Loaded>, String> {
+    pub(crate) async fn loaded(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+    ) -> Result<Arc<Loaded>, String> {
         let now = shared.now();
         if self.used.load(Relaxed) != now {
             self.used.store(now, Relaxed);
@@ -164,7 +168,10 @@ impl App {
     /// # Errors
     ///
     /// Says why it cannot be loaded; then what was there stays.
-    pub(crate) async fn load(self: &Arc<Self>, shared: &Arc<Shared>) -> Result<Arc<Loaded>, String> {
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+    ) -> Result<Arc<Loaded>, String> {
         let (app, with) = (self.clone(), shared.clone());
         let stamp = Stamp::of(&self.spec.path);
         let loading = tokio::task::spawn_blocking(move || with.loader.load(&app)).await;

@@ -1,4 +1,5 @@
-//! Bodies on the server's side: those of requests, bounded and watched, and those of responses, which drive their guests.
+//! Bodies on the server's side: those of requests, bounded and watched, and those of responses, which drive their
+//! guests.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,8 +17,8 @@ use super::end::Reason;
 use super::guest::Guest;
 use super::ticket::Ticket;
 
-/// Requests' bodies that are known to be no longer than this are waited for before a guest is made, so that clients that
-/// send little, and that slowly, hold no instance.
+/// Requests' bodies that are known to be no longer than this are waited for before a guest is made, so that clients
+/// that send little, and that slowly, hold no instance.
 pub(crate) const GATHERED_BYTES_MAX: u64 = 64 << 10;
 
 /// What is known of a request's body by both who reads it and who answers.

@@ -1,8 +1,8 @@
 //! A connection as the server watches it: what it is doing, since when, and how much it moves.
 //!
-//! No request sets a timer. Each worker looks at its connections a few times a second ([`Conn::judge`]) and ends those whose
-//! time is over: heads that do not come, clients that neither take nor send what they are waited for, and those with nothing
-//! to do.
+//! No request sets a timer. Each worker looks at its connections a few times a second ([`Conn::judge`]) and ends
+//! those whose time is over: heads that do not come, clients that neither take nor send what they are waited for,
+//! and those with nothing to do.
 
 use std::io;
 use std::pin::Pin;
@@ -48,8 +48,8 @@ pub(crate) enum Lengths {
     Seen = 2,
 }
 
-/// A connection. What polls it and what watches it are tasks of one thread; it can be shared by several because bodies of
-/// requests, which guests hold, must be.
+/// A connection. What polls it and what watches it are tasks of one thread; it can be shared by several because
+/// bodies of requests, which guests hold, must be.
 #[derive(Debug)]
 pub(crate) struct Conn {
     /// The worker's clock, in milliseconds.
@@ -208,8 +208,9 @@ impl Conn {
     }
 
     /// Looks at bytes of a head. A server in front that goes by `content-length` where this one goes by
-    /// `transfer-encoding` could be made to take the rest of a body for a request. The parser leaves lengths out beside a
-    /// coding, so that the request does not show them: here they are seen, or at least that they could be there.
+    /// `transfer-encoding` could be made to take the rest of a body for a request. The parser leaves lengths out
+    /// beside a coding, so that the request does not show them: here they are seen, or at least that they could be
+    /// there.
     fn notice(&self, bytes: &[u8]) {
         const LENGTH: &[u8] = b"content-length";
         if self.pieces.fetch_add(1, Relaxed) > 0 {

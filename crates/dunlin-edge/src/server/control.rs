@@ -126,11 +126,7 @@ enum Event {
     Time,
 }
 
-async fn first_of<P, T>(
-    signal: impl Future<Output = Signal>,
-    phase: P,
-    time: T,
-) -> Event
+async fn first_of<P, T>(signal: impl Future<Output = Signal>, phase: P, time: T) -> Event
 where
     P: Future,
     T: Future,

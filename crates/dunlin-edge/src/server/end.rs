@@ -89,7 +89,9 @@ impl Reason {
             Self::TooLarge => ("too-large", "the request's body is too large", 413, 413, 0),
             Self::Malformed => ("malformed", "the request is malformed", 400, 400, 0),
             Self::Left => ("left", "the client left", 499, 499, 0),
-            Self::ResponseTooLarge => ("response-too-large", "the response is too large", 500, 530, 3001),
+            Self::ResponseTooLarge => {
+                ("response-too-large", "the response is too large", 500, 530, 3001)
+            }
             Self::Bug => ("bug", "the server failed", 500, 530, 3000),
         }
     }

@@ -10,7 +10,9 @@ use tokio::runtime::Handle;
 use crate::app::AppSpec;
 use crate::fastedge::{self, FastEdgeCtx, Slot, WasiClient};
 use crate::outgoing::{Client, Policy, Settings};
-use crate::stores::{Cache, Embedded, KeyValue, KvSource, LocalCache, Redis, parse_kv, read_entries};
+use crate::stores::{
+    Cache, Embedded, KeyValue, KvSource, LocalCache, Redis, parse_kv, read_entries,
+};
 
 /// Bytes of the caches: of one app, and of all.
 const APP_CACHE_BYTES_MAX: usize = 16 << 20;

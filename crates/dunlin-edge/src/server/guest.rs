@@ -199,10 +199,7 @@ impl Guest {
     }
 
     /// Runs the guest until it waits or ends.
-    pub(crate) fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<End> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(running) = &mut self.running else { return Poll::Ready(Ok(None)) };
         if let Poll::Ready(ended) = Pin::new(&mut *running).poll(context) {
             let busy = running.busy();
@@ -210,9 +207,8 @@ impl Guest {
             return Poll::Ready(self.end(ended, busy));
         }
         let deadline = self.deadline;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         if sleep.as_mut().poll(context).is_ready() {
             self.running = None;
             return Poll::Ready(Err(Failure::plain(Reason::Wall)));

@@ -21,8 +21,8 @@ use super::waits::Waits;
 use crate::app::ServerLimits;
 use crate::fastedge::{self, AppKind, FastEdgeCtx};
 
-/// Core instances, memories and tables for each instance that the server may have. Components of toolchains have three or
-/// four core instances, of which one has a memory and two have tables.
+/// Core instances, memories and tables for each instance that the server may have. Components of toolchains have
+/// three or four core instances, of which one has a memory and two have tables.
 const CORE_INSTANCES_EACH: u32 = 8;
 const MEMORIES_EACH: u32 = 2;
 const TABLES_EACH: u32 = 4;
@@ -195,8 +195,9 @@ impl Loader {
     /// The component in a file: itself, or what a core module for WASI 0.1 becomes.
     fn component(&self, bytes: Vec<u8>) -> Result<Component, String> {
         let bytes = match bytes.starts_with(b"\0asm") && !Component::is_component(&bytes) {
-            true => dunlin_wasi::componentize(&bytes)
-                .map_err(|error| format!("it is a module that cannot become a component: {error}"))?,
+            true => dunlin_wasi::componentize(&bytes).map_err(|error| {
+                format!("it is a module that cannot become a component: {error}")
+            })?,
             false => bytes,
         };
         Component::from_shared(&self.engine, bytes.into()).map_err(|error| {
@@ -245,7 +246,8 @@ impl Loader {
         let mut wasi = ComponentCtx::new(wasi);
         wasi.set_reactor(self.reactor.clone());
         wasi.http().outgoing.clone_from(&app.grants.outgoing);
-        wasi.http().outgoing_requests_max = u32::try_from(app.spec.limits.sub_requests).unwrap_or(u32::MAX);
+        wasi.http().outgoing_requests_max =
+            u32::try_from(app.spec.limits.sub_requests).unwrap_or(u32::MAX);
         let fastedge = FastEdgeCtx::new(app.grants.fastedge.clone(), []);
         let bounds = Bounds::new(&app.spec.limits);
         let mut store = Store::new(&self.engine, Host { wasi, fastedge, bounds, logged });

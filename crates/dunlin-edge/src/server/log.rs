@@ -1,7 +1,7 @@
 //! The log: lines of JSON or text, written by one thread, so that nobody who serves waits for a disk or a terminal.
 //!
-//! What is written is bounded: lines that wait for the writer by [`WAITING_MAX`], a line by [`LINE_BYTES_MAX`]. What does
-//! not fit is counted, and the count is written once there is room.
+//! What is written is bounded: lines that wait for the writer by [`WAITING_MAX`], a line by [`LINE_BYTES_MAX`]. What
+//! does not fit is counted, and the count is written once there is room.
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
@@ -82,7 +82,12 @@ impl Log {
     #[must_use]
     pub fn none() -> Self {
         let dropped = Arc::default();
-        Self(Arc::new(Inner { format: LogFormat::Text, sender: None, dropped, writer: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            format: LogFormat::Text,
+            sender: None,
+            dropped,
+            writer: Mutex::new(None),
+        }))
     }
 
     /// Whether anybody reads it.
@@ -278,8 +283,8 @@ pub(crate) fn push_json(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Text whose control characters are escaped: guests and clients write some of it, and must neither drive a terminal nor
-/// forge a line.
+/// Text whose control characters are escaped: guests and clients write some of it, and must neither drive a terminal
+/// nor forge a line.
 fn push_clean(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -296,7 +301,8 @@ fn push_clean(out: &mut String, text: &str) {
 fn push_time(out: &mut String, since_1970: Duration) {
     let seconds = since_1970.as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days count from the first of March of the year 0, so that a leap day is the last of its year; eras have 400 years.
+    // Days count from the first of March of the year 0, so that a leap day is the last of its year; eras have 400
+    // years.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

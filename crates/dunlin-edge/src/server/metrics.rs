@@ -1,4 +1,5 @@
-//! What is counted: for each app and worker apart, so that counting costs an addition, and together when somebody asks.
+//! What is counted: for each app and worker apart, so that counting costs an addition, and together when somebody
+//! asks.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -8,14 +9,13 @@ use super::end::Reason;
 
 /// Upper ends of the classes of durations, in microseconds.
 const DURATIONS_US: [u64; 16] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    2_500_000, 5_000_000, 10_000_000,
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
 /// Upper ends of the classes of an instance's memory, in bytes.
-const MEMORIES: [u64; 9] = [
-    64 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20, 128 << 20,
-];
+const MEMORIES: [u64; 9] =
+    [64 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20, 128 << 20];
 
 /// Adds to a counter that only this thread writes.
 pub(crate) fn add(counter: &AtomicU64, more: u64) {
@@ -121,14 +121,70 @@ pub(crate) fn render(apps: &[AppCounters<'_>], server: &ServerCounters) -> Strin
     let shards = |pick: fn(&Counters) -> u64| {
         move |app: &AppCounters<'_>| app.shards.iter().map(pick).fold(0, u64::wrapping_add)
     };
-    by_app(&mut out, apps, "dunlin_guest_busy_microseconds_total", "counter", "Time in which guests ran.", shards(|c| c.busy_us.load(Relaxed)));
-    by_app(&mut out, apps, "dunlin_requests_in_flight", "gauge", "Requests that are being served.", shards(|c| c.in_flight.load(Relaxed).max(0) as u64));
-    by_app(&mut out, apps, "dunlin_instances_created_total", "counter", "Instances that were made.", shards(|c| c.instances.load(Relaxed)));
-    by_app(&mut out, apps, "dunlin_request_body_bytes_total", "counter", "Bytes of bodies of requests.", shards(|c| c.bytes_in.load(Relaxed)));
-    by_app(&mut out, apps, "dunlin_response_body_bytes_total", "counter", "Bytes of bodies of responses.", shards(|c| c.bytes_out.load(Relaxed)));
-    by_app(&mut out, apps, "dunlin_app_loaded", "gauge", "Whether the app's component is loaded.", |app| app.is_loaded.into());
-    by_app(&mut out, apps, "dunlin_requests_waiting", "gauge", "Requests that wait for an instance.", |app| app.waiting);
-    by_app(&mut out, apps, "dunlin_log_bytes_dropped_total", "counter", "Bytes of guests' logs that were left out.", |app| app.log_bytes_dropped);
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_guest_busy_microseconds_total",
+        "counter",
+        "Time in which guests ran.",
+        shards(|c| c.busy_us.load(Relaxed)),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_requests_in_flight",
+        "gauge",
+        "Requests that are being served.",
+        shards(|c| c.in_flight.load(Relaxed).max(0) as u64),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_instances_created_total",
+        "counter",
+        "Instances that were made.",
+        shards(|c| c.instances.load(Relaxed)),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_request_body_bytes_total",
+        "counter",
+        "Bytes of bodies of requests.",
+        shards(|c| c.bytes_in.load(Relaxed)),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_response_body_bytes_total",
+        "counter",
+        "Bytes of bodies of responses.",
+        shards(|c| c.bytes_out.load(Relaxed)),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_app_loaded",
+        "gauge",
+        "Whether the app's component is loaded.",
+        |app| app.is_loaded.into(),
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_requests_waiting",
+        "gauge",
+        "Requests that wait for an instance.",
+        |app| app.waiting,
+    );
+    by_app(
+        &mut out,
+        apps,
+        "dunlin_log_bytes_dropped_total",
+        "counter",
+        "Bytes of guests' logs that were left out.",
+        |app| app.log_bytes_dropped,
+    );
     render_statuses(&mut out, apps);
     render_reasons(&mut out, apps);
     render_durations(&mut out, apps);
@@ -142,13 +198,48 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
 
 fn render_server(out: &mut String, server: &ServerCounters) {
     let rows = [
-        ("dunlin_connections", "gauge", "Connections that are open.", server.connections.load(Relaxed).max(0) as u64),
-        ("dunlin_connections_accepted_total", "counter", "Connections that were accepted.", server.accepted.load(Relaxed)),
-        ("dunlin_connections_refused_total", "counter", "Connections beyond the limit.", server.refused.load(Relaxed)),
-        ("dunlin_connections_slow_total", "counter", "Connections that were ended for being too slow.", server.slow.load(Relaxed)),
-        ("dunlin_requests_malformed_total", "counter", "Connections that ended for what is no HTTP.", server.malformed.load(Relaxed)),
-        ("dunlin_reloads_total", "counter", "Times that apps were loaded again.", server.reloads.load(Relaxed)),
-        ("dunlin_reloads_failed_total", "counter", "Times that they could not be.", server.reloads_failed.load(Relaxed)),
+        (
+            "dunlin_connections",
+            "gauge",
+            "Connections that are open.",
+            server.connections.load(Relaxed).max(0) as u64,
+        ),
+        (
+            "dunlin_connections_accepted_total",
+            "counter",
+            "Connections that were accepted.",
+            server.accepted.load(Relaxed),
+        ),
+        (
+            "dunlin_connections_refused_total",
+            "counter",
+            "Connections beyond the limit.",
+            server.refused.load(Relaxed),
+        ),
+        (
+            "dunlin_connections_slow_total",
+            "counter",
+            "Connections that were ended for being too slow.",
+            server.slow.load(Relaxed),
+        ),
+        (
+            "dunlin_requests_malformed_total",
+            "counter",
+            "Connections that ended for what is no HTTP.",
+            server.malformed.load(Relaxed),
+        ),
+        (
+            "dunlin_reloads_total",
+            "counter",
+            "Times that apps were loaded again.",
+            server.reloads.load(Relaxed),
+        ),
+        (
+            "dunlin_reloads_failed_total",
+            "counter",
+            "Times that they could not be.",
+            server.reloads_failed.load(Relaxed),
+        ),
     ];
     for (name, kind, help, value) in rows {
         head(out, name, kind, help);
@@ -176,36 +267,60 @@ fn render_statuses(out: &mut String, apps: &[AppCounters<'_>]) {
         for class in 1..6 {
             let count: u64 = app.shards.iter().map(|c| c.statuses[class].load(Relaxed)).sum();
             let name = app.name;
-            let _ = writeln!(out, "dunlin_requests_total{{app=\"{name}\",status=\"{class}xx\"}} {count}");
+            let _ = writeln!(
+                out,
+                "dunlin_requests_total{{app=\"{name}\",status=\"{class}xx\"}} {count}"
+            );
         }
     }
     head(out, "fastedge_call_count", "counter", "Requests that have ended.");
     for executor in ["http", "wasi_http"] {
         let all = apps.iter().filter(|app| app.executor == executor);
-        let count: u64 = all.flat_map(|app| app.shards).flat_map(|c| &c.statuses).map(|c| c.load(Relaxed)).sum();
+        let count: u64 =
+            all.flat_map(|app| app.shards).flat_map(|c| &c.statuses).map(|c| c.load(Relaxed)).sum();
         let _ = writeln!(out, "fastedge_call_count{{executor=\"{executor}\"}} {count}");
     }
 }
 
 fn render_reasons(out: &mut String, apps: &[AppCounters<'_>]) {
-    head(out, "dunlin_errors_total", "counter", "Requests without a response of the app's own, by reason.");
+    head(
+        out,
+        "dunlin_errors_total",
+        "counter",
+        "Requests without a response of the app's own, by reason.",
+    );
     for app in apps {
         for reason in Reason::ALL {
-            let count: u64 = app.shards.iter().map(|c| c.reasons[*reason as usize].load(Relaxed)).sum();
+            let count: u64 =
+                app.shards.iter().map(|c| c.reasons[*reason as usize].load(Relaxed)).sum();
             let (name, reason) = (app.name, reason.name());
-            let _ = writeln!(out, "dunlin_errors_total{{app=\"{name}\",reason=\"{reason}\"}} {count}");
+            let _ =
+                writeln!(out, "dunlin_errors_total{{app=\"{name}\",reason=\"{reason}\"}} {count}");
         }
     }
-    head(out, "fastedge_error_total_count", "counter", "Requests without a response of the app's own, by reason.");
+    head(
+        out,
+        "fastedge_error_total_count",
+        "counter",
+        "Requests without a response of the app's own, by reason.",
+    );
     for executor in ["http", "wasi_http"] {
         for class in ["unknown", "timeout", "oom", "other", "overloaded"] {
             let all = apps.iter().filter(|app| app.executor == executor);
             let reasons = Reason::ALL.iter().filter(|reason| reason.fastedge_class() == class);
             let count: u64 = all
                 .flat_map(|app| app.shards)
-                .map(|c| reasons.clone().map(|reason| c.reasons[*reason as usize].load(Relaxed)).sum::<u64>())
+                .map(|c| {
+                    reasons
+                        .clone()
+                        .map(|reason| c.reasons[*reason as usize].load(Relaxed))
+                        .sum::<u64>()
+                })
                 .sum();
-            let _ = writeln!(out, "fastedge_error_total_count{{executor=\"{executor}\",reason=\"{class}\"}} {count}");
+            let _ = writeln!(
+                out,
+                "fastedge_error_total_count{{executor=\"{executor}\",reason=\"{class}\"}} {count}"
+            );
         }
     }
 }
@@ -247,7 +362,8 @@ fn render_histogram<const N: usize>(
     count += beyond;
     let sum = *sum as f64 * unit;
     let _ = writeln!(out, "{name}_bucket{{app=\"{app}\",le=\"+Inf\"}} {count}");
-    let _ = writeln!(out, "{name}_sum{{app=\"{app}\"}} {sum}\n{name}_count{{app=\"{app}\"}} {count}");
+    let _ =
+        writeln!(out, "{name}_sum{{app=\"{app}\"}} {sum}\n{name}_count{{app=\"{app}\"}} {count}");
 }
 
 #[cfg(test)]

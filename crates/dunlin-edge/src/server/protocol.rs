@@ -17,7 +17,8 @@ use super::conn::{Conn, Order, Watched};
 use super::request;
 use super::worker::Worker;
 
-/// Bytes of bodies of requests that an HTTP/2 connection may send before somebody reads them: of one request, and of all.
+/// Bytes of bodies of requests that an HTTP/2 connection may send before somebody reads them: of one request, and of
+/// all.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 
@@ -51,8 +52,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, conn: Arc<Conn>
     let io = TokioIo::new(io);
     let limits = worker.shared.limits.clone();
     let (requests, of) = (worker.clone(), conn.clone());
-    let service =
-        service_fn(move |request| request::serve(requests.clone(), of.clone(), request));
+    let service = service_fn(move |request| request::serve(requests.clone(), of.clone(), request));
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     let ended = if is_http2 {
         conn.set_http2();

@@ -22,8 +22,8 @@ use super::guest::{Failure, Guest};
 use super::ticket::Ticket;
 use super::worker::Worker;
 
-/// For how many turns a response is held back whose guest is still at it: most end in the turn in which they answer, and then
-/// the length of the body is known.
+/// For how many turns a response is held back whose guest is still at it: most end in the turn in which they answer,
+/// and then the length of the body is known.
 const TURNS_MAX: u32 = 8;
 
 /// A request that has no response of an app's own.
@@ -126,8 +126,8 @@ async fn answer(
 /// Refuses what the protocol's parser lets pass and this server does not.
 fn check(parts: &request::Parts) -> Result<(), Reason> {
     let headers = &parts.headers;
-    let two_lengths =
-        headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
+    let two_lengths = headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH);
     let hosts = headers.get_all(header::HOST).iter().count();
     let needs_host = parts.version == Version::HTTP_11 && hosts == 0;
     if two_lengths || hosts > 1 || needs_host || parts.method == Method::CONNECT {
@@ -164,7 +164,8 @@ fn prepare(app: &App, parts: &mut request::Parts) {
     let Some(prefix) = app.spec.prefix.as_deref().filter(|_| app.spec.strip_prefix) else { return };
     let Some(path) = parts.uri.path_and_query() else { return };
     let rest = path.as_str().strip_prefix(prefix.trim_end_matches('/'));
-    let rest = rest.map(|rest| if rest.starts_with('/') { rest.into() } else { format!("/{rest}") });
+    let rest =
+        rest.map(|rest| if rest.starts_with('/') { rest.into() } else { format!("/{rest}") });
     let mut uri = std::mem::take(&mut parts.uri).into_parts();
     if let Some(Ok(path)) = rest.map(TryInto::try_into) {
         uri.path_and_query = Some(path);
@@ -225,8 +226,8 @@ impl Answer {
         let (mut parts, mut body) = response.into_parts();
         app.add_response_headers(&mut parts.headers);
         ticket.set_status(parts.status.as_u16());
-        let is_bodiless = is_head
-            || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let is_bodiless =
+            is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let most = app.spec.limits.response_body_bytes;
         let mut early = Vec::new();
         let extent = match guest {
@@ -238,7 +239,8 @@ impl Answer {
             Extent::Failed => Some(Reason::Failed),
             Extent::Whole | Extent::More if length as u64 > most => Some(Reason::ResponseTooLarge),
             Extent::Whole => {
-                let bytes = early.pop().and_then(|frame| frame.into_data().ok()).unwrap_or_default();
+                let bytes =
+                    early.pop().and_then(|frame| frame.into_data().ok()).unwrap_or_default();
                 ticket.add_sent(bytes.len() as u64);
                 return Response::from_parts(parts, Body::from(bytes));
             }
@@ -274,7 +276,9 @@ fn extent(body: &mut WasiBody, early: &mut Vec<Frame<Bytes>>) -> Extent {
     loop {
         match Pin::new(&mut *body).poll_frame(&mut context) {
             Poll::Ready(None) => return Extent::Whole,
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() && early.is_empty() => early.push(frame),
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && early.is_empty() => {
+                early.push(frame)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 early.push(frame);
                 return Extent::More;

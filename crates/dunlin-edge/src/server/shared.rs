@@ -54,7 +54,12 @@ impl Shared {
         workers: usize,
     ) -> Result<Self, String> {
         let clock = Arc::new(AtomicU64::new(1));
-        let apps = Apps::new(specs, &[], workers, &Makings { log: &log, clock: &clock, services: &services })?;
+        let apps = Apps::new(
+            specs,
+            &[],
+            workers,
+            &Makings { log: &log, clock: &clock, services: &services },
+        )?;
         Ok(Self {
             limits,
             loader,
@@ -106,7 +111,8 @@ impl Shared {
         let before = self.apps();
         let makings = Makings { log: &self.log, clock: &self.clock, services: &self.services };
         let apps = Apps::new(specs, &before.list, self.workers, &makings)?;
-        let gone = before.list.iter().filter(|app| !apps.list.iter().any(|new| Arc::ptr_eq(app, new)));
+        let gone =
+            before.list.iter().filter(|app| !apps.list.iter().any(|new| Arc::ptr_eq(app, new)));
         for app in gone {
             self.loader.replace(0, app.unload());
         }

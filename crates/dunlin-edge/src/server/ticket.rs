@@ -91,7 +91,10 @@ impl Ticket {
             let app = app.name.clone();
             let id = self.id().to_string();
             let log = &self.worker.shared.log;
-            log.line(Level::Warn, reason.text()).text("id", &id).text("app", &app).text("reason", reason.name());
+            log.line(Level::Warn, reason.text())
+                .text("id", &id)
+                .text("app", &app)
+                .text("reason", reason.name());
         }
     }
 

@@ -34,7 +34,12 @@ pub(crate) fn request(request: Request<WasiBody>) -> Result<fastedge::Request> {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().ok().map(Vec::from),
         _ => None,
     };
-    Ok(fastedge::Request { method, uri, headers: headers::incoming(pairs(&parts.headers), &[]), body })
+    Ok(fastedge::Request {
+        method,
+        uri,
+        headers: headers::incoming(pairs(&parts.headers), &[]),
+        body,
+    })
 }
 
 /// The answer of such an app as it goes to the client.

@@ -1,7 +1,8 @@
 //! A worker: a thread with its own connections, guests and stacks.
 //!
-//! All workers accept from one queue. A connection goes to the worker that has the fewest, which mostly is the one that
-//! accepted it; it stays there, and so do its guests: nothing that a request needs is shared but counters of its app.
+//! All workers accept from one queue. A connection goes to the worker that has the fewest, which mostly is the one
+//! that accepted it; it stays there, and so do its guests: nothing that a request needs is shared but counters of
+//! its app.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -37,8 +38,8 @@ const STACKS_IDLE_MAX: usize = 64;
 /// How long accepting rests when the system has no room for another connection.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute, each
-/// turn is a millisecond or more.
+/// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute,
+/// each turn is a millisecond or more.
 const EVENT_INTERVAL: u32 = 8;
 
 /// Threads for what holds a thread, such as loading a component, of each worker.
@@ -126,7 +127,10 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener) {
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
                 ) {
                     let error = error.to_string();
-                    shared.log.line(Level::Warn, "cannot accept a connection").text("error", &error);
+                    shared
+                        .log
+                        .line(Level::Warn, "cannot accept a connection")
+                        .text("error", &error);
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
                 continue;
@@ -275,7 +279,8 @@ impl Worker {
             return;
         }
         let open = self.open.get() as u64;
-        let mut line = self.shared.log.line(Level::Warn, "connections were ended while they were served");
+        let mut line =
+            self.shared.log.line(Level::Warn, "connections were ended while they were served");
         line.number("connections", open).number("worker", self.index as u64);
         drop(line);
         self.tell_all(Order::End);

@@ -1,6 +1,7 @@
 //! A guest that does what its request's path says, good or bad, for tests of the server.
 //!
-//! `drill.wasm` is made of it by a package with the crate `wasi` 0.14, for `wasm32-wasip2`, optimised for size and stripped.
+//! `drill.wasm` is made of it by a package with the crate `wasi` 0.14, for `wasm32-wasip2`, optimised for size and
+//! stripped.
 
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{

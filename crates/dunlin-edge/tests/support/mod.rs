@@ -154,7 +154,10 @@ impl Client {
 
     pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> Response {
         let length = body.len();
-        self.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").as_bytes());
+        self.send(
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")
+                .as_bytes(),
+        );
         self.send(body);
         self.response().expect("a response")
     }
@@ -211,12 +214,15 @@ impl Client {
         let status = head.split(' ').nth(1)?.parse().ok()?;
         let mut response =
             Response { status, head, body: Vec::new(), is_whole: true, trailers: String::new() };
-        let length = response.header("content-length").map(|length| length.parse().expect("a length"));
+        let length =
+            response.header("content-length").map(|length| length.parse().expect("a length"));
         if let Some(length) = length {
             (response.body, response.is_whole) = self.exactly(length);
         } else if response.header("transfer-encoding") == Some("chunked") {
             self.chunks(&mut response);
-        } else if response.header("connection") == Some("close") || response.head.starts_with("HTTP/1.0") {
+        } else if response.header("connection") == Some("close")
+            || response.head.starts_with("HTTP/1.0")
+        {
             while self.more() {}
             response.body = std::mem::take(&mut self.buffer);
         }
