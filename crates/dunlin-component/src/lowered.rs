@@ -48,7 +48,7 @@ pub(crate) fn lower<T: 'static>(
             entering(state(store), side.instance, lifted.side.instance)
         }
         FuncItem::Host(host) => {
-            with_known(store, &side, |known| host.code.check(&ty.types, ty.get(), known))
+            with_known(store, &side, None, |known| host.code.check(&ty.types, ty.get(), known))
                 .map_err(|error| link(format_args!("a function of the host's: {error}")))?;
             Box::default()
         }

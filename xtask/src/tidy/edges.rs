@@ -28,6 +28,7 @@ const INTERP: &str = "dunlin-interp";
 const BASELINE: &str = "dunlin-baseline";
 const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
+const BINDGEN: &str = "dunlin-bindgen";
 const COMPONENT: &str = "dunlin-component";
 const WASI: &str = "dunlin-wasi";
 const EDGE: &str = "dunlin-edge";
@@ -46,7 +47,9 @@ const TABLE: &[Row] = &[
     // Its tests read machine code, by a feature of its own.
     row(OPTIMIZE, &[CORE, MODULE], &[OPTIMIZE]),
     row(DUNLIN, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE], &[WAST]),
-    row(COMPONENT, &[DUNLIN], &[]),
+    // Its tests use what it makes.
+    row(BINDGEN, &[], &[DUNLIN, COMPONENT, WASI]),
+    row(COMPONENT, &[DUNLIN, BINDGEN], &[]),
     row(WAST, &[DUNLIN, COMPONENT], &[]),
     row(WASI, &[DUNLIN, COMPONENT], &[]),
     row(EDGE, &[DUNLIN, COMPONENT, WASI], &[]),
