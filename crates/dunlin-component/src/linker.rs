@@ -224,6 +224,22 @@ impl<T: 'static> Linker<T> {
         self
     }
 
+    /// The same for those imports of a component whose names are wanted, and that are not defined at all; their names.
+    pub fn define_imports_as_traps(
+        &mut self,
+        component: &Component,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let mut defined = Vec::new();
+        for (name, ty) in &component.inner.imports {
+            if wanted(name) && find(&self.names, name).is_none() {
+                define_as_trap(&mut self.names, name, ty, name);
+                defined.push(name.to_string());
+            }
+        }
+        defined
+    }
+
     /// Instantiates a component in a store.
     ///
     /// # Errors

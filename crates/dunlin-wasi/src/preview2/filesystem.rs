@@ -60,7 +60,10 @@ where
             },
         )?
         .func("filesystem-error-code", |state, (error,): (Borrow<IoError>,)| {
-            Ok(Some(ErrorCode::from(state.table.get(&error)?.0)))
+            Ok(match state.table.get(&error)? {
+                IoError::System(errno) => Some(ErrorCode::from(*errno)),
+                IoError::Http(_) => None,
+            })
         })?;
     define_bytes(&mut types)?;
     define_state(&mut types)?;

@@ -19,7 +19,7 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut ComponentCtx + Clone + Send + Sync + 'static,
 ) -> dunlin::Result<()> {
-    let mut all = Interfaces { linker, get };
+    let mut all = Interfaces::new(linker, get);
     streams::define(&mut all)?;
     poll::define(&mut all)?;
     cli::define(&mut all)?;
@@ -38,11 +38,15 @@ pub(super) struct Interfaces<'l, T: 'static, G> {
     get: G,
 }
 
-impl<T, G> Interfaces<'_, T, G>
+impl<'l, T, G> Interfaces<'l, T, G>
 where
     T: 'static,
     G: Fn(&mut T) -> &mut ComponentCtx + Clone + Send + Sync + 'static,
 {
+    pub(super) fn new(linker: &'l mut Linker<T>, get: G) -> Self {
+        Interfaces { linker, get }
+    }
+
     /// The interface of this name, whose version is added.
     pub(super) fn named(&mut self, name: &str) -> dunlin::Result<Interface<'_, T, G>> {
         let items = self.linker.instance(&format!("{name}@{VERSION}"))?;

@@ -1,4 +1,4 @@
-//! WASI 0.2 for components: cli, io, clocks, random, filesystem and sockets, over the same sandbox as WASI 0.1.
+//! WASI 0.2 for components: cli, io, clocks, random, filesystem, sockets and http, over the same sandbox as WASI 0.1.
 //!
 //! A [`ComponentCtx`] holds what one component was granted and the resources that it holds; [`add_to_linker`] defines the
 //! interfaces. Descriptors are those of the [`WasiCtx`](crate::WasiCtx), with its rights and bounds: a resource of
@@ -10,8 +10,10 @@
 //! 2. A stream or pollable knows itself what it reads, writes or waits for; it does not matter which resource goes first.
 //! 3. Functions that cannot fail, and whose bounds are exceeded, trap.
 //!
-//! Host calls that wait block the thread that the guest runs on, in slices, between which the embedder's interrupt is
-//! seen; it ends the guest with a trap.
+//! Host calls that wait for futures, such as bodies and responses of [`http`], wait by [`dunlin::stacks::wait`]: a guest on
+//! a stack of its own is suspended and holds no thread. With a [`Reactor`] all waits do. Without one, waits for clocks, files,
+//! pipes and sockets alone block the thread that the guest runs on, in slices, between which the embedder's interrupt is
+//! seen; it ends the guest with a trap. Looking up a name, and a disk, block in any case.
 //!
 //! Nothing is reached by sockets unless the context was granted a [`Network`](crate::Network).
 
@@ -20,15 +22,20 @@ mod clocks;
 mod error_code;
 mod filesystem;
 mod filesystem_types;
+pub mod http;
 mod link;
 mod network;
 mod poll;
 mod preopens;
 mod random;
+mod reactor;
 mod state;
 mod streams;
 mod tcp;
+mod timer;
 mod udp;
+mod waits;
 
 pub use link::add_to_linker;
+pub use reactor::{Reactor, Waiting};
 pub use state::ComponentCtx;

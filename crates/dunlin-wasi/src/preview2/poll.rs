@@ -1,20 +1,33 @@
-//! `wasi:io/poll`: waiting for moments and streams, in slices, between which the embedder's interrupt is seen.
+//! `wasi:io/poll`: waiting for moments, streams and futures.
+//!
+//! Moments and streams of the host's are waited for in slices, between which the embedder's interrupt is seen. With a future
+//! among them, or a reactor, all are polled as one future, which gives the thread back: each time that something wakes it,
+//! everything is asked again.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use dunlin_component::Borrow;
 
 use super::link::Interfaces;
+use super::reactor::Waiting;
 use super::state::{ComponentCtx, trap};
 use super::tcp::LiveSocket;
+use super::waits::{self, SLICE};
 use crate::ctx::WasiCtx;
-use crate::limits::WAIT_SLICE_MILLISECONDS_MAX;
 use crate::sys::{Direction, Waitable};
 use crate::table::Kind;
 use crate::types::FileType;
 use crate::waiting::wait_slice;
+
+/// Something asynchronous that is waited for.
+pub(super) trait AsyncReady: Send + Sync {
+    /// Is ready when what is waited for is, as often as it is asked.
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()>;
+}
 
 /// What is waited for.
 pub(super) enum Pollable {
@@ -28,6 +41,8 @@ pub(super) enum Pollable {
     File(Arc<File>, Direction),
     /// A socket.
     Socket(Arc<LiveSocket>, Direction),
+    /// Something asynchronous.
+    Async(Arc<dyn AsyncReady>),
 }
 
 /// How a pollable stands.
@@ -38,6 +53,8 @@ enum Standing<'a> {
     Later(Duration),
     /// The host knows.
     Host(Waitable<'a>, Direction),
+    /// It knows itself.
+    Async(&'a dyn AsyncReady),
 }
 
 pub(super) fn define<T, G>(all: &mut Interfaces<'_, T, G>) -> dunlin::Result<()>
@@ -81,15 +98,20 @@ fn ready(state: &ComponentCtx, list: &[Borrow<Pollable>], wait: Wait) -> dunlin:
     for pollable in list {
         pollables.push(state.table.get(pollable)?);
     }
+    let is_async = |pollable: &&Pollable| matches!(pollable, Pollable::Async(_));
+    if state.reactor.is_some() || pollables.iter().any(is_async) {
+        return ready_async(state, &pollables, wait);
+    }
     loop {
         let mut ready = Vec::new();
-        let mut slice = Duration::from_millis(WAIT_SLICE_MILLISECONDS_MAX);
+        let mut slice = SLICE;
         let mut hosts = Vec::new();
         for (index, pollable) in pollables.iter().enumerate() {
             match pollable.standing(&state.ctx) {
                 Standing::Ready => ready.push(index),
                 Standing::Later(left) => slice = slice.min(left),
                 Standing::Host(stream, direction) => hosts.push((index, (stream, direction))),
+                Standing::Async(_) => {}
             }
         }
         let now = if ready.is_empty() && wait == Wait::Yes { slice } else { Duration::ZERO };
@@ -103,6 +125,127 @@ fn ready(state: &ComponentCtx, list: &[Borrow<Pollable>], wait: Wait) -> dunlin:
     }
 }
 
+/// The same with one wait for all of them, which holds no thread if the guest has a stack of its own.
+fn ready_async(
+    state: &ComponentCtx,
+    pollables: &[&Pollable],
+    wait: Wait,
+) -> dunlin::Result<Vec<u32>> {
+    let mut around = Around::new(state, pollables);
+    if wait == Wait::No {
+        return around.ready(&mut Context::from_waker(Waker::noop()));
+    }
+    loop {
+        let before = state.ctx.monotonic.now_ns();
+        let ready = dunlin::stacks::wait(poll_fn(|context| match around.ready(context) {
+            Ok(ready) if ready.is_empty() => around.poll_time(context).map(|()| Ok(ready)),
+            ended => Poll::Ready(ended),
+        }))??;
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+        state.check_interrupt()?;
+        // A clock that stood still while time went by is a simulated one: it moves when told to.
+        if let Some(slice) = around.slept.take()
+            && state.ctx.monotonic.now_ns() == before
+        {
+            state.ctx.monotonic.sleep(slice);
+        }
+    }
+}
+
+/// What is waited for, and what wakes the wait.
+struct Around<'a> {
+    state: &'a ComponentCtx,
+    pollables: &'a [&'a Pollable],
+    /// How far off the first moment is, as of the last look.
+    first: Option<Duration>,
+    has_hosts: bool,
+    /// What says that a stream of the host's is ready.
+    hosts: Vec<Waiting>,
+    timer: Option<(Duration, Waiting)>,
+    /// The time that has gone by without anything.
+    slept: Option<Duration>,
+}
+
+impl<'a> Around<'a> {
+    fn new(state: &'a ComponentCtx, pollables: &'a [&'a Pollable]) -> Around<'a> {
+        let (hosts, first, has_hosts) = (Vec::new(), None, false);
+        Around { state, pollables, first, has_hosts, hosts, timer: None, slept: None }
+    }
+
+    /// Which are ready now; those that are not will wake the context, but for moments and streams of the host's.
+    fn ready(&mut self, context: &mut Context<'_>) -> dunlin::Result<Vec<u32>> {
+        let (mut ready, mut hosts) = (Vec::new(), Vec::new());
+        self.first = None;
+        for (index, pollable) in self.pollables.iter().enumerate() {
+            match pollable.standing(&self.state.ctx) {
+                Standing::Ready => ready.push(index),
+                Standing::Later(left) => {
+                    self.first = Some(self.first.map_or(left, |first| first.min(left)));
+                }
+                Standing::Host(stream, direction) => hosts.push((index, (stream, direction))),
+                Standing::Async(what) if what.poll_ready(context).is_ready() => ready.push(index),
+                Standing::Async(_) => {}
+            }
+        }
+        self.has_hosts = !hosts.is_empty();
+        if self.has_hosts {
+            let stands = wait_slice(&self.state.ctx, &hosts, Duration::ZERO);
+            ready.extend(stands.map_err(dunlin::Error::host)?.iter().map(|(index, _)| *index));
+            if ready.is_empty() && self.hosts.is_empty() {
+                self.register(&hosts);
+            }
+            ready.sort_unstable();
+        }
+        Ok(ready.into_iter().map(|index| index as u32).collect())
+    }
+
+    /// Has the reactor say when a stream is ready.
+    fn register(&mut self, hosts: &[(usize, (Waitable<'_>, Direction))]) {
+        if let Some(reactor) = self.state.reactor.as_deref() {
+            let ready = |(_, (stream, direction)): &(usize, (Waitable<'_>, Direction))| {
+                waits::stream_ready(reactor, *stream, *direction)
+            };
+            self.hosts = hosts.iter().map(ready).collect();
+        }
+    }
+
+    /// Is ready when it is time for another look.
+    fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.hosts.iter_mut().any(|host| host.as_mut().poll(context).is_ready()) {
+            self.hosts.clear();
+            return Poll::Ready(());
+        }
+        if self.timer.is_none() {
+            let looks =
+                self.state.ctx.interrupt.is_set() || self.has_hosts && self.hosts.is_empty();
+            let slice = match (self.first, looks) {
+                (Some(first), true) => first.min(SLICE),
+                (Some(first), false) => first,
+                (None, true) => SLICE,
+                (None, false) => return Poll::Pending,
+            };
+            self.timer = Some((slice, waits::sleep(self.state, slice)));
+        }
+        let Some((slice, timer)) = &mut self.timer else { return Poll::Pending };
+        if timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.slept = Some(*slice);
+        self.timer = None;
+        Poll::Ready(())
+    }
+}
+
+/// Waits until a stream of the host's is ready, by the reactor.
+///
+/// # Errors
+/// The trap of an interrupt.
+pub(super) fn block_on_host(state: &ComponentCtx, pollable: &Pollable) -> dunlin::Result<()> {
+    ready_async(state, &[pollable], Wait::Yes).map(drop)
+}
+
 impl Pollable {
     fn standing<'a>(&'a self, ctx: &'a WasiCtx) -> Standing<'a> {
         let host = |stream: Option<Waitable<'a>>, direction| {
@@ -110,6 +253,7 @@ impl Pollable {
         };
         match self {
             Pollable::Ready => Standing::Ready,
+            Pollable::Async(what) => Standing::Async(&**what),
             Pollable::Moment(deadline) => match deadline.saturating_sub(ctx.monotonic.now_ns()) {
                 0 => Standing::Ready,
                 left => Standing::Later(Duration::from_nanos(left)),

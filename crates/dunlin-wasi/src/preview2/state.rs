@@ -6,6 +6,9 @@ use std::sync::Arc;
 use dunlin::{Error, ErrorKind, TrapCode};
 use dunlin_component::{Rep, Resource, ResourceTable};
 
+use super::http::HttpSettings;
+use super::http::pipe::Pipe;
+use super::reactor::Reactor;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 
@@ -49,6 +52,13 @@ pub struct ComponentCtx {
     pub(super) entries_held: usize,
     /// Every socket that lives has one of these.
     pub(super) sockets: Arc<()>,
+    /// What was granted of HTTP.
+    pub(super) http: HttpSettings,
+    /// How many requests the guest has made since its own began.
+    pub(super) http_requests: u32,
+    /// The body of the response that the guest has answered its request with.
+    pub(super) answering: Option<Arc<Pipe>>,
+    pub(super) reactor: Option<Arc<dyn Reactor>>,
 }
 
 impl fmt::Debug for ComponentCtx {
@@ -70,7 +80,22 @@ impl ComponentCtx {
             held: 0,
             entries_held: 0,
             sockets: Arc::new(()),
+            http: HttpSettings::default(),
+            http_requests: 0,
+            answering: None,
+            reactor: None,
         }
+    }
+
+    /// What it was granted of HTTP, and the bounds of it: nothing may be requested until something is set there.
+    #[must_use]
+    pub fn http(&mut self) -> &mut HttpSettings {
+        &mut self.http
+    }
+
+    /// Makes waits for clocks, files, pipes and sockets hold no thread.
+    pub fn set_reactor(&mut self, reactor: Arc<dyn Reactor>) {
+        self.reactor = Some(reactor);
     }
 
     /// What it was granted.

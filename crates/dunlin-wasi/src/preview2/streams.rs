@@ -10,10 +10,15 @@ use std::time::Duration;
 
 use dunlin_component::{Borrow, Resource, variant};
 
+use super::http::ErrorCode;
+use super::http::bodies::{ReadHold, WriteHold};
+use super::http::pipe::Written;
+use super::http::reader::Read;
 use super::link::{Interface, Interfaces};
-use super::poll::Pollable;
+use super::poll::{self, AsyncReady as _, Pollable};
 use super::state::{ComponentCtx, trap};
 use super::tcp::LiveSocket;
+use super::waits;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::limits::{BLOCKING_WRITE_BYTES_MAX, READY_WRITE_BYTES_MAX, STREAM_BYTES_MAX};
@@ -22,7 +27,12 @@ use crate::sys::{Direction, Waitable};
 use crate::table::Kind;
 
 /// Why a stream failed.
-pub(super) struct IoError(pub(super) Errno);
+pub(super) enum IoError {
+    /// The system, or the sandbox, says so.
+    System(Errno),
+    /// It is the stream of a body, which failed.
+    Http(ErrorCode),
+}
 
 variant! {
     /// Why a stream gives or takes nothing.
@@ -54,6 +64,8 @@ enum Source {
     Pipe(Arc<File>),
     /// A connection.
     Socket(Arc<LiveSocket>),
+    /// A body.
+    Body(Arc<ReadHold>),
 }
 
 /// A stream of bytes that a guest writes.
@@ -77,6 +89,8 @@ enum Target {
     Pipe(Arc<File>),
     /// A connection.
     Socket(Arc<LiveSocket>),
+    /// A body.
+    Body(Arc<WriteHold>),
 }
 
 pub(super) fn define<T, G>(all: &mut Interfaces<'_, T, G>) -> dunlin::Result<()>
@@ -85,11 +99,15 @@ where
     G: Fn(&mut T) -> &mut ComponentCtx + Clone + Send + Sync + 'static,
 {
     let mut error = all.named("wasi:io/error")?;
-    error
-        .resource::<IoError>("error")?
-        .func("[method]error.to-debug-string", |state, (error,): (Borrow<IoError>,)| {
-            Ok(state.table.get(&error)?.0.text().to_owned())
-        })?;
+    error.resource::<IoError>("error")?.func(
+        "[method]error.to-debug-string",
+        |state, (error,): (Borrow<IoError>,)| {
+            Ok(match state.table.get(&error)? {
+                IoError::System(errno) => errno.text().to_owned(),
+                IoError::Http(code) => code.to_string(),
+            })
+        },
+    )?;
     let mut streams = all.named("wasi:io/streams")?;
     define_input(&mut streams)?;
     define_output(&mut streams)
@@ -118,12 +136,8 @@ where
         })?
         .func("[method]input-stream.subscribe", |state, (this,): (This,)| {
             let stream = state.table.get(&this)?;
-            let pollable = match (&stream.source, stream.is_closed) {
-                (_, true) | (Source::At(..), _) => Pollable::Ready,
-                (Source::Standard(fd), _) => Pollable::Standard(*fd, Direction::Read),
-                (Source::Pipe(file), _) => Pollable::File(file.clone(), Direction::Read),
-                (Source::Socket(live), _) => Pollable::Socket(live.clone(), Direction::Read),
-            };
+            let pollable =
+                if stream.is_closed { Pollable::Ready } else { stream.source.pollable() };
             state.give(pollable)
         })?;
     Ok(())
@@ -143,13 +157,13 @@ where
         })?
         .func("[method]output-stream.write", |state, (this, bytes): (This, Vec<u8>)| {
             spend(state, &this, bytes.len() as u64)?;
-            write(state, &this, &bytes)
+            write(state, &this, bytes)
         })?
         .func(
             "[method]output-stream.blocking-write-and-flush",
             |state, (this, bytes): (This, Vec<u8>)| {
                 bounded(bytes.len() as u64)?;
-                write_and_flush(state, &this, &bytes)
+                write_and_flush(state, &this, bytes)
             },
         )?
         .func("[method]output-stream.flush", |state, (this,): (This,)| flush(state, &this))?
@@ -159,13 +173,13 @@ where
         .func("[method]output-stream.subscribe", |state, (this,): (This,)| subscribe(state, &this))?
         .func("[method]output-stream.write-zeroes", |state, (this, len): (This, u64)| {
             spend(state, &this, len)?;
-            write(state, &this, &vec![0; chunk(len)])
+            write(state, &this, vec![0; chunk(len)])
         })?
         .func(
             "[method]output-stream.blocking-write-zeroes-and-flush",
             |state, (this, len): (This, u64)| {
                 bounded(len)?;
-                write_and_flush(state, &this, &vec![0; chunk(len)])
+                write_and_flush(state, &this, vec![0; chunk(len)])
             },
         )?
         .func("[method]output-stream.splice", |state, (this, from, len): (This, From, u64)| {
@@ -209,6 +223,11 @@ impl InputStream {
     pub(super) fn socket(live: Arc<LiveSocket>) -> InputStream {
         InputStream { source: Source::Socket(live), is_closed: false }
     }
+
+    /// The bytes of a body.
+    pub(super) fn body(hold: Arc<ReadHold>) -> InputStream {
+        InputStream { source: Source::Body(hold), is_closed: false }
+    }
 }
 
 impl OutputStream {
@@ -216,9 +235,25 @@ impl OutputStream {
     pub(super) fn socket(live: Arc<LiveSocket>) -> OutputStream {
         OutputStream::new(Target::Socket(live))
     }
+
+    /// To whoever reads a body.
+    pub(super) fn body(hold: Arc<WriteHold>) -> OutputStream {
+        OutputStream::new(Target::Body(hold))
+    }
 }
 
 impl Source {
+    /// What says whether there are bytes.
+    fn pollable(&self) -> Pollable {
+        match self {
+            Source::At(..) => Pollable::Ready,
+            Source::Standard(fd) => Pollable::Standard(*fd, Direction::Read),
+            Source::Pipe(file) => Pollable::File(file.clone(), Direction::Read),
+            Source::Socket(live) => Pollable::Socket(live.clone(), Direction::Read),
+            Source::Body(hold) => Pollable::Async(hold.0.clone()),
+        }
+    }
+
     /// Reads once.
     fn read(&mut self, ctx: &mut WasiCtx, buffer: &mut [u8], how: How) -> Result<usize, Errno> {
         let WasiCtx { table, interrupt, yields, .. } = ctx;
@@ -239,6 +274,8 @@ impl Source {
                 waits.until_ready(live.socket.waitable(), Direction::Read)?;
                 Ok(live.socket.read(buffer)?)
             }
+            // Whose bytes are not copied into a buffer first.
+            Source::Body(_) => Err(Errno::Badf),
         }
     }
 }
@@ -301,6 +338,18 @@ impl Target {
                 waits.until_ready(live.socket.waitable(), Direction::Write)?;
                 Ok(live.socket.write(bytes)?)
             }
+            Target::Body(_) => Err(Errno::Badf),
+        }
+    }
+
+    /// What says whether bytes are taken.
+    fn pollable(&self) -> Pollable {
+        match self {
+            Target::At(..) | Target::End(_) => Pollable::Ready,
+            Target::Standard(fd) => Pollable::Standard(*fd, Direction::Write),
+            Target::Pipe(file) => Pollable::File(file.clone(), Direction::Write),
+            Target::Socket(live) => Pollable::Socket(live.clone(), Direction::Write),
+            Target::Body(hold) => Pollable::Async(hold.0.clone()),
         }
     }
 
@@ -313,7 +362,7 @@ impl Target {
             },
             Target::Pipe(file) => Some(Waitable::file(file)),
             Target::Socket(live) => Some(live.socket.waitable()),
-            Target::At(..) | Target::End(_) => None,
+            Target::At(..) | Target::End(_) | Target::Body(_) => None,
         }
     }
 }
@@ -335,8 +384,83 @@ fn bounded(len: u64) -> dunlin::Result<()> {
 fn failed<R>(state: &mut ComponentCtx, errno: Errno) -> Streamed<R> {
     Ok(Err(match errno {
         Errno::Pipe => StreamError::Closed,
-        errno => StreamError::Failed(state.give(IoError(errno))?),
+        errno => StreamError::Failed(state.give(IoError::System(errno))?),
     }))
+}
+
+/// Waits, by the reactor if there is one, until a call would not wait.
+fn await_ready(state: &ComponentCtx, pollable: &Pollable) -> dunlin::Result<()> {
+    match (&state.reactor, pollable) {
+        (None, _) | (_, Pollable::Ready) => Ok(()),
+        _ => poll::block_on_host(state, pollable),
+    }
+}
+
+/// Reads from a body.
+fn read_body(
+    state: &mut ComponentCtx,
+    this: &Borrow<InputStream>,
+    hold: &ReadHold,
+    len: u64,
+    how: How,
+) -> Streamed<Vec<u8>> {
+    if len == 0 {
+        return Ok(Ok(Vec::new()));
+    }
+    loop {
+        let failure = match hold.0.read(chunk(len)) {
+            Read::Bytes(bytes) => return Ok(Ok(bytes.into())),
+            Read::Later if how == How::Now => return Ok(Ok(Vec::new())),
+            Read::Later => {
+                waits::until(state, |context| hold.0.poll_ready(context))?;
+                continue;
+            }
+            Read::Closed => None,
+            Read::Failed(code) => Some(code),
+        };
+        state.table.get_mut(this)?.is_closed = true;
+        return Ok(Err(match failure {
+            Some(code) => StreamError::Failed(state.give(IoError::Http(code))?),
+            None => StreamError::Closed,
+        }));
+    }
+}
+
+/// Writes to a body, waiting for room for the rest.
+fn write_body(
+    state: &mut ComponentCtx,
+    this: &Borrow<OutputStream>,
+    hold: &WriteHold,
+    mut bytes: Vec<u8>,
+) -> Streamed<()> {
+    let mut failure = None;
+    while !bytes.is_empty() {
+        let Some(room) = hold.0.room() else {
+            failure = Some(StreamError::Closed);
+            break;
+        };
+        if room == 0 {
+            waits::until(state, |context| hold.0.poll_room(context))?;
+            continue;
+        }
+        let rest = bytes.split_off(bytes.len().min(room));
+        failure = match hold.0.write(bytes) {
+            Written::Done => None,
+            Written::Closed => Some(StreamError::Closed),
+            Written::Failed(code) => Some(StreamError::Failed(state.give(IoError::Http(code))?)),
+        };
+        if failure.is_some() {
+            break;
+        }
+        bytes = rest;
+    }
+    match failure {
+        None => Ok(Ok(())),
+        Some(failure) => {
+            state.table.get_mut(this)?.is_closed = true;
+            Ok(Err(failure))
+        }
+    }
 }
 
 fn read(
@@ -345,13 +469,22 @@ fn read(
     len: u64,
     how: How,
 ) -> Streamed<Vec<u8>> {
+    let stream = state.table.get(this)?;
+    if stream.is_closed {
+        return Ok(Err(StreamError::Closed));
+    }
+    if let Source::Body(hold) = &stream.source {
+        let hold = hold.clone();
+        return read_body(state, this, &hold, len, how);
+    }
+    let pollable = stream.source.pollable();
     let mut buffer = vec![0; chunk(len)];
     loop {
+        if how == How::Waiting && !buffer.is_empty() {
+            await_ready(state, &pollable)?;
+        }
         let ComponentCtx { ctx, table, .. } = state;
         let stream = table.get_mut(this)?;
-        if stream.is_closed {
-            return Ok(Err(StreamError::Closed));
-        }
         if buffer.is_empty() {
             return Ok(Ok(buffer));
         }
@@ -382,6 +515,14 @@ fn check_write(state: &mut ComponentCtx, this: &Borrow<OutputStream>) -> Streame
     if stream.is_closed {
         return Ok(Err(StreamError::Closed));
     }
+    if let Target::Body(hold) = &stream.target {
+        let Some(room) = hold.0.room() else {
+            stream.is_closed = true;
+            return Ok(Err(StreamError::Closed));
+        };
+        stream.permit = room as u64;
+        return Ok(Ok(room as u64));
+    }
     let permit = match stream.target.waitable(ctx) {
         None => STREAM_BYTES_MAX as u64,
         Some(waitable) => {
@@ -409,14 +550,23 @@ fn spend(state: &mut ComponentCtx, this: &Borrow<OutputStream>, len: u64) -> dun
 }
 
 /// Writes all bytes.
-fn write(state: &mut ComponentCtx, this: &Borrow<OutputStream>, bytes: &[u8]) -> Streamed<()> {
-    let mut left = bytes;
+fn write(state: &mut ComponentCtx, this: &Borrow<OutputStream>, bytes: Vec<u8>) -> Streamed<()> {
+    let stream = state.table.get(this)?;
+    if stream.is_closed {
+        return Ok(Err(StreamError::Closed));
+    }
+    if let Target::Body(hold) = &stream.target {
+        let hold = hold.clone();
+        return write_body(state, this, &hold, bytes);
+    }
+    let pollable = stream.target.pollable();
+    let mut left = &bytes[..];
     loop {
+        if !left.is_empty() {
+            await_ready(state, &pollable)?;
+        }
         let ComponentCtx { ctx, table, .. } = state;
         let stream = table.get_mut(this)?;
-        if stream.is_closed {
-            return Ok(Err(StreamError::Closed));
-        }
         if left.is_empty() {
             return Ok(Ok(()));
         }
@@ -444,6 +594,7 @@ fn flush(state: &mut ComponentCtx, this: &Borrow<OutputStream>) -> Streamed<()> 
     if stream.is_closed {
         return Ok(Err(StreamError::Closed));
     }
+    // What a body was given lies where its reader finds it.
     let Target::Standard(fd) = stream.target else { return Ok(Ok(())) };
     match ctx.table.get_mut(fd).map(|descriptor| &mut descriptor.kind) {
         Ok(Kind::Output(output)) => match output.flush() {
@@ -460,7 +611,7 @@ fn flush(state: &mut ComponentCtx, this: &Borrow<OutputStream>) -> Streamed<()> 
 fn write_and_flush(
     state: &mut ComponentCtx,
     this: &Borrow<OutputStream>,
-    bytes: &[u8],
+    bytes: Vec<u8>,
 ) -> Streamed<()> {
     match write(state, this, bytes)? {
         Ok(()) => flush(state, this),
@@ -473,12 +624,7 @@ fn subscribe(
     this: &Borrow<OutputStream>,
 ) -> dunlin::Result<Resource<Pollable>> {
     let stream = state.table.get(this)?;
-    let pollable = match (&stream.target, stream.is_closed) {
-        (_, true) | (Target::At(..) | Target::End(_), _) => Pollable::Ready,
-        (Target::Standard(fd), _) => Pollable::Standard(*fd, Direction::Write),
-        (Target::Pipe(file), _) => Pollable::File(file.clone(), Direction::Write),
-        (Target::Socket(live), _) => Pollable::Socket(live.clone(), Direction::Write),
-    };
+    let pollable = if stream.is_closed { Pollable::Ready } else { stream.target.pollable() };
     state.give(pollable)
 }
 
@@ -499,7 +645,8 @@ fn splice(
         Ok(bytes) => bytes,
         Err(error) => return Ok(Err(error)),
     };
-    Ok(write(state, this, &bytes)?.map(|()| bytes.len() as u64))
+    let len = bytes.len() as u64;
+    Ok(write(state, this, bytes)?.map(|()| len))
 }
 
 #[cfg(test)]
@@ -549,8 +696,8 @@ mod tests {
         assert!(spend(&mut state, &stream, permit + 1).is_err());
         spend(&mut state, &stream, permit).expect("permitted");
         assert!(spend(&mut state, &stream, 1).is_err(), "it has been used up");
-        assert!(told(write(&mut state, &stream, b"abc")).is_ok());
-        assert!(told(write_and_flush(&mut state, &stream, b"")).is_ok());
+        assert!(told(write(&mut state, &stream, b"abc".to_vec())).is_ok());
+        assert!(told(write_and_flush(&mut state, &stream, Vec::new())).is_ok());
         assert_eq!(pipe.contents(), b"abc");
         assert!(bounded(BLOCKING_WRITE_BYTES_MAX).is_ok());
         assert!(bounded(BLOCKING_WRITE_BYTES_MAX + 1).is_err());
@@ -559,12 +706,16 @@ mod tests {
     #[test]
     fn a_stream_that_has_failed_says_why_once_and_is_closed() {
         let (mut state, stream, pipe) = output(4);
-        let Err(StreamError::Failed(why)) = told(write(&mut state, &stream, b"abcdef")) else {
+        let Err(StreamError::Failed(why)) = told(write(&mut state, &stream, b"abcdef".to_vec()))
+        else {
             panic!("the pipe is full");
         };
-        assert_eq!(state.table.get(&why).expect("an error").0, Errno::Nospc);
+        assert!(matches!(state.table.get(&why), Ok(IoError::System(Errno::Nospc))));
         assert_eq!(pipe.contents(), b"abcd");
-        assert!(matches!(told(write(&mut state, &stream, b"x")), Err(StreamError::Closed)));
+        assert!(matches!(
+            told(write(&mut state, &stream, b"x".to_vec())),
+            Err(StreamError::Closed)
+        ));
         assert!(matches!(told(check_write(&mut state, &stream)), Err(StreamError::Closed)));
         assert!(matches!(told(flush(&mut state, &stream)), Err(StreamError::Closed)));
     }
@@ -593,7 +744,7 @@ mod tests {
         let file = Arc::new(tempfile::tempfile().expect("a file"));
         for bytes in [b"ab", b"cd"] {
             let stream = state.give(OutputStream::end(file.clone())).expect("a stream");
-            assert!(told(write(&mut state, &Borrow::new(stream.rep()), bytes)).is_ok());
+            assert!(told(write(&mut state, &Borrow::new(stream.rep()), bytes.to_vec())).is_ok());
         }
         let stream = state.give(InputStream::at(file, 1)).expect("a stream");
         let read = told(read(&mut state, &Borrow::new(stream.rep()), 9, How::Now));

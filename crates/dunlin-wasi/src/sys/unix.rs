@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::num::NonZeroU64;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
@@ -152,6 +152,11 @@ impl<'a> Waitable<'a> {
     /// An open file.
     pub(crate) fn file(file: &'a File) -> Waitable<'a> {
         Waitable(file.as_fd())
+    }
+
+    /// The same stream by a descriptor of its own.
+    pub(crate) fn to_owned(self) -> io::Result<OwnedFd> {
+        self.0.try_clone_to_owned()
     }
 }
 

@@ -1,0 +1,3 @@
+//! Redis.
+mod url;
+pub use url::RedisUrl;
