@@ -367,9 +367,8 @@ impl World<'_> {
 
 /// The last part of a function's name: `[method]file.read` is `read`.
 fn method_name(function: &Function) -> &str {
-    let name = match function.kind {
+    match function.kind {
         FunctionKind::Freestanding => &function.name,
         _ => function.name.rsplit([']', '.']).next().unwrap_or(&function.name),
-    };
-    name
+    }
 }
