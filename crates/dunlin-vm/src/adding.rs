@@ -13,12 +13,18 @@ use crate::ModuleCode;
 use crate::code::Arena;
 use crate::crossing::NativeEntry;
 use crate::native::{Arena as NativeArena, CodeImage, CodeLimit, PlacedCode};
+use crate::tuning;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use dunlin_module::{CompiledFunction, Unit};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// From when on times are counted.
+static START: OnceLock<Instant> = OnceLock::new();
 
 /// A way into a loop of a function.
 pub(crate) struct LoopEntry {
@@ -246,6 +252,23 @@ impl ModuleCode {
             ended.into_iter().for_each(|func| watch.loops_ended(func));
         }
         has_more
+    }
+
+    /// The same, unless somebody has looked just now: to look makes all threads of the process stop for a moment, and
+    /// asks them to look as well.
+    pub fn reclaim_at_leisure(&self) -> bool {
+        if !self.has_retired.load(Ordering::Relaxed) {
+            return false;
+        }
+        let now = START.get_or_init(Instant::now).elapsed().as_micros() as u64;
+        let next = self.next_reclaim.load(Ordering::Relaxed);
+        if now < next {
+            return true;
+        }
+        let after = now + tuning::RECLAIM_MICROSECONDS;
+        let is_mine =
+            self.next_reclaim.compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed);
+        is_mine.is_err() || self.reclaim()
     }
 
     /// Bytes of code that has been freed because other code had replaced it.

@@ -18,9 +18,9 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-#[cfg(feature = "native")]
-use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+#[cfg(feature = "native")]
+use core::sync::atomic::{AtomicU64, AtomicUsize};
 use dunlin_core::ExternType;
 #[cfg(feature = "native")]
 use dunlin_module::Unit;
@@ -67,6 +67,9 @@ pub struct ModuleCode {
     /// Whether there is code that has been replaced and not been freed.
     #[cfg(feature = "native")]
     pub(crate) has_retired: AtomicBool,
+    /// Before when nobody looks again who is in that code, in microseconds.
+    #[cfg(feature = "native")]
+    pub(crate) next_reclaim: AtomicU64,
     /// Null until it is built, and then a box of our own.
     blueprint: AtomicPtr<Blueprint>,
     building: Mutex<()>,
@@ -147,6 +150,8 @@ impl ModuleCode {
             loops_entered: AtomicUsize::default(),
             #[cfg(feature = "native")]
             has_retired: AtomicBool::default(),
+            #[cfg(feature = "native")]
+            next_reclaim: AtomicU64::new(0),
             blueprint: AtomicPtr::default(),
             building: Mutex::default(),
             is_instantiated: AtomicBool::default(),

@@ -349,6 +349,23 @@ pub struct Interrupts {
     sleeper: crate::sync::Mutex<Option<alloc::sync::Arc<crate::parking::Sleeper>>>,
 }
 
+/// The limit of a guest that is asked to stop. Compiled code compares with it.
+const STOP: usize = 0;
+
+/// The limit of a guest that is asked to let others have its thread.
+const YIELD: usize = 1;
+
+/// What a guest is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Nothing.
+    None,
+    /// To let others have its thread, and to go on.
+    Yield,
+    /// To stop.
+    Stop,
+}
+
 impl Default for Interrupts {
     fn default() -> Self {
         Self::new(None)
@@ -397,7 +414,7 @@ impl Interrupts {
 
     /// Asks the guest to stop at its next call or backward branch, or where it waits.
     pub fn interrupt(&self) {
-        self.limit.store(0, Ordering::SeqCst);
+        self.limit.store(STOP, Ordering::SeqCst);
         if let Some(page) = &self.page {
             self.is_used.store(true, Ordering::SeqCst);
             page.close();
@@ -410,7 +427,7 @@ impl Interrupts {
 
     /// Whether the guest is asked to stop. The request stays.
     pub fn is_requested(&self) -> bool {
-        self.limit.load(Ordering::SeqCst) == 0
+        self.limit.load(Ordering::SeqCst) == STOP
     }
 
     /// Notes who waits, for requests to stop.
@@ -429,18 +446,48 @@ impl Interrupts {
     pub(crate) fn set_stack(&self, first_limit: usize, end: usize) {
         self.stack_end.store(end, Ordering::SeqCst);
         // A request that has been made stays.
-        let limit = |limit| (limit != 0).then_some(first_limit);
+        let limit = |limit| (limit != STOP).then_some(first_limit);
         let _ = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, limit);
     }
 
-    /// The slow path of the comparison: takes the request if there is one.
+    /// Asks the guest to let others have its thread, where that takes turns ([`crate::stacks`]): as
+    /// [`Interrupts::interrupt`], and it goes on afterwards. Compiled code hears of it by its page alone.
+    #[cfg(feature = "stacks")]
+    pub fn ask_to_yield(&self) {
+        let no_request = |limit| (limit > YIELD).then_some(YIELD);
+        let set = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, no_request);
+        if let (Ok(_), Some(page)) = (set, &self.page) {
+            self.is_used.store(true, Ordering::SeqCst);
+            page.close();
+        }
+    }
+
+    /// The slow path of the comparison: takes the request if there is one. Whether the guest has to stop.
     pub fn take_request(&self) -> bool {
+        match self.take() {
+            Request::Stop => true,
+            Request::None => false,
+            Request::Yield => {
+                #[cfg(feature = "stacks")]
+                crate::stacks::give_way();
+                // Somebody may have asked meanwhile: the next comparison finds it.
+                false
+            }
+        }
+    }
+
+    /// Takes the request if there is one.
+    pub(crate) fn take(&self) -> Request {
         // The page is opened first, so that a request made meanwhile is not lost. It may close again after
         // its request has been taken; then a read faults, and finds none.
         if let Some(page) = &self.page {
             page.open();
         }
-        self.limit.swap(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst) == 0
+        match self.limit.swap(self.stack_end.load(Ordering::SeqCst), Ordering::SeqCst) {
+            STOP => Request::Stop,
+            YIELD => Request::Yield,
+            _ => Request::None,
+        }
     }
 
     /// Whether a stack pointer at `address` is within the stack, whatever has been requested.

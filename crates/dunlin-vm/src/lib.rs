@@ -57,6 +57,8 @@ mod resources;
 pub mod roots;
 mod shared;
 mod stack;
+#[cfg(feature = "stacks")]
+pub mod stacks;
 mod store;
 pub mod sync;
 pub mod sys;

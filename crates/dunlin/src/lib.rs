@@ -50,6 +50,7 @@
 //! | read what is executed of a function | [`ModuleInfo::listing`], `Module::function_code` |
 //! | start instances quickly, have very many | [`Config::pooling`], [`Config::memory_strategy`] |
 //! | bound time | [`Store::set_fuel`], [`Store::set_epoch_deadline`], [`Store::interrupt_handle`] |
+//! | wait in host functions, run many guests on a thread | [`stacks::wait`], `stacks::Stacks` |
 //! | know what went wrong | [`Error`], [`TrapCode`], [`Backtrace`] |
 //!
 //! # Invariants
@@ -69,6 +70,8 @@
 //!   Without it the crate needs `alloc` only.
 //! - `optimize`: the optimising compiler, for [`Tier::Optimize`], and what keeps its code: artifacts and
 //!   the cache. It takes minutes to build.
+//! - `stacks`: guests on native stacks of their own, whose host functions wait without holding a thread, and which
+//!   take turns ([`stacks`]).
 //! - `wat` (default): the text format wherever a module is loaded.
 //!
 //! Does **not** know: WASI, HTTP, components.

@@ -326,6 +326,14 @@ impl InterruptHandle {
     }
 }
 
+#[cfg(feature = "stacks")]
+impl InterruptHandle {
+    /// Makes a guest that runs on a stack of its own let others have its thread.
+    pub(crate) fn ask_to_yield(&self) {
+        self.interrupts.ask_to_yield();
+    }
+}
+
 impl fmt::Debug for InterruptHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let requested = self.requested.load(Ordering::SeqCst);

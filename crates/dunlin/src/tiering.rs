@@ -522,7 +522,9 @@ impl Late {
     /// Takes note that a module has code that has been replaced.
     fn note_retiring(&self, code: &Arc<ModuleCode>) {
         let mut retiring = self.retiring.lock();
-        if code.reclaim() && !retiring.iter().any(|other| other.as_ptr() == Arc::as_ptr(code)) {
+        if code.reclaim_at_leisure()
+            && !retiring.iter().any(|other| other.as_ptr() == Arc::as_ptr(code))
+        {
             retiring.push(Arc::downgrade(code));
         }
     }

@@ -164,7 +164,7 @@ impl Conn {
     /// What is to become of the connection.
     pub(crate) fn judge(&self, limits: &ServerLimits) -> Order {
         let now = self.clock.load(Relaxed);
-        let span = now.saturating_sub(self.since.load(Relaxed)).into();
+        let span = u128::from(now.saturating_sub(self.since.load(Relaxed)));
         match self.state() {
             State::Head if span > limits.header_wait.as_millis() => Order::End,
             State::Idle if span > limits.idle.as_millis() => Order::Finish,

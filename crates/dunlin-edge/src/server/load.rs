@@ -10,13 +10,14 @@ use std::time::SystemTime;
 use dunlin::{Cache, Config, Engine, Error, PoolingConfig, Store, ValidateMode};
 use dunlin_component::{Component, Linker};
 use dunlin_wasi::preview2::http::{HandlerPre, exported_handler};
-use dunlin_wasi::preview2::{self, ComponentCtx};
+use dunlin_wasi::preview2::{self, ComponentCtx, Reactor};
 use dunlin_wasi::{Output, WasiCtx};
 
 use super::apps::App;
 use super::end::Style;
 use super::guest::{Bounds, Host, Live};
 use super::guest_log::GuestLog;
+use super::waits::Waits;
 use crate::app::ServerLimits;
 
 /// Core instances, memories and tables for each instance that the server may have. Components of toolchains have three or
@@ -89,6 +90,7 @@ impl Loaded {
 pub(crate) struct Loader {
     engine: Engine,
     linker: Linker<Host>,
+    reactor: Arc<dyn Reactor>,
     workers: usize,
     component_bytes_max: u64,
     loaded_bytes_max: u64,
@@ -130,6 +132,7 @@ impl Loader {
         Ok(Self {
             engine,
             linker,
+            reactor: Arc::new(Waits),
             workers,
             component_bytes_max: limits.component_bytes,
             loaded_bytes_max: limits.loaded_bytes,
@@ -207,7 +210,8 @@ impl Loader {
             builder.env(name, value);
         }
         let wasi = builder.build().map_err(|error| error.to_string())?;
-        let wasi = ComponentCtx::new(wasi);
+        let mut wasi = ComponentCtx::new(wasi);
+        wasi.set_reactor(self.reactor.clone());
         let bounds = Bounds::new(&app.spec.limits);
         let mut store = Store::new(&self.engine, Host { wasi, bounds, logged });
         store.limiter(|host| &mut host.bounds);

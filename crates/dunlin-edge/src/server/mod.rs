@@ -31,6 +31,7 @@ mod request;
 mod shared;
 mod sys;
 mod ticket;
+mod waits;
 mod worker;
 
 use std::fmt;

@@ -28,8 +28,6 @@ enum Refused {
     Plain(Reason),
     /// Because a guest failed.
     Guest(Failure),
-    /// For a reason that has been logged.
-    Told(Reason),
 }
 
 impl From<Reason> for Refused {
@@ -60,7 +58,6 @@ pub(crate) async fn serve(
                     ticket.fail(&failure);
                     failure.reason
                 }
-                Refused::Told(reason) => reason,
             };
             ticket.refuse(reason)
         }

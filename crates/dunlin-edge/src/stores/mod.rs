@@ -25,7 +25,7 @@ pub use cache::{CacheView, LocalCache};
 pub use embedded::{Embedded, EmbeddedStore};
 pub use error::StoreError;
 pub use fill::{Entry, KvSource, KvSpec, parse_entries, parse_kv, read_entries};
-pub use redis::RedisUrl;
+pub use redis::{Redis, RedisCache, RedisUrl};
 
 use std::future::Future;
 use std::pin::Pin;

@@ -9,7 +9,7 @@
 //! signal handler: it reads, writes memory that is there, and waits for nobody.
 
 use super::{isa, map};
-use crate::context::{NativeState, Resume, StoreContext, VmContext};
+use crate::context::{NativeState, Request, Resume, StoreContext, VmContext};
 use core::cell::Cell;
 use core::ptr::null_mut;
 use dunlin_core::TrapCode;
@@ -67,10 +67,28 @@ pub(crate) enum Verdict {
         /// Where that entry's frame is.
         sp: usize,
     },
+    /// Go on at `pc`, on the same stack, with the place of the instruction on it, and then there.
+    #[cfg(feature = "stacks")]
+    Detour {
+        /// The stub that lets others have the thread.
+        pc: usize,
+        /// How many bytes below the stack pointer it expects to be left alone.
+        red_zone: usize,
+    },
     /// Execute the instruction again.
     Retry,
     /// It is not ours.
     Unknown,
+}
+
+/// A guest that is to let others have its thread does, if there is somebody to take it; it executes the instruction again.
+fn give_way() -> Verdict {
+    #[cfg(feature = "stacks")]
+    if crate::stacks::is_on_own_stack() {
+        let pc = isa::detour as *const () as usize;
+        return Verdict::Detour { pc, red_zone: isa::RED_ZONE_BYTES };
+    }
+    Verdict::Retry
 }
 
 /// Judges a fault. The signal handler does what the verdict says.
@@ -97,10 +115,12 @@ pub(crate) fn judge(fault: Fault) -> Verdict {
     }
     if code == TrapCode::Interrupted {
         // SAFETY: the record lives as long as the store.
-        let asked = unsafe { &*context.interrupts }.take_request();
+        let request = unsafe { &*context.interrupts }.take();
         // A page may be closed after its request has been taken; the flag is the request itself.
-        if !asked && matches!(fault.cause, Cause::Access(_)) {
-            return Verdict::Retry;
+        match (request, fault.cause) {
+            (Request::None, Cause::Access(_)) => return Verdict::Retry,
+            (Request::Yield, Cause::Access(_)) => return give_way(),
+            _ => {}
         }
     }
     context.exit.code = code;

@@ -52,20 +52,28 @@ struct Record {
     held: Mutex<Vec<usize>>,
 }
 
+/// A record that is among all of them for as long as this lives.
+struct Seat(Arc<Record>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        lock(&THREADS).retain(|other| !Arc::ptr_eq(other, &self.0));
+    }
+}
+
 /// A thread's hold on its record.
-struct Owner(Arc<Record>);
+struct Owner(Seat);
 
 impl Drop for Owner {
     fn drop(&mut self) {
         RECORD.set(null());
-        lock(&THREADS).retain(|other| !Arc::ptr_eq(other, &self.0));
     }
 }
 
 thread_local! {
     /// This thread's record, once it has run a guest.
     static RECORD: Cell<*const Record> = const { Cell::new(null()) };
-    static OWNER: Owner = Owner(register());
+    static OWNER: Owner = Owner(Seat(register()));
     /// How often compiled code of one store has been entered inside that of another one.
     static OTHER_STORES: Cell<u32> = const { Cell::new(0) };
 }
@@ -89,11 +97,43 @@ fn record() -> *const Record {
 
 #[cold]
 fn first_record() -> *const Record {
-    let of_thread = OWNER.try_with(|owner| Arc::as_ptr(&owner.0));
+    let of_thread = OWNER.try_with(|owner| Arc::as_ptr(&owner.0.0));
     // A guest that runs while a thread ends has a record that stays.
     let record = of_thread.unwrap_or_else(|_| Arc::into_raw(register()));
     RECORD.set(record);
     record
+}
+
+/// The record of a stack that threads change to: what is noted while that stack is run.
+#[cfg(feature = "stacks")]
+pub(crate) struct OfStack(Seat);
+
+#[cfg(feature = "stacks")]
+impl OfStack {
+    pub(crate) fn new() -> Self {
+        Self(Seat(register()))
+    }
+}
+
+/// What this thread has noted, while it runs another stack; or what it will note there.
+#[cfg(feature = "stacks")]
+pub(crate) struct Noted {
+    record: *const Record,
+    other_stores: u32,
+}
+
+#[cfg(feature = "stacks")]
+impl Noted {
+    /// What a thread notes that begins to run this stack, which has to live as long.
+    pub(crate) fn of(stack: &OfStack) -> Self {
+        Self { record: Arc::as_ptr(&stack.0.0), other_stores: 0 }
+    }
+
+    /// Changes places with what this thread has noted.
+    pub(crate) fn swap(&mut self) {
+        self.record = RECORD.replace(self.record);
+        self.other_stores = OTHER_STORES.replace(self.other_stores);
+    }
 }
 
 /// This thread may be inside guests for as long as this lives.
@@ -145,7 +185,7 @@ pub(super) fn note_other_store(has_entered: bool) {
 pub(crate) unsafe fn safe_point(context: *mut StoreContext, code: &ModuleCode) {
     // SAFETY: the caller's promise.
     if unsafe { poll(context) } {
-        code.reclaim();
+        code.reclaim_at_leisure();
     }
 }
 

@@ -29,6 +29,8 @@ mod isa;
 mod jitdump;
 mod leave;
 mod map;
+#[cfg(feature = "stacks")]
+mod notes;
 mod profile;
 mod region;
 mod roots;
@@ -45,6 +47,8 @@ pub use image::CodeImage;
 pub(crate) use inside::Inside;
 pub(crate) use inside::safe_point;
 pub(crate) use isa::call_import;
+#[cfg(feature = "stacks")]
+pub(crate) use notes::{Notes, OfStack};
 pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;

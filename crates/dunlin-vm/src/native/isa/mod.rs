@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod x64;
+#[cfg(all(target_arch = "x86_64", feature = "stacks"))]
+pub(crate) use x64::{RED_ZONE_BYTES, detour};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x64::{
     array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,
@@ -10,6 +12,8 @@ pub(crate) use x64::{
 
 #[cfg(not(target_arch = "x86_64"))]
 mod none;
+#[cfg(all(not(target_arch = "x86_64"), feature = "stacks"))]
+pub(crate) use none::{RED_ZONE_BYTES, detour};
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use none::{
     array_new_data, array_new_elem, call_func, call_import, call_ref, enter, is_called_by_entry,

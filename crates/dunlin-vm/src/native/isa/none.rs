@@ -59,3 +59,11 @@ pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
 pub(crate) use crate::native::builtins::{
     array_new_data, array_new_elem, new_array, new_exception, new_struct, ran_out,
 };
+
+/// See the number of a machine that has one.
+#[cfg(feature = "stacks")]
+pub(crate) const RED_ZONE_BYTES: usize = 0;
+
+/// See the stub of a machine that has one.
+#[cfg(feature = "stacks")]
+pub(crate) unsafe extern "C" fn detour() {}

@@ -15,6 +15,10 @@ use dunlin_module::layout::{store_context, vm_context};
 /// code had been left.
 const ENTRY_FP_BYTES: usize = 48;
 
+/// What a function may use below its stack pointer by the platform's convention, in bytes.
+#[cfg(feature = "stacks")]
+pub(crate) const RED_ZONE_BYTES: usize = 128;
+
 /// The frame in which the compiled code around an entry has been left; 0 where there is none.
 ///
 /// # Safety
@@ -162,6 +166,93 @@ unsafe extern "C" fn leave_code() {
         fp = const offset_of!(Resume, fp),
         sp = const offset_of!(Resume, sp),
         pc = const offset_of!(Resume, pc),
+    )
+}
+
+/// Lets others have the thread in the middle of compiled code, which goes on with all its registers as they were.
+///
+/// Of vector registers their low halves are kept: compiled code uses no more.
+///
+/// # Safety
+///
+/// Not to be called: to be jumped to with the place to go on at on the stack, and below a red zone.
+#[cfg(feature = "stacks")]
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn detour() {
+    naked_asm!(
+        "pushfq",
+        "push rbp",
+        "mov rbp, rsp",
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rbx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 256",
+        "and rsp, -16",
+        "movups [rsp], xmm0",
+        "movups [rsp + 16], xmm1",
+        "movups [rsp + 32], xmm2",
+        "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4",
+        "movups [rsp + 80], xmm5",
+        "movups [rsp + 96], xmm6",
+        "movups [rsp + 112], xmm7",
+        "movups [rsp + 128], xmm8",
+        "movups [rsp + 144], xmm9",
+        "movups [rsp + 160], xmm10",
+        "movups [rsp + 176], xmm11",
+        "movups [rsp + 192], xmm12",
+        "movups [rsp + 208], xmm13",
+        "movups [rsp + 224], xmm14",
+        "movups [rsp + 240], xmm15",
+        "cld",
+        "call {give_way}",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "lea rsp, [rbp - 112]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rbx",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "pop rbp",
+        "popfq",
+        "ret {red_zone}",
+        give_way = sym crate::stacks::give_way_in_code,
+        red_zone = const RED_ZONE_BYTES,
     )
 }
 

@@ -321,6 +321,14 @@ unsafe extern "C" fn handle(
             registers[libc::REG_RIP as usize] = pc as i64;
             registers[libc::REG_RSP as usize] = sp as i64;
         }
+        #[cfg(feature = "stacks")]
+        Verdict::Detour { pc: stub, red_zone } => {
+            let below = registers[libc::REG_RSP as usize] as usize - red_zone - size_of::<usize>();
+            // SAFETY: compiled code has room for what it calls below its frame, and nothing there is anybody's.
+            unsafe { *ptr::with_exposed_provenance_mut::<usize>(below) = pc };
+            registers[libc::REG_RSP as usize] = below as i64;
+            registers[libc::REG_RIP as usize] = stub as i64;
+        }
         Verdict::Retry => {}
         // SAFETY: the arguments are the kernel's.
         Verdict::Unknown => unsafe { pass_on(signal, info, context) },
@@ -396,6 +404,15 @@ thread_local! {
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
     let (start, end) = STACK.get();
     if end != 0 { Some(start..end) } else { note_stack_bounds() }
+}
+
+/// Says where the stack lies that the calling thread runs from now on; `None` if that is to be asked. Returns what was
+/// known before.
+#[cfg(feature = "stacks")]
+pub(crate) fn set_stack_bounds(bounds: Option<Range<usize>>) -> Option<Range<usize>> {
+    let (start, end) = bounds.map_or((0, 0), |bounds| (bounds.start, bounds.end));
+    let (start, end) = STACK.replace((start, end));
+    (end != 0).then_some(start..end)
 }
 
 #[cold]

@@ -89,6 +89,13 @@ pub(crate) fn install_handlers() -> bool {
 }
 
 #[cfg(feature = "native")]
+pub(crate) fn set_stack_bounds(
+    _bounds: Option<core::ops::Range<usize>>,
+) -> Option<core::ops::Range<usize>> {
+    None
+}
+
+#[cfg(feature = "native")]
 pub(crate) fn stack_bounds() -> Option<core::ops::Range<usize>> {
     None
 }

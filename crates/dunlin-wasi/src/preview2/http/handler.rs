@@ -17,7 +17,11 @@ const INTERFACE: &str = "wasi:http/incoming-handler@0.2.";
 /// The name by which a component exports `wasi:http/incoming-handler`, of any revision of WASI 0.2.
 #[must_use]
 pub fn exported_handler(component: &Component) -> Option<&str> {
-    component.exports().map(|(name, _)| name).find(|name| name.starts_with(INTERFACE))
+    let is_handler = |name: &&str| {
+        let revision = name.strip_prefix(INTERFACE);
+        revision.is_some_and(|revision| revision.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    component.exports().map(|(name, _)| name).find(is_handler)
 }
 
 /// A component that handles requests, whose imports have been found: what is done once for all requests.

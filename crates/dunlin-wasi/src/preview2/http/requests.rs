@@ -97,7 +97,10 @@ impl SchemeName {
             SchemeName::Https => Ok(Scheme::HTTPS),
             SchemeName::Other(name) => {
                 bounded(&name)?;
-                Scheme::try_from(name.as_str()).map_err(drop)
+                match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                    true => Scheme::try_from(name.as_str()).map_err(drop),
+                    false => Err(()),
+                }
             }
         }
     }
@@ -485,7 +488,7 @@ mod tests {
             SchemeName::Other("ftp".into()).scheme().as_ref().map(Scheme::as_str),
             Ok("ftp")
         );
-        for name in ["", "a b", "http://", "ä"] {
+        for name in ["", "1a", "a b", "http://", "ä"] {
             assert!(SchemeName::Other(name.into()).scheme().is_err(), "{name:?}");
         }
     }
