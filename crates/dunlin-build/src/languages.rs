@@ -35,7 +35,8 @@ fn cargo(recipe: &Recipe, target: &str) -> Result<PathBuf, Error> {
         [] => Err(Error::new(format!("the package of `{}` makes no module", recipe.name))
             .hint("`crate-type = [\"cdylib\"]` below `[lib]` in `Cargo.toml`")),
         more => {
-            let error = Error::new(format!("the package of `{}` makes several modules", recipe.name));
+            let error =
+                Error::new(format!("the package of `{}` makes several modules", recipe.name));
             Err(more.iter().fold(error, |error, path| error.cause(path.display())))
         }
     }
@@ -86,14 +87,16 @@ fn strings_of(line: &str, begin: &str) -> Vec<String> {
 
 fn zig(recipe: &Recipe) -> Result<PathBuf, Error> {
     let folder = &recipe.folder;
-    let tries: [&[&str]; 3] = [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
+    let tries: [&[&str]; 3] =
+        [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
     let command = |words: &[&str]| {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         command
     };
     let found = tries.iter().find(|words| tools::works(command(words).arg("version")));
-    let words = found.ok_or_else(|| Error::new("`zig`, which compiles C, is not installed").hint(ZIG))?;
+    let words =
+        found.ok_or_else(|| Error::new("`zig`, which compiles C, is not installed").hint(ZIG))?;
     let out = folder.join("build");
     fs::create_dir_all(&out)
         .map_err(|error| Error::new(format!("cannot create `{}`", out.display())).cause(error))?;
@@ -171,7 +174,10 @@ mod tests {
             + "{\"reason\":\"build-finished\",\"success\":true}\n";
         assert_eq!(artifacts(&said), [PathBuf::from("/t/app.wasm")]);
         let said = line("app", r#""C:\\t\\a.wasm""#) + &line("app", r#""C:\\t\\b.wasm""#);
-        assert_eq!(artifacts(&said), [PathBuf::from(r"C:\t\a.wasm"), PathBuf::from(r"C:\t\b.wasm")]);
+        assert_eq!(
+            artifacts(&said),
+            [PathBuf::from(r"C:\t\a.wasm"), PathBuf::from(r"C:\t\b.wasm")]
+        );
         assert_eq!(artifacts("no JSON"), Vec::<PathBuf>::new());
     }
 

@@ -101,9 +101,8 @@ impl Project {
 type Wrong = (String, usize);
 
 fn parse(text: &str, folder: &Path) -> Result<Project, Wrong> {
-    let table = DeTable::parse(text).map_err(|error| {
-        (error.message().to_owned(), error.span().map_or(0, |span| span.start))
-    })?;
+    let table = DeTable::parse(text)
+        .map_err(|error| (error.message().to_owned(), error.span().map_or(0, |span| span.start)))?;
     let mut recipes = Vec::new();
     let Some(apps) = table.get_ref().get("app") else { return Ok(Project { recipes }) };
     let DeValue::Array(apps) = apps.get_ref() else {
@@ -155,9 +154,8 @@ fn recipe(
             }
         }
     }
-    let language = language.ok_or_else(|| {
-        ("`build` needs a `language`".to_owned(), build.span().start)
-    })?;
+    let language =
+        language.ok_or_else(|| ("`build` needs a `language`".to_owned(), build.span().start))?;
     Ok(Recipe { name, path, language, folder: sources })
 }
 
@@ -192,7 +190,11 @@ mod tests {
             ("app = [1]", "expected a table", "1]"),
             ("[[app]]\n[app.build]\nlanguage = \"c\"", "needs a `path`", "[[app]]"),
             ("[[app]]\npath = \"a\"\n[app.build]", "needs a `language`", "[app.build]"),
-            ("[[app]]\npath = \"a\"\nbuild = { language = \"go\" }", "rust, c, js, fastedge", "\"go\""),
+            (
+                "[[app]]\npath = \"a\"\nbuild = { language = \"go\" }",
+                "rust, c, js, fastedge",
+                "\"go\"",
+            ),
             ("[[app]]\npath = \"a\"\nbuild = { language = 1 }", "expected a string", "1 }"),
             ("[[app]]\npath = \"a\"\nbuild = { lang = \"c\" }", "unknown key `lang`", "lang"),
             ("[[app]]\npath = ", "", ""),

@@ -119,7 +119,9 @@ mod tests {
         let readable = custom("producers", 300) + &custom(".debug_info", 5000);
         let kept = custom("mine", 10);
         let module = |extra: &str| {
-            format!(r#"(core module $m {extra} (func $named (export "f") (result i32) (i32.const 1)))"#)
+            format!(
+                r#"(core module $m {extra} (func $named (export "f") (result i32) (i32.const 1)))"#
+            )
         };
         let text = |extra: &str| {
             format!(
@@ -131,7 +133,8 @@ mod tests {
         };
         let whole = wat::parse_str(text(&(readable + &kept))).expect("valid");
         let stripped = strip(&whole).expect("well formed");
-        let contains = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+        let contains =
+            |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
         for name in [b"producers".as_slice(), b".debug_info", b"component-name", b"named"] {
             assert!(contains(&whole, name) && !contains(&stripped, name));
         }

@@ -130,7 +130,9 @@ fn check_name(name: &str) -> Result<(), Error> {
     let better = better.trim_start_matches(|c: char| !c.is_ascii_lowercase());
     let better = if better.is_empty() { "hello" } else { better };
     Err(Error::new(format!("`{name}` cannot be an app's name"))
-        .cause(format!("a name has up to {NAME_LETTERS_MAX} of a-z, 0-9, - and _, and begins with a letter"))
+        .cause(format!(
+            "a name has up to {NAME_LETTERS_MAX} of a-z, 0-9, - and _, and begins with a letter"
+        ))
         .hint(format!("`dunlin new {better}`")))
 }
 

@@ -31,6 +31,7 @@ const DUNLIN: &str = "dunlin";
 const BINDGEN: &str = "dunlin-bindgen";
 const COMPONENT: &str = "dunlin-component";
 const WASI: &str = "dunlin-wasi";
+const BUILD: &str = "dunlin-build";
 const EDGE: &str = "dunlin-edge";
 const WAST: &str = "dunlin-wast";
 const CLI: &str = "dunlin-cli";
@@ -52,10 +53,11 @@ const TABLE: &[Row] = &[
     row(COMPONENT, &[DUNLIN, BINDGEN], &[]),
     row(WAST, &[DUNLIN, COMPONENT], &[]),
     row(WASI, &[DUNLIN, COMPONENT], &[]),
+    row(BUILD, &[DUNLIN, COMPONENT, WASI], &[]),
     row(EDGE, &[DUNLIN, COMPONENT, WASI], &[]),
     row(
         CLI,
-        &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI, EDGE],
+        &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI, BUILD, EDGE],
         &[],
     ),
     // It compares two passes of which users see one.
