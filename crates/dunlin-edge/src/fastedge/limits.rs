@@ -23,3 +23,6 @@ pub const NOTES_MAX: usize = 16;
 
 /// Bytes of a dotenv file: it is written by hand.
 pub const DOTENV_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of an answer's body that an app receives whole: half of what memory it has by default.
+pub const BODY_BYTES_MAX: usize = 64 << 20;

@@ -28,6 +28,7 @@ mod link;
 mod routing;
 mod secrets;
 mod types;
+mod wasi_client;
 
 pub use ctx::{FastEdgeCtx, Grants};
 pub use failure::{Failure, Limit};
@@ -40,3 +41,4 @@ pub use secrets::{Secrets, Slot};
 pub use types::{
     CacheError, Headers, HttpError, KeyValueError, Method, Request, Response, SecretError,
 };
+pub use wasi_client::WasiClient;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::end::{Reason, Style};
+use super::grants::{Grants, Services};
 use super::guest_log::{Rate, Source};
 use super::load::{Loaded, Stamp};
 use super::log::{Level, Log};
@@ -15,10 +16,18 @@ use super::shared::Shared;
 use crate::app::AppSpec;
 use crate::app::route::Router;
 
+/// What apps are made with.
+pub(crate) struct Makings<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) clock: &'a Arc<AtomicU64>,
+    pub(crate) services: &'a Services,
+}
+
 /// An app.
 pub(crate) struct App {
     pub(crate) spec: AppSpec,
     pub(crate) name: Arc<str>,
+    pub(crate) grants: Grants,
     /// By worker.
     pub(crate) shards: Box<[Counters]>,
     pub(crate) source: Arc<Source>,
@@ -39,9 +48,11 @@ impl App {
     pub(crate) fn new(
         spec: AppSpec,
         workers: usize,
-        log: &Log,
-        clock: &Arc<AtomicU64>,
+        makings: &Makings<'_>,
     ) -> Result<Self, String> {
+        let (log, clock) = (makings.log, makings.clock);
+        let grants = Grants::of(&spec, makings.services);
+        let grants = grants.map_err(|why| format!("the app `{}`: {why}", spec.name))?;
         let name: Arc<str> = spec.name.as_str().into();
         let limits = &spec.limits;
         let source = Source {
@@ -57,6 +68,7 @@ impl App {
             request_headers: headers(&spec.request_headers)?,
             response_headers: headers(&spec.response_headers)?,
             name,
+            grants,
             shards: (0..workers).map(|_| Counters::default()).collect(),
             source: Arc::new(source),
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
@@ -241,8 +253,7 @@ impl Apps {
         specs: Vec<AppSpec>,
         before: &[Arc<App>],
         workers: usize,
-        log: &Log,
-        clock: &Arc<AtomicU64>,
+        makings: &Makings<'_>,
     ) -> Result<Self, String> {
         let router = Router::new(&specs)?;
         let mut list = Vec::with_capacity(specs.len());
@@ -250,7 +261,7 @@ impl Apps {
             let same = before.iter().find(|app| app.spec == spec);
             list.push(match same {
                 Some(app) => app.clone(),
-                None => Arc::new(App::new(spec, workers, log, clock)?),
+                None => Arc::new(App::new(spec, workers, makings)?),
             });
         }
         Ok(Self { router, list })

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::runtime::LocalOptions;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 use super::admin;
 use super::load::Stamp;
@@ -34,18 +35,22 @@ pub(crate) struct Control {
     pub(crate) reload: Option<Reload>,
 }
 
+/// The runtime of the thread, which other parts of the server have tasks in, too.
+///
+/// # Errors
+///
+/// If the system gives none.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_io().enable_time().max_blocking_threads(1).build()
+}
+
 /// Runs until the server is over.
 ///
 /// # Errors
 ///
-/// If the system gives no runtime.
-pub(crate) fn run(control: Control) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .max_blocking_threads(1)
-        .build_local(LocalOptions::default())?;
-    runtime.block_on(control.run())
+/// If the system lets nobody take signals.
+pub(crate) fn run(runtime: &Runtime, control: Control) -> io::Result<()> {
+    LocalSet::new().block_on(runtime, control.run())
 }
 
 impl Control {

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use dunlin::stacks::Running;
 use dunlin::{Error, ResourceLimiter, Result, Store};
+use dunlin_component::Instance;
 use dunlin_wasi::preview2::ComponentCtx;
-use dunlin_wasi::preview2::http::{Body as WasiBody, Handler, IncomingRequest, ResponseReceiver, response_pair};
-use http::Request;
+use dunlin_wasi::preview2::http::{
+    Body as WasiBody, Handler, IncomingRequest, ResponseReceiver, ResponseSender, response_pair,
+};
+use http::{Request, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
@@ -18,8 +21,10 @@ use super::apps::App;
 use super::end::Reason;
 use super::load::{Kind, Loaded};
 use super::metrics::add;
+use super::whole;
 use super::worker::Worker;
 use crate::app::Limits;
+use crate::fastedge::{self, FastEdgeCtx};
 
 /// For how long a guest runs before others on the thread get their turn. Most requests take less.
 const SLICE: Duration = Duration::from_millis(1);
@@ -30,6 +35,7 @@ const IDLE_MAX: usize = 16;
 /// A store's data.
 pub(crate) struct Host {
     pub(crate) wasi: ComponentCtx,
+    pub(crate) fastedge: FastEdgeCtx,
     pub(crate) bounds: Bounds,
     /// Bytes of log of the request.
     pub(crate) logged: Arc<AtomicU64>,
@@ -86,8 +92,15 @@ impl ResourceLimiter for Bounds {
 /// A store with an instance in it, or to be instantiated in.
 pub(crate) struct Live {
     pub(crate) store: Store<Host>,
-    pub(crate) handler: Option<Handler>,
+    pub(crate) handler: Option<Instantiated>,
     pub(crate) served: u32,
+}
+
+/// What an instance is asked by.
+#[derive(Clone, Copy)]
+pub(crate) enum Instantiated {
+    WasiHttp(Handler),
+    FastEdge(Instance),
 }
 
 /// How a guest failed.
@@ -116,8 +129,11 @@ impl Failure {
 /// What is left when a guest has ended.
 struct Ended {
     live: Live,
-    result: Result<()>,
+    result: Result<Option<Response<WasiBody>>>,
 }
+
+/// How a guest has ended: with the response, if it was not sent before.
+pub(crate) type End = std::result::Result<Option<Response<WasiBody>>, Failure>;
 
 /// A guest that runs, with what it holds: its place among the app's requests, and its time.
 pub(crate) struct Guest {
@@ -156,12 +172,17 @@ impl Guest {
                 })?
             }
         };
+        let mut live = live;
+        if !app.spec.propagate_headers.is_empty() {
+            live.store.data_mut().fastedge = app.grants.context(request.headers());
+        }
         let handle = live.store.interrupt_handle();
         let (sender, receiver) = response_pair();
-        let kind = loaded.kind.clone();
+        let (kind, configured) = (loaded.kind.clone(), app.clone());
         let run = move || {
             let mut live = live;
-            let result = handle_request(&mut live, &kind, request, sender);
+            let configured = &configured.spec.response_headers;
+            let result = handle_request(&mut live, &kind, request, sender, configured);
             Ended { live, result }
         };
         let running = worker.stacks.run(run).metered(handle, SLICE, limits.cpu);
@@ -181,8 +202,8 @@ impl Guest {
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<std::result::Result<(), Failure>> {
-        let Some(running) = &mut self.running else { return Poll::Ready(Ok(())) };
+    ) -> Poll<End> {
+        let Some(running) = &mut self.running else { return Poll::Ready(Ok(None)) };
         if let Poll::Ready(ended) = Pin::new(&mut *running).poll(context) {
             let busy = running.busy();
             self.running = None;
@@ -208,18 +229,18 @@ impl Guest {
         }
     }
 
-    fn end(&self, ended: Ended, busy: Duration) -> std::result::Result<(), Failure> {
+    fn end(&self, ended: Ended, busy: Duration) -> End {
         let Ended { mut live, result } = ended;
         let counters = &self.app.shards[self.worker_index];
         counters.note_guest(busy, live.store.data().bounds.memory);
         live.served = live.served.saturating_add(1);
         match result {
-            Ok(()) => {
+            Ok(response) => {
                 let limits = &self.app.spec.limits;
                 if live.served < self.app.spec.reuse && live.store.data_mut().renew(limits) {
                     self.loaded.give_idle(self.worker_index, live, IDLE_MAX);
                 }
-                Ok(())
+                Ok(response)
             }
             Err(error) => Err(Failure::of(&error, &live.store.data().bounds)),
         }
@@ -240,16 +261,27 @@ fn handle_request(
     live: &mut Live,
     kind: &Kind,
     request: Request<WasiBody>,
-    sender: dunlin_wasi::preview2::http::ResponseSender,
-) -> Result<()> {
+    sender: ResponseSender,
+    configured: &[(String, String)],
+) -> Result<Option<Response<WasiBody>>> {
     let Live { store, handler, .. } = live;
-    match kind {
-        Kind::WasiHttp(pre) => {
-            let handler = match handler {
-                Some(handler) => *handler,
-                None => *handler.insert(pre.instantiate(&mut *store)?),
-            };
-            handler.handle(store, |host| &mut host.wasi, IncomingRequest::new(request), sender)
+    let handler = match handler {
+        Some(handler) => *handler,
+        None => *handler.insert(match kind {
+            Kind::WasiHttp(pre) => Instantiated::WasiHttp(pre.instantiate(&mut *store)?),
+            Kind::FastEdge(pre) => Instantiated::FastEdge(pre.instantiate(&mut *store)?),
+        }),
+    };
+    match handler {
+        Instantiated::WasiHttp(handler) => {
+            let request = IncomingRequest::new(request);
+            handler.handle(store, |host| &mut host.wasi, request, sender)?;
+            Ok(None)
+        }
+        Instantiated::FastEdge(instance) => {
+            let request = whole::request(request)?;
+            let response = fastedge::process(store, &instance, request)?;
+            whole::response(response, configured).map(Some)
         }
     }
 }

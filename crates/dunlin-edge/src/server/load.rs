@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use dunlin::{Cache, Config, Engine, Error, PoolingConfig, Store, ValidateMode};
-use dunlin_component::{Component, Linker};
-use dunlin_wasi::preview2::http::{HandlerPre, exported_handler};
+use dunlin_component::{Component, InstancePre, Linker};
+use dunlin_wasi::preview2::http::HandlerPre;
 use dunlin_wasi::preview2::{self, ComponentCtx, Reactor};
 use dunlin_wasi::{Output, WasiCtx};
 
@@ -19,6 +19,7 @@ use super::guest::{Bounds, Host, Live};
 use super::guest_log::GuestLog;
 use super::waits::Waits;
 use crate::app::ServerLimits;
+use crate::fastedge::{self, AppKind, FastEdgeCtx};
 
 /// Core instances, memories and tables for each instance that the server may have. Components of toolchains have three or
 /// four core instances, of which one has a memory and two have tables.
@@ -40,6 +41,15 @@ const FASTEDGE: &str = "gcore:fastedge/";
 pub(crate) enum Kind {
     /// A component that exports `wasi:http/incoming-handler`.
     WasiHttp(HandlerPre<Host>),
+    /// One that exports `gcore:fastedge/http-handler`, as modules become that FastEdge's SDK makes.
+    FastEdge(InstancePre<Host>),
+}
+
+impl Kind {
+    /// Whether it takes requests whole.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::FastEdge(_))
+    }
 }
 
 /// When a file was changed, and its size: another of either is another file.
@@ -129,6 +139,7 @@ impl Loader {
         let mut linker = Linker::new(&engine);
         preview2::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
         preview2::http::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
+        fastedge::add_to_linker(&mut linker, |host: &mut Host| &mut host.fastedge)?;
         Ok(Self {
             engine,
             linker,
@@ -150,26 +161,45 @@ impl Loader {
         let stamp = Stamp::of(path);
         let bytes = self.read(path)?;
         let size = bytes.len() as u64;
-        let component = Component::new(&self.engine, bytes).map_err(|error| {
-            let place = error.offset().map_or(String::new(), |at| format!(" at offset {at:#x}"));
-            format!("it is not a valid component: {error}{place}")
-        })?;
+        let component = self.component(bytes)?;
         let is_fastedge = component.imports().any(|(name, _)| name.starts_with(FASTEDGE));
-        if exported_handler(&component).is_none() {
+        let Some(kind) = AppKind::of(&component) else {
             let exports: Vec<_> = component.exports().map(|(name, _)| name).take(8).collect();
             let exports = exports.join("`, `");
             return Err(format!(
-                "it exports no `wasi:http/incoming-handler@0.2`, but `{exports}`"
+                "it exports neither `wasi:http/incoming-handler@0.2` nor `gcore:fastedge/http-handler`, \
+                 but `{exports}`"
             ));
-        }
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| error.to_string())?;
-        let pre = HandlerPre::new(pre).map_err(|error| error.to_string())?;
+        };
+        let mut linker = self.linker.clone();
+        fastedge::define_optional(&mut linker, &component);
+        let pre = linker.instantiate_pre(&component).map_err(|error| error.to_string())?;
+        let (kind, is_fastedge) = match kind {
+            AppKind::FastEdge => (Kind::FastEdge(pre), true),
+            AppKind::WasiHttp => {
+                let pre = HandlerPre::new(pre).map_err(|error| error.to_string())?;
+                (Kind::WasiHttp(pre), is_fastedge)
+            }
+        };
         Ok(Loaded {
-            kind: Kind::WasiHttp(pre),
+            kind,
             style: if is_fastedge { Style::FastEdge } else { Style::Plain },
             bytes: size,
             stamp,
             idle: (0..self.workers).map(|_| Mutex::default()).collect(),
+        })
+    }
+
+    /// The component in a file: itself, or what a core module for WASI 0.1 becomes.
+    fn component(&self, bytes: Vec<u8>) -> Result<Component, String> {
+        let bytes = match bytes.starts_with(b"\0asm") && !Component::is_component(&bytes) {
+            true => dunlin_wasi::componentize(&bytes)
+                .map_err(|error| format!("it is a module that cannot become a component: {error}"))?,
+            false => bytes,
+        };
+        Component::from_shared(&self.engine, bytes.into()).map_err(|error| {
+            let place = error.offset().map_or(String::new(), |at| format!(" at offset {at:#x}"));
+            format!("it is not a valid component: {error}{place}")
         })
     }
 
@@ -212,8 +242,11 @@ impl Loader {
         let wasi = builder.build().map_err(|error| error.to_string())?;
         let mut wasi = ComponentCtx::new(wasi);
         wasi.set_reactor(self.reactor.clone());
+        wasi.http().outgoing.clone_from(&app.grants.outgoing);
+        wasi.http().outgoing_requests_max = u32::try_from(app.spec.limits.sub_requests).unwrap_or(u32::MAX);
+        let fastedge = FastEdgeCtx::new(app.grants.fastedge.clone(), []);
         let bounds = Bounds::new(&app.spec.limits);
-        let mut store = Store::new(&self.engine, Host { wasi, bounds, logged });
+        let mut store = Store::new(&self.engine, Host { wasi, fastedge, bounds, logged });
         store.limiter(|host| &mut host.bounds);
         Ok(Live { store, handler: None, served: 0 })
     }

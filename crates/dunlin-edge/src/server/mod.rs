@@ -20,6 +20,7 @@ mod body;
 mod conn;
 mod control;
 mod end;
+mod grants;
 mod guest;
 mod guest_log;
 mod id;
@@ -32,6 +33,7 @@ mod shared;
 mod sys;
 mod ticket;
 mod waits;
+mod whole;
 mod worker;
 
 use std::fmt;
@@ -46,6 +48,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::{AppSpec, ServerLimits};
 use control::Control;
+use grants::Services;
 use load::Loader;
 use shared::Shared;
 use worker::Sources;
@@ -68,6 +71,8 @@ pub struct Options {
     pub apps: Vec<AppSpec>,
     /// Where machine code is kept from one start to the next.
     pub cache: Option<Cache>,
+    /// The file of the embedded key-value store; in memory, unless set.
+    pub store: Option<PathBuf>,
     /// Where the log goes.
     pub log: Log,
     /// Whether each request is logged.
@@ -93,6 +98,7 @@ impl Options {
             limits: ServerLimits::default(),
             apps,
             cache: None,
+            store: None,
             log: Log::none(),
             logs_requests: false,
             handles_signals: false,
@@ -174,7 +180,9 @@ impl Server {
         let loader =
             Loader::new(&options.limits, workers, options.cache).map_err(StartError::Engine)?;
         let log = (options.log, options.logs_requests);
-        let shared = Shared::new(options.limits, options.apps, loader, log, workers);
+        let runtime = control::runtime().map_err(StartError::Threads)?;
+        let services = Services::new(runtime.handle().clone(), options.store);
+        let shared = Shared::new(options.limits, options.apps, (loader, services), log, workers);
         let shared = Arc::new(shared.map_err(StartError::Apps)?);
         let (listener, addr) = listen(options.addr)?;
         let (admin, admin_addr) = match options.admin.map(listen).transpose()? {
@@ -193,7 +201,7 @@ impl Server {
         };
         std::thread::Builder::new()
             .name("dunlin-control".into())
-            .spawn(move || control::run(control))
+            .spawn(move || control::run(&runtime, control))
             .map_err(StartError::Threads)?;
         Ok(server)
     }

@@ -98,7 +98,8 @@ async fn answer(
     let loaded = loaded.map_err(|why| {
         Refused::Guest(Failure { reason: Reason::Unloadable, text: why, backtrace: None })
     })?;
-    let (body, flow) = body(conn, app, ticket, incoming, length).await?;
+    let gathers = loaded.kind.is_whole();
+    let (body, flow) = body(conn, app, ticket, incoming, length, gathers).await?;
     let place = app.place().await?;
     prepare(app, &mut parts);
     let is_head = parts.method == Method::HEAD;
@@ -132,6 +133,7 @@ async fn body(
     ticket: &mut Ticket,
     incoming: Incoming,
     length: Option<u64>,
+    gathers: bool,
 ) -> Result<(WasiBody, Option<Arc<Flow>>), Reason> {
     if incoming.is_end_stream() {
         return Ok((WasiBody::empty(), None));
@@ -140,7 +142,7 @@ async fn body(
     ticket.set_flow(&flow);
     let most = app.spec.limits.request_body_bytes;
     let body = RequestBody::new(incoming, conn.clone(), flow.clone(), most);
-    if length.is_some_and(|length| length <= GATHERED_BYTES_MAX) {
+    if gathers || length.is_some_and(|length| length <= GATHERED_BYTES_MAX) {
         return Ok((WasiBody::from(body.gather().await?), Some(flow)));
     }
     Ok((WasiBody::new(body), Some(flow)))
@@ -173,10 +175,11 @@ async fn first(
         match (end, answer) {
             (Poll::Pending, None) => Poll::Pending,
             (Poll::Pending, Some(Ok(response))) => Poll::Ready(Ok((response, false))),
-            (Poll::Ready(Ok(())), Some(Ok(response))) => Poll::Ready(Ok((response, true))),
+            (Poll::Ready(Ok(Some(response))), _) => Poll::Ready(Ok((response, true))),
+            (Poll::Ready(Ok(None)), Some(Ok(response))) => Poll::Ready(Ok((response, true))),
             // A guest that fails after it has answered has failed: nothing has been sent yet.
             (Poll::Ready(Err(failure)), _) => Poll::Ready(Err(failed(failure, flow))),
-            (Poll::Ready(Ok(())), None) => Poll::Ready(Err(Reason::NoResponse.into())),
+            (Poll::Ready(Ok(None)), None) => Poll::Ready(Err(Reason::NoResponse.into())),
             (_, Some(Err(why))) => Poll::Ready(Err(unanswered(&why, flow))),
         }
     })

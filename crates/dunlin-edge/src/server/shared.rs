@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::apps::{App, Apps};
+use super::apps::{App, Apps, Makings};
+use super::grants::Services;
 use super::load::Loader;
 use super::log::{Level, Log};
 use super::metrics::{self, ServerCounters};
@@ -27,6 +28,7 @@ pub(crate) enum Phase {
 pub(crate) struct Shared {
     pub(crate) limits: ServerLimits,
     pub(crate) loader: Loader,
+    services: Services,
     pub(crate) log: Log,
     pub(crate) logs_requests: bool,
     pub(crate) counters: ServerCounters,
@@ -47,15 +49,16 @@ impl Shared {
     pub(crate) fn new(
         limits: ServerLimits,
         specs: Vec<AppSpec>,
-        loader: Loader,
+        (loader, services): (Loader, Services),
         (log, logs_requests): (Log, bool),
         workers: usize,
     ) -> Result<Self, String> {
         let clock = Arc::new(AtomicU64::new(1));
-        let apps = Apps::new(specs, &[], workers, &log, &clock)?;
+        let apps = Apps::new(specs, &[], workers, &Makings { log: &log, clock: &clock, services: &services })?;
         Ok(Self {
             limits,
             loader,
+            services,
             log,
             logs_requests,
             counters: ServerCounters::default(),
@@ -101,7 +104,8 @@ impl Shared {
     /// Says what is wrong; then all stays as it is.
     pub(crate) fn set_apps(&self, specs: Vec<AppSpec>) -> Result<(), String> {
         let before = self.apps();
-        let apps = Apps::new(specs, &before.list, self.workers, &self.log, &self.clock)?;
+        let makings = Makings { log: &self.log, clock: &self.clock, services: &self.services };
+        let apps = Apps::new(specs, &before.list, self.workers, &makings)?;
         let gone = before.list.iter().filter(|app| !apps.list.iter().any(|new| Arc::ptr_eq(app, new)));
         for app in gone {
             self.loader.replace(0, app.unload());

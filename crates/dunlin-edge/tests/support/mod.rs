@@ -11,21 +11,21 @@ use dunlin_edge::app::AppSpec;
 use dunlin_edge::server::{Log, LogFormat, Options, Server};
 
 /// The guest that does what a request's path says.
-pub fn drill() -> PathBuf {
+pub(crate) fn drill() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/drill.wasm")
 }
 
 /// What a server has logged.
 #[derive(Clone, Default)]
-pub struct Logged(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl Logged {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
     /// Waits until something stands in the log.
-    pub fn wait_for(&self, what: &str) -> String {
+    pub(crate) fn wait_for(&self, what: &str) -> String {
         let begun = Instant::now();
         loop {
             let text = self.text();
@@ -50,14 +50,14 @@ impl Write for Logged {
 }
 
 /// A server of a test's own, which ends with it.
-pub struct TestServer {
-    pub server: Server,
-    pub logged: Logged,
+pub(crate) struct TestServer {
+    pub(crate) server: Server,
+    pub(crate) logged: Logged,
 }
 
 impl TestServer {
     /// A server of the drill, set up further by `set`.
-    pub fn with(set: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn with(set: impl FnOnce(&mut Options)) -> Self {
         let logged = Logged::default();
         let mut options = Options::new(any(), vec![AppSpec::new("drill", drill())]);
         options.workers = Some(1);
@@ -67,21 +67,21 @@ impl TestServer {
         Self { server, logged }
     }
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::new(self.server.addr())
     }
 
     /// One request, on a connection of its own.
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.connect().get(path)
     }
 
     /// A number of the metrics.
-    pub fn metric(&self, line: &str) -> u64 {
+    pub(crate) fn metric(&self, line: &str) -> u64 {
         let text = self.server.metrics();
         let found = text.lines().find_map(|found| found.strip_prefix(line));
         let found = found.unwrap_or_else(|| panic!("no `{line}` in:\n{text}"));
@@ -89,7 +89,7 @@ impl TestServer {
     }
 
     /// Waits until a number of the metrics is this.
-    pub fn wait_for_metric(&self, line: &str, expected: u64) {
+    pub(crate) fn wait_for_metric(&self, line: &str, expected: u64) {
         let begun = Instant::now();
         while self.metric(line) != expected {
             let is = self.metric(line);
@@ -100,34 +100,34 @@ impl TestServer {
 }
 
 /// Any port of this machine.
-pub fn any() -> SocketAddr {
+pub(crate) fn any() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// A client of HTTP/1.1, by hand.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// A response.
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
     /// Whether the body came whole.
-    pub is_whole: bool,
-    pub trailers: String,
+    pub(crate) is_whole: bool,
+    pub(crate) trailers: String,
 }
 
 impl Response {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
 
     /// A header, in letters as they were sent.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -136,23 +136,23 @@ impl Response {
 }
 
 impl Client {
-    pub fn new(addr: SocketAddr) -> Self {
+    pub(crate) fn new(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
         Self { stream, buffer: Vec::new() }
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
     }
 
-    pub fn get(&mut self, path: &str) -> Response {
+    pub(crate) fn get(&mut self, path: &str) -> Response {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
         self.response().expect("a response")
     }
 
-    pub fn post(&mut self, path: &str, body: &[u8]) -> Response {
+    pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> Response {
         let length = body.len();
         self.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").as_bytes());
         self.send(body);
@@ -185,6 +185,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn exactly_of_tests(&mut self, count: usize) -> (Vec<u8>, bool) {
+        self.exactly(count)
+    }
+
     fn exactly(&mut self, count: usize) -> (Vec<u8>, bool) {
         while self.buffer.len() < count {
             if !self.more() {
@@ -196,13 +200,13 @@ impl Client {
     }
 
     /// The head of the next response.
-    pub fn head(&mut self) -> Option<String> {
+    pub(crate) fn head(&mut self) -> Option<String> {
         let head = self.until(b"\r\n\r\n")?;
         Some(String::from_utf8(head).expect("a head is text"))
     }
 
     /// The next response; nothing if the connection ends instead.
-    pub fn response(&mut self) -> Option<Response> {
+    pub(crate) fn response(&mut self) -> Option<Response> {
         let head = self.head()?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
         let mut response =
@@ -250,7 +254,7 @@ impl Client {
     }
 
     /// Whether the server has ended the connection, or does so in a while.
-    pub fn is_ended(&mut self) -> bool {
+    pub(crate) fn is_ended(&mut self) -> bool {
         let mut byte = [0];
         match self.stream.read(&mut byte) {
             Ok(0) => true,
