@@ -1,4 +1,4 @@
-//! `cargo xtask guests`: builds the guests of `examples/` from their sources.
+//! `cargo xtask guests`: builds the guests of `examples/` from their sources, and that of the tests of `bindgen!`.
 //!
 //! The committed modules stand there so that a newcomer needs no other compiler. Without arguments
 //! they are built again in place; with `--check` they are built aside, and both the committed module
@@ -86,6 +86,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         for guest in GUESTS {
             guest.build(&guest.committed())?;
         }
+        bindings()?;
     }
     sizes()?;
     if request.check || request.bless {
@@ -129,6 +130,19 @@ fn sizes() -> Result<(), Error> {
             .cause(format!("their bound is {MODULES_BYTES_MAX}")));
     }
     Ok(())
+}
+
+/// Builds the guest of the tests of `bindgen!`, whose own bindings `wit-bindgen` makes.
+fn bindings() -> Result<(), Error> {
+    let tests = workspace::root().join("crates/dunlin-bindgen/tests");
+    packages::rust_target("wasm32-wasip2")?;
+    let target = workspace::target().join("guests").join("bindgen");
+    let mut command =
+        steps::cargo(&["build", "--release", "--locked", "--target", "wasm32-wasip2"]);
+    command.arg("--target-dir").arg(&target).current_dir(tests.join("guest"));
+    steps::run("build kinds", &mut command)?;
+    let made = target.join("wasm32-wasip2").join("release").join("kinds.wasm");
+    packages::copy(&made, &tests.join("kinds.wasm"))
 }
 
 impl Guest {
