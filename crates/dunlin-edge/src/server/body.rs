@@ -183,7 +183,7 @@ impl HttpBody for Body {
 pub(crate) struct GuestBody {
     body: WasiBody,
     /// What has been read before the response went on its way.
-    early: Option<Frame<Bytes>>,
+    early: std::vec::IntoIter<Frame<Bytes>>,
     /// Until it has ended.
     guest: Option<Guest>,
     ticket: Ticket,
@@ -194,19 +194,19 @@ pub(crate) struct GuestBody {
 impl GuestBody {
     pub(crate) fn new(
         body: WasiBody,
-        early: Option<Frame<Bytes>>,
+        early: Vec<Frame<Bytes>>,
         guest: Option<Guest>,
         ticket: Ticket,
         most: u64,
     ) -> Self {
-        Self { body, early, guest, ticket, left: most, is_over: false }
+        Self { body, early: early.into_iter(), guest, ticket, left: most, is_over: false }
     }
 
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        if let Some(frame) = self.early.take() {
+        if let Some(frame) = self.early.next() {
             return Poll::Ready(self.pass(frame));
         }
         loop {
@@ -273,7 +273,7 @@ impl GuestBody {
     fn finish(&mut self) {
         self.is_over = true;
         if let Some(guest) = self.guest.take() {
-            tokio::task::spawn_local(guest.finish());
+            self.ticket.worker().spawn(guest.finish());
         }
     }
 
@@ -285,7 +285,13 @@ impl GuestBody {
 
 impl Drop for GuestBody {
     fn drop(&mut self) {
-        if !self.is_over {
+        if self.is_over {
+            return;
+        }
+        // Whoever knows how long it is does not ask for its end.
+        if self.early.len() == 0 && self.body.size_hint().exact() == Some(0) {
+            self.finish();
+        } else {
             self.ticket.note(Reason::Left);
         }
     }

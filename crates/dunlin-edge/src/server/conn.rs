@@ -37,6 +37,17 @@ pub(crate) enum Order {
     End = 2,
 }
 
+/// Whether a head has a `content-length`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lengths {
+    /// It has none.
+    None = 0,
+    /// It did not come in one piece, and was not searched.
+    Unknown = 1,
+    /// It has.
+    Seen = 2,
+}
+
 /// A connection. What polls it and what watches it are tasks of one thread; it can be shared by several because bodies of
 /// requests, which guests hold, must be.
 #[derive(Debug)]
@@ -60,8 +71,8 @@ pub(crate) struct Conn {
     slow_moved: AtomicU64,
     order: AtomicU8,
     waker: Mutex<Option<Waker>>,
-    /// Whether a head came in more than one piece, or speaks of a length, in letters of any case.
-    is_doubtful: AtomicBool,
+    /// What is known of lengths in the head that comes.
+    lengths: AtomicU8,
     pieces: AtomicU32,
 }
 
@@ -82,7 +93,7 @@ impl Conn {
             slow_moved: AtomicU64::new(0),
             order: AtomicU8::new(Order::Go as u8),
             waker: Mutex::new(None),
-            is_doubtful: AtomicBool::new(false),
+            lengths: AtomicU8::new(Lengths::None as u8),
             pieces: AtomicU32::new(0),
         }
     }
@@ -108,12 +119,16 @@ impl Conn {
         self.is_http2.load(Relaxed)
     }
 
-    /// A request's head has come. Says whether the head could have had more than is seen of it: see [`Self::notice`].
-    pub(crate) fn begin_request(&self) -> bool {
+    /// A request's head has come. Says whether it had a `content-length`, in whatever place: see [`Self::notice`].
+    pub(crate) fn begin_request(&self) -> Lengths {
         self.requests.fetch_add(1, Relaxed);
         self.enter(State::Busy);
         self.pieces.store(0, Relaxed);
-        self.is_doubtful.swap(false, Relaxed)
+        match self.lengths.swap(Lengths::None as u8, Relaxed) {
+            0 => Lengths::None,
+            1 => Lengths::Unknown,
+            _ => Lengths::Seen,
+        }
     }
 
     /// A request's response has been handed over, or will never be.
@@ -193,14 +208,26 @@ impl Conn {
     }
 
     /// Looks at bytes of a head. A server in front that goes by `content-length` where this one goes by
-    /// `transfer-encoding` could be made to take the rest of a body for a request. The parser leaves a `content-length` out
-    /// that comes second, so that the request does not show it: here it is seen, or at least that it could be there.
+    /// `transfer-encoding` could be made to take the rest of a body for a request. The parser leaves lengths out beside a
+    /// coding, so that the request does not show them: here they are seen, or at least that they could be there.
     fn notice(&self, bytes: &[u8]) {
         const LENGTH: &[u8] = b"content-length";
-        let has = |window: &[u8]| window.eq_ignore_ascii_case(LENGTH);
-        if self.pieces.fetch_add(1, Relaxed) > 0 || bytes.windows(LENGTH.len()).any(has) {
-            self.is_doubtful.store(true, Relaxed);
+        if self.pieces.fetch_add(1, Relaxed) > 0 {
+            self.lengths.fetch_max(Lengths::Unknown as u8, Relaxed);
+            return;
         }
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+            rest = &rest[at + 1..];
+            if rest.starts_with(b"\r\n") || rest.starts_with(b"\n") {
+                return;
+            }
+            if rest.get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH)) {
+                self.lengths.store(Lengths::Seen as u8, Relaxed);
+                return;
+            }
+        }
+        self.lengths.fetch_max(Lengths::Unknown as u8, Relaxed);
     }
 
     fn note_read(&self, bytes: &[u8]) {
@@ -404,19 +431,22 @@ mod tests {
 
     #[test]
     fn a_length_beside_a_coding_is_seen_however_it_comes() {
-        for (pieces, doubtful) in [
-            (&[&b"GET / HTTP/1.1\r\n\r\n"[..]][..], false),
-            (&[b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nCONTENT-length: 1\r\n\r\n"], true),
-            (&[b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nCont", b"ent-length: 1\r\n\r\n"], true),
+        for (pieces, lengths) in [
+            (&[&b"GET / HTTP/1.1\r\n\r\nContent-Length: 1\r\n"[..]][..], Lengths::None),
+            (&[b"GET / HTTP/1.1\r\nX: Content-Length: 1\r\n\r\n"], Lengths::None),
+            (&[b"POST / HTTP/1.1\r\nA: b\r\nCONTENT-length: 1\r\n\r\n"], Lengths::Seen),
+            (&[b"POST / HTTP/1.1\nA: b\ncontent-length: 1\n\n"], Lengths::Seen),
+            (&[b"POST / HTTP/1.1\r\nA: b\r\nCont", b"ent-length: 1\r\n\r\n"], Lengths::Unknown),
+            (&[b"POST / HTTP/1.1\r\nA: b\r\n"], Lengths::Unknown),
         ] {
             let (conn, ..) = conn();
             for piece in pieces {
                 conn.note_read(piece);
             }
-            assert_eq!(conn.begin_request(), doubtful);
+            assert_eq!(conn.begin_request(), lengths);
             conn.end_request();
             conn.note_read(b"GET / HTTP/1.1\r\n\r\n");
-            assert!(!conn.begin_request(), "the next one is judged by itself");
+            assert_eq!(conn.begin_request(), Lengths::None, "the next one is judged by itself");
         }
     }
 }

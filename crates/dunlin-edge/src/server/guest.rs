@@ -220,6 +220,11 @@ impl Guest {
         Poll::Pending
     }
 
+    /// Whether the guest waits for something; else it has only let others have their turn, and goes on by itself.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.running.as_ref().is_none_or(Running::is_waiting)
+    }
+
     /// Runs the guest to its end, after its response has been read.
     pub(crate) async fn finish(mut self) {
         // Whoever asked has the response; what becomes of the guest now only counts.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use dunlin::{Cache, Config, Engine, Error, PoolingConfig, Store, ValidateMode};
+use dunlin::{Cache, Config, Engine, Error, Interruption, PoolingConfig, Store, ValidateMode};
 use dunlin_component::{Component, InstancePre, Linker};
 use dunlin_wasi::preview2::http::HandlerPre;
 use dunlin_wasi::preview2::{self, ComponentCtx, Reactor};
@@ -131,6 +131,8 @@ impl Loader {
         config
             .pooling(pooling)
             .validate(ValidateMode::Lazy)
+            // By the page alone compiled code lets others have their turn.
+            .interruption(Interruption::Page)
             .max_stack_bytes(VALUE_STACK_BYTES);
         if let Some(cache) = cache {
             config.cache(cache);

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use dunlin_wasi::preview2::http::{Body as WasiBody, NoResponse, ResponseReceiver};
@@ -16,11 +16,15 @@ use hyper::body::Incoming;
 
 use super::apps::App;
 use super::body::{Body, Flow, GATHERED_BYTES_MAX, GuestBody, RequestBody};
-use super::conn::Conn;
+use super::conn::{Conn, Lengths};
 use super::end::Reason;
 use super::guest::{Failure, Guest};
 use super::ticket::Ticket;
 use super::worker::Worker;
+
+/// For how many turns a response is held back whose guest is still at it: most end in the turn in which they answer, and then
+/// the length of the body is known.
+const TURNS_MAX: u32 = 8;
 
 /// A request that has no response of an app's own.
 enum Refused {
@@ -42,12 +46,19 @@ pub(crate) async fn serve(
     conn: Arc<Conn>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let is_doubtful = conn.begin_request();
+    let lengths = conn.begin_request();
     let (parts, incoming) = request.into_parts();
-    let closes = is_doubtful && parts.headers.contains_key(header::TRANSFER_ENCODING);
+    // Whoever is in front may go by a length where this server goes by a coding.
+    let is_coded = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let closes = is_coded && lengths != Lengths::None;
+    let is_certain = is_coded && lengths == Lengths::Seen;
     let mut ticket = Ticket::new(worker.clone(), conn.clone(), &parts.method, &parts.uri);
-    let mut response = match answer(&worker, &conn, &mut ticket, parts, incoming).await {
-        Ok(answer) => answer.into_response(ticket),
+    let answered = match is_certain {
+        true => Err(Reason::Malformed.into()),
+        false => answer(&worker, &conn, &mut ticket, parts, incoming).await,
+    };
+    let mut response = match answered {
+        Ok(answer) => answer.into_response(&worker, ticket),
         Err(refused) => {
             let reason = match refused {
                 Refused::Plain(reason) => {
@@ -115,7 +126,6 @@ async fn answer(
 /// Refuses what the protocol's parser lets pass and this server does not.
 fn check(parts: &request::Parts) -> Result<(), Reason> {
     let headers = &parts.headers;
-    // Whoever is in front may go by either, and would take the rest of the body for a request.
     let two_lengths =
         headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
     let hosts = headers.get_all(header::HOST).iter().count();
@@ -169,10 +179,16 @@ async fn first(
     mut receiver: ResponseReceiver,
     flow: Option<&Flow>,
 ) -> Result<(Response<WasiBody>, bool), Refused> {
+    let mut answer = None;
+    let mut turns_left = TURNS_MAX;
     poll_fn(|context| {
         let end = guest.poll(context);
-        let answer = receiver.try_take();
-        match (end, answer) {
+        answer = answer.take().or_else(|| receiver.try_take());
+        if end.is_pending() && answer.is_some() && !guest.is_waiting() && turns_left > 0 {
+            turns_left -= 1;
+            return Poll::Pending;
+        }
+        match (end, answer.take()) {
             (Poll::Pending, None) => Poll::Pending,
             (Poll::Pending, Some(Ok(response))) => Poll::Ready(Ok((response, false))),
             (Poll::Ready(Ok(Some(response))), _) => Poll::Ready(Ok((response, true))),
@@ -204,7 +220,7 @@ fn unanswered(why: &NoResponse, flow: Option<&Flow>) -> Refused {
 
 impl Answer {
     /// The response for the client; it has the ticket while its body goes on.
-    fn into_response(self, mut ticket: Ticket) -> Response<Body> {
+    fn into_response(self, worker: &Worker, mut ticket: Ticket) -> Response<Body> {
         let Self { response, guest, is_head, app } = self;
         let (mut parts, mut body) = response.into_parts();
         app.add_response_headers(&mut parts.headers);
@@ -212,37 +228,60 @@ impl Answer {
         let is_bodiless = is_head
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let most = app.spec.limits.response_body_bytes;
-        let (early, is_whole) = match &guest {
-            None if !is_bodiless => whole(&mut body),
-            _ => (None, false),
+        let mut early = Vec::new();
+        let extent = match guest {
+            None if !is_bodiless => extent(&mut body, &mut early),
+            _ => Extent::More,
         };
-        if is_whole {
-            let bytes = early.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
-            if bytes.len() as u64 <= most {
+        let length: usize = early.iter().filter_map(|frame| frame.data_ref().map(Bytes::len)).sum();
+        let refused = match extent {
+            Extent::Failed => Some(Reason::Failed),
+            Extent::Whole | Extent::More if length as u64 > most => Some(Reason::ResponseTooLarge),
+            Extent::Whole => {
+                let bytes = early.pop().and_then(|frame| frame.into_data().ok()).unwrap_or_default();
                 ticket.add_sent(bytes.len() as u64);
                 return Response::from_parts(parts, Body::from(bytes));
             }
-            ticket.note(Reason::ResponseTooLarge);
-            return ticket.refuse(Reason::ResponseTooLarge);
+            Extent::More => None,
+        };
+        // Nothing has been sent yet, so that the client can be told.
+        if let Some(reason) = refused {
+            ticket.note(reason);
+            return ticket.refuse(reason);
         }
         let body = GuestBody::new(body, early, guest, ticket, most);
         if is_bodiless {
-            tokio::task::spawn_local(body.drain());
+            worker.spawn(body.drain());
             return Response::from_parts(parts, Body::from(Bytes::new()));
         }
         Response::from_parts(parts, Body::Guest(Box::new(body)))
     }
 }
 
-/// What there is of a body whose guest has ended: its first frame, and whether that is all of it, without trailers.
-fn whole(body: &mut WasiBody) -> (Option<Frame<Bytes>>, bool) {
-    let mut context = Context::from_waker(std::task::Waker::noop());
-    match Pin::new(&mut *body).poll_frame(&mut context) {
-        Poll::Ready(None) => (None, true),
-        Poll::Ready(Some(Ok(frame))) => {
-            let is_whole = frame.is_data() && body.is_end_stream();
-            (Some(frame), is_whole)
+/// What there is of a body whose guest has ended.
+enum Extent {
+    /// A frame of data or none, and nothing else.
+    Whole,
+    /// More.
+    More,
+    /// It was not finished.
+    Failed,
+}
+
+/// How much there is of a body whose guest has ended; what was read of it to see that.
+fn extent(body: &mut WasiBody, early: &mut Vec<Frame<Bytes>>) -> Extent {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        match Pin::new(&mut *body).poll_frame(&mut context) {
+            Poll::Ready(None) => return Extent::Whole,
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && early.is_empty() => early.push(frame),
+            Poll::Ready(Some(Ok(frame))) => {
+                early.push(frame);
+                return Extent::More;
+            }
+            Poll::Ready(Some(Err(_))) => return Extent::Failed,
+            // It comes from elsewhere, such as another server.
+            Poll::Pending => return Extent::More,
         }
-        _ => (None, false),
     }
 }

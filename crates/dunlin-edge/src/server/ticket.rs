@@ -49,6 +49,11 @@ impl Ticket {
         }
     }
 
+    /// The worker that serves the request.
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     /// When the request began.
     pub(crate) fn begun(&self) -> Instant {
         self.begun

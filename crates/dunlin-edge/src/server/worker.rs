@@ -37,6 +37,10 @@ const STACKS_IDLE_MAX: usize = 64;
 /// How long accepting rests when the system has no room for another connection.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute, each
+/// turn is a millisecond or more.
+const EVENT_INTERVAL: u32 = 8;
+
 /// Threads for what holds a thread, such as loading a component, of each worker.
 const BLOCKING_THREADS_MAX: usize = 2;
 
@@ -50,6 +54,8 @@ pub(crate) struct Worker {
     conns: RefCell<Vec<Option<Arc<Conn>>>>,
     free: RefCell<Vec<usize>>,
     open: Cell<usize>,
+    /// Whether its thread ends, and takes no more tasks.
+    is_over: Cell<bool>,
     /// Where connections of each worker come in.
     inboxes: Arc<[UnboundedSender<StdStream>]>,
 }
@@ -70,6 +76,7 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Re
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .event_interval(EVENT_INTERVAL)
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build_local(LocalOptions::default())?;
     runtime.block_on(serve(index, shared, sources))
@@ -86,6 +93,7 @@ async fn serve(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Resul
         conns: RefCell::default(),
         free: RefCell::default(),
         open: Cell::new(0),
+        is_over: Cell::new(false),
         inboxes,
         shared,
     });
@@ -101,6 +109,7 @@ async fn serve(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Resul
     worker.drain(phase).await;
     taking.abort();
     watching.abort();
+    worker.is_over.set(true);
     Ok(())
 }
 
@@ -202,6 +211,13 @@ impl Worker {
             *known = (version, self.shared.apps());
         }
         known.1.clone()
+    }
+
+    /// Has a task of the worker's go on by itself, unless the worker ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        if !self.is_over.get() {
+            drop(tokio::task::spawn_local(task));
+        }
     }
 
     /// Begins to serve a connection.

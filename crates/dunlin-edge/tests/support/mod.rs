@@ -216,6 +216,9 @@ impl Client {
             (response.body, response.is_whole) = self.exactly(length);
         } else if response.header("transfer-encoding") == Some("chunked") {
             self.chunks(&mut response);
+        } else if response.header("connection") == Some("close") || response.head.starts_with("HTTP/1.0") {
+            while self.more() {}
+            response.body = std::mem::take(&mut self.buffer);
         }
         Some(response)
     }
