@@ -1,4 +1,4 @@
-//! `cargo xtask guests`: builds the guests of `examples/` from their sources.
+//! `cargo xtask guests`: builds the guests of `examples/` from their sources, and that of the tests of `bindgen!`.
 //!
 //! The committed modules stand there so that a newcomer needs no other compiler. Without arguments
 //! they are built again in place; with `--check` they are built aside, and both the committed module
@@ -89,6 +89,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         for guest in GUESTS {
             guest.build(&guest.committed())?;
         }
+        bindings()?;
     }
     sizes()?;
     if request.check || request.bless {
@@ -132,6 +133,19 @@ fn sizes() -> Result<(), Error> {
             .cause(format!("their bound is {MODULES_BYTES_MAX}")));
     }
     Ok(())
+}
+
+/// Builds the guest of the tests of `bindgen!`, whose own bindings `wit-bindgen` makes.
+fn bindings() -> Result<(), Error> {
+    let tests = workspace::root().join("crates/dunlin-bindgen/tests");
+    packages::rust_target("wasm32-wasip2")?;
+    let target = workspace::target().join("guests").join("bindgen");
+    let mut command =
+        steps::cargo(&["build", "--release", "--locked", "--target", "wasm32-wasip2"]);
+    command.arg("--target-dir").arg(&target).current_dir(tests.join("guest"));
+    steps::run("build kinds", &mut command)?;
+    let made = target.join("wasm32-wasip2").join("release").join("kinds.wasm");
+    packages::copy(&made, &tests.join("kinds.wasm"))
 }
 
 impl Guest {
@@ -272,9 +286,8 @@ fn without_paths() -> String {
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let registries = home.and_then(|home| fs::read_dir(home.join("registry").join("src")).ok());
     let folders = registries.into_iter().flatten().filter_map(Result::ok);
-    let argument = |folder: fs::DirEntry| {
-        format!(" --remap-path-prefix={}=crates", folder.path().display())
-    };
+    let argument =
+        |folder: fs::DirEntry| format!(" --remap-path-prefix={}=crates", folder.path().display());
     folders.map(argument).collect()
 }
 

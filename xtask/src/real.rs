@@ -5,11 +5,15 @@
 //!    copied afresh so that a run can write;
 //! 3. compare standard output and exit code exactly with the text under `xtask/real`.
 //!
+//! Apps are served by `dunlin serve` and asked over the wire ([`apps`]).
+//!
 //! A failure shows the call, which can be pasted. `--bless` writes the expected text from the run;
 //! bless with a peer, so that the expectation is not our own word.
 
+pub mod apps;
 pub mod case;
 pub mod graft;
+mod http;
 pub mod kotlin;
 mod numpy;
 pub mod packages;
@@ -58,6 +62,20 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             }
         }
     }
+    let apps = match request.engine {
+        // A peer has no server that is started in the same way.
+        Engine::Dunlin => check_apps(&request),
+        _ => Vec::new(),
+    };
+    for (title, outcome) in apps {
+        match outcome {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                eprintln!("{error}");
+                failed.push(title);
+            }
+        }
+    }
     println!("{passed} passed, {} failed", failed.len());
     if failed.is_empty() {
         return Ok(());
@@ -74,11 +92,11 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
         match argument.as_str() {
             "--bless" => request.bless = true,
             "--with" => request.engine = Engine::parse(rest.next().map_or("", String::as_str))?,
-            name if PROGRAMS.iter().any(|program| program.name == name) => {
+            name if names().any(|known| known == name) => {
                 request.names.push(name.into());
             }
             other => {
-                let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+                let names: Vec<String> = names().collect();
                 return Err(Error::new(format!("unknown argument `{other}`")).hint(format!(
                     "valid programs: {}; --with ENGINE, --bless",
                     names.join(", ")
@@ -87,6 +105,31 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
         }
     }
     Ok(request)
+}
+
+/// The names of all that can be run.
+fn names() -> impl Iterator<Item = String> {
+    let programs = PROGRAMS.iter().map(|program| program.name.to_owned());
+    let apps = apps::APPS.iter().map(|app| app.name.to_owned());
+    programs.chain(apps).chain(apps::TEMPLATES.iter().map(|(name, _)| format!("new-{name}")))
+}
+
+/// Serves every app that is asked for, and makes every template, each with its title.
+fn check_apps(request: &Request) -> Vec<(String, Result<(), Error>)> {
+    let wanted = |name: &str| request.names.is_empty() || request.names.iter().any(|n| n == name);
+    let mut outcomes = Vec::new();
+    for app in apps::APPS.iter().filter(|app| wanted(app.name)) {
+        eprintln!("==> {}: {}", app.name, app.about);
+        outcomes.push((app.name.to_owned(), app.check()));
+    }
+    for (template, prepare) in apps::TEMPLATES {
+        let name = format!("new-{template}");
+        if wanted(&name) {
+            eprintln!("==> {name}: `dunlin new --template {template}`, built and served");
+            outcomes.push((name, apps::check_template(template, *prepare)));
+        }
+    }
+    outcomes
 }
 
 /// Runs every run of a program, each with its title.

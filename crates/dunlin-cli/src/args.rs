@@ -34,6 +34,8 @@ pub(crate) enum Words {
     Many,
     /// Any number of files.
     Any,
+    /// One folder, or none.
+    OneOrNone,
     /// Exactly one of these words.
     Verb(&'static [&'static str]),
 }
@@ -155,7 +157,11 @@ impl<O: Default> Command<O> {
             return self.check_verb(words, verbs);
         }
         let report = match (self.words, words.len()) {
-            (Words::Any, _) => return Ok(()),
+            (Words::Any, _) | (Words::OneOrNone, 0) => return Ok(()),
+            (Words::OneOrNone, 2..) => {
+                let extra = words[1].display();
+                Report::usage(format!("`dunlin {}` takes one folder; `{extra}` is more", self.name))
+            }
             (_, 0) => Report::usage(format!("`dunlin {}` needs a file", self.name)),
             (Words::One, 2..) => {
                 let extra = words[1].display();

@@ -772,5 +772,7 @@ mod tests {
         check(&INSPECT);
         check(&WAST);
         check(&crate::serve_flags::SERVE);
+        check(&crate::app_flags::NEW);
+        check(&crate::app_flags::BUILD);
     }
 }

@@ -11,6 +11,7 @@
 //! (errors and exit codes).
 #![forbid(unsafe_code)]
 
+mod app_flags;
 mod args;
 mod commands;
 mod fetch;

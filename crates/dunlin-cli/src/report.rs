@@ -105,6 +105,17 @@ impl Report {
         Self::new(exit, what.into()).cause_chain(error)
     }
 
+    /// An app that cannot be made or built.
+    #[cold]
+    pub(crate) fn building(error: dunlin_build::Error) -> Self {
+        let report =
+            error.causes().fold(Self::failure(error.what()), |report, cause| report.cause(cause));
+        match error.hint_text() {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
+    }
+
     /// Adds a cause below the ones there are.
     pub(crate) fn cause(mut self, cause: impl Display) -> Self {
         self.0.causes.push(cause.to_string());

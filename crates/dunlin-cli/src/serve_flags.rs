@@ -42,10 +42,10 @@ pub(crate) struct ServeOptions {
 /// `dunlin serve`.
 pub(crate) const SERVE: Command<ServeOptions> = Command {
     name: "serve",
-    usage: "[OPTIONS] APP… | --config dunlin.toml",
+    usage: "[OPTIONS] [APP… | --config dunlin.toml]",
     about: "Serve HTTP apps: components that export `wasi:http/incoming-handler`, and FastEdge's. Each request\n\
             has an instance of its own.",
-    notes: "APP is a .wasm. One is given all requests; of several, each those whose path begins with its name.\n\
+    notes: "APP is a .wasm; without any, ./dunlin.toml says which. One is given all requests; of several, each those whose path begins with its name.\n\
             The first line printed is the address. An app has no variable, secret or store and reaches no\n\
             host unless a flag or dunlin.toml grants it. All limits are on: `--limit` names them, with\n\
             `memory`, `cpu`, `timeout`, `request-body`, `response-body`, `concurrency`, `queue`, `log` and\n\

@@ -1,15 +1,17 @@
 //! What the macros [`record!`](crate::record), [`variant!`](crate::variant), [`enumeration!`](crate::enumeration) and
-//! [`flags!`](crate::flags) use of this crate. It is none of anybody else's business.
+//! [`flags!`](crate::flags), and what `bindgen!` makes, use of this crate. It is none of anybody else's business.
 
 pub use crate::abi::lift::{Cx, From};
 pub use crate::abi::lower::To;
 pub use crate::rust_types::places;
 pub use crate::typed::{Known, Layout};
 pub use crate::types::{TypeId, TypeTable};
-pub use dunlin::Result;
+pub use dunlin::{AsContextMut, Error, Result, StoreContextMut};
 
+use crate::instance::Instance;
+use crate::linker::{compatible, version};
 use crate::trap::{trap, usage};
-use crate::typed::refuse;
+use crate::typed::{Params, Results, TypedFunc, refuse};
 use crate::types::{Kind, Node};
 use std::sync::Arc;
 
@@ -142,4 +144,31 @@ pub fn check_flags(types: &TypeTable, ty: TypeId, names: &[&str], rust: &str) ->
 pub fn no_case(case: u32, cases: u32) -> dunlin::Error {
     debug_assert!(case >= cases);
     trap("invalid variant discriminant")
+}
+
+/// The instance that a component exports under this name, or under that of a compatible version: the newest.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn exported_instance(
+    mut store: impl AsContextMut,
+    instance: &Instance,
+    name: &str,
+) -> Result<Instance> {
+    if let Some(found) = instance.get_instance(&mut store, name) {
+        return Ok(found);
+    }
+    let names = instance.exports(&mut store);
+    let wanted = compatible(name);
+    let others = names.iter().filter(|other| wanted.is_some() && compatible(other) == wanted);
+    let newest = others.max_by_key(|other| version(other));
+    let found = newest.and_then(|other| instance.get_instance(&mut store, other));
+    found.ok_or_else(|| usage(format_args!("the component exports no instance `{name}`")))
+}
+
+/// The same function with parameters that differ in nothing but how long they are borrowed.
+#[must_use]
+pub fn with_params<P: Params, Q: Params, R: Results>(func: TypedFunc<P, R>) -> TypedFunc<Q, R> {
+    func.with_params()
 }

@@ -108,7 +108,7 @@ impl<T: 'static> Lowered<T> {
         func: &HostFunc<T>,
     ) -> Result<Self> {
         let code = func.code.clone();
-        with_known(store, side, |known| code.check(&ty.types, ty.get(), known))
+        with_known(store, side, None, |known| code.check(&ty.types, ty.get(), known))
             .map_err(|error| link(format_args!("a function of the host's: {error}")))?;
         let shape = ty.get().shape(is_async);
         let core = ty.get().lowered(shape);

@@ -16,7 +16,7 @@
 //! | records, variants, enums, flags | what [`record!`], [`variant!`], [`enumeration!`], [`flags!`] make | `Record`, `Variant`, `Enum`, `Flags` |
 //! | maps, lists of fixed length | – | `Map`, `List` |
 //! | `own`, `borrow` of the host's types | [`Resource<R>`](Resource), [`Borrow<R>`](Borrow) | `Resource` |
-//! | `own`, `borrow` of guests' types | – | `Resource` |
+//! | `own`, `borrow` of guests' types | [`GuestResource<R>`](GuestResource); [`GuestBorrow<R>`](GuestBorrow) into components | `Resource` |
 //!
 //! # Invariants
 //!
@@ -46,6 +46,7 @@ pub mod custom;
 mod decode;
 mod exports;
 mod func;
+mod guest;
 mod handles;
 mod hosts;
 mod instance;
@@ -68,7 +69,10 @@ mod val;
 pub mod wit;
 
 pub use component::{Component, ItemKind};
+#[cfg(feature = "bindgen")]
+pub use dunlin_bindgen::bindgen;
 pub use func::Func;
+pub use guest::{GuestBorrow, GuestResource};
 pub use instance::Instance;
 pub use linker::{InstancePre, Linker, LinkerInstance};
 pub use resource::{Borrow, Resource, ResourceAny};

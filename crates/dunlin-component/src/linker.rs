@@ -613,7 +613,7 @@ fn newest<'n, T: 'static>(
 }
 
 /// A name with that part of its version which says what it is compatible with.
-fn compatible(name: &str) -> Option<(&str, &str)> {
+pub(crate) fn compatible(name: &str) -> Option<(&str, &str)> {
     let (base, version) = name.split_once('@')?;
     let (major, rest) = version.split_once('.')?;
     if version.contains(['-', '+']) {
@@ -629,7 +629,7 @@ fn compatible(name: &str) -> Option<(&str, &str)> {
     }
 }
 
-fn version(name: &str) -> Vec<u64> {
+pub(crate) fn version(name: &str) -> Vec<u64> {
     let version = name.split_once('@').map_or("", |(_, version)| version);
     version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }

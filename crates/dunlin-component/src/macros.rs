@@ -48,13 +48,12 @@ macro_rules! record {
 
         const _: () = {
             use $crate::custom as p;
-            use $crate::{ComponentType, Lift, Lower};
 
             const COUNT: usize = [$($text),*].len();
             const PLACES: ([(u32, u32); COUNT], p::Layout) =
-                p::places([$(<$ty as ComponentType>::LAYOUT),*]);
+                p::places([$(<$ty as $crate::ComponentType>::LAYOUT),*]);
 
-            impl ComponentType for $name {
+            impl $crate::ComponentType for $name {
                 const LAYOUT: p::Layout = PLACES.1;
 
                 fn check(
@@ -64,13 +63,13 @@ macro_rules! record {
                 ) -> p::Result<()> {
                     let fields = p::fields(types, ty, &[$($text),*], stringify!($name))?;
                     let mut at = 0;
-                    $(<$ty as ComponentType>::check(types, fields[at], known)?; at += 1;)*
+                    $(<$ty as $crate::ComponentType>::check(types, fields[at], known)?; at += 1;)*
                     let _ = at;
                     Ok(())
                 }
             }
 
-            impl Lift for $name {
+            impl $crate::Lift for $name {
                 fn lift<T: 'static>(
                     cx: &mut p::Cx<'_, '_, T>,
                     from: p::From<'_>,
@@ -80,11 +79,11 @@ macro_rules! record {
                         let place = places.next().copied().unwrap_or_default();
                         from.part(place.0, place.1)
                     };
-                    Ok(Self { $($field: <$ty as Lift>::lift(cx, next())?),* })
+                    Ok(Self { $($field: <$ty as $crate::Lift>::lift(cx, next())?),* })
                 }
             }
 
-            impl Lower for $name {
+            impl $crate::Lower for $name {
                 fn lower<T: 'static>(
                     &self,
                     cx: &mut p::Cx<'_, '_, T>,
@@ -93,7 +92,7 @@ macro_rules! record {
                     let mut places = PLACES.0.iter();
                     $(
                         let place = places.next().copied().unwrap_or_default();
-                        <$ty as Lower>::lower(&self.$field, cx, &mut to.part(place.0, place.1))?;
+                        <$ty as $crate::Lower>::lower(&self.$field, cx, &mut to.part(place.0, place.1))?;
                     )*
                     Ok(())
                 }
@@ -129,15 +128,14 @@ macro_rules! variant {
 
         const _: () = {
             use $crate::custom as p;
-            use $crate::{ComponentType, Lift, Lower};
 
             const NAMES: &[&str] = &[$($text),*];
             const VARIANT: (p::Layout, u32, u32) = p::variant_of(
-                &[$($(<$ty as ComponentType>::LAYOUT,)?)*],
+                &[$($(<$ty as $crate::ComponentType>::LAYOUT,)?)*],
                 NAMES.len(),
             );
 
-            impl ComponentType for $name {
+            impl $crate::ComponentType for $name {
                 const LAYOUT: p::Layout = VARIANT.0;
 
                 fn check(
@@ -148,7 +146,7 @@ macro_rules! variant {
                     let cases = p::cases(types, ty, NAMES, stringify!($name))?;
                     let mut at = 0;
                     $(
-                        let checks: &[p::Check] = &[$(<$ty as ComponentType>::check)?];
+                        let checks: &[p::Check] = &[$(<$ty as $crate::ComponentType>::check)?];
                         p::check_payload(types, cases[at], checks.first(), known, $text)?;
                         at += 1;
                     )*
@@ -157,7 +155,7 @@ macro_rules! variant {
                 }
             }
 
-            impl Lift for $name {
+            impl $crate::Lift for $name {
                 fn lift<T: 'static>(
                     cx: &mut p::Cx<'_, '_, T>,
                     from: p::From<'_>,
@@ -167,7 +165,7 @@ macro_rules! variant {
                     $(
                         if case == at {
                             return Ok(Self::$case $((
-                                <$ty as Lift>::lift(cx, from.part(VARIANT.2, 1))?
+                                <$ty as $crate::Lift>::lift(cx, from.part(VARIANT.2, 1))?
                             ))?);
                         }
                         at += 1;
@@ -176,7 +174,7 @@ macro_rules! variant {
                 }
             }
 
-            impl Lower for $name {
+            impl $crate::Lower for $name {
                 fn lower<T: 'static>(
                     &self,
                     cx: &mut p::Cx<'_, '_, T>,
@@ -188,7 +186,7 @@ macro_rules! variant {
                             to.number(cx, VARIANT.1, at)?;
                             $(
                                 let Self::$case(payload) = self else { return Ok(()) };
-                                <$ty as Lower>::lower(payload, cx, &mut to.part(VARIANT.2, 1))?;
+                                <$ty as $crate::Lower>::lower(payload, cx, &mut to.part(VARIANT.2, 1))?;
                             )?
                             return Ok(());
                         }
@@ -228,12 +226,11 @@ macro_rules! enumeration {
 
         const _: () = {
             use $crate::custom as p;
-            use $crate::{ComponentType, Lift, Lower};
 
             const NAMES: &[&str] = &[$($text),*];
             const VARIANT: (p::Layout, u32, u32) = p::variant_of(&[], NAMES.len());
 
-            impl ComponentType for $name {
+            impl $crate::ComponentType for $name {
                 const LAYOUT: p::Layout = VARIANT.0;
 
                 fn check(types: &p::TypeTable, ty: p::TypeId, _: &p::Known<'_>) -> p::Result<()> {
@@ -241,7 +238,7 @@ macro_rules! enumeration {
                 }
             }
 
-            impl Lift for $name {
+            impl $crate::Lift for $name {
                 fn lift<T: 'static>(
                     cx: &mut p::Cx<'_, '_, T>,
                     from: p::From<'_>,
@@ -253,7 +250,7 @@ macro_rules! enumeration {
                 }
             }
 
-            impl Lower for $name {
+            impl $crate::Lower for $name {
                 fn lower<T: 'static>(
                     &self,
                     cx: &mut p::Cx<'_, '_, T>,
@@ -327,12 +324,11 @@ macro_rules! flags {
 
         const _: () = {
             use $crate::custom as p;
-            use $crate::{ComponentType, Lift, Lower};
 
             const NAMES: &[&str] = &[$($text),*];
             const BYTES: u32 = p::flag_bytes(NAMES.len());
 
-            impl ComponentType for $name {
+            impl $crate::ComponentType for $name {
                 const LAYOUT: p::Layout = p::scalar(BYTES);
 
                 fn check(types: &p::TypeTable, ty: p::TypeId, _: &p::Known<'_>) -> p::Result<()> {
@@ -340,7 +336,7 @@ macro_rules! flags {
                 }
             }
 
-            impl Lift for $name {
+            impl $crate::Lift for $name {
                 fn lift<T: 'static>(
                     cx: &mut p::Cx<'_, '_, T>,
                     from: p::From<'_>,
@@ -349,7 +345,7 @@ macro_rules! flags {
                 }
             }
 
-            impl Lower for $name {
+            impl $crate::Lower for $name {
                 fn lower<T: 'static>(
                     &self,
                     cx: &mut p::Cx<'_, '_, T>,

@@ -437,6 +437,10 @@ tuples! {
     (0 A 1 B 2 C 3 D 4 E 5 F)
     (0 A 1 B 2 C 3 D 4 E 5 F 6 G)
     (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L)
 }
 
 /// The resource type of a call's that this type of Rust stands for.

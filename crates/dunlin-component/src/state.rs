@@ -4,6 +4,7 @@
 use crate::adapt::{Adapted, HELPERS};
 use crate::exports::Exports;
 use crate::func::FuncItem;
+use crate::guest::GuestType;
 use crate::handles::Handles;
 use crate::resource::ResourceInfo;
 use crate::tasks::Task;
@@ -26,6 +27,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) instances: Vec<InstanceState>,
     pub(crate) resources: Vec<ResourceInfo<T>>,
     pub(crate) funcs: Vec<Arc<FuncItem<T>>>,
+    /// Which types of Rust stand for resource types of guests, each list for functions that have those.
+    pub(crate) guests: Vec<Box<[GuestType]>>,
     /// What those component instances export that the embedder may ask.
     pub(crate) exports: Vec<Arc<Exports>>,
     /// Calls that lend handles and have not ended, the innermost last.
@@ -49,6 +52,7 @@ impl<T: 'static> Default for State<T> {
             instances: vec![InstanceState::new(None, IDLE)],
             resources: Vec::new(),
             funcs: Vec::new(),
+            guests: Vec::new(),
             exports: Vec::new(),
             scopes: Vec::new(),
             scopes_made: 0,

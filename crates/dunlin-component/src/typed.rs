@@ -8,11 +8,13 @@ use crate::abi::lower::To;
 use crate::abi::side::{Peer, Side};
 use crate::call::{WORDS, params_area};
 use crate::func::{Func, HostCode, Lifted, lifted, result_area};
+use crate::guest;
 use crate::state::state;
 use crate::trap::usage;
 use crate::types::{FuncType, Kind, Shape, TypeId, TypeTable, Var};
 use dunlin::{AsContextMut, Result, StoreContextMut};
 use std::any::TypeId as RustType;
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -20,6 +22,8 @@ use std::marker::PhantomData;
 pub struct Known<'a> {
     /// The type of Rust that stands for a resource type of the host's.
     pub(crate) host: &'a dyn Fn(Var) -> Option<RustType>,
+    /// Where it is noted which types of Rust stand for resource types of guests; nowhere for functions of the host's.
+    pub(crate) guests: Option<&'a RefCell<Vec<(RustType, Var)>>>,
 }
 
 /// How large values of a type are.
@@ -299,6 +303,8 @@ params! {
 /// ```
 pub struct TypedFunc<P, R> {
     func: Func,
+    /// Which types of Rust stand for resource types of guests in it, as the store has them listed.
+    guests: Option<u32>,
     _types: PhantomData<fn(P) -> R>,
 }
 
@@ -323,11 +329,18 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
         store: &mut StoreContextMut<'_, T>,
     ) -> Result<Self> {
         let ty = lifted.ty.get();
-        with_known(store, &lifted.side, |known| {
+        let guests = RefCell::default();
+        with_known(store, &lifted.side, Some(&guests), |known| {
             P::check(&lifted.ty.types, ty, known)?;
             R::check(&lifted.ty.types, ty, known)
         })?;
-        Ok(Self { func, _types: PhantomData })
+        let guests = guest::note(store, &lifted.side, &guests.take())?;
+        Ok(Self { func, guests, _types: PhantomData })
+    }
+
+    /// The same function with parameters that differ in nothing but how long they are borrowed.
+    pub(crate) fn with_params<Q: Params>(self) -> TypedFunc<Q, R> {
+        TypedFunc { func: self.func, guests: self.guests, _types: PhantomData }
     }
 
     /// The function without its types.
@@ -355,8 +368,14 @@ impl<P: LowerParams, R: LiftResults> TypedFunc<P, R> {
         let ty = lifted.ty.get();
         lifted.call_from_host(
             &mut store,
-            |cx, words| params.lower(cx, ty, words),
-            |cx, words| R::lift(cx, ty, words),
+            |cx, words| {
+                cx.guests = self.guests;
+                params.lower(cx, ty, words)
+            },
+            |cx, words| {
+                cx.guests = self.guests;
+                R::lift(cx, ty, words)
+            },
         )
     }
 }
@@ -365,6 +384,7 @@ impl<P: LowerParams, R: LiftResults> TypedFunc<P, R> {
 pub(crate) fn with_known<T: 'static, R>(
     store: &mut StoreContextMut<'_, T>,
     side: &Side,
+    guests: Option<&RefCell<Vec<(RustType, Var)>>>,
     run: impl FnOnce(&Known<'_>) -> R,
 ) -> R {
     let resources = &state(store).resources;
@@ -372,7 +392,7 @@ pub(crate) fn with_known<T: 'static, R>(
         let ty = side.resource(var).ok()?;
         Some(resources.get(ty.0 as usize)?.host?.1)
     };
-    run(&Known { host: &host })
+    run(&Known { host: &host, guests })
 }
 
 /// A function of the host's whose types are types of Rust.

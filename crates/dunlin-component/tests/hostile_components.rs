@@ -65,6 +65,8 @@ fn metered() -> Engine {
 
 /// Loads it, and if it loads does with it all that can be done; whether it loaded.
 fn exercise(engine: &Engine, bytes: &[u8]) -> bool {
+    // That loads without looking at bodies, and this looks at them first.
+    let _ = Component::validate(engine, bytes);
     let Ok(component) = Component::new(engine, bytes) else { return false };
     let mut store = Store::new(engine, ());
     store.set_fuel(FUEL).expect("fuel is counted");
@@ -92,7 +94,12 @@ fn every_beginning_of_a_component_is_refused_or_runs() {
     let bytes = rich();
     assert!(exercise(&engine, &bytes));
     for len in 0..bytes.len() {
-        exercise(&engine, &bytes[..len]);
+        let cut = &bytes[..len];
+        let refused = [Component::validate(&engine, cut).err(), Component::new(&engine, cut).err()];
+        for error in refused.into_iter().flatten() {
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{len}: {error}");
+        }
+        exercise(&engine, cut);
     }
 }
 

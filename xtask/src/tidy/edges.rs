@@ -28,8 +28,10 @@ const INTERP: &str = "dunlin-interp";
 const BASELINE: &str = "dunlin-baseline";
 const OPTIMIZE: &str = "dunlin-optimize";
 const DUNLIN: &str = "dunlin";
+const BINDGEN: &str = "dunlin-bindgen";
 const COMPONENT: &str = "dunlin-component";
 const WASI: &str = "dunlin-wasi";
+const BUILD: &str = "dunlin-build";
 const EDGE: &str = "dunlin-edge";
 const WAST: &str = "dunlin-wast";
 const CLI: &str = "dunlin-cli";
@@ -46,13 +48,16 @@ const TABLE: &[Row] = &[
     // Its tests read machine code, by a feature of its own.
     row(OPTIMIZE, &[CORE, MODULE], &[OPTIMIZE]),
     row(DUNLIN, &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE], &[WAST]),
-    row(COMPONENT, &[DUNLIN], &[]),
+    // Its tests use what it makes.
+    row(BINDGEN, &[], &[DUNLIN, COMPONENT, WASI]),
+    row(COMPONENT, &[DUNLIN, BINDGEN], &[]),
     row(WAST, &[DUNLIN, COMPONENT], &[]),
     row(WASI, &[DUNLIN, COMPONENT], &[]),
+    row(BUILD, &[DUNLIN, COMPONENT, WASI], &[]),
     row(EDGE, &[DUNLIN, COMPONENT, WASI], &[]),
     row(
         CLI,
-        &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI, EDGE],
+        &[CORE, MODULE, VM, INTERP, BASELINE, OPTIMIZE, DUNLIN, COMPONENT, WAST, WASI, BUILD, EDGE],
         &[],
     ),
     // It compares two passes of which users see one.

@@ -1,11 +1,13 @@
 //! The commands, one file each, and the choice between them.
 
+mod build;
 mod cache;
 mod compile;
 mod compiled;
 mod deadline;
 mod disassemble;
 mod inspect;
+mod new;
 mod run;
 mod run_component;
 mod serve;
@@ -21,6 +23,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+use crate::app_flags::{BUILD, NEW};
 use crate::args::{Command, Parsed, nearest};
 use crate::flags;
 use crate::report::Report;
@@ -30,7 +33,8 @@ use crate::serve_flags::SERVE;
 pub(crate) type Outcome = Result<i32, Report>;
 
 /// The words that select a command; a file of such a name runs as `./NAME`.
-const NAMES: &[&str] = &["run", "serve", "compile", "validate", "inspect", "wast", "cache", "help"];
+const NAMES: &[&str] =
+    &["run", "new", "build", "serve", "compile", "validate", "inspect", "wast", "cache", "help"];
 
 const HELP: &str = "\
 Dunlin runs WebAssembly: fast to start, and isolated unless a flag grants more.
@@ -40,6 +44,8 @@ usage: dunlin FILE|URL [ARGS…]
 
 commands:
   run       Run a module: its command, or one function with --invoke
+  new       Make an app from a template
+  build     Build an app from its sources, by its language's own tools
   serve     Serve HTTP apps, each request in an instance of its own
   compile   Compile a module ahead of time
   validate  Check that modules are valid
@@ -56,7 +62,7 @@ examples:
   dunlin hello.wasm
   dunlin run --dir . --timeout 10s app.wasm input.txt
   dunlin run --invoke add add.wat 1 2
-  dunlin serve app.wasm
+  dunlin new hello && cd hello && dunlin build && dunlin serve
 ";
 
 /// Runs the command that the arguments ask for.
@@ -70,6 +76,8 @@ pub(crate) fn dispatch(mut arguments: Vec<OsString>, out: &mut dyn Write) -> Out
         "-V" | "--version" => show(out, concat!("dunlin ", env!("CARGO_PKG_VERSION"), "\n")),
         "help" => help(arguments.get(1), out),
         "run" => with(&flags::RUN, arguments.split_off(1), out, run::run),
+        "new" => with(&NEW, arguments.split_off(1), out, new::run),
+        "build" => with(&BUILD, arguments.split_off(1), out, build::run),
         "serve" => with(&SERVE, arguments.split_off(1), out, serve::run),
         "compile" => with(&flags::COMPILE, arguments.split_off(1), out, compile::run),
         "cache" => with(&flags::CACHE, arguments.split_off(1), out, cache::run),
@@ -100,6 +108,8 @@ fn help(word: Option<&OsString>, out: &mut dyn Write) -> Outcome {
     let Some(word) = word else { return show(out, HELP) };
     let written = match word.to_str().unwrap_or("") {
         "run" => flags::RUN.help(out),
+        "new" => NEW.help(out),
+        "build" => BUILD.help(out),
         "serve" => SERVE.help(out),
         "compile" => flags::COMPILE.help(out),
         "cache" => flags::CACHE.help(out),

@@ -18,10 +18,18 @@ use crate::serve_flags::ServeOptions;
 /// Where apps are served unless a flag says otherwise: this machine alone reaches it.
 const ADDR: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
+/// What is served if nothing is named.
+const CONFIG: &str = "dunlin.toml";
+
 /// Serves the apps.
-pub(super) fn run(options: ServeOptions, words: Vec<OsString>, out: &mut dyn Write) -> Outcome {
+pub(super) fn run(mut options: ServeOptions, words: Vec<OsString>, out: &mut dyn Write) -> Outcome {
     if words.is_empty() && options.config.is_none() {
-        return Err(Report::usage("`dunlin serve` needs an app").hint("`dunlin serve app.wasm`"));
+        // In an app's folder it need not be said which app.
+        if !Path::new(CONFIG).is_file() {
+            return Err(Report::usage("`dunlin serve` needs an app, or a `dunlin.toml` here")
+                .hint("`dunlin serve app.wasm`"));
+        }
+        options.config = Some(PathBuf::from(CONFIG));
     }
     let config = configuration(&options, &words)?;
     let addr = options.addr.or(config.addr).unwrap_or(SocketAddr::from(ADDR));

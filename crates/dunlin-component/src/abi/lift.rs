@@ -19,6 +19,8 @@ pub struct Cx<'s, 'a, T: 'static> {
     pub(crate) types: &'s TypeTable,
     /// The call for whose duration handles are lent.
     pub(crate) scope: Option<u32>,
+    /// Which types of Rust stand for resource types of guests in the call, as the store has them listed.
+    pub(crate) guests: Option<u32>,
     /// Bytes of the host's that the call may still fill.
     budget: usize,
 }
@@ -30,7 +32,7 @@ impl<'s, 'a, T: 'static> Cx<'s, 'a, T> {
         types: &'s TypeTable,
         scope: Option<u32>,
     ) -> Self {
-        Self { store, side, types, scope, budget: LIFTED_BYTES_MAX }
+        Self { store, side, types, scope, guests: None, budget: LIFTED_BYTES_MAX }
     }
 
     /// Takes bytes off the budget.

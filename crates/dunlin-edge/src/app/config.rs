@@ -251,6 +251,8 @@ const KEYS: &[(&str, SetKey)] = &[
         count.map(|count| app.reuse = count.max(1) as u32).map_err(|why| Wrong(why, value.span()))
     }),
     ("limits", |app, value, _| set_limits(&mut app.limits, value)),
+    // How it is built is the business of whoever builds it.
+    ("build", |_, value, _| table(value).map(drop)),
 ];
 
 fn join(folder: &Path, path: &str) -> PathBuf {
