@@ -201,7 +201,7 @@ mod tests {
         for len in 0..bytes.len() {
             // The first eight bytes are those of a null element, or say that there is nothing.
             let of = targets(&bytes[..len]);
-            assert!(of.as_ref().is_none_or(|of| of.is_empty()), "{len}: {of:?}");
+            assert!(of.as_ref().is_none_or(Vec::is_empty), "{len}: {of:?}");
         }
         // The view's words, and how many elements and views there are.
         for at in (16..bytes.len()).step_by(4).filter(|at| *at != 24) {
