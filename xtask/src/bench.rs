@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: measures `dunlin` beside other engines and native code.
 //!
-//! Four measurements, each with its own file in `record/`:
+//! Five measurements, each with its own file in `record/`:
 //!
 //! * without a flag, **peak**: the kernels of `bench/kernels` by processor time ([`peak`]);
 //! * `--gc`: the kernels of `bench/gc`, whose objects live in the engine's heap ([`gc`]);
 //! * `--start`: whole processes by the wall clock ([`start`]);
+//! * `--serve`: requests to `dunlin serve` ([`serve`]);
 //! * `--instructions`: counts that gate a change ([`instructions`]).
 //!
 //! Three engines are ours: `dunlin` is the interpreter (`--tier interp`), `dunlin-optimize` compiled code
@@ -18,6 +19,7 @@ pub mod kernels;
 mod measure;
 mod peak;
 mod record;
+mod serve;
 mod start;
 
 use crate::error::Error;
@@ -57,6 +59,7 @@ enum Mode {
     Peak,
     Gc,
     Start,
+    Serve,
     Instructions,
 }
 
@@ -82,6 +85,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         Mode::Peak => &PEAK_ENGINES,
         Mode::Gc => &GC_ENGINES,
         Mode::Start => &START_ENGINES,
+        Mode::Serve => &[Engine::DunlinAuto],
         Mode::Instructions => &[Engine::Dunlin],
     };
     let engines = request.engines.clone().unwrap_or_else(|| default.to_vec());
@@ -119,6 +123,11 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             }
             outcome
         }
+        Mode::Serve => {
+            let mut record = Record::new("Requests", command, &versions);
+            serve::run(request.rounds.unwrap_or(serve::SECONDS), &mut record)?;
+            if whole { record.write("serve") } else { Ok(()) }
+        }
         Mode::Instructions => {
             instructions::run(request.bless, Record::new("Instructions", command, &versions))
         }
@@ -138,6 +147,7 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
         match argument.as_str() {
             "--gc" => request.mode = Mode::Gc,
             "--start" => request.mode = Mode::Start,
+            "--serve" => request.mode = Mode::Serve,
             "--instructions" => request.mode = Mode::Instructions,
             "--bless" => request.bless = true,
             "--engines" => {
@@ -153,7 +163,7 @@ fn parse(arguments: &[String]) -> Result<Request, Error> {
             }
             flag if flag.starts_with('-') => {
                 return Err(Error::new(format!("unknown argument `{flag}`")).hint(
-                    "cargo xtask bench [--gc | --start | --instructions [--bless]] [--engines A,B] \
+                    "cargo xtask bench [--gc | --start | --serve | --instructions [--bless]] [--engines A,B] \
                      [--rounds N] [KERNEL…]",
                 ));
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::steps::seconds;
-use crate::{check, fuzz, machine_code, miri, real, spec, test};
+use crate::{check, fuzz, machine_code, miri, real, redis, spec, test};
 
 /// One step: its name, the command that repeats it, and what it does.
 struct Step {
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
         run: || machine_code::run(&[]),
     },
     Step { name: "real", repeat: "cargo xtask real", run: || real::run(&[]) },
+    Step { name: "redis", repeat: "cargo xtask redis", run: || redis::run(&[]) },
     Step { name: "miri", repeat: "cargo xtask miri", run: miri::bounded },
     Step { name: "fuzz", repeat: "cargo xtask fuzz", run: || fuzz::run(&[]) },
 ];

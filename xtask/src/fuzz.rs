@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: compares generated modules with a second engine, a bounded number of them: first with one
 //! that is a crate, then, where it is to be had, with one that has objects and exceptions. Between the two, damaged bodies
-//! are validated in both of Dunlin's ways.
+//! are validated in both of Dunlin's ways. Last, components pass random bytes to each other, beside a third engine where
+//! that is to be had.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +16,9 @@ const MODULES_DEFAULT: u32 = 2_000;
 
 /// One module with objects for so many others.
 const OBJECTS_ONCE_IN: u32 = 4;
+
+/// One component for so many modules.
+const COMPONENTS_ONCE_IN: u32 = 20;
 
 /// One module of binaryen's generator, which is slow, for so many others.
 const BINARYEN_ONCE_IN: u32 = 20;
@@ -34,7 +38,26 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     }
     search(modules, &[])?;
     step("fuzz bodies", &mut run_program("bodies", modules, &[]))?;
-    objects(modules)
+    objects(modules)?;
+    components(modules.div_ceil(COMPONENTS_ONCE_IN))
+}
+
+/// Components in which random bytes pass, each in some tens of calls and in all of our ways, beside Wasmtime.
+fn components(components: u32) -> Result<(), Error> {
+    let count = components.to_string();
+    let mut words = vec!["run", "--release", "-p", "dunlin-component", "--features", "optimize"];
+    words.extend(["--example", "differential", "--", "--components", &count]);
+    let mut command = cargo(&words);
+    match packages::pip("wasmtime") {
+        Ok(packages) => {
+            command.args(["--peer", "python3", "bench/components.py"]).arg(packages);
+        }
+        Err(error) => {
+            eprintln!("==> fuzz: LEFT OUT: components beside a second engine: it is not to be had");
+            eprintln!("{error}");
+        }
+    }
+    step("fuzz components", &mut command)
 }
 
 /// Modules with objects and exceptions, beside V8: fewer, since each runs in six configurations.

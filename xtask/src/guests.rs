@@ -28,6 +28,8 @@ enum Language {
     /// Rust, as a component for WASI 0.2.
     RustComponent,
     Kotlin,
+    /// A package of its own with FastEdge's SDK: an app, which the edge server's tests run.
+    FastEdge,
     /// The text format, which the engine reads itself.
     Text,
 }
@@ -63,6 +65,7 @@ const GUESTS: &[Guest] = &[
         arguments: &["/text/books"],
         input: Some("input.txt"),
     },
+    Guest { name: "roost", language: Language::FastEdge, arguments: &[], input: None },
     Guest { name: "greet", language: Language::Kotlin, arguments: &[], input: None },
     Guest { name: "aviary", language: Language::Kotlin, arguments: &[], input: None },
 ];
@@ -150,6 +153,7 @@ impl Guest {
     fn build(&self, module: &Path) -> Result<(), Error> {
         let mut command = match self.language {
             Language::Text => return Ok(()),
+            Language::FastEdge => return self.build_package(module),
             Language::Kotlin => {
                 return kotlin::compile(self.name, &[self.source("kt")], module);
             }
@@ -208,12 +212,42 @@ impl Guest {
         steps::run(&format!("build {}", self.name), &mut command)
     }
 
+    /// Compiles the package in the guest's folder into `module`. The sources of other packages have no path in it.
+    fn build_package(&self, module: &Path) -> Result<(), Error> {
+        const TARGET: &str = "wasm32-wasip1";
+        packages::rust_target(TARGET)?;
+        let target = workspace::target().join("guests").join(self.name);
+        let manifest = self.folder().join("Cargo.toml");
+        let (manifest, folder) = (manifest.to_string_lossy(), target.to_string_lossy());
+        let mut arguments = vec!["build", "--release", "--locked", "--target", TARGET];
+        arguments.extend(["--manifest-path", &manifest, "--target-dir", &folder]);
+        let mut command = steps::cargo(&arguments);
+        command.env("RUSTFLAGS", format!("-Dwarnings{}", without_paths()));
+        steps::run(&format!("build {}", self.name), &mut command)?;
+        let built = target.join(TARGET).join("release").join(format!("{}.wasm", self.name));
+        packages::copy(&built, module)
+    }
+
+    /// Runs the tests of an app, with the committed module and a fresh one.
+    fn check_app(&self, fresh: &Path) -> Result<(), Error> {
+        for module in [self.committed(), fresh.to_path_buf()] {
+            let arguments = ["test", "-p", "dunlin-edge", "--test", "fastedge_app"];
+            let mut command = steps::cargo(&arguments);
+            command.env("DUNLIN_ROOST", module);
+            steps::run(&format!("check {}", self.name), &mut command)?;
+        }
+        Ok(())
+    }
+
     /// Runs the committed module and a fresh one; both must print the expected text.
     fn check(&self, request: &Request) -> Result<(), Error> {
         let aside = workspace::target().join("guests");
         create(&aside)?;
         let fresh = aside.join(format!("{}.wasm", self.name));
         self.build(&fresh)?;
+        if self.language == Language::FastEdge {
+            return self.check_app(&fresh);
+        }
         let both = [self.committed(), fresh];
         let modules = if self.language == Language::Text { &both[..1] } else { &both };
         let folders = [Folder { host: self.folder(), guest: "/text", writable: false }];
@@ -232,15 +266,28 @@ impl Guest {
     }
 }
 
+/// Arguments of the compiler by which the registry's folders of this machine are called something else.
+fn without_paths() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry").join("src")).ok());
+    let folders = registries.into_iter().flatten().filter_map(Result::ok);
+    let argument = |folder: fs::DirEntry| {
+        format!(" --remap-path-prefix={}=crates", folder.path().display())
+    };
+    folders.map(argument).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{GUESTS, parse, sizes};
+    use super::{GUESTS, Language, parse, sizes};
 
     #[test]
     fn every_guest_stands_with_its_expected_text_and_all_within_the_bound() {
         for guest in GUESTS {
             assert!(guest.committed().is_file(), "{}", guest.committed().display());
-            assert!(guest.folder().join("expected.txt").is_file(), "{}", guest.name);
+            let is_app = guest.language == Language::FastEdge;
+            assert!(is_app || guest.folder().join("expected.txt").is_file(), "{}", guest.name);
         }
         sizes().expect("within the bound");
     }

@@ -17,6 +17,7 @@ mod guests;
 mod machine_code;
 mod miri;
 mod real;
+mod redis;
 mod sanitize;
 mod spec;
 mod steps;
@@ -61,6 +62,7 @@ const COMMANDS: &[Command] = &[
         bench::resident,
     ),
     row("real", "[ARGS…]", "fetch and run programs that other people compiled", real::run),
+    row("redis", "", "the tests of stores in Redis, with a server", redis::run),
     row("guests", "[ARGS…]", "rebuild the guests of `examples/`", guests::run),
     row("fuzz", "[--modules N]", "compare N generated modules with a second engine", fuzz::run),
     row("machine-code", "", "prove that no hot handler pushes or calls", machine_code::run),

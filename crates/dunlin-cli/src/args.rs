@@ -32,6 +32,8 @@ pub(crate) enum Words {
     One,
     /// One file or more.
     Many,
+    /// Any number of files.
+    Any,
     /// Exactly one of these words.
     Verb(&'static [&'static str]),
 }
@@ -153,6 +155,7 @@ impl<O: Default> Command<O> {
             return self.check_verb(words, verbs);
         }
         let report = match (self.words, words.len()) {
+            (Words::Any, _) => return Ok(()),
             (_, 0) => Report::usage(format!("`dunlin {}` needs a file", self.name)),
             (Words::One, 2..) => {
                 let extra = words[1].display();

@@ -595,23 +595,23 @@ pub(crate) const WAST: Command<WastOptions> = Command {
     ],
 };
 
-type Set = Result<(), String>;
+pub(crate) type Set = Result<(), String>;
 
-fn push<T>(list: &mut Vec<T>, value: T) -> Set {
+pub(crate) fn push<T>(list: &mut Vec<T>, value: T) -> Set {
     list.push(value);
     Ok(())
 }
 
-fn assign<T>(place: &mut Option<T>, value: T) -> Set {
+pub(crate) fn assign<T>(place: &mut Option<T>, value: T) -> Set {
     *place = Some(value);
     Ok(())
 }
 
-fn text(value: &OsStr) -> Result<&str, String> {
+pub(crate) fn text(value: &OsStr) -> Result<&str, String> {
     value.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }
 
-fn whole(text: &str) -> Result<u64, String> {
+pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number of at most 64 bits".to_owned())
 }
 
@@ -667,7 +667,7 @@ fn features(set: &mut Features, value: &OsStr) -> Set {
 }
 
 /// The value that a name stands for; an unknown name is answered with the known ones.
-fn one_of<T: Copy>(value: &OsStr, names: &[(&str, T)]) -> Result<T, String> {
+pub(crate) fn one_of<T: Copy>(value: &OsStr, names: &[(&str, T)]) -> Result<T, String> {
     let found = names.iter().find(|(name, _)| value == *name);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<String> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
@@ -689,7 +689,7 @@ fn dir(value: &str) -> Result<Dir, String> {
 }
 
 /// `NAME=VALUE`, or `NAME` for our own value of it.
-fn variable(value: &str) -> Result<(String, String), String> {
+pub(crate) fn variable(value: &str) -> Result<(String, String), String> {
     let (name, content) = match value.split_once('=') {
         Some((name, content)) => (name, Some(content.to_owned())),
         None => (value, None),
@@ -771,5 +771,6 @@ mod tests {
         check(&VALIDATE);
         check(&INSPECT);
         check(&WAST);
+        check(&crate::serve_flags::SERVE);
     }
 }

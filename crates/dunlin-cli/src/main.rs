@@ -18,6 +18,7 @@ mod flags;
 mod home;
 mod progress;
 mod report;
+mod serve_flags;
 mod sys;
 mod values;
 

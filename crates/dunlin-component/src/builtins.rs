@@ -2,6 +2,7 @@
 
 use crate::call::check_leave;
 use crate::handles::Handle;
+use crate::hosts::Hosts;
 use crate::limits::BACKPRESSURE_MAX;
 use crate::resource::{self, ResourceTypeId};
 use crate::state::state;
@@ -10,48 +11,75 @@ use crate::trap::{asynchronous, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Func, FuncType, Result, StoreContextMut, ValType};
 
+/// What is done with a handle, or made one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resource {
+    New,
+    Drop,
+    Rep,
+}
+
+impl Resource {
+    /// The core type.
+    pub(crate) fn ty(self) -> FuncType {
+        let results = match self {
+            Self::Drop => 0,
+            Self::New | Self::Rep => 1,
+        };
+        FuncType::new([ValType::I32], vec![ValType::I32; results])
+    }
+
+    /// Does it, in an instance, with a handle of this type.
+    pub(crate) fn run<T: 'static>(
+        self,
+        store: &mut StoreContextMut<'_, T>,
+        (instance, ty): (u32, ResourceTypeId),
+        words: &mut [u64],
+    ) -> Result<()> {
+        let index = words[0] as u32;
+        match self {
+            Self::New => {
+                check_leave(store, instance)?;
+                words[0] = resource::lower_own(store, instance, index, ty)?.into();
+            }
+            Self::Drop => {
+                check_leave(store, instance)?;
+                resource::drop_handle(store, instance, index, ty)?;
+            }
+            Self::Rep => {
+                let handles = &mut state(store).instances[instance as usize].handles;
+                let Handle { rep, .. } = handles.get(index, ty)?;
+                words[0] = (*rep).into();
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Makes a function of an instance's; `bound` says what a resource type is there.
 pub(crate) fn make<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     instance: u32,
-    builtin: &Builtin,
+    (builtin, hosts): (&Builtin, &mut Hosts<'_, T>),
     bound: impl Fn(Var) -> Result<ResourceTypeId>,
 ) -> Result<Func> {
-    use ValType::I32;
+    let of = |var: Var| bound(var).map(|ty| (instance, ty));
+    match builtin {
+        Builtin::ResourceNew(var) => return hosts.resource(store, Resource::New, of(*var)?),
+        Builtin::ResourceDrop(var) => return hosts.resource(store, Resource::Drop, of(*var)?),
+        Builtin::ResourceRep(var) => return hosts.resource(store, Resource::Rep, of(*var)?),
+        _ => {}
+    }
     let store = store.as_context_mut();
     match builtin {
-        Builtin::ResourceNew(var) => {
-            let (ty, core) = (bound(*var)?, FuncType::new([I32], [I32]));
-            Func::new_numeric(store, core, move |mut caller, words| {
-                let store = &mut caller.as_context_mut();
-                check_leave(store, instance)?;
-                words[0] = resource::lower_own(store, instance, words[0] as u32, ty)?.into();
-                Ok(())
-            })
-        }
-        Builtin::ResourceDrop(var) => {
-            let (ty, core) = (bound(*var)?, FuncType::new([I32], []));
-            Func::new_numeric(store, core, move |mut caller, words| {
-                let store = &mut caller.as_context_mut();
-                check_leave(store, instance)?;
-                resource::drop_handle(store, instance, words[0] as u32, ty)
-            })
-        }
-        Builtin::ResourceRep(var) => {
-            let (ty, core) = (bound(*var)?, FuncType::new([I32], [I32]));
-            Func::new_numeric(store, core, move |mut caller, words| {
-                let store = &mut caller.as_context_mut();
-                let handles = &mut state(store).instances[instance as usize].handles;
-                let Handle { rep, .. } = handles.get(words[0] as u32, ty)?;
-                words[0] = (*rep).into();
-                Ok(())
-            })
-        }
         Builtin::ContextGet(ty, slot) => context_get(store, *ty, *slot as usize),
         Builtin::ContextSet(ty, slot) => context_set(store, *ty, *slot as usize),
         Builtin::Backpressure(by) => backpressure(store, instance, *by),
-        // It knows its memory, and is made where that is known.
-        Builtin::TaskReturn { .. } => Err(asynchronous("task.return")),
+        // It knows its memory, and is made where that is known; those of resources are made above.
+        Builtin::TaskReturn { .. }
+        | Builtin::ResourceNew(_)
+        | Builtin::ResourceDrop(_)
+        | Builtin::ResourceRep(_) => Err(asynchronous("task.return")),
         Builtin::Async(what, core) => {
             let what = *what;
             Func::new_numeric(store, (**core).clone(), move |mut caller, _| {

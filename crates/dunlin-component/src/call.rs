@@ -10,7 +10,7 @@ use crate::abi::side::Peer;
 use crate::func::Lifted;
 use crate::limits::FLAT_PARAMS_MAX;
 use crate::resource::{begin_scope, check_scope, end_scope};
-use crate::state::{State, state};
+use crate::state::{BOUND, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags, state};
 use crate::trap::{asynchronous, trap};
 use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
@@ -29,14 +29,13 @@ pub(crate) fn enter<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
 ) -> Result<[u64; 2]> {
-    let state = state(store);
-    if !set.iter().all(|instance| state.instances[*instance as usize].may_enter) {
+    if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
         return Err(trap("cannot enter component instance"));
     }
     for instance in set {
-        state.instances[*instance as usize].may_enter = false;
+        set_flags(store, *instance, RUNNING)?;
     }
-    Ok(std::mem::take(&mut state.context))
+    Ok(std::mem::take(&mut state(store).context))
 }
 
 /// Leaves instances.
@@ -44,12 +43,12 @@ pub(crate) fn leave<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
     context: [u64; 2],
-) {
-    let state = state(store);
+) -> Result<()> {
     for instance in set {
-        state.instances[*instance as usize].may_enter = true;
+        set_flags(store, *instance, IDLE)?;
     }
-    state.context = context;
+    state(store).context = context;
+    Ok(())
 }
 
 /// Ends a call that has entered instances: they are left if it has returned, and never if it has failed. Whoever called
@@ -58,11 +57,14 @@ pub(crate) fn end<T: 'static, R>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
     context: [u64; 2],
-    result: &Result<R>,
-) {
+    result: Result<R>,
+) -> Result<R> {
     match result {
-        Ok(_) => leave(store, set, context),
-        Err(_) => state(store).context = context,
+        Ok(result) => leave(store, set, context).map(|()| result),
+        Err(error) => {
+            state(store).context = context;
+            Err(error)
+        }
     }
 }
 
@@ -71,9 +73,9 @@ pub(crate) fn check_leave<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     instance: u32,
 ) -> Result<()> {
-    match state(store).instances[instance as usize].may_leave {
-        true => Ok(()),
-        false => Err(trap("cannot leave component instance")),
+    match flags(store, instance) & MAY_LEAVE {
+        0 => Err(trap("cannot leave component instance")),
+        _ => Ok(()),
     }
 }
 
@@ -87,8 +89,7 @@ pub(crate) fn within<T: 'static>(
     let set = entering(state(store), caller, callee);
     let context = enter(store, &set)?;
     let result = run(store);
-    end(store, &set, context, &result);
-    result
+    end(store, &set, context, result)
 }
 
 impl Lifted {
@@ -102,14 +103,15 @@ impl Lifted {
         if self.is_async {
             return Err(asynchronous("an asynchronous function"));
         }
+        let open = state(store).scopes.len() as u32;
         let context = enter(store, &self.from_host)?;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
         let result = self.call_entered(store, scope, context, lower, lift);
-        if let Some(scope) = scope {
-            end_scope(store, scope);
+        // Calls by adapters that have failed within it have not ended theirs.
+        if scope.is_some() || result.is_err() {
+            end_scope(store, open);
         }
-        end(store, &self.from_host, context, &result);
-        result
+        end(store, &self.from_host, context, result)
     }
 
     fn call_entered<T: 'static, R>(
@@ -125,7 +127,7 @@ impl Lifted {
         if let Err(error) = lowered {
             // The guest is not to blame for arguments that are not of its types.
             if error.kind() == ErrorKind::Usage {
-                leave(store, &self.from_host, context);
+                leave(store, &self.from_host, context)?;
             }
             return Err(error);
         }
@@ -146,11 +148,9 @@ impl Lifted {
             check_scope(store, scope)?;
         }
         let Some(post_return) = self.post_return else { return Ok(()) };
-        let instance = self.side.instance as usize;
-        state(store).instances[instance].may_leave = false;
+        set_flags(store, self.side.instance, BOUND)?;
         post_return.call(store.as_context_mut(), &mut [results[0]])?;
-        state(store).instances[instance].may_leave = true;
-        Ok(())
+        set_flags(store, self.side.instance, RUNNING)
     }
 }
 

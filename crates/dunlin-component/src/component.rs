@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) exports: Vec<(Arc<str>, ItemType)>,
     /// Whether core modules come from outside, of which not all has been validated.
     pub(crate) imports_modules: bool,
+    /// Whether each core instance is of the same module in all instances of the component.
+    pub(crate) has_own_modules: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -112,11 +114,14 @@ impl Component {
         if !Self::is_component(&bytes) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        let Decoded { templates, modules, types, imports, exports } =
+        let Decoded { templates, modules, mut types, imports, exports } =
             decode(engine, &bytes, Bodies::AsConfigured)?;
-        let types = Arc::new(types);
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
-        let inner = Inner { templates, modules, types, imports, exports, imports_modules };
+        types.adaptable = !imports_modules && !templates.iter().any(|it| it.has_contexts());
+        let types = Arc::new(types);
+        let has_own_modules = templates.iter().all(|template| template.has_own_modules());
+        let inner =
+            Inner { templates, modules, types, imports, exports, imports_modules, has_own_modules };
         Ok(Self { engine: engine.clone(), inner: Arc::new(inner) })
     }
 
@@ -191,6 +196,13 @@ impl Component {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How many core modules have been made so far of calls between its components, and of these with others: one for
+    /// each list of functions that is lowered at once.
+    #[must_use]
+    pub fn adapter_modules(&self) -> usize {
+        self.inner.templates.iter().map(|template| template.adapter_modules()).sum()
     }
 
     /// What it imports, in order.

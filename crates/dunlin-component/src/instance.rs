@@ -3,44 +3,36 @@
 //! Definitions are done in their order. Each adds to an index space of the [`Frame`]; validation has made sure that operands
 //! are there and of their types, but for what the host passed in, which linking looks at, and core modules of
 //! the host's, which core instantiation does.
+//!
+//! What a component lowers waits until it is used, so that adapters of many functions are one module. Bundles of core items
+//! are not made at all: what a core module imports is looked for in the definitions, once for all instances
+//! (`core.rs`).
+
+mod core;
 
 use crate::abi::side::Side;
+use crate::adapt::{self, Pending};
 use crate::builtins;
 use crate::call;
 use crate::component::Inner;
+use crate::exports::Exports;
 use crate::func::{Func, FuncItem, Lifted, TypeRef};
+use crate::hosts::{Hosts, KnownHosts};
 use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
-use crate::state::{HOST, InstanceState, state};
+use crate::state::{HOST, IDLE, InstanceState, RUNNING, set_flags, state};
 use crate::tasks::Returns;
-use crate::template::{
-    Bind, Builtin, Captured, CoreSort, Def, Operand, Options, Sort, Source, Template,
-};
+use crate::template::{Bind, Builtin, Captured, Def, Operand, Options, Sort, Source, Template};
 use crate::trap::{link, usage};
 use crate::typed::{Params, Results, TypedFunc};
-use crate::types::{FuncTypeId, Var};
+use crate::types::{FuncTypeId, Var, VarHasher};
 use dunlin::{
     AsContextMut, Error, ErrorKind, Extern, Memory, Module, NumericFunc, Result, StoreContextMut,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-
-/// What an instance exports, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Exports {
-    pub(crate) items: BTreeMap<Arc<str>, Item>,
-    /// The names in the order of the definitions.
-    pub(crate) order: Vec<Arc<str>>,
-}
-
-impl Exports {
-    pub(crate) fn add(&mut self, name: Arc<str>, item: Item) {
-        if self.items.insert(name.clone(), item).is_none() {
-            self.order.push(name);
-        }
-    }
-}
 
 /// Something that is imported or exported, at run time.
 #[derive(Clone, Debug)]
@@ -89,11 +81,11 @@ impl Closure {
     }
 }
 
-/// A core instance: a real one, or a bundle of items.
-#[derive(Debug)]
+/// A core instance: a real one, or a bundle of items, by its definition's place.
+#[derive(Clone, Copy, Debug)]
 enum CoreInstance {
     Instance(dunlin::Instance),
-    Bundle(HashMap<Arc<str>, Extern>),
+    Bundle(usize),
 }
 
 /// An instance that is being made: the index spaces of its component, as far as they are.
@@ -102,26 +94,47 @@ struct Frame {
     instance: u32,
     modules: Vec<Module>,
     core_instances: Vec<CoreInstance>,
-    core_funcs: Vec<dunlin::Func>,
+    /// Nothing where a function waits to be lowered.
+    core_funcs: Vec<Option<dunlin::Func>>,
+    waiting: Vec<Waiting>,
     memories: Vec<Memory>,
     /// Tables, globals and tags.
     others: [Vec<Extern>; 3],
     components: Vec<Closure>,
     instances: Vec<Arc<Exports>>,
     funcs: Vec<u32>,
-    resources: HashMap<Var, ResourceTypeId>,
+    resources: HashMap<Var, ResourceTypeId, BuildHasherDefault<VarHasher>>,
     exports: Exports,
 }
 
-/// What an instantiation may still do.
-pub(crate) struct Budget {
-    instances: usize,
-    deep: usize,
+/// A function that waits to be lowered.
+struct Waiting {
+    /// The place of its definition, and of what it becomes.
+    def: usize,
+    core_func: usize,
+    pending: Pending,
 }
 
-impl Budget {
-    pub(crate) fn new() -> Self {
-        Self { instances: INSTANCES_MAX, deep: INSTANCES_DEEP_MAX }
+/// What an instantiation may still do, and what it has of those before it.
+pub(crate) struct Making<'m, T: 'static> {
+    instances: usize,
+    deep: usize,
+    /// Whether calls between components get adapters.
+    adapters: bool,
+    /// Functions of the host's, as core functions.
+    hosts: Hosts<'m, T>,
+}
+
+impl<'m, T: 'static> Making<'m, T> {
+    /// With what an instantiation of the same has left.
+    pub(crate) fn new(adapters: bool, known: Option<&'m KnownHosts<T>>) -> Self {
+        let (instances, deep) = (INSTANCES_MAX, INSTANCES_DEEP_MAX);
+        Self { instances, deep, adapters, hosts: Hosts::new(known) }
+    }
+
+    /// What is left for the next.
+    pub(crate) fn into_hosts(self) -> Hosts<'m, T> {
+        self.hosts
     }
 }
 
@@ -130,39 +143,40 @@ pub(crate) fn instantiate<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     closure: &Closure,
     parent: Option<u32>,
-    args: &HashMap<Arc<str>, Item>,
-    budget: &mut Budget,
+    args: &Exports,
+    making: &mut Making<'_, T>,
 ) -> Result<Arc<Exports>> {
     let (Some(instances), Some(deep)) =
-        (budget.instances.checked_sub(1), budget.deep.checked_sub(1))
+        (making.instances.checked_sub(1), making.deep.checked_sub(1))
     else {
         let what = "the component makes too many instances, or they nest too deep";
         return Err(Error::new_of(ErrorKind::Resource, what));
     };
-    (budget.instances, budget.deep) = (instances, deep);
+    (making.instances, making.deep) = (instances, deep);
     let here = state(store);
     let instance = here.instances.len() as u32;
     // Its start functions run before it may be entered.
-    here.instances.push(InstanceState { parent, may_enter: false, ..InstanceState::default() });
+    here.instances.push(InstanceState::new(parent, RUNNING));
     let mut frame = Frame {
         closure: closure.clone(),
         instance,
         modules: Vec::new(),
         core_instances: Vec::new(),
         core_funcs: Vec::new(),
+        waiting: Vec::new(),
         memories: Vec::new(),
         others: Default::default(),
         components: Vec::new(),
         instances: Vec::new(),
         funcs: Vec::new(),
-        resources: HashMap::new(),
+        resources: HashMap::default(),
         exports: Exports::default(),
     };
-    for def in &closure.template.defs {
-        frame.define(store, def, args, budget)?;
+    for (place, def) in closure.template.defs.iter().enumerate() {
+        frame.define(store, (place, def), args, making)?;
     }
-    budget.deep += 1;
-    state(store).instances[instance as usize].may_enter = true;
+    making.deep += 1;
+    set_flags(store, instance, IDLE)?;
     Ok(Arc::new(frame.exports))
 }
 
@@ -170,13 +184,14 @@ impl Frame {
     fn define<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
-        def: &Def,
-        args: &HashMap<Arc<str>, Item>,
-        budget: &mut Budget,
+        (place, def): (usize, &Def),
+        args: &Exports,
+        making: &mut Making<'_, T>,
     ) -> Result<()> {
         match def {
-            Def::Import { name, sort, binds } => {
-                let item = args.get(name).cloned().ok_or_else(|| lacks("import", name))?;
+            Def::Import { name, sort, binds, hint } => {
+                let item = args.find_near(name, hint).cloned();
+                let item = item.ok_or_else(|| lacks("import", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Module(index) => {
@@ -195,35 +210,34 @@ impl Frame {
                 CapturedItem::Component(closure) => self.components.push(closure.clone()),
                 CapturedItem::Module(_) => return Err(mixed_up()),
             },
-            Def::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
-            Def::CoreBundle(items) => {
-                let bundle = items
-                    .iter()
-                    .map(|(name, sort, index)| (name.clone(), self.core_item(*sort, *index)));
-                self.core_instances.push(CoreInstance::Bundle(bundle.collect()));
+            Def::CoreInstantiate { module, args, found } => {
+                self.core_instantiate(store, *module, args, found)?;
             }
-            Def::CoreAlias { instance, name, sort } => {
-                self.core_alias(store, *instance, name, *sort)?;
+            Def::CoreBundle(_) => self.core_instances.push(CoreInstance::Bundle(place)),
+            Def::CoreAlias { instance, name, sort, found } => {
+                self.core_alias(store, (*instance, name, *sort), found)?;
             }
             Def::Instantiate { component, args, binds } => {
-                let exports = self.instantiate(store, *component, args, budget)?;
+                let exports = self.instantiate(store, *component, args, making)?;
                 self.add(Sort::Instance, Item::Instance(exports), binds, "instance")?;
             }
             Def::Bundle(items) => {
                 let exports = self.bundle(items)?;
                 self.instances.push(Arc::new(exports));
             }
-            Def::Alias { instance, name, sort, binds } => {
-                let item = self.instances[*instance as usize].items.get(name).cloned();
+            Def::Alias { instance, name, sort, binds, hint } => {
+                let item = self.instances[*instance as usize].find_near(name, hint).cloned();
                 let item = item.ok_or_else(|| lacks("export", name))?;
                 self.add(*sort, item, binds, name)?;
             }
             Def::Resource { var, destructor } => self.resource(store, *var, *destructor)?,
             Def::Lift { func, ty, options } => self.lift(store, *func, *ty, options)?,
-            Def::Lower { func, ty, options } => self.lower(store, *func, *ty, options)?,
+            Def::Lower { func, ty, options, .. } => {
+                self.lower(store, (place, *func), *ty, (options, making))?;
+            }
             Def::Builtin(builtin) => {
-                let func = self.builtin(store, builtin)?;
-                self.core_funcs.push(func);
+                let func = self.builtin(store, builtin, making)?;
+                self.core_funcs.push(Some(func));
             }
             Def::Export { name, item, binds } => {
                 let item = self.operand(item)?;
@@ -240,15 +254,15 @@ impl Frame {
         store: &mut StoreContextMut<'_, T>,
         component: u32,
         args: &[(Arc<str>, Operand)],
-        budget: &mut Budget,
+        making: &mut Making<'_, T>,
     ) -> Result<Arc<Exports>> {
-        let args = self.bundle(args)?.items.into_iter().collect();
+        let args = self.bundle(args)?;
         let closure = &self.components[component as usize];
-        instantiate(store, closure, Some(self.instance), &args, budget)
+        instantiate(store, closure, Some(self.instance), &args, making)
     }
 
     fn bundle(&self, items: &[(Arc<str>, Operand)]) -> Result<Exports> {
-        let mut exports = Exports::default();
+        let mut exports = Exports::with_capacity(items.len());
         for (name, operand) in items {
             exports.add(name.clone(), self.operand(operand)?);
         }
@@ -259,9 +273,11 @@ impl Frame {
         &self,
         store: &mut StoreContextMut<'_, T>,
         builtin: &Builtin,
+        making: &mut Making<'_, T>,
     ) -> Result<dunlin::Func> {
         let Builtin::TaskReturn { result, options, core } = builtin else {
-            return builtins::make(store, self.instance, builtin, |var| self.bound(var));
+            let hosts = &mut making.hosts;
+            return builtins::make(store, self.instance, (builtin, hosts), |var| self.bound(var));
         };
         let returns = Returns {
             instance: self.instance,
@@ -326,66 +342,6 @@ impl Frame {
         Ok(())
     }
 
-    fn core_instantiate<T: 'static>(
-        &mut self,
-        store: &mut StoreContextMut<'_, T>,
-        module: u32,
-        args: &[(Arc<str>, u32)],
-    ) -> Result<()> {
-        let module = self.modules[module as usize].clone();
-        let mut imports = Vec::with_capacity(module.imports().len());
-        for import in module.imports() {
-            let arg = args.iter().find(|arg| arg.0.as_ref() == import.module());
-            let found = match arg.map(|arg| &self.core_instances[arg.1 as usize]) {
-                Some(CoreInstance::Instance(instance)) => {
-                    instance.get_export(store.as_context_mut(), import.name())
-                }
-                Some(CoreInstance::Bundle(items)) => items.get(import.name()).copied(),
-                None => None,
-            };
-            imports.push(found.ok_or_else(|| {
-                let (module, name) = (import.module(), import.name());
-                link(format_args!("unknown import `{module}` `{name}` of a core module"))
-            })?);
-        }
-        let instance = dunlin::Instance::new(store.as_context_mut(), &module, &imports)?;
-        self.core_instances.push(CoreInstance::Instance(instance));
-        Ok(())
-    }
-
-    fn core_item(&self, sort: CoreSort, index: u32) -> Extern {
-        let index = index as usize;
-        match sort {
-            CoreSort::Func => Extern::Func(self.core_funcs[index]),
-            CoreSort::Memory => Extern::Memory(self.memories[index]),
-            CoreSort::Table => self.others[0][index],
-            CoreSort::Global => self.others[1][index],
-            CoreSort::Tag => self.others[2][index],
-        }
-    }
-
-    fn core_alias<T: 'static>(
-        &mut self,
-        store: &mut StoreContextMut<'_, T>,
-        instance: u32,
-        name: &Arc<str>,
-        sort: CoreSort,
-    ) -> Result<()> {
-        let found = match &self.core_instances[instance as usize] {
-            CoreInstance::Instance(instance) => instance.get_export(store.as_context_mut(), name),
-            CoreInstance::Bundle(items) => items.get(name).copied(),
-        };
-        match (sort, found) {
-            (CoreSort::Func, Some(Extern::Func(func))) => self.core_funcs.push(func),
-            (CoreSort::Memory, Some(Extern::Memory(memory))) => self.memories.push(memory),
-            (CoreSort::Table, Some(item @ Extern::Table(_))) => self.others[0].push(item),
-            (CoreSort::Global, Some(item @ Extern::Global(_))) => self.others[1].push(item),
-            (CoreSort::Tag, Some(item @ Extern::Tag(_))) => self.others[2].push(item),
-            _ => return Err(link(format_args!("a core instance lacks the export `{name}`"))),
-        }
-        Ok(())
-    }
-
     fn resource<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
@@ -404,47 +360,46 @@ impl Frame {
     }
 
     fn numeric<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         func: u32,
     ) -> Result<NumericFunc> {
-        self.core_funcs[func as usize].numeric(store)
+        self.core_func(store, func)?.numeric(&*store)
     }
 
     /// A core function of numbers that must be of this type: one of a module that the host passed in may not be.
     fn typed<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         func: u32,
-        ty: &dunlin::FuncType,
+        ty: impl FnOnce() -> dunlin::FuncType,
     ) -> Result<NumericFunc> {
-        let found = self.core_funcs[func as usize];
+        let found = self.core_func(store, func)?;
         if self.closure.inner.imports_modules {
-            let is = found.ty(store)?;
-            if is != *ty {
+            let (is, ty) = (found.ty(&*store)?, ty());
+            if is != ty {
                 return Err(link(format_args!("a core function is of type {is}, not {ty}")));
             }
         }
-        found.numeric(store)
+        found.numeric(&*store)
     }
 
     /// This instance as a side of calls of a function.
     fn side<T: 'static>(
-        &self,
-        store: &StoreContextMut<'_, T>,
+        &mut self,
+        store: &mut StoreContextMut<'_, T>,
         ty: FuncTypeId,
         options: &Options,
     ) -> Result<Side> {
         use dunlin::ValType::I32;
+        let realloc = || dunlin::FuncType::new([I32; 4], [I32]);
+        let realloc = options.realloc.map(|func| self.typed(store, func, realloc)).transpose()?;
         let vars = &self.closure.inner.types.func(ty).vars;
         let resources = vars.iter().map(|var| Ok((*var, self.bound(*var)?)));
-        let realloc = options
-            .realloc
-            .map(|func| self.typed(store, func, &dunlin::FuncType::new([I32; 4], [I32])));
         Ok(Side {
             instance: self.instance,
             memory: options.memory.map(|memory| self.memories[memory as usize]),
-            realloc: realloc.transpose()?,
+            realloc,
             encoding: options.encoding,
             resources: resources.collect::<Result<_>>()?,
         })
@@ -467,13 +422,13 @@ impl Frame {
         let func = match is_async {
             // Its results are not values: what they are is looked at when it is called.
             true => self.numeric(store, func)?,
-            false => self.typed(store, func, &ty.get().lifted())?,
+            false => self.typed(store, func, || ty.get().lifted())?,
         };
         let post_return = options.post_return.map(|func| self.numeric(store, func)).transpose()?;
         let from_host = call::entering(state(store), HOST, self.instance);
         let has_callback = options.has_callback;
         let lifted = Lifted { side, func, post_return, ty, is_async, has_callback, from_host };
-        let index = add_func(store, FuncItem::Lifted(lifted));
+        let index = add_func(store, Arc::new(FuncItem::Lifted(lifted)));
         self.funcs.push(index);
         Ok(())
     }
@@ -481,22 +436,66 @@ impl Frame {
     fn lower<T: 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
-        func: u32,
+        (def, func): (usize, u32),
         ty: FuncTypeId,
-        options: &Options,
+        (options, making): (&Options, &mut Making<'_, T>),
     ) -> Result<()> {
         let side = self.side(store, ty, options)?;
-        let ty = self.type_ref(ty);
-        let callee = state(store).funcs[self.funcs[func as usize] as usize].clone();
-        self.core_funcs.push(lowered::lower(store, side, ty, options.is_async, callee)?);
+        let place = self.funcs[func as usize];
+        let callee = &state(store).funcs[place as usize];
+        if let FuncItem::Lifted(lifted) = &**callee
+            && making.adapters
+            && adapt::covers(&self.closure.inner.types, ty, options, lifted)
+        {
+            let pending = Pending { side, ty, callee: place };
+            self.waiting.push(Waiting { def, core_func: self.core_funcs.len(), pending });
+            self.core_funcs.push(None);
+            return Ok(());
+        }
+        let (callee, ty) = (callee.clone(), self.type_ref(ty));
+        let func = match &*callee {
+            FuncItem::Host(host) => {
+                making.hosts.lower(store, side, (ty, options.is_async), host)?
+            }
+            FuncItem::Lifted(_) => lowered::lower(store, side, ty, options.is_async, callee)?,
+        };
+        self.core_funcs.push(Some(func));
+        Ok(())
+    }
+
+    /// Lowers the functions that wait for it.
+    fn lower_waiting<T: 'static>(&mut self, store: &mut StoreContextMut<'_, T>) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let template = self.closure.template.clone();
+        let variants = waiting.first().map(|first| &template.defs[first.def]);
+        let Some(Def::Lower { adapters, .. }) = variants else { return Ok(()) };
+        let (places, mut pending): (Vec<usize>, Vec<Pending>) =
+            waiting.into_iter().map(|one| (one.core_func, one.pending)).unzip();
+        let types = &self.closure.inner.types;
+        let funcs = match adapt::link(store, types, adapters, &mut pending)? {
+            Some(funcs) => funcs,
+            None => {
+                let lower = |Pending { side, ty, callee }| {
+                    let callee = state(store).funcs[callee as usize].clone();
+                    lowered::lower(store, side, self.type_ref(ty), false, callee)
+                };
+                pending.into_iter().map(lower).collect::<Result<_>>()?
+            }
+        };
+        for (place, func) in places.into_iter().zip(funcs) {
+            self.core_funcs[place] = Some(func);
+        }
         Ok(())
     }
 }
 
 /// Adds a function to the store's; its place.
-pub(crate) fn add_func<T: 'static>(store: &mut StoreContextMut<'_, T>, func: FuncItem<T>) -> u32 {
+pub(crate) fn add_func<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    func: Arc<FuncItem<T>>,
+) -> u32 {
     let funcs = &mut state(store).funcs;
-    funcs.push(Arc::new(func));
+    funcs.push(func);
     (funcs.len() - 1) as u32
 }
 
@@ -514,9 +513,7 @@ fn sort_of(item: &Item) -> Sort {
 fn resource_at(item: &Item, path: &[Arc<str>]) -> Option<ResourceTypeId> {
     match (item, path) {
         (Item::Type(ty), []) => *ty,
-        (Item::Instance(exports), [first, rest @ ..]) => {
-            resource_at(exports.items.get(first)?, rest)
-        }
+        (Item::Instance(exports), [first, rest @ ..]) => resource_at(exports.find(first)?, rest),
         _ => None,
     }
 }
@@ -554,7 +551,7 @@ impl Instance {
     /// The function that it exports under this name; `None` if there is none, or it is an instance of another store.
     pub fn get_func(&self, mut store: impl AsContextMut, name: &str) -> Option<Func> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Func(index) => Some(Func { state: self.state, index: *index }),
             _ => None,
         }
@@ -563,7 +560,7 @@ impl Instance {
     /// The instance that it exports under this name, which is usually an interface's.
     pub fn get_instance(&self, mut store: impl AsContextMut, name: &str) -> Option<Self> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Instance(exports) => Some(add_instance(&mut store, exports.clone())),
             _ => None,
         }
@@ -572,7 +569,7 @@ impl Instance {
     /// The module that it exports under this name.
     pub fn get_module(&self, mut store: impl AsContextMut, name: &str) -> Option<Module> {
         let mut store = store.as_context_mut();
-        match self.exports_of(&mut store)?.items.get(name)? {
+        match self.exports_of(&mut store)?.find(name)? {
             Item::Module(module) => Some(module.clone()),
             _ => None,
         }
@@ -582,7 +579,7 @@ impl Instance {
     pub fn exports(&self, mut store: impl AsContextMut) -> Vec<String> {
         let exports = self.exports_of(&mut store.as_context_mut());
         exports.map_or_else(Vec::new, |exports| {
-            exports.order.iter().map(|name| name.as_ref().into()).collect()
+            exports.iter().map(|(name, _)| name.as_ref().into()).collect()
         })
     }
 

@@ -37,14 +37,17 @@
 #![warn(missing_docs)]
 
 mod abi;
+mod adapt;
 mod builtins;
 mod call;
 mod component;
 #[doc(hidden)]
 pub mod custom;
 mod decode;
+mod exports;
 mod func;
 mod handles;
+mod hosts;
 mod instance;
 mod limits;
 mod linker;

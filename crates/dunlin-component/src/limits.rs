@@ -29,6 +29,24 @@ pub(crate) const INSTANCES_DEEP_MAX: usize = 64;
 /// than as they are written.
 pub(crate) const PROGRAM_STEPS_MAX: usize = 1 << 20;
 
+/// Steps of a function's type for which there is to be an adapter: larger ones are rare, and their programs serve.
+pub(crate) const ADAPTER_STEPS_MAX: usize = 4_000;
+
+/// Steps of all such types of a component: adapters are many times as large as what they are made of.
+pub(crate) const ADAPTED_STEPS_MAX: usize = 1 << 16;
+
+/// Bytes of one adapter; a step is some tens.
+pub(crate) const ADAPTER_BYTES_MAX: usize = 1 << 18;
+
+/// Modules of adapters for one part of a component, beside the first: each is for other components that it is linked to.
+pub(crate) const ADAPTER_VARIANTS_MAX: usize = 7;
+
+/// Adapters of a store that ask the host for something. Numbers of twice as many are in 32 bits.
+pub(crate) const ADAPTED_MAX: usize = 1 << 24;
+
+/// Bytes of a string at which an adapter looks by itself: what is longer is looked at faster by the host.
+pub(crate) const CHECKED_BYTES_MAX: u32 = 256;
+
 /// Imports, exports and what they have in them, each time that one is looked at while a component is decoded: instance types
 /// too are larger as trees.
 pub(crate) const ITEMS_MAX: usize = 1 << 20;

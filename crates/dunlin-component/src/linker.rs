@@ -3,29 +3,31 @@
 
 use crate::abi::lift::Cx;
 use crate::component::Component;
+use crate::exports::Exports;
 use crate::func::{Dynamic, FuncItem, HostCode, HostFunc};
-use crate::instance::{
-    Budget, Closure, Exports, Instance, Item, add_func, add_instance, instantiate,
-};
+use crate::hosts::KnownHosts;
+use crate::instance::{self, Closure, Instance, Item, Making, add_func, add_instance};
 use crate::resource::{Destructor, HostDestructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, state};
 use crate::template::ItemType;
 use crate::trap::{link, trap, usage};
 use crate::typed::{Known, LiftParams, LowerResults, Wrapped};
-use crate::types::{FuncType, Shape, TypeTable, Var};
+use crate::types::{FuncType, Shape, TypeTable, Var, VarHasher};
 use crate::val::Val;
 use dunlin::{AsContextMut, Engine, Module, Result, StoreContextMut};
 use std::any::TypeId as RustType;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 static NEXT_RESOURCE: AtomicU64 = AtomicU64::new(1);
 
 /// What a name stands for.
-enum Definition<T: 'static> {
-    Func(HostFunc<T>),
+pub(crate) enum Definition<T: 'static> {
+    /// A function of the host's, as stores have it.
+    Func(Arc<FuncItem<T>>),
     Module(Module),
     Resource {
         number: u64,
@@ -51,6 +53,12 @@ impl<T: 'static> Clone for Definition<T> {
             Self::Instance(names) => Self::Instance(names.clone()),
             Self::Item { state, item } => Self::Item { state: *state, item: item.clone() },
         }
+    }
+}
+
+impl<T: 'static> Definition<T> {
+    fn of_host(code: Arc<dyn HostCode<T>>) -> Self {
+        Self::Func(Arc::new(FuncItem::Host(HostFunc { code })))
     }
 }
 
@@ -97,12 +105,13 @@ pub struct Linker<T: 'static> {
     engine: Engine,
     names: Names<T>,
     shadowing: bool,
+    adapters: bool,
 }
 
 impl<T: 'static> Clone for Linker<T> {
     fn clone(&self) -> Self {
         let (engine, names) = (self.engine.clone(), self.names.clone());
-        Self { engine, names, shadowing: self.shadowing }
+        Self { engine, names, shadowing: self.shadowing, adapters: self.adapters }
     }
 }
 
@@ -116,7 +125,7 @@ impl<T: 'static> Linker<T> {
     /// A linker without definitions.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), names: Names::new(), shadowing: false }
+        Self { engine: engine.clone(), names: Names::new(), shadowing: false, adapters: true }
     }
 
     /// The linker's engine.
@@ -128,6 +137,13 @@ impl<T: 'static> Linker<T> {
     /// Whether a definition may replace one of the same name; it may not unless this says so.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
         self.shadowing = allow;
+        self
+    }
+
+    /// Whether calls between components run core functions that are made for them; they do unless this says no.
+    /// That makes them fast, and changes nothing else.
+    pub fn adapters(&mut self, adapters: bool) -> &mut Self {
+        self.adapters = adapters;
         self
     }
 
@@ -179,7 +195,7 @@ impl<T: 'static> Linker<T> {
         let exports = instance.exports_of(&mut store);
         let exports = exports.ok_or_else(|| usage("the instance belongs to another store"))?;
         let state = state(&mut store).id;
-        for (name, item) in &exports.items {
+        for (name, item) in exports.iter() {
             self.root().define(name, Definition::Item { state, item: item.clone() })?;
         }
         Ok(self)
@@ -224,6 +240,22 @@ impl<T: 'static> Linker<T> {
         self
     }
 
+    /// The same for those imports of a component whose names are wanted, and that are not defined at all; their names.
+    pub fn define_imports_as_traps(
+        &mut self,
+        component: &Component,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let mut defined = Vec::new();
+        for (name, ty) in &component.inner.imports {
+            if wanted(name) && find(&self.names, name).is_none() {
+                define_as_trap(&mut self.names, name, ty, name);
+                defined.push(name.to_string());
+            }
+        }
+        defined
+    }
+
     /// Instantiates a component in a store.
     ///
     /// # Errors
@@ -239,8 +271,8 @@ impl<T: 'static> Linker<T> {
         if !Engine::same(component.engine(), &self.engine) {
             return Err(other_engine());
         }
-        let found = |name: &str| find(&self.names, name);
-        instantiate_with(&mut store, component, found)
+        let found = find_imports(&self.names, component);
+        instantiate(&mut store, component, &found, &mut Making::new(self.adapters, None))
     }
 
     /// Finds a component's imports, once for all instances that are made of it.
@@ -275,15 +307,17 @@ impl<T: 'static> Linker<T> {
         if !Engine::same(component.engine(), &self.engine) {
             return Err(other_engine());
         }
-        let mut found = Names::new();
-        for (name, ty) in &component.inner.imports {
-            match find(&self.names, name) {
-                Some(definition) => drop(found.insert(name.to_string(), definition.clone())),
-                None if matches!(ty, ItemType::Type(None) | ItemType::Instance(_)) => {}
-                None => return Err(unknown(name)),
+        let found = find_imports(&self.names, component);
+        for ((name, ty), found) in component.inner.imports.iter().zip(&found) {
+            if matches!(found, Found::Nothing)
+                && !matches!(ty, ItemType::Type(None) | ItemType::Instance(_))
+            {
+                return Err(unknown(name));
             }
         }
-        Ok(InstancePre { component: component.clone(), found: Arc::new(found) })
+        let (component, adapters) = (component.clone(), self.adapters);
+        let hosts = OnceLock::new();
+        Ok(InstancePre(Arc::new(Pre { component, found, adapters, hosts })))
     }
 }
 
@@ -293,7 +327,7 @@ fn define_as_trap<T: 'static>(names: &mut Names<T>, name: &str, ty: &ItemType, f
     match (ty, known) {
         (ItemType::Func, None) => {
             let code = Arc::new(Missing(full.into()));
-            names.insert(name.into(), Definition::Func(HostFunc { code }));
+            names.insert(name.into(), Definition::of_host(code));
         }
         (ItemType::Type(Some(_)), None) => {
             let number = NEXT_RESOURCE.fetch_add(1, Ordering::Relaxed);
@@ -328,20 +362,26 @@ impl<T: 'static> HostCode<T> for Missing {
 }
 
 /// A component whose imports have been found; see [`Linker::instantiate_pre`].
-pub struct InstancePre<T: 'static> {
+pub struct InstancePre<T: 'static>(Arc<Pre<T>>);
+
+struct Pre<T: 'static> {
     component: Component,
-    found: Arc<Names<T>>,
+    /// What its imports are, in their order.
+    found: Box<[Found<T>]>,
+    adapters: bool,
+    /// What the first instance has made for those that come after it.
+    hosts: OnceLock<KnownHosts<T>>,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
     fn clone(&self) -> Self {
-        Self { component: self.component.clone(), found: self.found.clone() }
+        Self(self.0.clone())
     }
 }
 
 impl<T: 'static> fmt::Debug for InstancePre<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InstancePre").field("component", &self.component).finish_non_exhaustive()
+        f.debug_struct("InstancePre").field("component", self.component()).finish_non_exhaustive()
     }
 }
 
@@ -349,7 +389,7 @@ impl<T: 'static> InstancePre<T> {
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Component {
-        &self.component
+        &self.0.component
     }
 
     /// Instantiates the component in a store.
@@ -358,28 +398,36 @@ impl<T: 'static> InstancePre<T> {
     ///
     /// As [`Linker::instantiate`].
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
-        let found = |name: &str| self.found.get(name);
-        instantiate_with(&mut store.as_context_mut(), &self.component, found)
+        let Pre { component, found, adapters, hosts } = &*self.0;
+        let known = hosts.get();
+        let mut making = Making::new(*adapters, known);
+        let made = instantiate(&mut store.as_context_mut(), component, found, &mut making)?;
+        if known.is_none() {
+            // Another thread may have been faster.
+            let _ = hosts.set(making.into_hosts().into_known());
+        }
+        Ok(made)
     }
 }
 
-/// Instantiates a component with what these names stand for.
-fn instantiate_with<'n, T: 'static>(
+/// Instantiates a component with what its imports have been found to be.
+fn instantiate<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     component: &Component,
-    find: impl Fn(&str) -> Option<&'n Definition<T>>,
+    found: &[Found<T>],
+    making: &mut Making<'_, T>,
 ) -> Result<Instance> {
     if !Engine::same(component.engine(), store.engine()) {
         return Err(other_engine());
     }
-    let mut args = HashMap::new();
-    let mut bound = Bound::new();
-    for (name, ty) in &component.inner.imports {
-        let item = resolve(store, find(name), ty, name, &mut bound)?;
-        args.insert(name.clone(), item);
+    let mut args = Exports::with_capacity(found.len());
+    let mut bound = Bound::default();
+    for ((name, ty), found) in component.inner.imports.iter().zip(found) {
+        let path = Path { outer: None, name };
+        args.add(name.clone(), resolve(store, found, ty, &path, &mut bound)?);
     }
     let closure = Closure::outermost(&component.inner);
-    let exports = instantiate(store, &closure, None, &args, &mut Budget::new())?;
+    let exports = instance::instantiate(store, &closure, None, &args, making)?;
     Ok(add_instance(store, exports))
 }
 
@@ -389,7 +437,7 @@ fn other_engine() -> dunlin::Error {
 }
 
 #[cold]
-fn unknown(name: &str) -> dunlin::Error {
+fn unknown(name: impl fmt::Display) -> dunlin::Error {
     link(format_args!("unknown import `{name}`"))
 }
 
@@ -411,8 +459,7 @@ impl<'l, T: 'static> LinkerInstance<'l, T> {
         name: &str,
         func: impl Fn(StoreContextMut<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        let code = Arc::new(Dynamic(func));
-        self.define(name, Definition::Func(HostFunc { code }))
+        self.define(name, Definition::of_host(Arc::new(Dynamic(func))))
     }
 
     /// Defines a function from a closure: it is given the store and the arguments as a tuple.
@@ -427,8 +474,7 @@ impl<'l, T: 'static> LinkerInstance<'l, T> {
         name: &str,
         func: impl Fn(StoreContextMut<'_, T>, P) -> Result<R> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        let code = Arc::new(Wrapped::new(func));
-        self.define(name, Definition::Func(HostFunc { code }))
+        self.define(name, Definition::of_host(Arc::new(Wrapped::new(func))))
     }
 
     /// Defines a resource type, for which `R` stands in the embedder's code. `destructor` is called when a guest drops a
@@ -588,15 +634,64 @@ fn version(name: &str) -> Vec<u64> {
     version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }
 
+/// What an import has been found to be: a definition, or for each item of an instance one.
+pub(crate) enum Found<T: 'static> {
+    Nothing,
+    Definition(Definition<T>),
+    /// Those items that are wanted of it.
+    Instance(Box<[Self]>),
+}
+
+/// What a component's imports are, in their order.
+fn find_imports<T: 'static>(names: &Names<T>, component: &Component) -> Box<[Found<T>]> {
+    let imports = component.inner.imports.iter();
+    imports.map(|(name, ty)| Found::of(find(names, name), ty)).collect()
+}
+
+impl<T: 'static> Found<T> {
+    fn of(definition: Option<&Definition<T>>, ty: &ItemType) -> Self {
+        let none = Names::new();
+        match (ty, definition) {
+            (ItemType::Instance(items), Some(Definition::Instance(names))) => {
+                Self::items(names, items)
+            }
+            // All that is wanted of it may be types.
+            (ItemType::Instance(items), None) => Self::items(&none, items),
+            (_, Some(definition)) => Self::Definition(definition.clone()),
+            (_, None) => Self::Nothing,
+        }
+    }
+
+    fn items(names: &Names<T>, items: &[(Arc<str>, ItemType)]) -> Self {
+        let found = items.iter().map(|(name, ty)| Self::of(find(names, name), ty));
+        Self::Instance(found.collect())
+    }
+}
+
+/// An item's name, with those of what it is in.
+struct Path<'p> {
+    outer: Option<&'p Self>,
+    name: &'p str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outer) = self.outer {
+            write!(f, "{outer}` `")?;
+        }
+        f.write_str(self.name)
+    }
+}
+
 /// The resource types that a component's imports so far have been found to be.
-type Bound = HashMap<Var, ResourceTypeId>;
+type Bound = HashMap<Var, ResourceTypeId, BuildHasherDefault<VarHasher>>;
 
 /// What an import of this type is to be.
 fn resolve<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
-    found: Option<&Definition<T>>,
+    found: &Found<T>,
     ty: &ItemType,
-    name: &str,
+    path: &Path<'_>,
     bound: &mut Bound,
 ) -> Result<Item> {
     // An interface that uses another's resource type exports it again, under any name: it needs no definition there.
@@ -605,54 +700,38 @@ fn resolve<T: 'static>(
     {
         return Ok(Item::Type(Some(*known)));
     }
-    let Some(found) = found else {
-        return match ty {
-            // Such a type says all by itself.
-            ItemType::Type(None) => Ok(Item::Type(None)),
-            // All that is wanted of it may be types.
-            ItemType::Instance(items) => instance(store, &Names::new(), items, name, bound),
-            _ => Err(unknown(name)),
-        };
+    let found = match (ty, found) {
+        (_, Found::Definition(found)) => found,
+        (ItemType::Instance(items), Found::Instance(found)) => {
+            let mut exports = Exports::with_capacity(items.len());
+            for ((name, ty), found) in items.iter().zip(found) {
+                let path = Path { outer: Some(path), name };
+                exports.add(name.clone(), resolve(store, found, ty, &path, bound)?);
+            }
+            return Ok(Item::Instance(Arc::new(exports)));
+        }
+        // Such a type says all by itself.
+        (ItemType::Type(None), _) => return Ok(Item::Type(None)),
+        _ => return Err(unknown(path)),
     };
     match (ty, found) {
-        (ItemType::Func, Definition::Func(func)) => {
-            Ok(Item::Func(add_func(store, FuncItem::Host(func.clone()))))
-        }
+        (ItemType::Func, Definition::Func(func)) => Ok(Item::Func(add_func(store, func.clone()))),
         (ItemType::Module, Definition::Module(module)) => Ok(Item::Module(module.clone())),
         (ItemType::Type(Some(var)), Definition::Resource { number, rust, destructor }) => {
             let ty = resource(store, *number, *rust, destructor);
             bound.insert(*var, ty);
             Ok(Item::Type(Some(ty)))
         }
-        (ItemType::Instance(items), Definition::Instance(names)) => {
-            instance(store, names, items, name, bound)
-        }
         (_, Definition::Item { state: id, item }) => {
             if state(store).id != *id {
-                return Err(link(format_args!("`{name}` is defined for another store")));
+                return Err(link(format_args!("`{path}` is defined for another store")));
             }
-            check(item, ty, name)?;
+            check(item, ty, path)?;
             bind(item, ty, bound);
             Ok(item.clone())
         }
-        _ => Err(link(format_args!("`{name}` is defined as something else than is wanted"))),
+        _ => Err(link(format_args!("`{path}` is defined as something else than is wanted"))),
     }
-}
-
-/// An instance of the host's with those items that are wanted of it.
-fn instance<T: 'static>(
-    store: &mut StoreContextMut<'_, T>,
-    names: &Names<T>,
-    items: &[(Arc<str>, ItemType)],
-    name: &str,
-    bound: &mut Bound,
-) -> Result<Item> {
-    let mut exports = Exports::default();
-    for (inner, ty) in items {
-        let full = format!("{name}` `{inner}");
-        exports.add(inner.clone(), resolve(store, find(names, inner), ty, &full, bound)?);
-    }
-    Ok(Item::Instance(Arc::new(exports)))
 }
 
 /// Notes which resource types an item has been found to be, or to export.
@@ -663,7 +742,7 @@ fn bind(item: &Item, ty: &ItemType, bound: &mut Bound) {
         }
         (Item::Instance(exports), ItemType::Instance(items)) => {
             for (inner, ty) in items.iter() {
-                if let Some(item) = exports.items.get(inner) {
+                if let Some(item) = exports.find(inner) {
                     bind(item, ty, bound);
                 }
             }
@@ -673,7 +752,7 @@ fn bind(item: &Item, ty: &ItemType, bound: &mut Bound) {
 }
 
 /// Whether what a component exports can be what another imports; the types of functions are looked at where they are lowered.
-fn check(item: &Item, ty: &ItemType, name: &str) -> Result<()> {
+fn check(item: &Item, ty: &ItemType, path: &Path<'_>) -> Result<()> {
     match (item, ty) {
         (Item::Module(_), ItemType::Module)
         | (Item::Func(_), ItemType::Func)
@@ -682,14 +761,14 @@ fn check(item: &Item, ty: &ItemType, name: &str) -> Result<()> {
         | (Item::Component(_), ItemType::Component) => Ok(()),
         (Item::Instance(exports), ItemType::Instance(items)) => {
             items.iter().try_for_each(|(inner, ty)| {
-                let full = format!("{name}` `{inner}");
-                match exports.items.get(inner) {
-                    Some(item) => check(item, ty, &full),
-                    None => Err(unknown(&full)),
+                let path = Path { outer: Some(path), name: inner };
+                match exports.find(inner) {
+                    Some(item) => check(item, ty, &path),
+                    None => Err(unknown(&path)),
                 }
             })
         }
-        _ => Err(link(format_args!("`{name}` is {}, and something else is wanted", item.kind()))),
+        _ => Err(link(format_args!("`{path}` is {}, and something else is wanted", item.kind()))),
     }
 }
 

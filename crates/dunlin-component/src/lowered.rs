@@ -1,22 +1,20 @@
-//! Functions that components import, as their core modules call them: of other components, and of the host.
+//! Functions of other components that have no adapters, as core modules call them: functions of the host's that run programs.
 
 use crate::abi::fuse::{FlatFrom, FlatTo, Fuse, InMemory};
-use crate::abi::lift::Cx;
 use crate::abi::side::{AREA, Side};
 use crate::call::{WORDS, check_leave, end, enter, entering};
-use crate::func::{FuncItem, HostFunc, Lifted, TypeRef};
+use crate::func::{FuncItem, Lifted, TypeRef, lifted};
 use crate::matching::same_funcs;
 use crate::resource::{begin_scope, end_scope};
 use crate::state::state;
 use crate::tasks::{self, Destination};
 use crate::trap::link;
-use crate::typed::with_known;
 use crate::types::Shape;
 use dunlin::{AsContextMut, Result, StoreContextMut};
 use std::sync::Arc;
 
 /// What a call comes to that has returned before its caller goes on (`Subtask.State.RETURNED` of the canonical ABI).
-const RETURNED: u64 = 2;
+pub(crate) const RETURNED: u64 = 2;
 
 /// A function that a component imports, as its core modules call it.
 pub(crate) struct Lowered<T: 'static> {
@@ -39,20 +37,12 @@ pub(crate) fn lower<T: 'static>(
 ) -> Result<dunlin::Func> {
     let shape = ty.get().shape(is_async);
     let core = ty.get().lowered(shape);
-    let set = match &*callee {
-        FuncItem::Lifted(lifted) => {
-            let known = Arc::ptr_eq(&ty.types, &lifted.ty.types);
-            if !known && !same_funcs((&ty, &side), (&lifted.ty, &lifted.side)) {
-                return Err(link("a function of another component is of another type"));
-            }
-            entering(state(store), side.instance, lifted.side.instance)
-        }
-        FuncItem::Host(host) => {
-            with_known(store, &side, |known| host.code.check(&ty.types, ty.get(), known))
-                .map_err(|error| link(format_args!("a function of the host's: {error}")))?;
-            Box::default()
-        }
-    };
+    let to = lifted(&callee)?;
+    let known = Arc::ptr_eq(&ty.types, &to.ty.types);
+    if !known && !same_funcs((&ty, &side), (&to.ty, &to.side)) {
+        return Err(link("a function of another component is of another type"));
+    }
+    let set = entering(state(store), side.instance, to.side.instance);
     let lowered = Arc::new(Lowered { side, ty, shape, callee, set });
     dunlin::Func::new_numeric(store.as_context_mut(), core, move |mut caller, words| {
         lowered.call(&mut caller.as_context_mut(), words)
@@ -63,10 +53,7 @@ impl<T: 'static> Lowered<T> {
     fn call(self: &Arc<Self>, store: &mut StoreContextMut<'_, T>, words: &mut [u64]) -> Result<()> {
         check_leave(store, self.side.instance)?;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
-        let result = match &*self.callee {
-            FuncItem::Lifted(lifted) => self.fused(store, lifted, scope, words),
-            FuncItem::Host(host) => self.host(store, host, scope, words),
-        };
+        let result = lifted(&self.callee).and_then(|to| self.fused(store, to, scope, words));
         if let Some(scope) = scope {
             end_scope(store, scope);
         }
@@ -74,17 +61,6 @@ impl<T: 'static> Lowered<T> {
             words[0] = RETURNED;
         }
         result
-    }
-
-    fn host(
-        &self,
-        store: &mut StoreContextMut<'_, T>,
-        host: &HostFunc<T>,
-        scope: Option<u32>,
-        words: &mut [u64],
-    ) -> Result<()> {
-        let mut cx = Cx::new(store, &self.side, &self.ty.types, scope);
-        host.code.run(&mut cx, self.ty.get(), self.shape, words)
     }
 
     /// A call from one component to another.
@@ -97,8 +73,7 @@ impl<T: 'static> Lowered<T> {
     ) -> Result<()> {
         let context = enter(store, &self.set)?;
         let result = self.entered(store, lifted, scope, words);
-        end(store, &self.set, context, &result);
-        result
+        end(store, &self.set, context, result)
     }
 
     fn entered(

@@ -85,7 +85,7 @@ pub(crate) fn call_from_host<T: 'static>(
         Err(error) => {
             // The guest is not to blame for arguments that are not of its types.
             if error.kind() == ErrorKind::Usage {
-                leave(store, &lifted.from_host, context);
+                leave(store, &lifted.from_host, context)?;
             }
             Err(error)
         }
@@ -93,8 +93,7 @@ pub(crate) fn call_from_host<T: 'static>(
     if let Some(scope) = scope {
         end_scope(store, scope);
     }
-    end(store, &lifted.from_host, context, &result);
-    match result? {
+    match end(store, &lifted.from_host, context, result)? {
         Destination::Host(value) => Ok(value),
         _ => Ok(None),
     }

@@ -3,8 +3,11 @@
 //! Every definition adds to one index space; operands are indices into them. Types need nothing done at run time but for
 //! resource types: each of these is a [`Var`], which instantiation binds.
 
+use crate::adapt::Variants;
+use crate::exports::Hint;
 use crate::types::{FuncTypeId, TypeId, Var};
-use std::sync::Arc;
+use dunlin::ModuleExport;
+use std::sync::{Arc, OnceLock};
 
 /// A component's definitions.
 #[derive(Debug, Default)]
@@ -12,6 +15,36 @@ pub(crate) struct Template {
     pub(crate) defs: Vec<Def>,
     /// What it uses of the components around it, by places in the one directly around it.
     pub(crate) captures: Vec<(Captured, Source)>,
+}
+
+impl Template {
+    /// Whether its calls have contexts that it looks at.
+    pub(crate) fn has_contexts(&self) -> bool {
+        let is = |def: &Def| {
+            matches!(def, Def::Builtin(Builtin::ContextGet(..) | Builtin::ContextSet(..)))
+        };
+        self.defs.iter().any(is)
+    }
+
+    /// How many modules of adapters there are for it.
+    pub(crate) fn adapter_modules(&self) -> usize {
+        let modules = self.defs.iter().map(|def| match def {
+            Def::Lower { adapters, .. } => adapters.modules(),
+            _ => 0,
+        });
+        modules.sum()
+    }
+
+    /// Whether its core modules are the same in all of its instances.
+    pub(crate) fn has_own_modules(&self) -> bool {
+        let is_foreign = |def: &Def| match def {
+            Def::Import { sort, .. } | Def::Alias { sort, .. } => {
+                matches!(sort, Sort::Module | Sort::Component)
+            }
+            _ => false,
+        };
+        !self.defs.iter().any(is_foreign)
+    }
 }
 
 /// What a component may use of those around it.
@@ -50,6 +83,15 @@ pub(crate) enum CoreSort {
     Tag,
 }
 
+/// Where an item of a core instance is.
+#[derive(Clone, Debug)]
+pub(crate) enum CoreItem {
+    /// In an index space of the component's.
+    Space(CoreSort, u32),
+    /// Among what a core instance exports.
+    Export(u32, ModuleExport),
+}
+
 /// An item of an index space; a type by the resource type that it is, if it is one.
 #[derive(Clone, Debug)]
 pub(crate) enum Operand {
@@ -74,6 +116,7 @@ pub(crate) enum Def {
         name: Arc<str>,
         sort: Sort,
         binds: Box<[Bind]>,
+        hint: Hint,
     },
     /// A module of the component's, by its place in the list of all.
     Module(u32),
@@ -83,12 +126,16 @@ pub(crate) enum Def {
     CoreInstantiate {
         module: u32,
         args: Box<[(Arc<str>, u32)]>,
+        /// Where its imports have been found, in their order, if that is the same for all instances.
+        found: OnceLock<Box<[CoreItem]>>,
     },
     CoreBundle(Box<[(Arc<str>, CoreSort, u32)]>),
     CoreAlias {
         instance: u32,
         name: Arc<str>,
         sort: CoreSort,
+        /// Where it has been found, if that is the same for all instances.
+        found: OnceLock<CoreItem>,
     },
     /// A nested component, by its place in the list of all.
     Component(u32),
@@ -106,6 +153,7 @@ pub(crate) enum Def {
         name: Arc<str>,
         sort: Sort,
         binds: Box<[Bind]>,
+        hint: Hint,
     },
     /// A new resource type, with the core function that destroys its resources.
     Resource {
@@ -121,6 +169,8 @@ pub(crate) enum Def {
         func: u32,
         ty: FuncTypeId,
         options: Options,
+        /// Modules of adapters for this one and those that follow it.
+        adapters: Variants,
     },
     Builtin(Builtin),
     Export {

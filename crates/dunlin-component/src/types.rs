@@ -23,6 +23,25 @@ pub(crate) struct FuncTypeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Var(pub(crate) u32);
 
+/// Hashes the number of a resource type, which nobody chooses.
+#[derive(Debug, Default)]
+pub(crate) struct VarHasher(u64);
+
+impl std::hash::Hasher for VarHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // Tables look at the highest bits and the lowest: an odd constant without a pattern mixes them.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
 /// All types of a component.
 #[derive(Debug, Default)]
 pub struct TypeTable {
@@ -30,6 +49,10 @@ pub struct TypeTable {
     pub(crate) funcs: Vec<FuncType>,
     /// Steps of the programs that have been made.
     pub(crate) steps: AtomicUsize,
+    /// Steps of those that adapters are for.
+    pub(crate) adapted: AtomicUsize,
+    /// Whether calls of the component's functions may have adapters at all.
+    pub(crate) adaptable: bool,
 }
 
 impl TypeTable {
@@ -295,6 +318,8 @@ pub struct FuncType {
     pub(crate) programs: OnceLock<Option<(Program, Program)>>,
     /// How the result does as the parameters of `task.return`.
     pub(crate) returned: OnceLock<Option<Program>>,
+    /// Whether there is to be an adapter for calls between components.
+    pub(crate) adapted: OnceLock<bool>,
 }
 
 impl FuncType {
@@ -331,6 +356,7 @@ impl FuncType {
             params,
             programs: OnceLock::new(),
             returned: OnceLock::new(),
+            adapted: OnceLock::new(),
         })
     }
 

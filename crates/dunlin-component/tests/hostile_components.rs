@@ -100,7 +100,7 @@ fn every_beginning_of_a_component_is_refused_or_runs() {
 fn damaged_components_are_refused_or_run() {
     let engine = metered();
     let bytes = rich();
-    let random = &mut Random(1);
+    let random = &mut Random::new(1);
     let mut loaded = 0;
     for _ in 0..6_000 {
         let mut damaged = bytes.clone();

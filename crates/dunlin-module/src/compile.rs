@@ -29,7 +29,7 @@ pub enum Unit {
     /// writes the others to slots and calls [`Builtin::CallRef`].
     LeaveRef(u32),
     /// The elements of the module's tables that never change, as [`StaticTables`] writes them: no code,
-    /// but what code reads.
+    /// but what code reads. With them the VM makes the pointers to code that [`targets`](crate::targets) describes.
     Tables,
     /// The way into a loop of a function, in the middle of an activation: the function's index, and the offset in
     /// the module of the first operator in the loop, or of the one behind the blocks that the loop begins with

@@ -39,7 +39,8 @@ pub mod vm_context {
     /// The engine's type identifiers, by the module's type index: an array of 32-bit numbers.
     pub const TYPE_IDS: usize = 8;
     /// The module's native code: an array of pointers by function index, imports first; then by type
-    /// index the ways out; then one to the elements of the tables that never change.
+    /// index the ways out; then one to the elements of the tables that never change, and one to the pointers to code
+    /// that calls through those read.
     pub const CODE: usize = 9;
     /// How compiled code calls the imported functions: an array of records.
     pub const IMPORT_CALLS: usize = 10;

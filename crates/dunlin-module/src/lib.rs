@@ -53,6 +53,6 @@ pub use module::{
 pub use profile::{CallTarget, CastType, FunctionProfile, Profile};
 pub use settings::{Bounds, Polls, Settings};
 pub use side::Prepared;
-pub use statics::{STATIC_ELEMENT_BYTES, StaticTables};
+pub use statics::{STATIC_ELEMENT_BYTES, StaticTables, Target, TargetView, targets};
 pub use text::OperatorText;
 pub use types::{heap_type, val_type};

@@ -10,6 +10,10 @@
 //! The file behind a module may change between two readings: compiled code must be made with the same
 //! answer throughout.
 
+mod views;
+
+pub use views::{Target, TargetView, targets};
+
 use crate::{
     ConstOp, ConstRange, ElementItem, ElementMode, ElementSegment, ExternIdx, Invalid, Module,
 };
@@ -35,6 +39,8 @@ pub struct StaticTables {
     elements: Vec<(u32, u32)>,
     /// By type: a number that equal ones have in common.
     same_types: Vec<u32>,
+    /// What calls through them read, by tables and numbers of types.
+    views: Vec<views::View>,
 }
 
 impl StaticTables {
@@ -63,6 +69,7 @@ impl StaticTables {
                 (start, elements.len() as u32)
             }));
         }
+        found.views = views::of(&found.tables, &found.elements);
         found
     }
 
@@ -95,11 +102,32 @@ impl StaticTables {
         self.same_types[ty as usize]
     }
 
-    /// The elements as compiled code reads them; null has a type that no other has.
+    /// The pointers that a call through a table as a function of this type reads; `None` if it has none, and looks
+    /// at the element.
+    #[must_use]
+    pub fn view(&self, table: u32, ty: u32) -> Option<TargetView> {
+        views::find(&self.views, table, *self.same_types.get(ty as usize)?)
+    }
+
+    /// Where a function stands in a table, if that is one place.
+    #[must_use]
+    pub fn only_place(&self, table: u32, func: u32) -> Option<u32> {
+        let (start, count) = self.table(table)?;
+        let elements = &self.elements[start as usize..][..count as usize];
+        let is_it = |element: &(u32, u32)| element.0 != NO_TYPE && element.1 == func;
+        let mut places = elements.iter().enumerate().filter(|(_, element)| is_it(element));
+        let (place, _) = places.next()?;
+        places.next().is_none().then_some(place as u32)
+    }
+
+    /// The elements as compiled code reads them, where null has a type that no other has; behind them what
+    /// [`targets`] reads.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let words = self.elements.iter().flat_map(|(ty, func)| [*ty, *func]);
-        words.flat_map(u32::to_le_bytes).collect()
+        let elements = self.elements.iter().flat_map(|(ty, func)| [*ty, *func]);
+        let mut bytes: Vec<u8> = elements.flat_map(u32::to_le_bytes).collect();
+        views::write(&self.views, self.elements.len(), &mut bytes);
+        bytes
     }
 
     /// What the segments write into a table, if they say so without an instance.

@@ -9,7 +9,10 @@
 //!    what is reserved, whatever a processor believes. So short addresses are allowed there, and only there.
 //!    References are 32 bits wide too: added to the base of the objects' heap they stay within what is reserved
 //!    for that, and shifted to the right and added to that of its cards, within those.
-//! 4. No load and no store has a tainted address otherwise. A call through a pointer reads that pointer
+//! 4. A value of which only some low bits have been kept is *within* what those can say, and so is a multiple of it.
+//!    Added to the address of the pointers to code that calls through tables read, it stays within a row of them:
+//!    there, and only there, such addresses are allowed, and it is one row of the module's that they stay within.
+//! 5. No load and no store has a tainted address otherwise. A call through a pointer reads that pointer
 //!    from an address that is held to the same.
 
 use crate::settings::{Bounds, Settings};
@@ -29,6 +32,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Taint {
     None,
+    /// Up to that much.
+    Within(u64),
     /// Over its low 32 bits.
     Short,
     Full,
@@ -36,14 +41,16 @@ enum Taint {
 
 struct Check<'f> {
     func: &'f Function,
+    /// Where rows of pointers to code begin, and where each one's last pointer is behind that: in bytes.
+    rows: Vec<(u64, u64)>,
     taints: HashMap<Value, Taint>,
     has_changed: bool,
 }
 
 impl<'f> Check<'f> {
     /// Taints what is tainted.
-    fn new(func: &'f Function) -> Self {
-        let mut check = Self { func, taints: HashMap::new(), has_changed: true };
+    fn new(func: &'f Function, rows: Vec<(u64, u64)>) -> Self {
+        let mut check = Self { func, rows, taints: HashMap::new(), has_changed: true };
         if let Some(entry) = func.layout.entry_block() {
             // The first parameter is the context.
             for param in &func.dfg.block_params(entry)[1..] {
@@ -83,6 +90,50 @@ impl<'f> Check<'f> {
         Some(self.func.dfg.alias_regions[region].user_id)
     }
 
+    /// The number that a value is, if it is a constant.
+    fn constant(&self, value: Value) -> Option<u64> {
+        let ValueDef::Result(inst, _) = self.func.dfg.value_def(value) else { return None };
+        match self.func.dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64),
+            _ => None,
+        }
+    }
+
+    /// What is known of the result of an instruction on a tainted value that keeps it within something.
+    fn bounded(&self, opcode: Opcode, args: &[Value]) -> Option<Taint> {
+        let [left, right] = *args else { return None };
+        let of = match (self.taint(left), self.taint(right)) {
+            (Taint::Within(most), Taint::None) => Some(most),
+            _ => None,
+        };
+        let number = self.constant(right);
+        let most = match opcode {
+            Opcode::Band if number.is_some() => number,
+            Opcode::Ishl => of?.checked_mul(1_u64.checked_shl(u32::try_from(number?).ok()?)?),
+            Opcode::Imul => of?.checked_mul(number?),
+            // To an address, or from one on.
+            Opcode::Iadd => match (self.taint(left), self.taint(right)) {
+                (Taint::Within(most), Taint::None) if number.is_none() => Some(most),
+                (Taint::None, Taint::Within(most)) if self.constant(left).is_none() => Some(most),
+                _ => None,
+            },
+            _ => None,
+        };
+        most.map(Taint::Within)
+    }
+
+    /// Whether an access of the pointers to code that calls read, so far at most behind where they begin and this
+    /// offset, stays within a row.
+    fn is_in_row(&self, inst: Inst, most: u64) -> bool {
+        let dfg = &self.func.dfg;
+        let InstructionData::Load { offset, .. } = dfg.insts[inst] else { return false };
+        let is_it =
+            |(first, last): &(u64, u64)| *first as i64 == i64::from(offset) && *last == most;
+        self.region(inst).is_some_and(|it| Region::Target.is(it))
+            && dfg.value_type(dfg.first_result(inst)) == types::I64
+            && self.rows.iter().any(is_it)
+    }
+
     /// Passes taint from an instruction's arguments to its results, and along branches.
     fn pass(&mut self, inst: Inst) {
         let dfg = &self.func.dfg;
@@ -111,11 +162,14 @@ impl<'f> Check<'f> {
                 }
             }
             Opcode::Uextend if dfg.value_type(args[0]) == types::I32 => of_args.min(Taint::Short),
+            _ if of_args == Taint::None => Taint::None,
+            _ if let Some(bounded) = self.bounded(opcode, args) => bounded,
             // Multiplied or shifted, a short one is not short any more.
-            Opcode::Iadd => of_args,
-            Opcode::Ushr if dfg.value_type(args[0]) == types::I64 => of_args,
-            _ if of_args == Taint::Short => Taint::Full,
-            _ => of_args,
+            Opcode::Iadd if of_args == Taint::Short => of_args,
+            Opcode::Ushr if dfg.value_type(args[0]) == types::I64 && of_args == Taint::Short => {
+                of_args
+            }
+            _ => Taint::Full,
         };
         for result in dfg.inst_results(inst) {
             self.raise(*result, taint);
@@ -175,6 +229,7 @@ impl<'f> Check<'f> {
                 match self.taint(address) {
                     Taint::Short if is_memory && bounds != Bounds::Explicit => short += 1,
                     Taint::Short if is_object => {}
+                    Taint::Within(most) if self.is_in_row(inst, most) => masked += 1,
                     Taint::None => masked += usize::from(self.is_masked(address)),
                     taint => panic!(
                         "{taint:?}: {} in {}",
@@ -198,6 +253,13 @@ impl<'f> Check<'f> {
     }
 }
 
+/// The rows of a module's pointers to code, for [`Check`].
+fn rows(module: &Module, tables: &StaticTables) -> Vec<(u64, u64)> {
+    let types = 0..module.types().len() as u32;
+    let tables = (0..9).flat_map(|table| types.clone().map(move |ty| tables.view(table, ty)));
+    tables.flatten().map(|view| (u64::from(view.first) * 8, u64::from(view.mask) * 8)).collect()
+}
+
 /// The code of a function, as it was when instructions were chosen, held to the rules.
 fn check(text: &str, bounds: Bounds) -> (usize, usize) {
     let bytes = wat::parse_str(text).expect("a valid text");
@@ -212,7 +274,8 @@ fn check(text: &str, bounds: Bounds) -> (usize, usize) {
     for func in module.func_imports()..module.func_count() {
         module.prepare(func, &mut Scratch::default()).expect("a valid body");
         worker.compile(Unit::Func(func)).expect("code");
-        let (masked, short) = Check::new(worker.built()).accesses(bounds);
+        let check = Check::new(worker.built(), rows(&module, &tables));
+        let (masked, short) = check.accesses(bounds);
         counts = (counts.0 + masked, counts.1 + short);
     }
     counts
@@ -378,11 +441,8 @@ fn objects_are_accessed_within_their_heap_and_elements_masked() {
     }
 }
 
-/// The check itself sees what has no mask: a function without one is taken for its own.
-#[test]
-#[should_panic(expected = "Full")]
-fn an_address_without_a_mask_is_seen() {
-    let text = "(module (memory i64 1) (func (param i64) (drop (i64.load (local.get 0)))))";
+/// What is made of the first function of a module.
+fn built(text: &str) -> (Function, Vec<(u64, u64)>) {
     let bytes = wat::parse_str(text).expect("a valid text");
     let module = Module::parse(Arc::new(bytes), Features::default()).expect("a valid module");
     let optimizer = Optimizer::new(Settings::default()).expect("a machine that is supported");
@@ -391,16 +451,51 @@ fn an_address_without_a_mask_is_seen() {
         FunctionWorker::new(&*optimizer.isa, &optimizer.settings, &module, &tables, None);
     module.prepare(0, &mut Scratch::default()).expect("a valid body");
     worker.compile(Unit::Func(0)).expect("code");
-    let mut func = worker.built().clone();
+    (worker.built().clone(), rows(&module, &tables))
+}
+
+/// The check itself sees what has no mask: a function without one is taken for its own.
+#[test]
+#[should_panic(expected = "Full")]
+fn an_address_without_a_mask_is_seen() {
+    let text = "(module (memory i64 1) (func (param i64) (drop (i64.load (local.get 0)))))";
+    let (mut func, rows) = built(text);
+    remove_mask(&mut func);
+    Check::new(&func, rows).accesses(Bounds::Explicit);
+}
+
+/// And an index that is kept within more than there is, or such an index elsewhere.
+#[test]
+#[should_panic(expected = "Within(24)")]
+fn an_index_that_may_leave_its_row_is_seen() {
+    let text = "(module (memory 1) (table 3 funcref) (elem (i32.const 0) func 0) (type $t (func))
+        (func (type $t) (call_indirect (type $t) (i32.load (i32.const 0)))))";
+    let (func, rows) = built(text);
+    assert_eq!(rows, [(0, 24)]);
+    assert_eq!(Check::new(&func, rows).accesses(GUARDED), (1, 0));
+    Check::new(&func, vec![(0, 8), (8, 24)]).accesses(GUARDED);
+}
+
+#[test]
+#[should_panic(expected = "Within(255)")]
+fn an_address_that_has_been_cut_is_seen_elsewhere() {
+    let text = "(module (memory i64 1) (func (param i64)
+        (drop (i64.load (i64.and (local.get 0) (i64.const 255))))))";
+    let (mut func, rows) = built(text);
+    remove_mask(&mut func);
+    Check::new(&func, rows).accesses(Bounds::Explicit);
+}
+
+/// Removes the only mask of a function.
+fn remove_mask(func: &mut Function) {
     let insts: Vec<Inst> =
         func.layout.blocks().flat_map(|block| func.layout.block_insts(block)).collect();
-    let masks = insts.into_iter().filter(|inst| is_mask(&func, *inst)).collect::<Vec<_>>();
+    let masks = insts.into_iter().filter(|inst| is_mask(func, *inst)).collect::<Vec<_>>();
     assert_eq!(masks.len(), 1);
     let (result, address) = (func.dfg.first_result(masks[0]), func.dfg.inst_args(masks[0])[2]);
     func.dfg.clear_results(masks[0]);
     func.dfg.change_to_alias(result, address);
     func.layout.remove_inst(masks[0]);
-    Check::new(&func).accesses(Bounds::Explicit);
 }
 
 fn is_mask(func: &Function, inst: Inst) -> bool {

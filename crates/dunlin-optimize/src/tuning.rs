@@ -25,6 +25,9 @@ pub(crate) const MULTIPLY_BY_SUMS: bool = true;
 /// Whether calls through a table that never changes read a copy that all instances share.
 pub(crate) const STATIC_TABLES: bool = true;
 
+/// Whether they read a pointer to code there, in a row for functions of the type, and ask for no type.
+pub(crate) const TARGET_VIEWS: bool = true;
+
 /// Bytes from one poll site's offset in the poll page to the next site's.
 pub(crate) const POLL_SITE_STRIDE: u32 = 8;
 

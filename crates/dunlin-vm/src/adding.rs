@@ -141,14 +141,16 @@ impl ModuleCode {
         let Some(placed) = added.add(limit, image) else { return false };
         tell(placed);
         let base = placed.address(0);
+        let targets = placed.targets();
         entries.extend(placed.entries(self.module()));
         loops.extend(placed.loops().map(|(func, at, address)| (func, at, address, true)));
         let inner = inner.iter();
         loops.extend(inner.map(|(func, at, code)| (*func, *at, placed.address(*code), false)));
         drop(added);
-        // Ways out first: functions may call what they lead to as soon as they are found.
-        entries.sort_by_key(|(_, unit, _)| matches!(unit, Unit::Func(_)));
         let mut is_found = true;
+        // What nothing leads to yet: functions of a part may call each other.
+        entries.iter().for_each(|(index, _, address)| self.fill_code(*index, *address));
+        self.fill_targets(&mut arena, targets);
         for entry in entries {
             is_found &= self.publish_unit(&mut arena, entry);
         }
@@ -167,23 +169,18 @@ impl ModuleCode {
         true
     }
 
-    /// Lets the module's pointers lead to a unit: its place among them, and its address. Whether they do, or to one that
-    /// is as good: without a way in nobody could be led to a function.
+    /// Lets the module's pointers lead to a unit, if they lead to another: its place among them, and its address. Whether
+    /// they do, or to one that is as good: without a way in nobody could be led to a function.
     fn publish_unit(
         &self,
         arena: &mut Arena,
         (index, unit, address): (usize, Unit, *const u8),
     ) -> bool {
-        let address = address.cast_mut();
-        let Unit::Func(func) = unit else {
-            // What is there is as good, or better.
-            let (null, release) = (core::ptr::null_mut(), Ordering::Release);
-            let _ = self.code[index].compare_exchange(null, address, release, Ordering::Relaxed);
-            return true;
-        };
+        // Of another unit, what is there is as good, or better.
+        let Unit::Func(func) = unit else { return true };
         let Some(way_in) = self.way_in(self.module().func_type_index(func)) else { return false };
-        self.code[index].store(address, Ordering::Release);
-        self.doors()[index].store(address, Ordering::Release);
+        self.lead_to_code(arena, func, address);
+        self.doors()[index].store(address.cast_mut(), Ordering::Release);
         if !self.leads_to_native(arena, func) {
             self.added_functions.fetch_add(1, Ordering::Release);
             self.publish_native(way_in, arena, func);

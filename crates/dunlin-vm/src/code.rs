@@ -40,8 +40,8 @@ pub struct ModuleCode {
     type_ids: Box<[u32]>,
     objects: Box<[ObjectType]>,
     entries: Box<[FuncEntry]>,
-    /// Native code by function index, the ways out by type index, the tables that never change; and then
-    /// the doors.
+    /// Native code by function index, the ways out by type index, the tables that never change and what calls through
+    /// them read; and then the doors.
     pub(crate) code: Box<[AtomicPtr<u8>]>,
     /// Who is told of functions that are executed often.
     pub(crate) watch: Option<Box<dyn Watch>>,
@@ -114,6 +114,9 @@ pub(crate) struct Arena {
     /// Ways into loops, by functions and the offsets of their first operators.
     #[cfg(feature = "native")]
     pub(crate) loops: BTreeMap<(u32, u32), Vec<crate::adding::LoopEntry>>,
+    /// What calls through tables that never change read, once there is code that does.
+    #[cfg(feature = "native")]
+    pub(crate) targets: Option<crate::targets::Targets>,
 }
 
 impl ModuleCode {
@@ -124,8 +127,8 @@ impl ModuleCode {
         let objects = ObjectType::all_of(&module, &type_ids, &types);
         let entries = zeroed_entries(module.func_count() as usize);
         let functions = module.func_count() as usize;
-        // One more is for the tables that never change.
-        let code = zeroed_code(functions + module.types().len() + 1 + functions);
+        // Two more are for the tables that never change.
+        let code = zeroed_code(functions + module.types().len() + 2 + functions);
         Self {
             module,
             types,
@@ -294,12 +297,18 @@ impl ModuleCode {
             return;
         }
         let native = self.native.get_or_init(|| native);
+        let entries = native.entries(&self.module);
+        // First what nothing leads to yet: code that has been added runs meanwhile, and gets through what is replaced to
+        // what the new code needs.
+        for (index, _, address) in &entries {
+            self.fill_code(*index, *address);
+        }
+        self.fill_targets(&mut arena, native.placed().targets());
         let mut with_code = Vec::new();
-        for (index, unit, address) in native.entries(&self.module) {
+        for (index, unit, address) in entries {
             // What has been added by itself stays where there would be a way out instead.
-            let is_body = matches!(unit, Unit::Func(_));
-            if is_body || self.code[index].load(Ordering::Relaxed).is_null() {
-                self.code[index].store(address.cast_mut(), Ordering::Release);
+            if let Unit::Func(func) = unit {
+                self.lead_to_code(&mut arena, func, address);
             }
             if matches!(unit, Unit::Func(_) | Unit::LeaveFunc(_)) {
                 with_code.push(index);

@@ -12,6 +12,7 @@ use crate::types::{KeptType, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
+use core::marker::PhantomData;
 use core::ptr::null_mut;
 use dunlin_core::FuncType;
 
@@ -96,7 +97,72 @@ impl SharedHostFn {
     }
 }
 
+/// A host function that many stores may have, in each of which it has data of its own wherever it is added. As
+/// [`SharedHostFn`], it keeps its type.
+pub struct BoundHostFn<D> {
+    code: HostCode,
+    /// A `Closure<F>` of the `F` that the code is made for.
+    closure: *const (),
+    /// Owns it and the type.
+    owner: Arc<dyn Any + Send + Sync>,
+    type_id: u32,
+    params: u32,
+    results: u32,
+    _data: PhantomData<fn(D)>,
+}
+
+// SAFETY: the pointer is to what the function owns, which may be sent and shared.
+unsafe impl<D> Send for BoundHostFn<D> {}
+// SAFETY: as above.
+unsafe impl<D> Sync for BoundHostFn<D> {}
+
+/// What a function of a store's is given first that is a [`BoundHostFn`] with its data.
+struct Bound<D> {
+    closure: *const (),
+    data: D,
+    _owner: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: as for the function.
+unsafe impl<D: Send> Send for Bound<D> {}
+// SAFETY: as above.
+unsafe impl<D: Sync> Sync for Bound<D> {}
+
+impl<D: Send + Sync + 'static> BoundHostFn<D> {
+    /// The host function of this type that `func` is, for stores whose types this registry numbers; see
+    /// [`HostFn::new`] for what it must not do.
+    pub fn new<F>(types: &Arc<TypeRegistry>, ty: &FuncType, func: F) -> Self
+    where
+        F: Fn(HostCall<'_>, &D) -> Result<(), HostFailure> + Send + Sync + 'static,
+    {
+        let (params, results) = (ty.param_slots(), ty.result_slots());
+        let slots = params.max(results) as usize;
+        let kept = KeptType::new(types.clone(), ty);
+        let type_id = kept.number();
+        let owner = Arc::new((Closure { slots, func }, kept));
+        let closure = (&raw const owner.0).cast();
+        let code = run_bound::<F, D>;
+        Self { code, closure, owner, type_id, params, results, _data: PhantomData }
+    }
+}
+
 impl Store {
+    /// Adds a function of many stores with data of its own; returns a reference to it.
+    pub fn bound_host_func<D: Send + Sync + 'static>(
+        &mut self,
+        shared: &BoundHostFn<D>,
+        data: D,
+    ) -> u32 {
+        let bound = Bound { closure: shared.closure, data, _owner: shared.owner.clone() };
+        let bound = Arc::new(bound);
+        let host = HostFn { code: shared.code, data: Arc::as_ptr(&bound).cast(), _closure: bound };
+        // Without an instance nobody reads the table, for which instantiating asks.
+        if self.instances.places() > 0 {
+            self.renew_types();
+        }
+        self.push_host_func(host, shared.type_id, shared.params, shared.results)
+    }
+
     /// Adds a function of the host; returns a reference to it.
     pub fn create_host_func(&mut self, ty: &FuncType, host: HostFn) -> u32 {
         let type_id = self.types().intern(ty);
@@ -160,14 +226,64 @@ where
     // SAFETY: the caller's promise; so for all below.
     let closure = unsafe { &*data.cast::<Closure<F>>() };
     // SAFETY: as above.
-    let slots = unsafe { core::slice::from_raw_parts_mut(slots, closure.slots) };
+    let call = unsafe { call_of((context, cx), (slots, closure.slots)) };
+    // SAFETY: as above; the closure has returned.
+    unsafe { end(context, (closure.func)(call)) }
+}
+
+/// As [`run`], of a function with data of its own.
+///
+/// # Safety
+///
+/// As for [`run`], but that `data` is a `Bound<D>` with a `Closure<F>`.
+unsafe extern "C" fn run_bound<F, D>(
+    data: *const (),
+    context: *mut StoreContext,
+    cx: *mut VmContext,
+    slots: *mut u64,
+) -> u32
+where
+    F: Fn(HostCall<'_>, &D) -> Result<(), HostFailure>,
+{
+    // SAFETY: the caller's promise; so for all below.
+    let bound = unsafe { &*data.cast::<Bound<D>>() };
+    // SAFETY: as above.
+    let closure = unsafe { &*bound.closure.cast::<Closure<F>>() };
+    // SAFETY: as above.
+    let call = unsafe { call_of((context, cx), (slots, closure.slots)) };
+    // SAFETY: as above; the closure has returned.
+    unsafe { end(context, (closure.func)(call, &bound.data)) }
+}
+
+/// A call as the embedder sees it.
+///
+/// # Safety
+///
+/// As for [`run`].
+#[inline(always)]
+unsafe fn call_of<'a>(
+    (context, cx): (*mut StoreContext, *mut VmContext),
+    (slots, len): (*mut u64, usize),
+) -> HostCall<'a> {
+    // SAFETY: the caller's promise; so for all below.
+    let slots = unsafe { core::slice::from_raw_parts_mut(slots, len) };
     // SAFETY: as above.
     let owner = unsafe { (*context).owner };
     // SAFETY: as above.
     let caller = if cx.is_null() { None } else { Some(unsafe { (*cx).instance }) };
-    match (closure.func)(HostCall { owner, caller, slots }) {
+    HostCall { owner, caller, slots }
+}
+
+/// The status of a call that has come to this.
+///
+/// # Safety
+///
+/// The store of the context is entered, and nobody else uses it.
+#[inline(always)]
+unsafe fn end(context: *mut StoreContext, result: Result<(), HostFailure>) -> u32 {
+    match result {
         // A guest that this one called may have shown a defect of ours, whatever the host made of it.
-        // SAFETY: as above; the closure has returned.
+        // SAFETY: the caller's promise.
         Ok(()) => u32::from(unsafe { &*(*context).store }.bug().is_some()),
         Err(failure) => {
             // SAFETY: as above.

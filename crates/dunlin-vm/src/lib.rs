@@ -63,13 +63,15 @@ mod store;
 pub mod sync;
 pub mod sys;
 mod table;
+#[cfg(feature = "native")]
+mod targets;
 mod tuning;
 pub mod types;
 pub mod walk;
 
 pub use code::ModuleCode;
 pub use exception::Thrown;
-pub use host::{HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
+pub use host::{BoundHostFn, HostCall, HostCode, HostFailure, HostFn, SharedHostFn};
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]
 pub use parking::Until;

@@ -25,6 +25,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clocks;
+#[cfg(feature = "componentize")]
+mod componentize;
 mod ctx;
 pub mod errno;
 mod exit;
@@ -46,6 +48,8 @@ mod times;
 pub mod types;
 mod waiting;
 
+#[cfg(feature = "componentize")]
+pub use componentize::{ModuleKind, componentize, module_kind};
 pub use ctx::{BuildError, DirRights, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::ExitCode;

@@ -20,6 +20,16 @@ pub const STREAM_BYTES_MAX: usize = 64 << 10;
 /// How many bytes the functions of WASI 0.2 take that write and wait at once, by their specification.
 pub const BLOCKING_WRITE_BYTES_MAX: u64 = 4096;
 
+/// Bytes of a core module that becomes a component: copied a few times on the way. JavaScript engines with their scripts, the
+/// largest that are known, have a tenth.
+#[cfg(feature = "componentize")]
+pub const COMPONENTIZED_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of the types of interfaces that such a module carries: all of WASI 0.2 is 60 KiB, and types are much larger
+/// decoded than as bytes.
+#[cfg(feature = "componentize")]
+pub const COMPONENT_TYPE_BYTES_MAX: usize = 4 << 20;
+
 /// How many bytes a set of HTTP fields of a guest's may be of, unless the embedder says otherwise: twice what common
 /// servers take as a header.
 pub const FIELDS_BYTES_MAX: usize = 128 << 10;

@@ -20,8 +20,9 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    pub(crate) fn new(engine: &Engine) -> Self {
+    pub(crate) fn new(engine: &Engine, adapters: bool) -> Self {
         let mut linker = Linker::new(engine);
+        linker.adapters(adapters);
         // `register` may give a name a second time; the later one holds.
         linker.allow_shadowing(true);
         let (definitions, instances) = (HashMap::new(), HashMap::new());

@@ -57,6 +57,8 @@ pub struct Config {
     pub artifacts: bool,
     /// Whether every allocation of an object collects.
     pub gc_zeal: bool,
+    /// Whether calls between components run no core functions that are made for them.
+    pub unadapted: bool,
 }
 
 impl Config {

@@ -51,6 +51,7 @@ impl Session {
         // `register` may give a name a second time; the later one holds.
         linker.allow_shadowing(true);
         crate::host::define(&mut linker, &mut store)?;
+        let components = Components::new(engine, !config.unadapted);
         Ok(Self {
             config,
             engine: engine.clone(),
@@ -61,7 +62,7 @@ impl Session {
             last_module: None,
             modules: HashMap::new(),
             lent: HashMap::new(),
-            components: Components::new(engine),
+            components,
         })
     }
 

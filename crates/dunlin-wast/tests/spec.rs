@@ -131,7 +131,7 @@ fn interpreted() -> Vec<(&'static str, Config)> {
     fuel.pooled = Some(POOLED);
     fuel.relaxed_deterministic = true;
     let mut unfused = eager.clone();
-    unfused.unfused = true;
+    (unfused.unfused, unfused.unadapted) = (true, true);
     let mut zeal = eager.clone();
     zeal.gc_zeal = true;
     vec![("eager", eager), ("lazy", lazy), ("fuel", fuel), ("unfused", unfused), ("zeal", zeal)]
@@ -151,7 +151,7 @@ fn compiled() -> Vec<(&'static str, Config)> {
     checked.memory_strategy = MemoryStrategy::Dense;
     checked.interruption = Interruption::Flag;
     // What is verified once need not be verified again.
-    checked.verify_code = true;
+    (checked.verify_code, checked.unadapted) = (true, true);
     let mut fuel = guarded.clone();
     fuel.fuel_units = Some(FUEL_UNITS);
     fuel.pooled = Some(POOLED);

@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::store::{Store, StoreInner};
+use core::any::TypeId;
 
 /// A shared loan of a store.
 pub struct StoreContext<'a, T: 'static>(pub(crate) &'a StoreInner<T>);
@@ -52,7 +53,7 @@ impl<'a, T: 'static> StoreContext<'a, T> {
     /// What [`StoreContextMut::extension_mut`] keeps in the store; `None` before there is one of this type.
     #[must_use]
     pub fn extension<E: Send + Sync + 'static>(&self) -> Option<&'a E> {
-        self.0.extension.as_ref()?.downcast_ref()
+        self.0.extension.as_ref()?.1.downcast_ref()
     }
 }
 
@@ -71,12 +72,14 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     /// store.as_context_mut().extension_mut::<Counted>().0 += 1;
     /// assert_eq!(store.as_context().extension::<Counted>().unwrap().0, 1);
     /// ```
+    #[inline]
     pub fn extension_mut<E: Default + Send + Sync + 'static>(self) -> &'a mut E {
         let place = &mut self.0.extension;
-        if !place.as_ref().is_some_and(|kept| kept.is::<E>()) {
-            *place = Some(alloc::boxed::Box::new(E::default()));
+        // The type beside it saves asking the value twice.
+        if !place.as_ref().is_some_and(|kept| kept.0 == TypeId::of::<E>()) {
+            *place = Some((TypeId::of::<E>(), alloc::boxed::Box::new(E::default())));
         }
-        let kept = place.as_mut().and_then(|kept| kept.downcast_mut());
+        let kept = place.as_mut().and_then(|kept| kept.1.downcast_mut());
         kept.unwrap_or_else(|| unreachable!("it has just been seen to be of this type"))
     }
 }

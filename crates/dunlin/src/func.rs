@@ -303,6 +303,73 @@ impl Func {
     }
 }
 
+/// A host function of numbers that many stores of `T` have: in each it is added with data of its own, as often as wanted.
+///
+/// A function that is made for one store numbers its type and allocates its closure there; this one has done so once.
+///
+/// # Examples
+///
+/// ```
+/// use dunlin::{Engine, FuncType, NumericHost, Store, ValType};
+///
+/// let engine = Engine::default();
+/// let ty = FuncType::new([ValType::I32], [ValType::I32]);
+/// let add = NumericHost::new(&engine, &ty, |_, by: &u32, words| {
+///     words[0] = u64::from(words[0] as u32 + by);
+///     Ok(())
+/// })?;
+/// let mut store = Store::new(&engine, ());
+/// for by in [3, 4] {
+///     let func = add.add_to(&mut store, by)?;
+///     let mut words = [30];
+///     func.numeric(&store)?.call(&mut store, &mut words)?;
+///     assert_eq!(words[0], u64::from(30 + by));
+/// }
+/// # Ok::<(), dunlin::Error>(())
+/// ```
+pub struct NumericHost<T: 'static, D: Send + Sync + 'static> {
+    engine: crate::Engine,
+    host: dunlin_vm::BoundHostFn<D>,
+    _data: PhantomData<fn(T)>,
+}
+
+impl<T: 'static, D: Send + Sync + 'static> NumericHost<T, D> {
+    /// Makes it, for stores of this engine; see [`Func::new_numeric`] for what it is given.
+    ///
+    /// # Errors
+    ///
+    /// If the type has references or vectors.
+    pub fn new(
+        engine: &crate::Engine,
+        ty: &FuncType,
+        func: impl Fn(Caller<'_, T>, &D, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        check_numeric(ty)?;
+        let host = host::bound_fn::<T, D>(engine.types(), ty, func);
+        Ok(Self { engine: engine.clone(), host, _data: PhantomData })
+    }
+
+    /// Adds it to a store, with this data.
+    ///
+    /// # Errors
+    ///
+    /// If the store is one of another engine.
+    pub fn add_to(&self, mut store: impl AsContextMut<Data = T>, data: D) -> Result<Func> {
+        let inner = store.as_context_mut().0;
+        if !crate::Engine::same(&self.engine, &inner.engine) {
+            return Err(Error::other_engine("the host function"));
+        }
+        let index = inner.vm.bound_host_func(&self.host, data);
+        Ok(Func::of(inner.home(), index))
+    }
+}
+
+impl<T: 'static, D: Send + Sync + 'static> core::fmt::Debug for NumericHost<T, D> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("NumericHost").finish_non_exhaustive()
+    }
+}
+
 fn check_numeric(ty: &FuncType) -> Result<()> {
     let is_number = |ty: &ValType| !matches!(ty, ValType::Ref(_) | ValType::V128);
     if ty.params().iter().chain(ty.results()).all(is_number) {

@@ -3,7 +3,7 @@
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
 use crate::val::Val;
-use dunlin_core::GlobalType;
+use dunlin_core::{GlobalType, ValType};
 
 /// A global of a store.
 ///
@@ -79,5 +79,58 @@ impl Global {
         let cell = value.to_cell(inner.home(), ty.content, "the global's value")?;
         inner.vm.set_global(self.index, cell);
         Ok(())
+    }
+
+    /// The bits of a number; of one of 32 bits in the lower half, and the upper half means nothing.
+    ///
+    /// # Errors
+    ///
+    /// If its type is not a number's, or it is one of another store.
+    #[inline]
+    pub fn get_bits(&self, store: impl AsContext) -> Result<u64> {
+        let inner = store.as_context().0;
+        self.check(inner.home())?;
+        check_number(inner.vm.global_type(self.index))?;
+        Ok(inner.vm.global(self.index)[0])
+    }
+
+    /// Writes the bits of a number.
+    ///
+    /// # Errors
+    ///
+    /// If it is immutable, its type is not a number's, or it is one of another store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Global, GlobalType, Mutability, Store, Val, ValType};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let ty = GlobalType::new(ValType::I32, Mutability::Var);
+    /// let global = Global::new(&mut store, ty, Val::I32(1))?;
+    /// global.set_bits(&mut store, 7)?;
+    /// assert_eq!(global.get_bits(&store)?, 7);
+    /// assert_eq!(global.get(&store)?.i32(), Some(7));
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    #[inline]
+    pub fn set_bits(&self, mut store: impl AsContextMut, bits: u64) -> Result<()> {
+        let inner = store.as_context_mut().0;
+        self.check(inner.home())?;
+        let ty = inner.vm.global_type(self.index);
+        check_number(ty)?;
+        if !ty.is_mutable() {
+            return Err(Error::usage("the global is immutable"));
+        }
+        inner.vm.set_global(self.index, [bits, 0]);
+        Ok(())
+    }
+}
+
+#[inline]
+fn check_number(ty: GlobalType) -> Result<()> {
+    match ty.content {
+        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => Ok(()),
+        _ => Err(Error::usage("the global is not a number")),
     }
 }

@@ -21,8 +21,10 @@ use crate::error::{Error, Result};
 use crate::store::StoreInner;
 use crate::val::Home;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use dunlin_core::FuncType;
-use dunlin_vm::{CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
+use dunlin_vm::types::TypeRegistry;
+use dunlin_vm::{BoundHostFn, CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
 
 /// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(
@@ -30,18 +32,36 @@ pub(crate) fn host_fn<T: 'static>(
     func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFn {
     let slots = ty.param_slots().max(ty.result_slots()) as usize;
-    HostFn::new(slots, move |call: HostCall<'_>| {
-        let owner = call.owner.cast::<StoreInner<T>>();
-        // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
-        // reference to it until this function returns (points 1 to 3 of the head).
-        let store = unsafe { &mut *owner };
-        let scope = store.vm.handle_count();
-        let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
-        // The function has returned, so that the store may be used again; its handles are still there.
-        let result = result.map_err(|failure| thrown(failure, store.home()));
-        store.vm.end_scope(scope);
-        result
+    HostFn::new(slots, move |call: HostCall<'_>| run(call, &func))
+}
+
+/// As [`host_fn`], for many stores; `func` is also given the data with which the function was added.
+pub(crate) fn bound_fn<T: 'static, D: Send + Sync + 'static>(
+    types: &Arc<TypeRegistry>,
+    ty: &FuncType,
+    func: impl Fn(Caller<'_, T>, &D, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+) -> BoundHostFn<D> {
+    BoundHostFn::new(types, ty, move |call: HostCall<'_>, data: &D| {
+        run(call, |caller, slots| func(caller, data, slots))
     })
+}
+
+/// Runs the embedder's code in a call of the VM's, in a store of `T`.
+#[inline(always)]
+fn run<T: 'static>(
+    call: HostCall<'_>,
+    func: impl FnOnce(Caller<'_, T>, &mut [u64]) -> Result<()>,
+) -> core::result::Result<(), HostFailure> {
+    let owner = call.owner.cast::<StoreInner<T>>();
+    // SAFETY: the owner is the store that entered the guest, of this type, and nobody else uses a
+    // reference to it until this function returns (points 1 to 3 of the head).
+    let store = unsafe { &mut *owner };
+    let scope = store.vm.handle_count();
+    let result = guarded(|| func(Caller::new(store, call.caller), call.slots));
+    // The function has returned, so that the store may be used again; its handles are still there.
+    let result = result.map_err(|failure| thrown(failure, store.home()));
+    store.vm.end_scope(scope);
+    result
 }
 
 /// A failure of a host function of the store at home: it throws if it is one of the store's exceptions.

@@ -7,11 +7,12 @@ use crate::func::{Func, TypedFunc};
 use crate::global::Global;
 use crate::host;
 use crate::memory::Memory;
-use crate::module::Module;
+use crate::module::{Module, ModuleExport};
 use crate::store::StoreInner;
 use crate::table::Table;
 use crate::wasm_ty::{WasmParams, WasmResults};
 use alloc::borrow::ToOwned;
+use alloc::sync::Arc;
 use alloc::vec::{IntoIter, Vec};
 use core::fmt;
 use dunlin_vm::InstantiateError;
@@ -75,6 +76,38 @@ impl Instance {
     /// What the instance exports under this name; `None` if nothing, or for an instance of another store.
     pub fn get_export(&self, mut store: impl AsContextMut, name: &str) -> Option<Extern> {
         self.find(store.as_context_mut().0, name)
+    }
+
+    /// What the instance exports as its module says, without a look at its name; `None` if the instance is not one of
+    /// that module, or one of another store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dunlin::{Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"(module (memory (export "memory") 1))"#)?;
+    /// let memory = module.get_export_index("memory").expect("an export");
+    /// assert!(module.get_export_index("other").is_none());
+    ///
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let found = instance.get_module_export(&mut store, &memory).and_then(|item| item.into_memory());
+    /// assert_eq!(found, instance.get_memory(&mut store, "memory"));
+    /// # Ok::<(), dunlin::Error>(())
+    /// ```
+    pub fn get_module_export(
+        &self,
+        mut store: impl AsContextMut,
+        export: &ModuleExport,
+    ) -> Option<Extern> {
+        let inner = store.as_context_mut().0;
+        if !self.is_of(inner) || !Arc::ptr_eq(inner.vm.instance_code(self.index), &export.code) {
+            return None;
+        }
+        let item = inner.vm.item(self.index, export.item);
+        Some(Extern::new(inner.home(), item))
     }
 
     /// The function that the instance exports under this name.

@@ -151,7 +151,7 @@ pub use dunlin_vm::gc::HeapStats;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use external::{Export, Extern};
-pub use func::{Func, NumericFunc, TypedFunc};
+pub use func::{Func, NumericFunc, NumericHost, TypedFunc};
 pub use global::Global;
 #[cfg(feature = "optimize")]
 pub use hot::HotFunctions;
@@ -159,7 +159,9 @@ pub use instance::Instance;
 pub use limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX, StoreLimits, StoreLimitsBuilder};
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
-pub use module::{ExportType, ImportType, Module, ModuleFunction, ModuleInfo, ModuleSection};
+pub use module::{
+    ExportType, ImportType, Module, ModuleExport, ModuleFunction, ModuleInfo, ModuleSection,
+};
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 use dunlin_core::{ExternType, MemoryType, TableType};
-use dunlin_module::{Bytes, Feature, Invalid, Scratch};
+use dunlin_module::{Bytes, ExternIdx, Feature, Invalid, Scratch};
 use dunlin_vm::ModuleCode;
 
 /// The first bytes of the binary format.
@@ -278,6 +278,13 @@ impl Module {
         self.code.module().export(name).map(|item| self.code.extern_type(item))
     }
 
+    /// What is exported under `name`, to be asked for in many instances.
+    #[must_use]
+    pub fn get_export_index(&self, name: &str) -> Option<ModuleExport> {
+        let item = self.code.module().export(name)?;
+        Some(ModuleExport { code: self.code.clone(), item })
+    }
+
     /// What the module consists of, for reports.
     #[must_use]
     pub fn info(&self) -> ModuleInfo<'_> {
@@ -411,6 +418,19 @@ impl<'m> ExportType<'m> {
     #[must_use]
     pub fn ty(&self) -> ExternType {
         self.ty.clone()
+    }
+}
+
+/// An export of a module, found once for all of its instances; see [`Instance::get_module_export`](crate::Instance::get_module_export).
+#[derive(Clone)]
+pub struct ModuleExport {
+    pub(crate) code: Arc<ModuleCode>,
+    pub(crate) item: ExternIdx,
+}
+
+impl fmt::Debug for ModuleExport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModuleExport({:?})", self.item)
     }
 }
 

@@ -17,15 +17,15 @@ const SHARE_OF_FEW: u32 = 50;
 const PROCESSORS_MANY: usize = 4;
 
 /// The share in percent that is used where none has been chosen, on a machine with so many processors.
-pub(crate) fn usual_share(processors: usize) -> u32 {
+fn usual_share(processors: usize) -> u32 {
     if processors < PROCESSORS_MANY { SHARE_OF_FEW } else { 100 }
 }
 
 /// An allowance of processor time.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// In percent.
-    share: u32,
+    /// In percent; none has been chosen, and no thread has begun, where there is none.
+    share: Option<u32>,
     burst: i64,
     /// Nanoseconds that may be used; negative where more has been.
     left: i64,
@@ -38,14 +38,15 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// An allowance that is full.
-    pub(crate) fn new(share: u32, burst: Duration) -> Self {
+    pub(crate) fn new(share: Option<u32>, burst: Duration) -> Self {
         let burst = nanoseconds(burst);
         let (at, used, total) = Default::default();
-        Self { share: share.clamp(1, 100), burst, left: burst, at, used, total }
+        Self { share: share.map(|share| share.clamp(1, 100)), burst, left: burst, at, used, total }
     }
 
-    /// Another thread begins, which has used so much processor time.
-    pub(crate) fn begin(&mut self, used: Duration) {
+    /// Another thread begins, which has used so much processor time, on a machine with so many processors.
+    pub(crate) fn begin(&mut self, used: Duration, processors: impl FnOnce() -> usize) {
+        self.share.get_or_insert_with(|| usual_share(processors()));
         self.used = used;
     }
 
@@ -53,7 +54,7 @@ impl Pace {
     pub(crate) fn note(&mut self, now: Duration, used: Duration) {
         let passed = nanoseconds(now.saturating_sub(self.at));
         let took = used.saturating_sub(self.used);
-        let filled = passed.saturating_mul(self.share.into()) / 100;
+        let filled = passed.saturating_mul(self.share().into()) / 100;
         self.left = self.left.saturating_add(filled).min(self.burst);
         self.left = self.left.saturating_sub(nanoseconds(took));
         (self.at, self.used) = (now, used);
@@ -63,7 +64,11 @@ impl Pace {
     /// How long nothing more may be used.
     pub(crate) fn rest(&self) -> Duration {
         let over = u64::try_from(self.left.saturating_neg()).unwrap_or(0);
-        Duration::from_nanos(over.saturating_mul(100) / u64::from(self.share))
+        Duration::from_nanos(over.saturating_mul(100) / u64::from(self.share()))
+    }
+
+    fn share(&self) -> u32 {
+        self.share.unwrap_or(SHARE_OF_FEW)
     }
 
     /// What has been used in all.
@@ -86,8 +91,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_free_and_then_the_share_is_kept() {
-        let mut pace = Pace::new(25, ms(100));
-        pace.begin(ms(7));
+        let mut pace = Pace::new(Some(25), ms(100));
+        pace.begin(ms(7), || 2);
         pace.note(ms(90), ms(87));
         assert_eq!((pace.rest(), pace.total()), (Duration::ZERO, ms(80)));
         // 20 ms and a quarter of 90 were left.
@@ -101,9 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_not_used_is_kept_up_to_the_burst_and_for_the_next_thread() {
-        let mut pace = Pace::new(50, ms(100));
+        let mut pace = Pace::new(Some(50), ms(100));
         pace.note(ms(1000), ms(100));
-        pace.begin(Duration::ZERO);
+        pace.begin(Duration::ZERO, || 2);
         pace.note(ms(1000), ms(30));
         assert_eq!((pace.rest(), pace.total()), (ms(60), ms(130)));
         pace.note(ms(100_000), ms(30));
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn however_long_it_runs_it_uses_its_share() {
-        let mut pace = Pace::new(10, ms(50));
+        let mut pace = Pace::new(Some(10), ms(50));
         let (mut now, mut used) = (ms(0), ms(0));
         while now < ms(60_000) {
             (now, used) = (now + ms(3), used + ms(3));

@@ -382,9 +382,7 @@ impl ModuleWatch {
 
 /// What the configuration says of the thread's share.
 fn pace_of(config: &Config) -> Pace {
-    let usual = || pace::usual_share(thread::available_parallelism().map_or(1, usize::from));
-    let share = config.compiler_share.unwrap_or_else(usual);
-    Pace::new(share, config.compiler_burst.unwrap_or(pace::BURST))
+    Pace::new(config.compiler_share, config.compiler_burst.unwrap_or(pace::BURST))
 }
 
 /// A number that looks like no other's.
@@ -487,7 +485,9 @@ impl Late {
     /// What the thread does.
     fn run(&self) {
         dunlin_vm::native::lower_priority();
-        self.pace.lock().begin(dunlin_vm::native::thread_time());
+        // Asked here, and not when an engine is made: it takes the system's files, and most programs end sooner.
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        self.pace.lock().begin(dunlin_vm::native::thread_time(), processors);
         let mut patience = 0;
         while let Some(mut jobs) = self.next_jobs(patience > 0) {
             // What has been replaced is free when whoever was in it has gone on, for which a moment is enough.

@@ -8,6 +8,7 @@ mod disassemble;
 mod inspect;
 mod run;
 mod run_component;
+mod serve;
 mod source;
 mod stats;
 mod trap;
@@ -23,12 +24,13 @@ use std::path::Path;
 use crate::args::{Command, Parsed, nearest};
 use crate::flags;
 use crate::report::Report;
+use crate::serve_flags::SERVE;
 
 /// A process's exit code, or why there is none of the guest's.
 pub(crate) type Outcome = Result<i32, Report>;
 
 /// The words that select a command; a file of such a name runs as `./NAME`.
-const NAMES: &[&str] = &["run", "compile", "validate", "inspect", "wast", "cache", "help"];
+const NAMES: &[&str] = &["run", "serve", "compile", "validate", "inspect", "wast", "cache", "help"];
 
 const HELP: &str = "\
 Dunlin runs WebAssembly: fast to start, and isolated unless a flag grants more.
@@ -38,6 +40,7 @@ usage: dunlin FILE|URL [ARGS…]
 
 commands:
   run       Run a module: its command, or one function with --invoke
+  serve     Serve HTTP apps, each request in an instance of its own
   compile   Compile a module ahead of time
   validate  Check that modules are valid
   inspect   Show a module's imports, exports, features and sizes
@@ -53,6 +56,7 @@ examples:
   dunlin hello.wasm
   dunlin run --dir . --timeout 10s app.wasm input.txt
   dunlin run --invoke add add.wat 1 2
+  dunlin serve app.wasm
 ";
 
 /// Runs the command that the arguments ask for.
@@ -66,6 +70,7 @@ pub(crate) fn dispatch(mut arguments: Vec<OsString>, out: &mut dyn Write) -> Out
         "-V" | "--version" => show(out, concat!("dunlin ", env!("CARGO_PKG_VERSION"), "\n")),
         "help" => help(arguments.get(1), out),
         "run" => with(&flags::RUN, arguments.split_off(1), out, run::run),
+        "serve" => with(&SERVE, arguments.split_off(1), out, serve::run),
         "compile" => with(&flags::COMPILE, arguments.split_off(1), out, compile::run),
         "cache" => with(&flags::CACHE, arguments.split_off(1), out, cache::run),
         "validate" => with(&flags::VALIDATE, arguments.split_off(1), out, validate::run),
@@ -95,6 +100,7 @@ fn help(word: Option<&OsString>, out: &mut dyn Write) -> Outcome {
     let Some(word) = word else { return show(out, HELP) };
     let written = match word.to_str().unwrap_or("") {
         "run" => flags::RUN.help(out),
+        "serve" => SERVE.help(out),
         "compile" => flags::COMPILE.help(out),
         "cache" => flags::CACHE.help(out),
         "validate" => flags::VALIDATE.help(out),

@@ -103,7 +103,7 @@ pub(super) fn component(word: &OsStr) -> Result<Option<Vec<u8>>, Report> {
     if !is_named || !is_plain_file(Path::new(word))? {
         return Ok(None);
     }
-    let mut begin = Vec::new();
+    let mut begin = Vec::with_capacity(COMPONENT_BEGIN as usize);
     fs::File::open(word)
         .and_then(|file| file.take(COMPONENT_BEGIN).read_to_end(&mut begin))
         .map_err(|error| unreadable(Path::new(word), &error))?;

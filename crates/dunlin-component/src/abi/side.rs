@@ -3,7 +3,7 @@
 
 use crate::limits::RANGE_BYTES_MAX;
 use crate::resource::ResourceTypeId;
-use crate::state::state;
+use crate::state::{BOUND, RUNNING, set_flags, state};
 use crate::template::Encoding;
 use crate::trap::trap;
 use crate::types::Var;
@@ -163,14 +163,11 @@ impl Side {
     ) -> Result<u32> {
         let Some(realloc) = self.realloc else { return Err(trap("no function allocates")) };
         let mut words = arguments.map(u64::from);
-        let instance = self.instance as usize;
-        let here = state(store);
-        here.instances[instance].may_leave = false;
-        let context = std::mem::take(&mut here.context);
+        set_flags(store, self.instance, BOUND)?;
+        let context = std::mem::take(&mut state(store).context);
         realloc.call(store.as_context_mut(), &mut words)?;
-        let here = state(store);
-        here.instances[instance].may_leave = true;
-        here.context = context;
+        set_flags(store, self.instance, RUNNING)?;
+        state(store).context = context;
         let (pointer, [_, _, align, bytes]) = (words[0] as u32, arguments);
         self.check_lowered(store, pointer, align, bytes, peer)?;
         Ok(pointer)

@@ -116,16 +116,26 @@ pub(crate) fn pass<T: 'static>(
         let source = (found.simple, found.units, found.compact);
         return transcode(store, to, &text, source, peer);
     }
-    match found.simple {
-        Simple::Utf8 => drop(check_utf8(source)?),
-        Simple::Utf16 => check_utf16(source)?,
-        Simple::Latin1 => {}
-    }
+    check(store, from, found)?;
     let align = if found.simple == Simple::Utf8 { 1 } else { 2 };
     let bytes = found.range.len() as u32;
     let pointer = to.allocate(store, align, bytes, peer)?;
     copy(store, (from, to), found.range.clone(), pointer)?;
     Ok((pointer, found.units))
+}
+
+/// Checks a string's bytes.
+pub(crate) fn check<T: 'static>(
+    store: &StoreContextMut<'_, T>,
+    side: &Side,
+    found: &Found,
+) -> Result<()> {
+    let bytes = side.slice(store, found.range.clone())?;
+    match found.simple {
+        Simple::Utf8 => check_utf8(bytes).map(drop),
+        Simple::Utf16 => check_utf16(bytes),
+        Simple::Latin1 => Ok(()),
+    }
 }
 
 fn check_utf16(bytes: &[u8]) -> Result<()> {

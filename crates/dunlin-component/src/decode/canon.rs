@@ -2,6 +2,7 @@
 
 use super::items::known;
 use super::{Decoder, unsupported};
+use crate::adapt::Variants;
 use crate::template::{Builtin, Def, Encoding, Options};
 use dunlin::{FuncType, Result, ValType};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ impl Decoder<'_> {
                 let known = known(&self.validator);
                 let ty = self.types.func(known, known.component_function_at(*func))?;
                 let options = read_options(options)?;
-                self.core_func(Def::Lower { func: *func, ty, options });
+                let adapters = Variants::default();
+                self.core_func(Def::Lower { func: *func, ty, options, adapters });
             }
             other => self.other(other)?,
         }

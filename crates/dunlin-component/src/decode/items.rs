@@ -2,11 +2,12 @@
 
 use super::types::Types;
 use super::{Decoder, Items, invalid, unsupported};
+use crate::exports::Hint;
 use crate::template::{Bind, Captured, CoreSort, Def, Operand, Sort, Source, Template};
 use crate::types::Var;
 use dunlin::Result;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wasmparser::{
@@ -102,7 +103,7 @@ impl Decoder<'_> {
             let item = self.item(&entity)?;
             self.top().imports.push((name.clone(), item));
         }
-        self.top().def(Def::Import { name, sort, binds });
+        self.top().def(Def::Import { name, sort, binds, hint: Hint::default() });
         Ok(())
     }
 
@@ -120,7 +121,7 @@ impl Decoder<'_> {
         let def = match instance {
             Instance::Instantiate { module_index: module, args } => {
                 let args = args.iter().map(|arg| (arg.name.into(), arg.index)).collect();
-                Def::CoreInstantiate { module, args }
+                Def::CoreInstantiate { module, args, found: OnceLock::new() }
             }
             Instance::FromExports(exports) => {
                 let export = |export: &wasmparser::Export<'_>| {
@@ -162,12 +163,14 @@ impl Decoder<'_> {
                 let sort = sort(kind)?;
                 let entity = self.add(sort);
                 let binds = self.binds(&entity)?;
-                self.top().def(Def::Alias { instance, name: name.into(), sort, binds });
+                let (name, hint) = (name.into(), Hint::default());
+                self.top().def(Def::Alias { instance, name, sort, binds, hint });
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index: instance, name } => {
                 let sort = core_sort(kind);
                 self.top().core_funcs += u32::from(sort == CoreSort::Func);
-                self.top().def(Def::CoreAlias { instance, name: name.into(), sort });
+                let found = OnceLock::new();
+                self.top().def(Def::CoreAlias { instance, name: name.into(), sort, found });
             }
             ComponentAlias::Outer { kind, count, index } => self.outer(kind, count, index),
         }

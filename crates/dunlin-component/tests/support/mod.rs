@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod types;
+
 use dunlin::{Config, Engine, Error, ErrorKind, Result, Store, Tier};
 use dunlin_component::{Component, Instance, Linker};
 
@@ -49,12 +51,20 @@ pub(crate) fn trap<R>(result: Result<R>) -> String {
 }
 
 /// Numbers without a pattern (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
+pub(crate) struct Random {
+    state: u64,
+    /// Whether types are made that not all engines have: maps, and lists of fixed length.
+    pub(crate) newer: bool,
+}
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { state: seed, newer: true }
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

@@ -1,4 +1,5 @@
-//! What must not be reached: hosts that are not allowed, addresses that are not public, names that change their minds.
+//! What must not be reached: hosts that are not allowed, addresses that are not public, names that change their
+//! minds.
 
 use std::sync::atomic::Ordering;
 

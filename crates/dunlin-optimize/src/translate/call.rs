@@ -2,13 +2,14 @@
 //!
 //! * A function of the module: `code[index]`, with the same context.
 //! * An imported one: the import's record has the address of a code pointer, and a context.
-//! * Through a table that never changes: the element's type and function stand in a copy that all instances
-//!   share; then as a function of the module.
+//! * Through a table that never changes: a pointer for each element that all instances share, in a row for functions of
+//!   the type; or the element's type and function stand in a copy, then as a function of the module.
 //! * By reference otherwise: the function's record has those too; where there is no code, the reference goes to the
 //!   type's way out of compiled code, which is behind the module's functions in `code`.
 
 use super::Translator;
 use super::environment::{POINTER_BYTES, Region};
+use super::guided::Guess;
 use crate::stubs::leave_ref_signature;
 use crate::tuning;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -17,7 +18,7 @@ use dunlin_core::{TrapCode, canon};
 use dunlin_module::layout::{
     LINE_PLACES_MIN, func_record, import_call, store_context, type_record, vm_context,
 };
-use dunlin_module::{STATIC_ELEMENT_BYTES, Unit};
+use dunlin_module::{STATIC_ELEMENT_BYTES, TargetView, Unit};
 
 /// What a call needs.
 struct Callee {
@@ -236,22 +237,42 @@ impl Translator<'_, '_> {
         self.env.b.seal_block(next);
     }
 
-    /// What an element of a table that never changes calls: `count` of them begin at `start`.
-    fn static_callee(&mut self, ty: u32, table: u32, place: (u32, u32)) -> Callee {
-        let element = self.static_element(table, place);
-        self.static_code(ty, element)
-    }
-
-    /// Pops an index; what leads to its element of a table that never changes.
-    fn static_element(&mut self, table: u32, (start, count): (u32, u32)) -> StaticElement {
-        self.needs.insert(Unit::Tables);
-        let index = self.pop_index(table);
+    /// Traps if an index is not one of so many elements of a table that never changes; whether it is not.
+    fn check_static(&mut self, index: Value, count: u32) -> Value {
         let count = self.env.b.ins().iconst(types::I64, i64::from(count));
         let outside = self.env.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, count);
         self.env.trap_if(outside, TrapCode::UndefinedElement);
+        outside
+    }
+
+    /// What an index calls in a view of a table that never changes: of `count` elements. No type is asked for: what is of
+    /// another one leads to a trap.
+    fn viewed_callee(&mut self, ty: u32, view: TargetView, (index, count): (Value, u32)) -> Callee {
+        self.check_static(index, count);
+        // Within the view for a processor that runs ahead of the check.
+        let index = self.env.b.ins().band_imm_u(index, i64::from(view.mask));
+        let array = self.env.context_pointer(vm_context::CODE);
+        let targets = self.static_tables_cell() + 1;
+        let targets = self.env.constant(types::I64, array, targets * POINTER_BYTES);
+        let offset = self.env.b.ins().imul_imm_s(index, POINTER_BYTES as i64);
+        let target = self.env.b.ins().iadd(targets, offset);
+        let flags = self.env.flags(Region::Target).with_aligned();
+        let at = view.first as i32 * POINTER_BYTES as i32;
+        let code = self.env.b.ins().load(types::I64, flags, target, at);
+        Callee { signature: self.signature(ty), code, cx: self.env.cx }
+    }
+
+    /// Which of the module's pointers to code leads to the elements of tables that never change.
+    fn static_tables_cell(&self) -> usize {
+        self.module.func_count() as usize + self.module.types().len()
+    }
+
+    /// What leads to an index's element of a table that never changes: `count` of them begin at `start`.
+    fn static_element(&mut self, index: Value, (start, count): (u32, u32)) -> StaticElement {
+        let outside = self.check_static(index, count);
         let index = self.masked_index(outside, index);
         let array = self.env.context_pointer(vm_context::CODE);
-        let tables = self.module.func_count() as usize + self.module.types().len();
+        let tables = self.static_tables_cell();
         let elements = self.env.constant(types::I64, array, tables * POINTER_BYTES);
         let offset = self.env.b.ins().imul_imm_s(index, STATIC_ELEMENT_BYTES as i64);
         let element = self.env.b.ins().iadd(elements, offset);
@@ -302,16 +323,7 @@ impl Translator<'_, '_> {
         self.flush_charge();
         let guess = self.guess(ty);
         if let Some(place) = self.static_table(table) {
-            let element = self.static_element(table, place);
-            let other = |this: &mut Self| {
-                let callee = this.static_code(ty, element);
-                this.call(&callee, ty);
-            };
-            // Null's element names function 0 too.
-            let guess = guess.filter(|guess| guess.func != 0);
-            let Some(guess) = guess else { return other(self) };
-            let is_it = self.is_static_element_of(element, guess.func);
-            return self.guarded(ty, guess, is_it, other);
+            return self.static_call((ty, table), place, guess);
         }
         let found = self.indexed(table);
         let other = |this: &mut Self| {
@@ -323,11 +335,27 @@ impl Translator<'_, '_> {
         self.guarded(ty, guess, is_it, other);
     }
 
-    /// Whether an element of a table that never changes is this function.
-    fn is_static_element_of(&mut self, element: StaticElement, func: u32) -> Value {
-        let flags = MemFlagsData::trusted().with_readonly();
-        let found = self.env.b.ins().load(types::I32, flags, element.element, element.at + 4);
-        self.env.b.ins().icmp_imm_s(IntCC::Equal, found, i64::from(func))
+    /// Calls through a table that never changes.
+    fn static_call(&mut self, (ty, table): (u32, u32), place: (u32, u32), guess: Option<Guess>) {
+        self.needs.insert(Unit::Tables);
+        let index = self.pop_index(table);
+        let view = self.tables.view(table, ty).filter(|_| tuning::TARGET_VIEWS);
+        let other = |this: &mut Self| {
+            let callee = match view {
+                Some(view) => this.viewed_callee(ty, view, (index, place.1)),
+                None => {
+                    let element = this.static_element(index, place);
+                    this.static_code(ty, element)
+                }
+            };
+            this.call(&callee, ty);
+        };
+        // Where the function stands in one place only, the index says whether it is that.
+        let only =
+            guess.and_then(|guess| Some((guess, self.tables.only_place(table, guess.func)?)));
+        let Some((guess, at)) = only else { return other(self) };
+        let is_it = self.env.b.ins().icmp_imm_s(IntCC::Equal, index, i64::from(at));
+        self.guarded(ty, guess, is_it, other);
     }
 
     pub(super) fn visit_call_ref(&mut self, ty: u32) {
@@ -386,7 +414,11 @@ impl Translator<'_, '_> {
     pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {
         self.flush_charge();
         if let Some(place) = self.static_table(table) {
-            let callee = self.static_callee(ty, table, place);
+            // What traps in the callee's place needs a caller.
+            self.needs.insert(Unit::Tables);
+            let index = self.pop_index(table);
+            let element = self.static_element(index, place);
+            let callee = self.static_code(ty, element);
             return self.return_call(&callee, ty);
         }
         let referred = self.referred(ty, table);

@@ -46,10 +46,12 @@ pub(crate) enum Region {
     Nursery = 11,
     /// Where references are kept across calls.
     Spill = 12,
+    /// Pointers to code that calls through tables which never change read.
+    Target = 13,
 }
 
 /// How many regions there are, and none for the first number.
-const REGIONS: usize = 13;
+const REGIONS: usize = 14;
 
 /// Bits of a region's number that say which it is; those above, which kind of places in objects.
 const REGION_BITS: u32 = 8;

@@ -6,7 +6,7 @@ use super::region::{Piece, Region};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use dunlin_module::{CompiledFunction, Module, Unit};
+use dunlin_module::{CompiledFunction, Module, Target, Unit};
 
 /// The native code of a module. Dropping it removes the code.
 pub struct NativeCode {
@@ -176,6 +176,13 @@ impl<'a> PlacedCode<'a> {
             let address = self.piece.base + *start as usize;
             Some((index, *unit, core::ptr::with_exposed_provenance(address)))
         })
+    }
+
+    /// What calls through tables that never change are to be led to, if those are here.
+    pub(crate) fn targets(self) -> Option<Vec<Target>> {
+        let is_tables = |(.., unit): &&(u32, u32, Unit)| *unit == Unit::Tables;
+        let (start, end, _) = self.piece.units.iter().find(is_tables)?;
+        dunlin_module::targets(&self.region.code(self.piece)[*start as usize..*end as usize])
     }
 
     /// The ways in: types, and addresses.

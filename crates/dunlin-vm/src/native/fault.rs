@@ -199,10 +199,36 @@ pub(crate) unsafe extern "C" fn note_unwind(
             unsafe { note_places(&mut context.native, pc - 1, fp, false) };
         }
     }
-    let native = &mut context.native;
+    land_at_entry(&mut context.native)
+}
+
+/// Goes on in the innermost entry.
+fn land_at_entry(native: &mut NativeState) -> *const Resume {
     let (pc, sp) = (isa::land as *const () as usize, native.entry_sp);
     native.resume = Resume { pc, sp, ..Resume::default() };
     &raw const native.resume
+}
+
+/// Notes that compiled code is left because what it called by an index is not to be called so, and says where it goes on.
+///
+/// # Safety
+///
+/// As for [`note_unwind`]; `code` is a trap's.
+pub(crate) unsafe extern "C" fn note_refusal(
+    cx: *mut VmContext,
+    pc: usize,
+    fp: usize,
+    fuel: u64,
+    code: u32,
+) -> *const Resume {
+    // SAFETY: a running instance's contexts are alive.
+    let context = unsafe { &mut *(*cx).store };
+    let code = u8::try_from(code).ok().and_then(TrapCode::from_number);
+    context.exit.code = code.unwrap_or(TrapCode::Unreachable);
+    keep_fuel(context, fuel);
+    // SAFETY: the caller's promise. A return address stands behind its call.
+    unsafe { note_places(&mut context.native, pc - 1, fp, false) };
+    land_at_entry(&mut context.native)
 }
 
 /// Follows the frames from a return address in compiled code outwards, until a call behind which the exception is

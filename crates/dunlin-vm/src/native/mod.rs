@@ -46,7 +46,7 @@ pub use code::{NativeCode, PlacedCode};
 pub use image::CodeImage;
 pub(crate) use inside::Inside;
 pub(crate) use inside::safe_point;
-pub(crate) use isa::call_import;
+pub(crate) use isa::{call_import, refusal};
 #[cfg(feature = "stacks")]
 pub(crate) use notes::{Notes, OfStack};
 pub use profile::{ProfileError, ProfileFiles, Profiler};

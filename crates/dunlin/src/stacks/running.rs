@@ -150,6 +150,12 @@ impl<R> Running<R> {
         self.busy
     }
 
+    /// Whether it has begun and waits for something; else it has only let others have their turn.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.turns.waits.get()
+    }
+
     /// Whether it has run for longer than it may, and has been interrupted.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Machines without stubs: native code is never linked there, so that nothing calls these.
 
 use crate::context::{StoreContext, VmContext};
+use dunlin_module::Target;
 
 /// See the stub of a machine that has one.
 pub(crate) unsafe extern "C" fn enter(
@@ -54,6 +55,11 @@ pub(crate) unsafe extern "C" fn call_import(
 /// See the function of a machine that has one.
 pub(crate) unsafe fn left_before_entry(_fp: usize) -> usize {
     0
+}
+
+/// See the function of a machine that has one.
+pub(crate) fn refusal(_target: Target) -> *mut u8 {
+    core::ptr::null_mut()
 }
 
 pub(crate) use crate::native::builtins::{

@@ -9,6 +9,8 @@ use crate::context::{Resume, StoreContext, VmContext};
 use crate::native::{builtins, fault, leave};
 use core::arch::naked_asm;
 use core::mem::offset_of;
+use dunlin_core::TrapCode;
+use dunlin_module::Target;
 use dunlin_module::layout::{store_context, vm_context};
 
 /// How far above an entry's stack pointer its frame pointer is: five registers, and the place where compiled
@@ -154,13 +156,26 @@ unsafe extern "C" fn leave_code() {
         "mov rcx, r15",
         "sub rsp, 8",
         "call {note}",
+        "jmp {resume}",
+        note = sym fault::note_unwind,
+        resume = sym resume,
+    )
+}
+
+/// Goes on where `rax` says: at what catches the exception that travels, or in the innermost entry.
+///
+/// # Safety
+///
+/// Not to be called: to be jumped to from stubs that compiled code calls.
+#[unsafe(naked)]
+unsafe extern "C" fn resume() {
+    naked_asm!(
         "mov rcx, rax",
         "mov rax, [rcx + {exception}]",
         "mov rdx, [rcx + {tag}]",
         "mov rbp, [rcx + {fp}]",
         "mov rsp, [rcx + {sp}]",
         "jmp [rcx + {pc}]",
-        note = sym fault::note_unwind,
         exception = const offset_of!(Resume, exception),
         tag = const offset_of!(Resume, tag),
         fp = const offset_of!(Resume, fp),
@@ -254,6 +269,53 @@ pub(crate) unsafe extern "C" fn detour() {
         give_way = sym crate::stacks::give_way_in_code,
         red_zone = const RED_ZONE_BYTES,
     )
+}
+
+/// What calls through a table that never changes call where an element is not a function of their type: it traps in
+/// their place.
+pub(crate) fn refusal(target: Target) -> *mut u8 {
+    let stub = match target {
+        Target::Null => refuse_null as *const (),
+        Target::Other => refuse_other as *const (),
+        Target::Func(_) => refuse_missing as *const (),
+    };
+    stub.cast::<u8>().cast_mut()
+}
+
+/// Stubs that compiled code calls as functions of any type, which leave it with a trap.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// Called by compiled code, which keeps the chain of frame pointers, with its context.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(cx: *mut VmContext) {
+            naked_asm!(
+                "mov r8d, {code}",
+                // As where compiled code is left otherwise, but what has been passed on the stack is anything.
+                "mov rsi, [rsp]",
+                "mov rdx, rbp",
+                "mov rcx, r15",
+                "and rsp, -16",
+                "call {note}",
+                "jmp {resume}",
+                code = const TrapCode::$code as u32,
+                note = sym fault::note_refusal,
+                resume = sym resume,
+            )
+        }
+    )*};
+}
+
+refusals! {
+    /// The element is null, or there is none.
+    refuse_null = UninitializedElement;
+    /// It is a function of another type.
+    refuse_other = IndirectCallTypeMismatch;
+    /// It is a function that has no code, which is a defect of ours.
+    refuse_missing = InvalidFunction;
 }
 
 /// Stubs by which ways out call functions in the platform's convention, with the way out's frame pointer
