@@ -11,6 +11,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use ::http::Request;
+use bytes::Bytes;
 use dunlin::{Config, Engine, Store, Tier};
 use dunlin_component::{Component, Linker};
 use dunlin_wasi::WasiCtx;
@@ -102,7 +103,7 @@ fn read(mut body: Body) -> Result<usize, Box<dyn Error>> {
         let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         match dunlin::stacks::wait(next)? {
             None => return Ok(bytes),
-            Some(frame) => bytes += frame?.data_ref().map_or(0, |data| data.len()),
+            Some(frame) => bytes += frame?.data_ref().map_or(0, Bytes::len),
         }
     }
 }
