@@ -332,10 +332,8 @@ fn search(
             if *first != outcome {
                 found.differences += 1;
                 let adapters = if ours.adapters { "with" } else { "without" };
-                println!(
-                    "seed {seed}, values {values}, result {result}: {first:?} first, and {outcome:?} {}, {adapters} adapters\n{text}",
-                    ours.name
-                );
+                println!("seed {seed}, values {values}, result {result}:");
+                println!("{first:?} first, {outcome:?} {}, {adapters} adapters\n{text}", ours.name);
             }
         }
         let Some(first) = first else { return Err("no tier is to be had".into()) };

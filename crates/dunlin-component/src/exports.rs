@@ -26,7 +26,9 @@ impl Exports {
 
     /// Adds an item, whose name is new.
     pub(crate) fn add(&mut self, name: Arc<str>, item: Item) {
-        self.sorted.take();
+        if self.sorted.get().is_some() {
+            self.sorted.take();
+        }
         self.items.push((name, item));
     }
 

@@ -74,24 +74,7 @@ impl Passing<'_, '_> {
 
     fn flat_step(&mut self, flat: &mut Flat<'_>, step: &Step) -> Option<()> {
         match step {
-            Step::Bits(at, bytes)
-                if flat.always && *bytes >= 4 && self.is_whole(flat, *at, *bytes) =>
-            {
-                // It is what it was.
-                let slot = (flat.base + at.slot) as usize;
-                flat.to[slot] = Some(flat.from[slot]);
-            }
-            Step::Bits(at, bytes) if self.is_whole(flat, *at, *bytes) && *bytes >= 4 => {
-                let (source, target) = (self.source(flat, *at), self.target(flat, *at));
-                self.body.op().local_get(source).local_set(target);
-            }
-            Step::Bits(at, bytes) => {
-                self.get(flat, *at);
-                if *bytes < 4 {
-                    self.body.op().i32_const((1 << (8 * bytes)) - 1).i32_and();
-                }
-                self.set(flat, *at);
-            }
+            Step::Bits(at, bytes) => self.flat_bits(flat, *at, *bytes),
             Step::Signed(at, bytes) => {
                 self.get(flat, *at);
                 match bytes {
@@ -145,6 +128,25 @@ impl Passing<'_, '_> {
             Step::Async(_) => return None,
         }
         Some(())
+    }
+
+    /// Bits as they are.
+    fn flat_bits(&mut self, flat: &mut Flat<'_>, at: At, bytes: u32) {
+        let is_whole = self.is_whole(flat, at, bytes);
+        if is_whole && flat.always {
+            // The value is what it was.
+            let slot = (flat.base + at.slot) as usize;
+            flat.to[slot] = Some(flat.from[slot]);
+        } else if is_whole {
+            let (source, target) = (self.source(flat, at), self.target(flat, at));
+            self.body.op().local_get(source).local_set(target);
+        } else {
+            self.get(flat, at);
+            if bytes < 4 {
+                self.body.op().i32_const((1 << (8 * bytes)) - 1).i32_and();
+            }
+            self.set(flat, at);
+        }
     }
 
     fn flat_variant(&mut self, flat: &mut Flat<'_>, at: At, choice: &Choice) -> Option<()> {
