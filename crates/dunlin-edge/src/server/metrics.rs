@@ -293,7 +293,7 @@ fn render_durations(out: &mut String, apps: &[AppCounters<'_>]) {
     for app in apps {
         let mut total = ([0; DURATIONS_US.len()], 0, 0);
         app.shards.iter().for_each(|c| c.durations.add_to(&mut total));
-        render_histogram(out, name, app.name, &DURATIONS_US, &total, 1e-6);
+        render_histogram(out, name, app.name, &DURATIONS_US, &total, 1e6);
     }
 }
 
@@ -313,16 +313,16 @@ fn render_histogram<const N: usize>(
     app: &str,
     ends: &[u64; N],
     (classes, beyond, sum): &([u64; N], u64, u64),
-    unit: f64,
+    parts: f64,
 ) {
     let mut count = 0;
     for (end, class) in ends.iter().zip(classes) {
         count += class;
-        let end = *end as f64 * unit;
+        let end = *end as f64 / parts;
         let _ = writeln!(out, "{name}_bucket{{app=\"{app}\",le=\"{end}\"}} {count}");
     }
     count += beyond;
-    let sum = *sum as f64 * unit;
+    let sum = *sum as f64 / parts;
     let _ = writeln!(out, "{name}_bucket{{app=\"{app}\",le=\"+Inf\"}} {count}");
     let _ =
         writeln!(out, "{name}_sum{{app=\"{app}\"}} {sum}\n{name}_count{{app=\"{app}\"}} {count}");
