@@ -4,7 +4,7 @@
 //! one after another, on loopback, with a fresh instance for each request and with instances that are used again. The cold
 //! time is from the start of the process to the end of the first response, from raw bytes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -85,7 +85,8 @@ impl Drop for Serving {
 }
 
 fn measure(way: &Way, seconds: u32) -> Result<Figures, Error> {
-    let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let addr = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let addr = addr.map_err(failed)?;
     let begun = Instant::now();
     let child = Command::new(&way.program)
         .args(way.arguments)
@@ -93,7 +94,8 @@ fn measure(way: &Way, seconds: u32) -> Result<Figures, Error> {
         .arg(workspace::root().join(GUEST))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()?;
+        .spawn()
+        .map_err(failed)?;
     let serving = Serving(child);
     first(addr)?;
     let cold = begun.elapsed();
@@ -116,17 +118,17 @@ fn measure(way: &Way, seconds: u32) -> Result<Figures, Error> {
     Ok(Figures { requests, p50: line("50%"), p99: line("99%"), busy_us, cold })
 }
 
+#[cold]
+fn failed(error: io::Error) -> Error {
+    Error::new("a server cannot be measured").cause(error)
+}
+
 /// Waits for the first response.
 fn first(addr: SocketAddr) -> Result<(), Error> {
     let begun = Instant::now();
     loop {
-        if let Ok(mut stream) = TcpStream::connect(addr) {
-            stream.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
-            let mut status = String::new();
-            let mut reader = BufReader::new(stream);
-            reader.read_line(&mut status)?;
-            let mut rest = Vec::new();
-            reader.read_to_end(&mut rest)?;
+        if let Ok(stream) = TcpStream::connect(addr) {
+            let status = ask(stream).map_err(failed)?;
             return match status.contains(" 200 ") {
                 true => Ok(()),
                 false => Err(Error::new(format!("the first response is `{}`", status.trim()))),
@@ -137,6 +139,16 @@ fn first(addr: SocketAddr) -> Result<(), Error> {
         }
         std::thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// The first line of a response, when all of it has come.
+fn ask(mut stream: TcpStream) -> io::Result<String> {
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+    let mut reader = BufReader::new(stream);
+    let mut status = String::new();
+    reader.read_line(&mut status)?;
+    reader.read_to_end(&mut Vec::new())?;
+    Ok(status)
 }
 
 fn load(url: &str, seconds: u32) -> Result<String, Error> {

@@ -21,6 +21,9 @@ const ADDR: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 /// What is served if nothing is named.
 const CONFIG: &str = "dunlin.toml";
 
+/// So many apps are loaded before the first request, which then does not wait, and what is wrong with them is said at once.
+const LOADED_AT_ONCE_MAX: usize = 8;
+
 /// Serves the apps.
 pub(super) fn run(mut options: ServeOptions, words: Vec<OsString>, out: &mut dyn Write) -> Outcome {
     if words.is_empty() && options.config.is_none() {
@@ -52,6 +55,15 @@ pub(super) fn run(mut options: ServeOptions, words: Vec<OsString>, out: &mut dyn
     }));
     let server = Server::start(server).map_err(not_started)?;
     let count = config.apps.len();
+    if count <= LOADED_AT_ONCE_MAX {
+        server.load().map_err(|(app, why)| {
+            let app = config.apps.iter().find(|spec| spec.name == app);
+            let shown = app.map_or(String::new(), |app| app.path.display().to_string());
+            Report::failure(format!("cannot serve `{shown}`"))
+                .cause(why)
+                .hint(format!("`dunlin inspect {shown}` shows what it exports"))
+        })?;
+    }
     let apps = if count == 1 { "1 app".to_owned() } else { format!("{count} apps") };
     writeln!(out, "serving {apps} at http://{}", server.addr()).map_err(Report::output)?;
     if let Some(admin) = server.admin() {

@@ -236,9 +236,12 @@ const KEYS: &[(&str, SetKey)] = &[
         }
         Ok(())
     }),
-    ("kv", |app, value, _| {
+    ("kv", |app, value, folder| {
         for (name, value) in pairs(value)? {
-            app.set_kv(&name, &value);
+            match value.ends_with(".json") {
+                true => app.set_kv(&name, &folder.join(value).to_string_lossy()),
+                false => app.set_kv(&name, &value),
+            }
         }
         Ok(())
     }),

@@ -163,19 +163,28 @@ impl App {
         self.load(shared).await
     }
 
-    /// Loads the component, in place of one that is there.
+    /// Loads the component, in place of one that is there, on a thread of its own.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be loaded; then what was there stays.
+    /// As [`Self::load_now`].
     pub(crate) async fn load(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
     ) -> Result<Arc<Loaded>, String> {
         let (app, with) = (self.clone(), shared.clone());
+        let loading = tokio::task::spawn_blocking(move || app.load_now(&with)).await;
+        loading.unwrap_or_else(|_| Err("loading it failed".into()))
+    }
+
+    /// Loads the component, in place of one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be loaded; then what was there stays.
+    pub(crate) fn load_now(self: &Arc<Self>, shared: &Shared) -> Result<Arc<Loaded>, String> {
         let stamp = Stamp::of(&self.spec.path);
-        let loading = tokio::task::spawn_blocking(move || with.loader.load(&app)).await;
-        let result = loading.unwrap_or_else(|_| Err("loading it failed".into()));
+        let result = shared.loader.load(self);
         let failed = result.as_ref().err().map(|why| (stamp, why.clone()));
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         let loaded = match result {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dunlin::stacks::Running;
 use dunlin::{Error, ResourceLimiter, Result, Store};
 use dunlin_component::Instance;
+use dunlin_wasi::ExitCode;
 use dunlin_wasi::preview2::ComponentCtx;
 use dunlin_wasi::preview2::http::{
     Body as WasiBody, Handler, IncomingRequest, ResponseReceiver, ResponseSender, response_pair,
@@ -20,6 +21,7 @@ use tokio::time::Sleep;
 use super::apps::App;
 use super::end::Reason;
 use super::load::{Kind, Loaded};
+use super::log::Level;
 use super::metrics::add;
 use super::whole;
 use super::worker::Worker;
@@ -173,7 +175,7 @@ impl Guest {
             }
         };
         let mut live = live;
-        if !app.spec.propagate_headers.is_empty() {
+        if live.served > 0 || !app.spec.propagate_headers.is_empty() {
             live.store.data_mut().fastedge = app.grants.context(request.headers());
         }
         let handle = live.store.interrupt_handle();
@@ -235,6 +237,10 @@ impl Guest {
         let counters = &self.app.shards[self.worker_index];
         counters.note_guest(busy, live.store.data().bounds.memory);
         live.served = live.served.saturating_add(1);
+        for note in live.store.data().fastedge.notes() {
+            let mut line = self.app.source.log.line(Level::Warn, note);
+            line.text("app", &self.app.name);
+        }
         match result {
             Ok(response) => {
                 let limits = &self.app.spec.limits;
@@ -281,8 +287,14 @@ fn handle_request(
         }
         Instantiated::FastEdge(instance) => {
             let request = whole::request(request)?;
-            let response = fastedge::process(store, &instance, request)?;
-            whole::response(response, configured).map(Some)
+            match fastedge::process(store, &instance, request) {
+                Ok(response) => whole::response(response, configured).map(Some),
+                // It has ended well, and said nothing.
+                Err(error) if error.downcast_ref() == Some(&ExitCode(0)) => {
+                    Ok(Some(Response::new(WasiBody::empty())))
+                }
+                Err(error) => Err(error),
+            }
         }
     }
 }

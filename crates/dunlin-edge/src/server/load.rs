@@ -194,6 +194,10 @@ impl Loader {
 
     /// The component in a file: itself, or what a core module for WASI 0.1 becomes.
     fn component(&self, bytes: Vec<u8>) -> Result<Component, String> {
+        if Component::is_text(&bytes) {
+            return Component::new(&self.engine, bytes)
+                .map_err(|error| format!("it is not a valid component: {error}"));
+        }
         let bytes = match bytes.starts_with(b"\0asm") && !Component::is_component(&bytes) {
             true => dunlin_wasi::componentize(&bytes).map_err(|error| {
                 format!("it is a module that cannot become a component: {error}")

@@ -114,77 +114,53 @@ pub(crate) struct ServerCounters {
     pub(crate) reloads_failed: AtomicU64,
 }
 
-/// Writes all of it as Prometheus reads it.
-pub(crate) fn render(apps: &[AppCounters<'_>], server: &ServerCounters) -> String {
-    let mut out = String::with_capacity(4096 + apps.len() * 4096);
-    render_server(&mut out, server);
-    let shards = |pick: fn(&Counters) -> u64| {
-        move |app: &AppCounters<'_>| app.shards.iter().map(pick).fold(0, u64::wrapping_add)
-    };
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_guest_busy_microseconds_total",
-        "counter",
-        "Time in which guests ran.",
-        shards(|c| c.busy_us.load(Relaxed)),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_requests_in_flight",
-        "gauge",
-        "Requests that are being served.",
-        shards(|c| c.in_flight.load(Relaxed).max(0) as u64),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_instances_created_total",
-        "counter",
-        "Instances that were made.",
-        shards(|c| c.instances.load(Relaxed)),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_request_body_bytes_total",
-        "counter",
-        "Bytes of bodies of requests.",
-        shards(|c| c.bytes_in.load(Relaxed)),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_response_body_bytes_total",
-        "counter",
-        "Bytes of bodies of responses.",
-        shards(|c| c.bytes_out.load(Relaxed)),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_app_loaded",
-        "gauge",
-        "Whether the app's component is loaded.",
-        |app| app.is_loaded.into(),
-    );
-    by_app(
-        &mut out,
-        apps,
-        "dunlin_requests_waiting",
-        "gauge",
-        "Requests that wait for an instance.",
-        |app| app.waiting,
-    );
-    by_app(
-        &mut out,
-        apps,
+/// A number of an app: its name, kind and help, and where it is.
+type Row = (&'static str, &'static str, &'static str, fn(&AppCounters<'_>) -> u64);
+
+/// The sum of a counter over an app's workers.
+fn sum(app: &AppCounters<'_>, pick: fn(&Counters) -> u64) -> u64 {
+    app.shards.iter().map(pick).fold(0, u64::wrapping_add)
+}
+
+/// The numbers that each app has one of.
+const ROWS: &[Row] = &[
+    ("dunlin_guest_busy_microseconds_total", "counter", "Time in which guests ran.", |app| {
+        sum(app, |c| c.busy_us.load(Relaxed))
+    }),
+    ("dunlin_requests_in_flight", "gauge", "Requests that are being served.", |app| {
+        sum(app, |c| c.in_flight.load(Relaxed).max(0) as u64)
+    }),
+    ("dunlin_instances_created_total", "counter", "Instances that were made.", |app| {
+        sum(app, |c| c.instances.load(Relaxed))
+    }),
+    ("dunlin_request_body_bytes_total", "counter", "Bytes of bodies of requests.", |app| {
+        sum(app, |c| c.bytes_in.load(Relaxed))
+    }),
+    ("dunlin_response_body_bytes_total", "counter", "Bytes of bodies of responses.", |app| {
+        sum(app, |c| c.bytes_out.load(Relaxed))
+    }),
+    ("dunlin_app_loaded", "gauge", "Whether the app's component is loaded.", |app| {
+        app.is_loaded.into()
+    }),
+    ("dunlin_requests_waiting", "gauge", "Requests that wait for an instance.", |app| app.waiting),
+    (
         "dunlin_log_bytes_dropped_total",
         "counter",
         "Bytes of guests' logs that were left out.",
         |app| app.log_bytes_dropped,
-    );
+    ),
+];
+
+/// Writes all of it as Prometheus reads it.
+pub(crate) fn render(apps: &[AppCounters<'_>], server: &ServerCounters) -> String {
+    let mut out = String::with_capacity(4096 + apps.len() * 4096);
+    render_server(&mut out, server);
+    for (name, kind, help, value) in ROWS {
+        head(&mut out, name, kind, help);
+        for app in apps {
+            let _ = writeln!(out, "{name}{{app=\"{}\"}} {}", app.name, value(app));
+        }
+    }
     render_statuses(&mut out, apps);
     render_reasons(&mut out, apps);
     render_durations(&mut out, apps);
@@ -244,20 +220,6 @@ fn render_server(out: &mut String, server: &ServerCounters) {
     for (name, kind, help, value) in rows {
         head(out, name, kind, help);
         let _ = writeln!(out, "{name} {value}");
-    }
-}
-
-fn by_app(
-    out: &mut String,
-    apps: &[AppCounters<'_>],
-    name: &str,
-    kind: &str,
-    help: &str,
-    value: impl Fn(&AppCounters<'_>) -> u64,
-) {
-    head(out, name, kind, help);
-    for app in apps {
-        let _ = writeln!(out, "{name}{{app=\"{}\"}} {}", app.name, value(app));
     }
 }
 
@@ -331,7 +293,7 @@ fn render_durations(out: &mut String, apps: &[AppCounters<'_>]) {
     for app in apps {
         let mut total = ([0; DURATIONS_US.len()], 0, 0);
         app.shards.iter().for_each(|c| c.durations.add_to(&mut total));
-        render_histogram(out, name, app.name, &DURATIONS_US, &total, 1e-6);
+        render_histogram(out, name, app.name, &DURATIONS_US, &total, 1e6);
     }
 }
 
@@ -351,16 +313,16 @@ fn render_histogram<const N: usize>(
     app: &str,
     ends: &[u64; N],
     (classes, beyond, sum): &([u64; N], u64, u64),
-    unit: f64,
+    parts: f64,
 ) {
     let mut count = 0;
     for (end, class) in ends.iter().zip(classes) {
         count += class;
-        let end = *end as f64 * unit;
+        let end = *end as f64 / parts;
         let _ = writeln!(out, "{name}_bucket{{app=\"{app}\",le=\"{end}\"}} {count}");
     }
     count += beyond;
-    let sum = *sum as f64 * unit;
+    let sum = *sum as f64 / parts;
     let _ = writeln!(out, "{name}_bucket{{app=\"{app}\",le=\"+Inf\"}} {count}");
     let _ =
         writeln!(out, "{name}_sum{{app=\"{app}\"}} {sum}\n{name}_count{{app=\"{app}\"}} {count}");

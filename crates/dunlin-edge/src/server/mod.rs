@@ -227,6 +227,18 @@ impl Server {
         Ok(self)
     }
 
+    /// Loads all apps now, which are otherwise loaded when they are first asked.
+    ///
+    /// # Errors
+    ///
+    /// The name of the first that cannot be loaded, and why.
+    pub fn load(&self) -> Result<(), (String, String)> {
+        for app in &self.shared.apps().list {
+            app.load_now(&self.shared).map_err(|why| (app.spec.name.clone(), why))?;
+        }
+        Ok(())
+    }
+
     /// Where apps are served.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
