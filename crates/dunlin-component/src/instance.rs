@@ -18,7 +18,7 @@ use crate::component::Inner;
 use crate::exports::Exports;
 use crate::func::{Func, FuncItem, Lifted, TypeRef};
 use crate::hosts::{Hosts, KnownHosts};
-use crate::limits::{INSTANCES_DEEP_MAX, INSTANCES_MAX};
+use crate::limits::{ADAPTER_INSTANCES_MAX, INSTANCES_DEEP_MAX, INSTANCES_MAX};
 use crate::lowered;
 use crate::resource::{Destructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, IDLE, InstanceState, RUNNING, set_flags, state};
@@ -119,8 +119,8 @@ struct Waiting {
 pub(crate) struct Making<'m, T: 'static> {
     instances: usize,
     deep: usize,
-    /// Whether calls between components get adapters.
-    adapters: bool,
+    /// How many modules of adapters may still be instantiated.
+    adapters: usize,
     /// Functions of the host's, as core functions.
     hosts: Hosts<'m, T>,
 }
@@ -129,6 +129,7 @@ impl<'m, T: 'static> Making<'m, T> {
     /// With what an instantiation of the same has left.
     pub(crate) fn new(adapters: bool, known: Option<&'m KnownHosts<T>>) -> Self {
         let (instances, deep) = (INSTANCES_MAX, INSTANCES_DEEP_MAX);
+        let adapters = if adapters { ADAPTER_INSTANCES_MAX } else { 0 };
         Self { instances, deep, adapters, hosts: Hosts::new(known) }
     }
 
@@ -444,9 +445,11 @@ impl Frame {
         let place = self.funcs[func as usize];
         let callee = &state(store).funcs[place as usize];
         if let FuncItem::Lifted(lifted) = &**callee
-            && making.adapters
+            && (making.adapters > 0 || !self.waiting.is_empty())
             && adapt::covers(&self.closure.inner.types, ty, options, lifted)
         {
+            // The first of those that wait makes a module.
+            making.adapters -= usize::from(self.waiting.is_empty());
             let pending = Pending { side, ty, callee: place };
             self.waiting.push(Waiting { def, core_func: self.core_funcs.len(), pending });
             self.core_funcs.push(None);

@@ -41,6 +41,10 @@ pub(crate) const ADAPTER_BYTES_MAX: usize = 1 << 18;
 /// Modules of adapters for one part of a component, beside the first: each is for other components that it is linked to.
 pub(crate) const ADAPTER_VARIANTS_MAX: usize = 7;
 
+/// Modules of adapters that one instantiation may instantiate: they count against the store's limits as the component's
+/// own core modules do, and are not to take their places. Programs serve what comes after.
+pub(crate) const ADAPTER_INSTANCES_MAX: usize = 256;
+
 /// Adapters of a store that ask the host for something. Numbers of twice as many are in 32 bits.
 pub(crate) const ADAPTED_MAX: usize = 1 << 24;
 

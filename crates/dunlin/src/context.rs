@@ -76,7 +76,7 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     pub fn extension_mut<E: Default + Send + Sync + 'static>(self) -> &'a mut E {
         let place = &mut self.0.extension;
         // The type beside it saves asking the value twice.
-        if !place.as_ref().is_some_and(|kept| kept.0 == TypeId::of::<E>()) {
+        if place.as_ref().is_none_or(|kept| kept.0 != TypeId::of::<E>()) {
             *place = Some((TypeId::of::<E>(), alloc::boxed::Box::new(E::default())));
         }
         let kept = place.as_mut().and_then(|kept| kept.1.downcast_mut());
