@@ -66,7 +66,7 @@ pub fn module_kind(module: &[u8]) -> Result<ModuleKind> {
                 has_types = true;
                 types_bytes += section.data().len();
                 if types_bytes > COMPONENT_TYPE_BYTES_MAX {
-                    let offset = section.data_offset() as u64;
+                    let offset = section.data_offset();
                     let what = format!(
                         "types of interfaces of more than {COMPONENT_TYPE_BYTES_MAX} bytes"
                     );
@@ -126,7 +126,7 @@ fn encode(module: &[u8], adapter: &[u8]) -> Result<Vec<u8>> {
     encoded.map_err(|error| {
         let what = format!("the module cannot become a component: {error:#}");
         match error.downcast_ref::<wasmparser::BinaryReaderError>() {
-            Some(decoding) => Error::invalid_at(what, decoding.offset() as u64),
+            Some(decoding) => Error::invalid_at(what, decoding.offset()),
             None => Error::new_of(ErrorKind::Invalid, what),
         }
     })
@@ -134,5 +134,5 @@ fn encode(module: &[u8], adapter: &[u8]) -> Result<Vec<u8>> {
 
 #[cold]
 fn invalid(error: wasmparser::BinaryReaderError) -> Error {
-    Error::invalid_at(error.message(), error.offset() as u64)
+    Error::invalid_at(error.message(), error.offset())
 }

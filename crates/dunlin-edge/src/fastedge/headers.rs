@@ -112,7 +112,7 @@ fn may_send(name: &str) -> bool {
     };
     !is_one_of(name, CONNECTION)
         && !is_one_of(name, PLATFORM)
-        && !PLATFORM_PREFIXES.iter().any(|prefix| begins(&prefix))
+        && !PLATFORM_PREFIXES.iter().any(begins)
 }
 
 /// An app's answer as it goes to the client: its headers but for those that connections speak with, and those that are

@@ -121,7 +121,7 @@ impl Glob {
                     star = Some((token, at));
                 }
                 (Some(wanted), Some(byte)) if wanted.takes(*byte) => {
-                    (token, at) = (token + 1, at + 1)
+                    (token, at) = (token + 1, at + 1);
                 }
                 (None, None) => return (true, steps),
                 // The text is at its end: a star that takes more leaves less still.
