@@ -244,7 +244,7 @@ fn python(from: &Path, to: &Path) -> Result<(), Error> {
     let mut command = Command::new("python3");
     command.args(["-c", "from componentize_py import script; script()", "-d"]).arg(wit());
     command.args(["-w", "app", "componentize", "app", "-o"]).arg(to);
-    command.current_dir(from).env("PYTHONPATH", package);
+    command.current_dir(from).env("PYTHONPATH", package).env("PYTHONDONTWRITEBYTECODE", "1");
     steps::run("componentize-py", &mut command)
 }
 

@@ -122,7 +122,10 @@ impl Decoder<'_> {
         let part = range.start as usize..range.end as usize;
         if self.bytes.get(part.clone()).is_none() {
             // The section says more bytes than there are.
-            return Err(Error::invalid_at("unexpected end of a core module", self.bytes.len() as u64));
+            return Err(Error::invalid_at(
+                "unexpected end of a core module",
+                self.bytes.len() as u64,
+            ));
         }
         // Its offsets count from the module's beginning.
         let moved = |error: Error| match error.offset() {
