@@ -166,12 +166,17 @@ impl Duties<'_> {
         };
         let said = docs(None, &self.said);
         let _ = writeln!(text, "{said}pub trait {}{above} {{ {functions} }}", self.name);
+        text.push_str(&self.adder(krate, instance, add, &adding));
+        Ok(text)
+    }
+
+    /// The function that adds it to a linker.
+    fn adder(&self, krate: &str, instance: &str, add: &str, adding: &str) -> String {
         let said = docs(
             None,
             "Adds it to a linker; `get` finds the host in what the stores hold.\n\n# Errors\n\nIf a name is taken.",
         );
-        let _ = writeln!(
-            text,
+        format!(
             "{said}pub fn {add}<T, H, G>(linker: &mut {krate}::Linker<T>, get: G) -> {krate}::custom::Result<()>
             where
                 T: 'static,
@@ -185,8 +190,7 @@ impl Duties<'_> {
                 ::core::result::Result::Ok(())
             }}",
             self.name
-        );
-        Ok(text)
+        )
     }
 
     fn add_resource(&self, world: &World<'_>, made: &ResourceTrait) -> String {

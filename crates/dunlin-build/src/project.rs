@@ -156,6 +156,10 @@ fn recipe(
     }
     let language =
         language.ok_or_else(|| ("`build` needs a `language`".to_owned(), build.span().start))?;
+    if sources.as_os_str().is_empty() {
+        // A tool cannot be started in a folder without a name.
+        sources.push(".");
+    }
     Ok(Recipe { name, path, language, folder: sources })
 }
 
@@ -181,6 +185,10 @@ mod tests {
         assert_eq!((recipe.name.as_str(), recipe.language), ("b", Language::C));
         assert_eq!(recipe.path, Path::new("/apps/out/b.wasm"));
         assert_eq!(recipe.folder, Path::new("/apps/b"));
+        let here = parse("[[app]]\npath = \"a.wasm\"\nbuild.language = \"c\"", Path::new(""));
+        let here = here.expect("valid");
+        assert_eq!(here.recipes[0].folder, Path::new("."));
+        assert_eq!(here.recipes[0].path, Path::new("a.wasm"));
     }
 
     #[test]

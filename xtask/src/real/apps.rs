@@ -29,8 +29,8 @@ pub struct App {
     arguments: &'static [&'static str],
     /// Whether bodies pass in pieces, as they are made.
     streams: bool,
-    /// Paths with the texts that come back.
-    texts: &'static [(&'static str, &'static str)],
+    /// Paths with the statuses and texts that come back.
+    texts: &'static [(&'static str, u16, &'static str)],
 }
 
 /// Every app, the quickest to build first.
@@ -41,7 +41,7 @@ pub const APPS: &[App] = &[
         build: |from, to| rust(from, to, "wasm32-wasip2", "app_rust.wasm"),
         arguments: &[],
         streams: true,
-        texts: &[("/", "hello, xtask\n"), ("/nowhere", "not here\n")],
+        texts: &[("/", 200, "hello, xtask\n"), ("/nowhere", 404, "not here\n")],
     },
     App {
         name: "app-fastedge",
@@ -49,7 +49,11 @@ pub const APPS: &[App] = &[
         build: |from, to| rust(from, to, "wasm32-wasip1", "app_fastedge.wasm"),
         arguments: &["--env", "SHORE=dunes", "--secret", "TIDE=high"],
         streams: false,
-        texts: &[("/", "hello, xtask\n"), ("/nowhere", "not here\n"), ("/granted", "dunes high\n")],
+        texts: &[
+            ("/", 200, "hello, xtask\n"),
+            ("/nowhere", 404, "not here\n"),
+            ("/granted", 200, "dunes high\n"),
+        ],
     },
     App {
         name: "app-js",
@@ -57,7 +61,7 @@ pub const APPS: &[App] = &[
         build: javascript,
         arguments: &[],
         streams: true,
-        texts: &[("/", "hello, xtask\n"), ("/nowhere", "not here\n")],
+        texts: &[("/", 200, "hello, xtask\n"), ("/nowhere", 404, "not here\n")],
     },
     App {
         name: "app-python",
@@ -65,7 +69,7 @@ pub const APPS: &[App] = &[
         build: python,
         arguments: &[],
         streams: true,
-        texts: &[("/", "hello, xtask\n"), ("/nowhere", "not here\n")],
+        texts: &[("/", 200, "hello, xtask\n"), ("/nowhere", 404, "not here\n")],
     },
 ];
 
@@ -101,8 +105,9 @@ impl App {
         let path = component.to_string_lossy();
         arguments.push(&path);
         let server = Served::start(&workspace::root(), &arguments)?;
-        for (path, text) in self.texts {
+        for (path, status, text) in self.texts {
             let found = server.ask(path, None)?;
+            expect(self.name, path, &found.status.to_string(), &status.to_string())?;
             expect(self.name, path, &String::from_utf8_lossy(&found.body), text)?;
         }
         let sent: Vec<u8> = (0..ECHO_BYTES).map(|at| (at % 251) as u8).collect();
@@ -244,7 +249,7 @@ fn python(from: &Path, to: &Path) -> Result<(), Error> {
     let mut command = Command::new("python3");
     command.args(["-c", "from componentize_py import script; script()", "-d"]).arg(wit());
     command.args(["-w", "app", "componentize", "app", "-o"]).arg(to);
-    command.current_dir(from).env("PYTHONPATH", package);
+    command.current_dir(from).env("PYTHONPATH", package).env("PYTHONDONTWRITEBYTECODE", "1");
     steps::run("componentize-py", &mut command)
 }
 

@@ -21,7 +21,6 @@ fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         "/granted" => {
             let variable = dictionary::get("SHORE").unwrap_or_default();
             let secret = secret::get("TIDE").ok().flatten().unwrap_or_default();
-            let secret = String::from_utf8_lossy(&secret).into_owned();
             Response::builder().body(Body::from(format!("{variable} {secret}\n")))
         }
         _ => Response::builder().status(StatusCode::NOT_FOUND).body(Body::from("not here\n")),
