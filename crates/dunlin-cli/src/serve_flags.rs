@@ -21,6 +21,7 @@ pub(crate) type Limit = (String, String);
 pub(crate) struct ServeOptions {
     pub(crate) addr: Option<SocketAddr>,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) store: Option<PathBuf>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) workers: Option<usize>,
     pub(crate) env: Vec<(String, String)>,
@@ -79,6 +80,13 @@ pub(crate) const SERVE: Command<ServeOptions> = Command {
             example: "127.0.0.1:9090",
             help: "Where /metrics, /healthz and /readyz are (default: nowhere)",
             set: |o, value| assign(&mut o.admin, address(value)?),
+        },
+        Flag {
+            name: "store",
+            value: Some("FILE"),
+            example: "store.redb",
+            help: "Keep key-value stores and caches in a file (default: in memory)",
+            set: |o, value| assign(&mut o.store, PathBuf::from(value)),
         },
         Flag {
             name: "config",

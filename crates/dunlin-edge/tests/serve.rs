@@ -271,3 +271,24 @@ fn fastedges_apps_are_served() {
     assert!(client.response().expect("a response").status >= 400);
     assert!(server.server.metrics().contains("fastedge_call_count{executor=\"http\"} 3"));
 }
+
+#[test]
+fn what_is_in_caches_outlives_a_server_with_a_file() {
+    let roost = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/roost/roost.wasm");
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |file: Option<&str>| {
+        TestServer::with(|options| {
+            options.apps = vec![AppSpec::new("roost", roost.clone())];
+            options.store = file.map(|file| folder.path().join(file));
+        })
+    };
+    for (file, outlives) in [(Some("store.redb"), true), (None, false)] {
+        let first = start(file);
+        assert_eq!(first.get("/cache/set/colour/blue").text(), "Ok(())");
+        assert_eq!(first.get("/cache/get/colour").text(), r#"Ok(Some("blue"))"#);
+        first.server.stop();
+        first.server.join().expect("an end");
+        let kept = if outlives { r#"Ok(Some("blue"))"# } else { "Ok(None)" };
+        assert_eq!(start(file).get("/cache/get/colour").text(), kept);
+    }
+}

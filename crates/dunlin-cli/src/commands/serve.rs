@@ -41,6 +41,7 @@ pub(super) fn run(mut options: ServeOptions, words: Vec<OsString>, out: &mut dyn
     }
     let mut server = Options::new(addr, config.apps.clone());
     server.admin = options.admin.or(config.admin);
+    server.store = options.store.clone().or(config.store.clone());
     server.workers = options.workers.or(config.workers);
     server.limits = config.server.clone();
     server.cache = if options.no_cache { None } else { home::code_cache() };

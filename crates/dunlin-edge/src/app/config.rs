@@ -4,6 +4,7 @@
 //! [server]
 //! addr = "127.0.0.1:8080"
 //! admin = "127.0.0.1:9090"
+//! store = "store.redb"             # key-value stores and caches; in memory, unless set
 //! drain = "10s"                    # and the other bounds of the server
 //!
 //! [limits]                         # of every app
@@ -49,6 +50,8 @@ pub struct Config {
     pub addr: Option<SocketAddr>,
     /// Where health and metrics are.
     pub admin: Option<SocketAddr>,
+    /// The file of the embedded store.
+    pub store: Option<PathBuf>,
     /// Threads that serve.
     pub workers: Option<usize>,
     /// The bounds of the server.
@@ -117,7 +120,7 @@ impl Config {
         let mut apps = None;
         for (key, value) in table.get_ref() {
             match key.get_ref().as_ref() {
-                "server" => config.set_server(value).map_err(at)?,
+                "server" => config.set_server(value, folder).map_err(at)?,
                 "limits" => set_limits(&mut config.limits, value).map_err(at)?,
                 "app" => apps = Some(value),
                 other => {
@@ -133,11 +136,14 @@ impl Config {
         Ok(config)
     }
 
-    fn set_server(&mut self, value: &Value<'_>) -> Parsed<()> {
+    fn set_server(&mut self, value: &Value<'_>, folder: &Path) -> Parsed<()> {
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
                 "addr" => self.addr = Some(address(value)?),
                 "admin" => self.admin = Some(address(value)?),
+                "store" => {
+                    self.store = Some(folder.join(scalar(value)?));
+                }
                 "workers" => {
                     let workers = super::values::count(&scalar(value)?, 1024);
                     self.workers =
@@ -377,6 +383,7 @@ mod tests {
             [server]
             addr = "[::1]:80"
             admin = "127.0.0.1:9090"
+            store = "kept/store.redb"
             workers = 3
             drain = "1s"
             [[app]]
@@ -404,6 +411,7 @@ mod tests {
         .expect("a configuration");
         assert_eq!(config.addr, Some("[::1]:80".parse().unwrap()));
         assert_eq!((config.workers, config.server.drain), (Some(3), Duration::from_secs(1)));
+        assert_eq!(config.store.as_deref(), Some(Path::new("/folder/kept/store.redb")));
         let [one, two] = &config.apps[..] else { panic!("{:?}", config.apps) };
         assert_eq!(
             (one.name.as_str(), one.path.as_path()),

@@ -5,7 +5,7 @@ use std::net::TcpListener as StdListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -16,6 +16,9 @@ use super::log::Level;
 use super::shared::{Phase, Shared};
 use super::sys::{Signal, Signals};
 use crate::app::AppSpec;
+
+/// How often what is in caches is kept, where there is a file for it.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -61,13 +64,9 @@ impl Control {
         let mut signals = if self.handles_signals { Some(Signals::new()?) } else { None };
         let mut phase = self.shared.phase.subscribe();
         let mut config = self.stamp();
+        let mut kept = Instant::now();
         while *phase.borrow_and_update() == Phase::Serve {
-            let signal = async {
-                match &mut signals {
-                    Some(signals) => signals.next().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let signal = next(&mut signals);
             match first_of(signal, phase.changed(), tokio::time::sleep(LOOK)).await {
                 Event::Signal(Signal::Stop) => {
                     self.shared.log.line(Level::Info, "the server stops");
@@ -88,13 +87,20 @@ impl Control {
                 }
                 Event::Time | Event::Phase => {}
             }
+            if kept.elapsed() >= KEEP {
+                let shared = self.shared.clone();
+                let _ = tokio::task::spawn_blocking(move || shared.keep()).await;
+                kept = Instant::now();
+            }
         }
         // Whoever looks at health and metrics sees how it ends; a second signal ends it now.
-        match &mut signals {
-            Some(signals) => while signals.next().await != Signal::Stop {},
-            None => std::future::pending::<()>().await,
+        while *phase.borrow_and_update() != Phase::End {
+            let signal = next(&mut signals);
+            match first_of(signal, phase.changed(), std::future::pending::<()>()).await {
+                Event::Signal(Signal::Stop) => self.shared.end_now(),
+                Event::Phase | Event::Signal(_) | Event::Time => {}
+            }
         }
-        self.shared.end_now();
         Ok(())
     }
 
@@ -116,6 +122,14 @@ impl Control {
                 log.line(Level::Error, "the configuration cannot be used").text("error", &why);
             }
         }
+    }
+}
+
+/// The next signal, if signals are the server's.
+async fn next(signals: &mut Option<Signals>) -> Signal {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
     }
 }
 

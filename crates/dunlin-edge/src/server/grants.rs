@@ -33,6 +33,37 @@ impl Services {
         Self { runtime, cache, file, embedded: OnceLock::new() }
     }
 
+    /// Fills the caches with what an earlier server has kept in the store's file, if there is a file.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file cannot be read.
+    pub(crate) fn restore(&self) -> Result<(), String> {
+        if let Some(file) = &self.file {
+            let shown = file.display();
+            let restored = self.embedded().and_then(|embedded| {
+                embedded.restore_cache(&self.cache).map_err(|error| error.to_string())?;
+                // From now on changes are noted.
+                embedded.keep_cache(&self.cache).map_err(|error| error.to_string())
+            });
+            restored.map_err(|why| format!("the store's file `{shown}`: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what has changed in the caches, if there is a file.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be written.
+    pub(crate) fn keep(&self) -> Result<(), String> {
+        if self.file.is_some() {
+            let embedded = self.embedded()?;
+            embedded.keep_cache(&self.cache).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     fn embedded(&self) -> Result<&Embedded, String> {
         if let Some(embedded) = self.embedded.get() {
             return Ok(embedded);

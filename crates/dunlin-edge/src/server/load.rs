@@ -17,9 +17,9 @@ use super::apps::App;
 use super::end::Style;
 use super::guest::{Bounds, Host, Live};
 use super::guest_log::GuestLog;
-use super::waits::Waits;
 use crate::app::ServerLimits;
 use crate::fastedge::{self, AppKind, FastEdgeCtx};
+use crate::reactor::TokioReactor;
 
 /// Core instances, memories and tables for each instance that the server may have. Components of toolchains have
 /// three or four core instances, of which one has a memory and two have tables.
@@ -145,7 +145,7 @@ impl Loader {
         Ok(Self {
             engine,
             linker,
-            reactor: Arc::new(Waits),
+            reactor: Arc::new(TokioReactor::of_thread()),
             workers,
             component_bytes_max: limits.component_bytes,
             loaded_bytes_max: limits.loaded_bytes,

@@ -37,7 +37,6 @@ mod request;
 mod shared;
 mod sys;
 mod ticket;
-mod waits;
 mod whole;
 mod worker;
 
@@ -76,7 +75,7 @@ pub struct Options {
     pub apps: Vec<AppSpec>,
     /// Where machine code is kept from one start to the next.
     pub cache: Option<Cache>,
-    /// The file of the embedded key-value store; in memory, unless set.
+    /// The file of the embedded key-value store, and of what caches hold when the server ends; in memory, unless set.
     pub store: Option<PathBuf>,
     /// Where the log goes.
     pub log: Log,
@@ -165,6 +164,7 @@ pub struct Server {
     admin: Option<SocketAddr>,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<io::Result<()>>>,
+    control: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl fmt::Debug for Server {
@@ -187,6 +187,7 @@ impl Server {
         let log = (options.log, options.logs_requests);
         let runtime = control::runtime().map_err(StartError::Threads)?;
         let services = Services::new(runtime.handle().clone(), options.store);
+        services.restore().map_err(StartError::Apps)?;
         let shared = Shared::new(options.limits, options.apps, (loader, services), log, workers);
         let shared = Arc::new(shared.map_err(StartError::Apps)?);
         let (listener, addr) = listen(options.addr)?;
@@ -194,8 +195,10 @@ impl Server {
             Some((listener, addr)) => (Some(listener), Some(addr)),
             None => (None, None),
         };
-        let server = Self { addr, admin: admin_addr, shared: shared.clone(), workers: Vec::new() };
-        let server = server.spawn(&listener, workers).map_err(StartError::Threads)?;
+        let (workers_of, control) = (Vec::new(), None);
+        let server =
+            Self { addr, admin: admin_addr, shared: shared.clone(), workers: workers_of, control };
+        let mut server = server.spawn(&listener, workers).map_err(StartError::Threads)?;
         let control = Control {
             shared,
             admin,
@@ -204,10 +207,10 @@ impl Server {
             config: options.config,
             reload: options.reload,
         };
-        std::thread::Builder::new()
+        let control = std::thread::Builder::new()
             .name("dunlin-control".into())
-            .spawn(move || control::run(&runtime, control))
-            .map_err(StartError::Threads)?;
+            .spawn(move || control::run(&runtime, control));
+        server.control = Some(control.map_err(StartError::Threads)?);
         Ok(server)
     }
 
@@ -219,9 +222,13 @@ impl Server {
             let sources =
                 Sources { listener: listener.try_clone()?, inbox, inboxes: inboxes.clone() };
             let shared = self.shared.clone();
-            let thread = std::thread::Builder::new()
-                .name(format!("dunlin-serve-{index}"))
-                .spawn(move || worker::run(index, shared, sources))?;
+            let thread = std::thread::Builder::new().name(format!("dunlin-serve-{index}")).spawn(
+                move || {
+                    let served = worker::run(index, shared.clone(), sources);
+                    shared.worker_ended();
+                    served
+                },
+            )?;
             self.workers.push(thread);
         }
         Ok(self)
@@ -280,7 +287,8 @@ impl Server {
         for worker in std::mem::take(&mut self.workers) {
             worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))?;
         }
-        Ok(())
+        let control = self.control.take().map(JoinHandle::join);
+        control.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) logs_requests: bool,
     pub(crate) counters: ServerCounters,
     pub(crate) workers: usize,
+    /// Workers that have not ended.
+    working: AtomicUsize,
     /// Connections of each worker.
     pub(crate) loads: Box<[AtomicUsize]>,
     pub(crate) phase: watch::Sender<Phase>,
@@ -69,6 +71,7 @@ impl Shared {
             counters: ServerCounters::default(),
             workers,
             loads: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            working: AtomicUsize::new(workers),
             phase: watch::Sender::new(Phase::Serve),
             is_draining: AtomicBool::new(false),
             clock,
@@ -76,6 +79,13 @@ impl Shared {
             apps: Mutex::new(Arc::new(apps)),
             version: AtomicU64::new(0),
         })
+    }
+
+    /// Keeps what apps have in caches; what fails is told in the log.
+    pub(crate) fn keep(&self) {
+        if let Err(why) = self.services.keep() {
+            self.log.line(Level::Error, "caches cannot be kept").text("error", &why);
+        }
     }
 
     /// Moves the clock on.
@@ -163,6 +173,15 @@ impl Shared {
             }
             serves
         });
+    }
+
+    /// A worker has ended. With the last one all is over: what apps have in caches is kept, and nobody controls anything any
+    /// more.
+    pub(crate) fn worker_ended(&self) {
+        if self.working.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
+            self.keep();
+            self.end_now();
+        }
     }
 
     /// Ends what has begun, at once.
