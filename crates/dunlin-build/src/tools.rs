@@ -25,7 +25,7 @@ pub(crate) fn run(command: &mut Command, install: &str) -> Result<Vec<u8>, Error
     // What cargo says for programs is not for people; its own words are on standard error.
     let lines = said.lines().filter(|line| !line.starts_with('{')).take(SAID_LINES_MAX);
     let error = Error::new(format!("`{}` failed", line(command))).cause(output.status);
-    Err(lines.fold(error, |error, line| error.cause(line)))
+    Err(lines.fold(error, Error::cause))
 }
 
 /// Whether a tool is there and does what it is asked, without a word.

@@ -108,8 +108,7 @@ impl Report {
     /// An app that cannot be made or built.
     #[cold]
     pub(crate) fn building(error: dunlin_build::Error) -> Self {
-        let report =
-            error.causes().fold(Self::failure(error.what()), |report, cause| report.cause(cause));
+        let report = error.causes().fold(Self::failure(error.what()), Self::cause);
         match error.hint_text() {
             Some(hint) => report.hint(hint),
             None => report,

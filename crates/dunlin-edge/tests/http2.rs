@@ -138,7 +138,8 @@ fn headers_without_end_and_streams_that_are_reset_at_once_end_the_connection() {
     // `:method GET`, `:scheme http`, `:path /`, as HPACK's table has them, and an authority.
     let head = [0x82, 0x86, 0x84, 0x41, 0x01, b'a'];
     let continuation: Vec<u8> = [&[0x00, 0x01, b'x', 0x7f, 0xff, 0x00][..], &[b'y'; 200]].concat();
-    let floods: [(&str, Box<dyn Fn(u32) -> Vec<u8>>); 2] = [
+    type Flood = Box<dyn Fn(u32) -> Vec<u8>>;
+    let floods: [(&str, Flood); 2] = [
         (
             "headers",
             Box::new(move |at| match at {

@@ -73,8 +73,11 @@ pub const APPS: &[App] = &[
     },
 ];
 
+/// Does what must be done before an app of a template can be built in a folder.
+pub type Exercise = fn(&Path) -> Result<(), Error>;
+
 /// The templates of `dunlin new`, and what must be done before each can be built.
-pub const TEMPLATES: &[(&str, fn(&Path) -> Result<(), Error>)] = &[
+pub const TEMPLATES: &[(&str, Exercise)] = &[
     ("rust", |_| packages::rust_target("wasm32-wasip2")),
     ("fastedge", |_| packages::rust_target("wasm32-wasip1")),
     ("c", |_| Ok(())),

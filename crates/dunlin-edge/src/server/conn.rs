@@ -380,11 +380,13 @@ mod tests {
 
     fn conn() -> (Conn, Arc<AtomicU64>, ServerLimits) {
         let clock = Arc::new(AtomicU64::new(1000));
-        let mut limits = ServerLimits::default();
-        limits.header_wait = Duration::from_secs(1);
-        limits.idle = Duration::from_secs(2);
-        limits.stall = Duration::from_secs(3);
-        limits.stall_bytes = 100;
+        let limits = ServerLimits {
+            header_wait: Duration::from_secs(1),
+            idle: Duration::from_secs(2),
+            stall: Duration::from_secs(3),
+            stall_bytes: 100,
+            ..ServerLimits::default()
+        };
         (Conn::new(clock.clone()), clock, limits)
     }
 

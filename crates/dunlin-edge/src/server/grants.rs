@@ -148,7 +148,6 @@ fn outgoing(spec: &AppSpec) -> Result<Option<Arc<dyn Outgoing>>, String> {
     for pattern in &spec.allow_hosts {
         policy = policy.allow(pattern).map_err(|error| error.to_string())?;
     }
-    let mut settings = Settings::default();
-    settings.policy = policy;
+    let settings = Settings { policy, ..Settings::default() };
     Ok(Some(Arc::new(Client::new(settings))))
 }

@@ -1,22 +1,19 @@
 //! The server: connections, instances, limits, metrics.
 //!
-//! 1. Each worker is a thread that accepts connections and serves them to their end (`worker`, `protocol`). It
-//! watches what
+//! 1. Each worker is a thread that accepts connections and serves them to their end (`worker`, `protocol`). It watches what
 //!    they do and for how long (`conn`), so that no request sets a timer.
-//! 2. A request finds its app (`apps`), whose component is loaded when it is first wanted (`load`), and a place
-//! among the
+//! 2. A request finds its app (`apps`), whose component is loaded when it is first wanted (`load`), and a place among the
 //!    requests that the app may have at a time (`request`).
-//! 3. A guest is a store with an instance of the component, on a stack of its own and on the worker's thread
-//! (`guest`). It runs
-//!    while its response is polled: a client that does not read stops it, and one that leaves ends it (`body`).
+//! 3. A guest is a store with an instance of the component, on a stack of its own and on the worker's thread (`guest`). It
+//!    runs while its response is polled: a client that does not read stops it, and one that leaves ends it (`body`).
 //! 4. One account follows a request to the end of its response, which is where it is counted and logged (`ticket`).
 //! 5. A thread besides looks after health, metrics, signals and files that have changed (`control`, `admin`).
 //!
 //! Invariants:
 //! 1. Everything that a client or guest can make grow has a bound in [`ServerLimits`] or
-//! [`Limits`](crate::app::Limits).
+//!    [`Limits`](crate::app::Limits).
 //! 2. A guest holds its place no longer than its limits say, and its client no longer than it takes what it asked
-//! for.
+//!    for.
 //! 3. Whatever happens to a guest, its client is answered or sees that the response was cut off, and others go on.
 
 mod admin;

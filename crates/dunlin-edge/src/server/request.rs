@@ -277,7 +277,7 @@ fn extent(body: &mut WasiBody, early: &mut Vec<Frame<Bytes>>) -> Extent {
         match Pin::new(&mut *body).poll_frame(&mut context) {
             Poll::Ready(None) => return Extent::Whole,
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && early.is_empty() => {
-                early.push(frame)
+                early.push(frame);
             }
             Poll::Ready(Some(Ok(frame))) => {
                 early.push(frame);
