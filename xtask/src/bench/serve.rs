@@ -56,7 +56,7 @@ pub fn run(seconds: u32, record: &mut Record) -> Result<(), Error> {
         way("dunlin, used again", &dunlin, &["serve", "--no-cache", "--reuse", "1000000"][..]),
     ];
     if Command::new("wasmtime").arg("--version").output().is_ok() {
-        let fresh = &["serve", "-O", "pooling-allocator"][..];
+        let fresh = &["serve", "-O", "pooling-allocator", "-S", "cli"][..];
         ways.push(way("wasmtime, fresh", "wasmtime", fresh));
     }
     record.text(&format!("{CONNECTIONS} connections for {seconds} s, `GET /hello`.\n\n"));
