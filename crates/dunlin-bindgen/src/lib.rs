@@ -1,13 +1,13 @@
-//! The macro [`bindgen!`]: turns a WIT world into the Rust of a host.
+//! The macro `bindgen!`: turns a WIT world into the Rust of a host.
 //!
-//! 1. [`input`]: what the macro is given → [`Options`](options::Options).
-//! 2. [`world`]: the options' WIT is read, its world is found, and each interface gets a module.
-//! 3. [`types`]: types of WIT → types of Rust, each where its interface's module is.
-//! 4. [`host`]: what the world imports → traits that the host implements, and what adds them to a linker.
-//! 5. [`guest`]: what the world exports → structs whose methods call the guest.
+//! 1. `input`: what the macro is given → `Options`.
+//! 2. `world`: the options' WIT is read, its world is found, and each interface gets a module.
+//! 3. `types`: types of WIT → types of Rust, each where its interface's module is.
+//! 4. `host`: what the world imports → traits that the host implements, and what adds them to a linker.
+//! 5. `guest`: what the world exports → structs whose methods call the guest.
 //!
-//! The Rust is made as text, from names that [`names`] has made harmless; all that it uses lies below one path,
-//! `dunlin_component`'s. Only [`input`] and this file know that this is a macro, so that tests read the text.
+//! The Rust is made as text, from names that `names` has made harmless; all that it uses lies below one path,
+//! `dunlin_component`'s. Only `input` and this file know that this is a macro, so that tests read the text.
 //!
 //! Does **not** know: the engine, the canonical ABI, any interface by name.
 

@@ -6,7 +6,7 @@
 //!    since when it may be in code that has been replaced. Each stack has such notes of its own, as if it were a thread,
 //!    and they take the thread's place while the stack is run.
 //! 3. A guest that is in compiled code, or interpreted, and does not call anybody is suspended where it looks at requests
-//!    ([`Interrupts::ask_to_yield`](crate::context::Interrupts::ask_to_yield)): [`give_way`].
+//!    ([`Interrupts::ask_to_yield`](crate::context::Interrupts::ask_to_yield)): `give_way`.
 //!
 //! A guest stays on the thread that has resumed it first: Rust's own code may keep addresses of a thread's variables
 //! across a call. The type is not `Send`.
