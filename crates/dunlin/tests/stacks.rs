@@ -192,6 +192,23 @@ fn a_guest_that_never_ends_is_interrupted_after_its_time() {
     }
 }
 
+#[test]
+fn a_guest_that_is_called_after_its_time_is_interrupted_again() {
+    for (name, engine) in engines() {
+        let module = Module::new(&engine, SPINS).expect("a valid module");
+        let mut store = store(&engine, ());
+        let handle = store.interrupt_handle();
+        let running = Stacks::new(128 << 10, 4).run(move || {
+            let instance = dunlin::Instance::new(&mut store, &module, &[]).expect("an instance");
+            let forever = instance.get_typed_func::<(), ()>(&mut store, "forever").expect("one");
+            [(); 3].map(|()| forever.call(&mut store, ()).expect_err("an interrupt").trap_code())
+        });
+        let mut all = [running.metered(handle, SLICE, Duration::from_millis(5))];
+        let (results, _) = in_turns(&mut all);
+        assert_eq!(results, [[Some(TrapCode::Interrupted); 3]], "{name}");
+    }
+}
+
 /// Notes that it has been dropped.
 struct Dropped(Rc<Cell<bool>>);
 

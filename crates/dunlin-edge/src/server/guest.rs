@@ -204,9 +204,9 @@ impl Guest {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(running) = &mut self.running else { return Poll::Ready(Ok(None)) };
         if let Poll::Ready(ended) = Pin::new(&mut *running).poll(context) {
-            let busy = running.busy();
+            let spent = (running.busy(), running.is_over());
             self.running = None;
-            return Poll::Ready(self.end(ended, busy));
+            return Poll::Ready(self.end(ended, spent));
         }
         let deadline = self.deadline;
         let sleep =
@@ -232,7 +232,7 @@ impl Guest {
         }
     }
 
-    fn end(&self, ended: Ended, busy: Duration) -> End {
+    fn end(&self, ended: Ended, (busy, is_over): (Duration, bool)) -> End {
         let Ended { mut live, result } = ended;
         let counters = &self.app.shards[self.worker_index];
         counters.note_guest(busy, live.store.data().bounds.memory);
@@ -244,7 +244,9 @@ impl Guest {
         match result {
             Ok(response) => {
                 let limits = &self.app.spec.limits;
-                if live.served < self.app.spec.reuse && live.store.data_mut().renew(limits) {
+                // One that was interrupted as it ended would be stopped in its next request.
+                let is_usable = !is_over && live.served < self.app.spec.reuse;
+                if is_usable && live.store.data_mut().renew(limits) {
                     self.loaded.give_idle(self.worker_index, live, IDLE_MAX);
                 }
                 Ok(response)

@@ -110,8 +110,18 @@ async fn answer(
         Refused::Guest(Failure { reason: Reason::Unloadable, text: why, backtrace: None })
     })?;
     let gathers = loaded.kind.is_whole();
+    // What is gathered beyond a little takes one of the app's places, so that their number bounds it.
+    let is_large = length.is_none_or(|length| length > GATHERED_BYTES_MAX);
+    let early = if gathers && is_large && !incoming.is_end_stream() {
+        Some(app.place().await?)
+    } else {
+        None
+    };
     let (body, flow) = body(conn, app, ticket, incoming, length, gathers).await?;
-    let place = app.place().await?;
+    let place = match early {
+        Some(place) => place,
+        None => app.place().await?,
+    };
     prepare(app, &mut parts);
     let is_head = parts.method == Method::HEAD;
     let request = Request::from_parts(parts, body);

@@ -135,9 +135,7 @@ fn look(now: Instant) -> bool {
 
 impl Turn {
     fn look(&mut self, now: Instant) {
-        if self.is_over {
-            return;
-        }
+        // Again and again: one request stops one call, and there may be others in the same turn.
         if self.end.is_some_and(|end| now >= end) {
             self.is_over = true;
             self.handle.interrupt();

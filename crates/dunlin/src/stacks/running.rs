@@ -165,8 +165,8 @@ impl<R> Running<R> {
     /// Gives the guests their turn. Whether they have ended.
     fn turn(&mut self) -> bool {
         let begun = Instant::now();
-        let meter = self.meter.as_ref().filter(|meter| !meter.is_over);
-        let turn = meter.map(|meter| {
+        // Whoever has had its time and goes on, such as another guest of the same closure, is interrupted again.
+        let turn = self.meter.as_ref().map(|meter| {
             let left = meter.busy_max.saturating_sub(self.busy);
             clock::begin(Turn {
                 handle: meter.handle.clone(),
@@ -179,7 +179,7 @@ impl<R> Running<R> {
         let ended = self.step();
         self.busy += begun.elapsed();
         if let (Some(turn), Some(meter)) = (turn, &mut self.meter) {
-            meter.is_over = turn.end();
+            meter.is_over |= turn.end();
         }
         ended
     }
