@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: compares generated modules with a second engine, a bounded number of them: first with one
 //! that is a crate, then, where it is to be had, with one that has objects and exceptions. Between the two, damaged bodies
-//! are validated in both of Dunlin's ways. Last, components pass random bytes to each other, beside a third engine where
-//! that is to be had.
+//! are validated in both of Dunlin's ways. Last, components pass random bytes to each other. A third engine, where that is
+//! to be had, says who is wrong when the first of these differs, and runs the components too.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,6 +23,12 @@ const COMPONENTS_ONCE_IN: u32 = 20;
 /// One module of binaryen's generator, which is slow, for so many others.
 const BINARYEN_ONCE_IN: u32 = 20;
 
+/// A module that the second engine gets wrong: the third one has to say so.
+const SECOND_IS_WRONG: &str = "600041945";
+
+/// The third engine's script.
+const THIRD: &str = "crates/dunlin-fuzzing/peers/wasmtime.py";
+
 /// The workspace of the fuzzing crate: the second engine stands in its lock file, not in ours.
 const MANIFEST: &str = "crates/dunlin-fuzzing/Cargo.toml";
 
@@ -36,10 +42,29 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if !workspace::root().join(MANIFEST).is_file() {
         return Err(Error::new(format!("`{MANIFEST}` does not stand in this tree")));
     }
-    search(modules, &[])?;
+    settled(modules)?;
     step("fuzz bodies", &mut run_program("bodies", modules, &[]))?;
     objects(modules)?;
     components(modules.div_ceil(COMPONENTS_ONCE_IN))
+}
+
+/// Modules beside an engine that is sometimes wrong, and a third one for when they differ.
+fn settled(modules: u32) -> Result<(), Error> {
+    let packages = match packages::pip("wasmtime") {
+        Ok(packages) => packages,
+        Err(error) => {
+            eprintln!("==> fuzz: LEFT OUT: who is wrong: a third engine is not to be had");
+            eprintln!("{error}");
+            return search(modules, &[]);
+        }
+    };
+    // What follows `--third` is the program's, so it stands last.
+    let run = |title: &str, modules: u32, arguments: &[&str]| {
+        let mut command = run_program("differential", modules, arguments);
+        step(title, command.args(["--third", "python3", THIRD]).arg(&packages))
+    };
+    run("fuzz third", 1, &["--seed", SECOND_IS_WRONG])?;
+    run("fuzz", modules, &[])
 }
 
 /// Components in which random bytes pass, each in some tens of calls and in all of our ways, beside Wasmtime.

@@ -6,7 +6,8 @@
 //!
 //! 1. [`generate`] turns a seed into a module.
 //! 2. [`lockstep`] runs it on [`ours`] and on [`peer`], step by step, and compares every outcome.
-//! 3. [`judge`] does so for Dunlin's tiers too.
+//! 3. [`judge`] does so for Dunlin's tiers too. Where the peer differs, [`referee`] runs the steps on a [`third`] engine
+//!    as well, if there is one.
 //! 4. [`mutate`] damages modules and compares what is said about their validity.
 //! 5. [`bodies`] damages function bodies and holds Dunlin's two passes of validation against each other and the
 //!    validator; [`plain`] makes modules for it.
@@ -32,8 +33,10 @@ pub mod ours;
 pub mod peer;
 pub mod plain;
 pub mod random;
+pub mod referee;
 mod scratch;
 pub mod seeds;
 pub mod shrink;
 pub mod subject;
+pub mod third;
 pub mod value;

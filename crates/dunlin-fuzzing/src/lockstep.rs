@@ -33,6 +33,8 @@ pub struct Report {
     pub inconclusive: u64,
     /// Whether the second engine panicked.
     pub peer_panic: Option<String>,
+    /// What the second engine alone got wrong: Dunlin and a third one agree on something else.
+    pub peer_defect: Option<String>,
     /// Calls that both engines made and agreed about.
     pub calls: u64,
     /// Calls among them that returned values rather than trapped.
@@ -84,6 +86,7 @@ pub fn run<A: Subject, B: Subject>(generated: &Generated) -> Report {
     if exports.is_empty() && pair.instances.is_none() {
         pair.instantiate(&mut report);
     }
+    report.peer_defect = B::defect(&b);
     report
 }
 
@@ -193,11 +196,13 @@ fn differs(mut report: Report, what: &str, a: &str, b: &str) -> Report {
     report
 }
 
-fn told(what: &str, a: &Ending, b: &Ending) -> String {
+/// How two endings of a step differ.
+pub(crate) fn told(what: &str, a: &Ending, b: &Ending) -> String {
     format!("{what}:\n  first:  {a}\n  second: {b}")
 }
 
-fn told_states(a: &State, b: &State) -> String {
+/// What of two states differs.
+pub(crate) fn told_states(a: &State, b: &State) -> String {
     let mut text = String::new();
     let mut part = |name: &str, a: String, b: String| {
         if a != b {

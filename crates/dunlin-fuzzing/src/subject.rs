@@ -83,6 +83,11 @@ pub trait Subject: Sized {
 
     /// What can be seen.
     fn state(&mut self) -> State;
+
+    /// What came to light of an engine that ran beside this one.
+    fn defect(_module: &Self::Module) -> Option<String> {
+        None
+    }
 }
 
 /// What both hosts remember.

@@ -4,10 +4,12 @@
 use dunlin_fuzzing::judge::judge;
 use dunlin_fuzzing::lockstep::run;
 use dunlin_fuzzing::mutate::{damage, opinion, verdict};
-use dunlin_fuzzing::ours::Ours;
+use dunlin_fuzzing::ours::{Optimizer, Ours};
+use dunlin_fuzzing::peer::Peer;
 use dunlin_fuzzing::random::Random;
+use dunlin_fuzzing::referee::settle;
 use dunlin_fuzzing::subject::{Export, Plan, State, Subject};
-use dunlin_fuzzing::value::{Ending, Value};
+use dunlin_fuzzing::value::{Ending, Trap, Value};
 use dunlin_fuzzing::{generate, shrink};
 
 /// Seeds of each test.
@@ -33,10 +35,14 @@ fn agree_everywhere() {
     assert!(calls > SEEDS, "modules that only trap say little");
 }
 
-/// Dunlin with a wrong answer: every `i32` result is one too large.
-struct Wrong(Ours);
+/// Dunlin that is not itself: every `i32` result is one too large, or every call ends at once for want of fuel.
+struct Odd<const TIRED: bool>(Ours);
 
-impl Subject for Wrong {
+type Wrong = Odd<false>;
+
+type Tired = Odd<true>;
+
+impl<const TIRED: bool> Subject for Odd<TIRED> {
     type Module = <Ours as Subject>::Module;
 
     fn compile(bytes: &[u8], plan: &Plan) -> Result<Self::Module, String> {
@@ -58,6 +64,7 @@ impl Subject for Wrong {
             other => other,
         };
         match self.0.call(export, arguments) {
+            _ if TIRED => Ending::Trap(Trap::Fuel),
             Ending::Values(values) => Ending::Values(values.into_iter().map(wrong).collect()),
             other => other,
         }
@@ -78,6 +85,50 @@ fn a_wrong_answer_is_found_and_made_small() {
     let small = shrink::shrink(seed, differs).expect("it was found");
     assert!(small.bytes.len() < whole && differs(&small));
     assert!(shrink::text(&small.bytes).starts_with("(module"));
+}
+
+/// A module that the second engine computes another number of than all others do.
+const SECOND_IS_WRONG: u64 = 600_041_945;
+
+#[test]
+fn a_third_engine_says_who_is_wrong() {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(settle_all);
+    thread.expect("a thread").join().expect("they are settled");
+}
+
+fn settle_all() {
+    type Third = Ours<Optimizer>;
+    let generated = generate::module(SECOND_IS_WRONG).expect("it makes one");
+    let first = run::<Ours, Peer>(&generated);
+    assert!(first.difference.is_some(), "the second engine is mended: another seed is needed here");
+
+    // The second engine is wrong: no difference.
+    let report = settle::<Ours, Peer, Third>(first.clone(), &generated);
+    assert_eq!(report.difference, None);
+    let defect = report.peer_defect.expect("it is told");
+    assert!(defect.contains("third:") && defect.contains("second:"), "{defect}");
+    // Dunlin goes on beside the third.
+    assert!(report.calls > first.calls);
+
+    // Dunlin is wrong, and the second engine may be too.
+    let differs = |generated: generate::Generated| {
+        let report = run::<Wrong, Ours>(&generated);
+        report.difference.is_some().then_some((generated, report))
+    };
+    let (odd, wrong) = (0..SEEDS).find_map(|seed| differs(generate::module(seed)?)).expect("one");
+    for report in [
+        settle::<Wrong, Ours, Third>(wrong.clone(), &odd),
+        settle::<Wrong, Peer, Third>(wrong, &odd),
+    ] {
+        let difference = report.difference.expect("it stays one");
+        assert!(difference.contains("beside the third engine: "), "{difference}");
+        assert_eq!(report.peer_defect, None);
+    }
+
+    // A third engine that does not get there settles nothing.
+    let report = settle::<Ours, Peer, Tired>(first, &generated);
+    let difference = report.difference.expect("it stays one");
+    assert!(difference.ends_with("the third engine did not get there"), "{difference}");
 }
 
 #[test]

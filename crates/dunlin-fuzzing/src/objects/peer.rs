@@ -1,4 +1,4 @@
-//! A process that answers lines with lines: the second engine, or a generator.
+//! A process that answers lines with lines: an engine, or a generator.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -48,12 +48,25 @@ impl Peer {
     ///
     /// If the process cannot be started, ends or does not answer. The next question starts another one.
     pub fn ask(&mut self, line: &str) -> Result<Vec<String>, String> {
+        self.ask_and_answer(line, |question| Err(format!("it asks `{question}`")))
+    }
+
+    /// Sends a line; gives the lines of the answer, after lines that began with `?` were answered themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peer::ask`], and if a question has no answer.
+    pub fn ask_and_answer(
+        &mut self,
+        line: &str,
+        reply: impl FnMut(&str) -> Result<String, String>,
+    ) -> Result<Vec<String>, String> {
         let running = match self.running.take() {
             Some(running) => running,
             None => start(&self.words)?,
         };
         let running = self.running.insert(running);
-        let answer = exchange(running, line);
+        let answer = exchange(running, line, reply);
         if answer.is_err() {
             self.stop();
         }
@@ -75,18 +88,29 @@ impl Drop for Peer {
     }
 }
 
-fn exchange(running: &mut Running, line: &str) -> Result<Vec<String>, String> {
-    let sent = writeln!(running.to, "{line}").and_then(|()| running.to.flush());
-    sent.map_err(|error| format!("it is gone: {error}"))?;
+fn exchange(
+    running: &mut Running,
+    line: &str,
+    mut reply: impl FnMut(&str) -> Result<String, String>,
+) -> Result<Vec<String>, String> {
+    send(running, line)?;
     let mut lines = Vec::new();
     loop {
         match running.from.recv_timeout(Duration::from_secs(SECONDS_MAX)) {
             Ok(line) if line == "." => return Ok(lines),
-            Ok(line) => lines.push(line),
+            Ok(line) => match line.strip_prefix('?') {
+                Some(question) => send(running, &reply(question)?)?,
+                None => lines.push(line),
+            },
             Err(RecvTimeoutError::Timeout) => return Err("it hangs".into()),
             Err(RecvTimeoutError::Disconnected) => return Err("it crashed".into()),
         }
     }
+}
+
+fn send(running: &mut Running, line: &str) -> Result<(), String> {
+    let sent = writeln!(running.to, "{line}").and_then(|()| running.to.flush());
+    sent.map_err(|error| format!("it is gone: {error}"))
 }
 
 fn start(words: &[String]) -> Result<Running, String> {

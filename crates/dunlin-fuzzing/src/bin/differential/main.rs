@@ -1,7 +1,8 @@
 //! Compares generated modules on Dunlin's tiers and on a second engine.
 //!
-//! `differential [--modules N] [--seed FIRST] [--one SEED]`: exit code 1 if any module differs, with its
-//! seed and a smaller module that differs as well.
+//! `differential [--modules N] [--seed FIRST] [--one SEED] [--third PROGRAM…]`: exit code 1 if any module differs, with
+//! its seed and a smaller module that differs as well. If there is a third engine (`--third python3 peers/wasmtime.py
+//! PACKAGES`), what the second engine alone gets wrong is no difference.
 //!
 //! The modules run in a child process, because an engine may crash rather than panic: the parent then
 //! asks Dunlin alone, in another child, whose crash it was, and goes on behind the seed.
@@ -14,7 +15,7 @@ mod totals;
 mod worker;
 
 use dunlin_fuzzing::judge::judge;
-use dunlin_fuzzing::{generate, shrink};
+use dunlin_fuzzing::{generate, shrink, third};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -26,16 +27,18 @@ const MODULES_DEFAULT: u64 = 2_000;
 /// A line of progress for so many modules.
 const PROGRESS_EVERY: u64 = 10_000;
 
-const USAGE: &str = "Usage: differential [--modules N] [--seed FIRST] [--one SEED]";
+const USAGE: &str =
+    "Usage: differential [--modules N] [--seed FIRST] [--one SEED] [--third PROGRAM…]";
 
 /// What the arguments ask for.
-#[derive(Clone, Copy)]
 struct Arguments {
     modules: u64,
     seed: u64,
     one: Option<u64>,
     worker: bool,
     alone: bool,
+    /// The words that start the third engine.
+    third: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,9 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if !arguments.third.is_empty() {
+        third::use_program(arguments.third.clone());
+    }
     if arguments.worker || arguments.alone {
         // Panics are caught and told as findings.
         std::panic::set_hook(Box::new(|_| {}));
@@ -57,13 +63,14 @@ fn main() -> ExitCode {
     }
     match arguments.one {
         Some(seed) => single(seed),
-        None => many(arguments),
+        None => many(&arguments),
     }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
+    let (worker, alone, third) = (false, false, Vec::new());
     let mut arguments =
-        Arguments { modules: MODULES_DEFAULT, seed: 0, one: None, worker: false, alone: false };
+        Arguments { modules: MODULES_DEFAULT, seed: 0, one: None, worker, alone, third };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--worker" => arguments.worker = true,
@@ -71,18 +78,19 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
             "--modules" => arguments.modules = words.next()?.parse().ok()?,
             "--seed" => arguments.seed = words.next()?.parse().ok()?,
             "--one" => arguments.one = Some(words.next()?.parse().ok()?),
+            "--third" => arguments.third = words.by_ref().collect(),
             _ => return None,
         }
     }
     Some(arguments)
 }
 
-fn many(arguments: Arguments) -> ExitCode {
+fn many(arguments: &Arguments) -> ExitCode {
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut seed = arguments.seed;
     while totals.modules < arguments.modules {
-        let (last, ended) = run_worker(seed, arguments.modules, &mut totals, started);
+        let (last, ended) = run_worker(seed, arguments, &mut totals, started);
         seed = last + 1;
         if !ended {
             totals.modules += 1;
@@ -99,10 +107,17 @@ fn many(arguments: Arguments) -> ExitCode {
 
 /// Runs modules in a child until there are `modules`; gives the last seed and whether the child ended
 /// well.
-fn run_worker(seed: u64, modules: u64, totals: &mut Totals, started: Instant) -> (u64, bool) {
-    let rest = modules - totals.modules;
-    let mut child =
-        ourselves("--worker", seed, rest).stdout(Stdio::piped()).spawn().expect("a child");
+fn run_worker(
+    seed: u64,
+    arguments: &Arguments,
+    totals: &mut Totals,
+    started: Instant,
+) -> (u64, bool) {
+    let mut command = ourselves("--worker", seed, arguments.modules - totals.modules);
+    if !arguments.third.is_empty() {
+        command.arg("--third").args(&arguments.third);
+    }
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("a child");
     let mut last = seed;
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     for line in lines.map_while(Result::ok) {
@@ -155,6 +170,9 @@ fn single(seed: u64) -> ExitCode {
         report.inconclusive,
         report.peer_panic
     );
+    if let Some(defect) = &report.peer_defect {
+        println!("seed {seed}: {}: {defect}", worker::SECOND_ALONE);
+    }
     match report.difference {
         None => ExitCode::SUCCESS,
         Some(difference) => {

@@ -12,6 +12,7 @@ pub(crate) struct Totals {
     pub(crate) inconclusive: u64,
     pub(crate) inconclusive_calls: u64,
     pub(crate) peer_failures: u64,
+    pub(crate) peer_defects: u64,
     pub(crate) differences: u64,
 }
 
@@ -23,6 +24,7 @@ impl Totals {
         self.inconclusive_calls += message.inconclusive;
         self.inconclusive += u64::from(message.inconclusive > 0);
         self.peer_failures += message.peer_failures;
+        self.peer_defects += message.peer_defects;
         self.differences += message.differences;
     }
 }
@@ -32,13 +34,15 @@ impl fmt::Display for Totals {
         write!(
             f,
             "{} modules, {} calls agreed ({} returned, the others trapped), {} calls in {} modules \
-             inconclusive, {} panics or crashes of the second engine, {} differences",
+             inconclusive, {} panics or crashes of the second engine, {} modules that it alone got wrong, \
+             {} differences",
             self.modules,
             self.calls,
             self.returned,
             self.inconclusive_calls,
             self.inconclusive,
             self.peer_failures,
+            self.peer_defects,
             self.differences
         )
     }

@@ -13,6 +13,10 @@ const MODULE_SECONDS_MAX: u64 = 60;
 /// How a line to the parent begins: whatever else is printed is for people.
 const MARK: &str = "\u{1}";
 
+/// How a defect of the second engine is told.
+pub(crate) const SECOND_ALONE: &str =
+    "the second engine alone is wrong, the third agrees with Dunlin";
+
 /// What the child says of a module: first that it begins, then how it ended.
 pub(crate) struct Message {
     pub(crate) seed: u64,
@@ -21,6 +25,7 @@ pub(crate) struct Message {
     pub(crate) returned: u64,
     pub(crate) inconclusive: u64,
     pub(crate) peer_failures: u64,
+    pub(crate) peer_defects: u64,
     pub(crate) differences: u64,
 }
 
@@ -36,17 +41,19 @@ impl Message {
             returned: at(2),
             inconclusive: at(3),
             peer_failures: at(4),
-            differences: at(5),
+            peer_defects: at(5),
+            differences: at(6),
         })
     }
 
     fn done(seed: u64, report: &Report) -> String {
         format!(
-            "{MARK}{seed} {} {} {} {} {}",
+            "{MARK}{seed} {} {} {} {} {} {}",
             report.calls,
             report.returned,
             report.inconclusive,
             u8::from(report.peer_panic.is_some()),
+            u8::from(report.peer_defect.is_some()),
             u8::from(report.difference.is_some())
         )
     }
@@ -68,6 +75,9 @@ pub(crate) fn work(mut seed: u64, modules: u64, by_itself: bool) {
             }
             if let Some(panic) = &report.peer_panic {
                 say(&format!("seed {seed}: the second engine panicked: {panic}"));
+            }
+            if let Some(defect) = &report.peer_defect {
+                say(&format!("seed {seed}: {SECOND_ALONE}: {defect}"));
             }
             say(&Message::done(seed, &report));
             done += 1;
