@@ -90,9 +90,9 @@ fn many(arguments: &Arguments) -> ExitCode {
     let mut totals = Totals::default();
     let mut seed = arguments.seed;
     while totals.modules < arguments.modules {
-        let (last, ended) = run_worker(seed, arguments, &mut totals, started);
+        let (last, counted) = run_worker(seed, arguments, &mut totals, started);
         seed = last + 1;
-        if !ended {
+        if !counted {
             totals.modules += 1;
             judge_crash(last, &mut totals);
         }
@@ -105,8 +105,8 @@ fn many(arguments: &Arguments) -> ExitCode {
     if totals.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs modules in a child until there are `modules`; gives the last seed and whether the child ended
-/// well.
+/// Runs modules in a child until there are as many as asked for; gives the last seed and whether what it gave is counted:
+/// a child may still die of the smaller modules of a finding.
 fn run_worker(
     seed: u64,
     arguments: &Arguments,
@@ -118,14 +118,14 @@ fn run_worker(
         command.arg("--third").args(&arguments.third);
     }
     let mut child = command.stdout(Stdio::piped()).spawn().expect("a child");
-    let mut last = seed;
+    let (mut last, mut counted) = (seed, false);
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     for line in lines.map_while(Result::ok) {
         let Some(message) = worker::Message::parse(&line) else {
             println!("{line}");
             continue;
         };
-        last = message.seed;
+        (last, counted) = (message.seed, message.done);
         if message.done {
             totals.add(&message);
             if totals.modules.is_multiple_of(PROGRESS_EVERY) {
@@ -134,7 +134,8 @@ fn run_worker(
             }
         }
     }
-    (last, child.wait().is_ok_and(|status| status.success()))
+    let ended = child.wait().is_ok_and(|status| status.success());
+    (last, ended || counted)
 }
 
 /// A child died with this seed: Dunlin's doing if it dies alone as well.

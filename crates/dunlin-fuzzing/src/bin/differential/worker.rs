@@ -10,6 +10,12 @@ use std::time::{Duration, Instant};
 /// A module that takes longer hangs.
 const MODULE_SECONDS_MAX: u64 = 60;
 
+/// Making a finding smaller ends after so long: each module on which the second engine differs runs on a third as well.
+const SHRINK_SECONDS_MAX: u64 = 120;
+
+/// Counts modules that were begun, smaller ones of a finding included.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
 /// How a line to the parent begins: whatever else is printed is for people.
 const MARK: &str = "\u{1}";
 
@@ -62,14 +68,15 @@ impl Message {
 /// Runs `modules` modules from `seed` on; `by_itself` means without the second
 /// engine.
 pub(crate) fn work(mut seed: u64, modules: u64, by_itself: bool) {
-    static CURRENT: AtomicU64 = AtomicU64::new(0);
-    std::thread::spawn(|| watch(&CURRENT));
+    std::thread::spawn(watch);
     let mut done = 0;
     while done < modules {
-        CURRENT.store(seed, Ordering::Relaxed);
+        BEGUN.fetch_add(1, Ordering::Relaxed);
         if let Some(generated) = generate::module(seed) {
             say(&format!("{MARK}{seed}"));
             let report = if by_itself { alone(&generated) } else { judge(&generated) };
+            // First of all: what is smaller may end the child.
+            say(&Message::done(seed, &report));
             if let Some(difference) = &report.difference {
                 tell(seed, difference);
             }
@@ -79,7 +86,6 @@ pub(crate) fn work(mut seed: u64, modules: u64, by_itself: bool) {
             if let Some(defect) = &report.peer_defect {
                 say(&format!("seed {seed}: {SECOND_ALONE}: {defect}"));
             }
-            say(&Message::done(seed, &report));
             done += 1;
         }
         seed += 1;
@@ -96,13 +102,13 @@ fn say(line: &str) {
 }
 
 /// Ends the child if one module takes too long.
-fn watch(current: &AtomicU64) {
+fn watch() {
     let mut last = (u64::MAX, Instant::now());
     loop {
         std::thread::sleep(Duration::from_secs(1));
-        let seed = current.load(Ordering::Relaxed);
-        if seed != last.0 {
-            last = (seed, Instant::now());
+        let begun = BEGUN.load(Ordering::Relaxed);
+        if begun != last.0 {
+            last = (begun, Instant::now());
         } else if last.1.elapsed().as_secs() > MODULE_SECONDS_MAX {
             std::process::exit(3);
         }
@@ -112,7 +118,11 @@ fn watch(current: &AtomicU64) {
 /// Says how a module differed, and shows a smaller one that does.
 pub(crate) fn tell(seed: u64, difference: &str) {
     say(&format!("seed {seed}: {difference}"));
-    let shows = |small: &generate::Generated| judge(small).difference.is_some();
+    let begun = Instant::now();
+    let shows = |small: &generate::Generated| {
+        BEGUN.fetch_add(1, Ordering::Relaxed);
+        begun.elapsed().as_secs() < SHRINK_SECONDS_MAX && judge(small).difference.is_some()
+    };
     if let Some(small) = shrink::shrink(seed, shows) {
         let difference = judge(&small).difference.unwrap_or_default();
         let text = shrink::text(&small.bytes);
