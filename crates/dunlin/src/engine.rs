@@ -5,6 +5,8 @@
 //! at no epoch while they run.
 
 use crate::compile::Compiler;
+#[cfg(feature = "optimize")]
+use crate::config::Tier;
 use crate::config::{Config, MemoryStrategy};
 use crate::counter::Counter;
 use crate::error::{Error, Result};
@@ -80,6 +82,11 @@ impl Engine {
             return Err(Error::usage(format_args!(
                 "a value stack of {bytes} bytes is larger than the {STACK_BYTES_MAX} allowed"
             )));
+        }
+        // Before there are threads, and guests that could be held up.
+        #[cfg(feature = "optimize")]
+        if config.tier == Tier::Auto {
+            dunlin_vm::native::announce_barriers();
         }
         let resources = resources(config)?;
         let compiler = Compiler::new(config, resources.strategy())?;

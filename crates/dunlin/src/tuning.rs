@@ -5,8 +5,9 @@
 pub(crate) const CACHED_MODULE_BYTES_MIN: usize = 4 << 10;
 
 /// How often the interpreter executes a function's body until the baseline compiler makes its code: that takes 40 to
-/// 60 ns for a byte, and an execution of one then takes 1 ns less. `record/tier-up.md` has other values.
-pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 100;
+/// 60 ns for a byte, and an execution of one then takes 1 ns less. `record/tier-up.md` has other values, between which little
+/// changes but for programs that end at once.
+pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 200;
 
 /// Bytes of a body that are executed besides until then: whatever its size, 10 µs go into making and publishing its code
 /// and the ways out that this needs.

@@ -63,6 +63,13 @@ pub fn stack_left() -> usize {
     bounds.map_or(0, |bounds| sp - bounds.start)
 }
 
+/// Tells the kernel that this process is going to interrupt all of its threads for a moment, as it does when code has been
+/// replaced, unless it has more threads than one already: the kernel would wait some 20 ms then, and the first guest waits
+/// whose code is replaced.
+pub fn announce_barriers() {
+    sys::native::announce_barriers();
+}
+
 /// Makes the calling thread give way to others that want to run.
 pub fn lower_priority() {
     sys::native::lower_priority();

@@ -70,6 +70,9 @@ impl CodeMemory {
 }
 
 #[cfg(feature = "native")]
+pub(crate) fn announce_barriers() {}
+
+#[cfg(feature = "native")]
 pub(crate) fn barrier() -> bool {
     false
 }
