@@ -5,7 +5,7 @@
 //! store an index is of, and of which generation.
 
 use crate::ModuleCode;
-use crate::block::ImportedKind;
+use crate::block::{Block, ImportedKind};
 use crate::blueprint::FuncStart;
 use crate::context::{
     ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext,
@@ -21,6 +21,7 @@ use crate::list::{List, Places};
 use crate::memory::Memory;
 use crate::objects::HostValues;
 use crate::owned::Owned;
+use crate::plan::Plan;
 use crate::resources::{Refusal, Resources};
 use crate::roots::{FrameMaps, Handles, Place};
 use crate::shared::SharedMemory;
@@ -205,7 +206,13 @@ pub struct Store {
     is_reached: AtomicBool,
     pub(crate) funcs: Vec<FuncRecord>,
     pub(crate) func_places: Places,
-    /// Functions of the host, and the references to them.
+    /// What is done in it, where that was planned.
+    pub(crate) plan: Option<Arc<Plan>>,
+    /// Whether all that the plan has is there.
+    pub(crate) is_whole: bool,
+    /// Blocks that another store has left for the plan's instances, the last one first.
+    pub(crate) left_blocks: Vec<Block>,
+    /// Functions of the host beside those of the plan, and the references to them.
     pub(crate) hosts: Vec<(HostFn, u32)>,
     /// Numbers of types that what the host has made here has, released with the store.
     pub(crate) host_types: Vec<u32>,
@@ -292,6 +299,9 @@ impl Store {
             is_reached: AtomicBool::new(false),
             funcs,
             func_places: Places::default(),
+            plan: None,
+            is_whole: true,
+            left_blocks: Vec::new(),
             hosts: Vec::new(),
             host_types: Vec::new(),
             object_types: None,
@@ -396,7 +406,15 @@ impl Store {
     /// The code of the host function of this index, and its data; both live as long as the store.
     #[inline]
     pub(crate) fn host(&self, index: u32) -> Option<(HostCode, *const ())> {
-        self.hosts.get(index as usize).map(|(host, _)| host.parts())
+        let index = index as usize;
+        let host = match &self.plan {
+            None => self.hosts.get(index),
+            Some(plan) => match index.checked_sub(plan.hosts.len()) {
+                None => plan.hosts.get(index),
+                Some(index) => self.hosts.get(index),
+            },
+        };
+        host.map(|(host, _)| host.parts())
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
@@ -982,7 +1000,9 @@ impl Drop for Store {
         self.memories = List::default();
         self.tables = List::default();
         self.globals = List::default();
-        if let Some(only) = self.instances.take_only() {
+        if self.plan.is_some() {
+            self.leave_to_plan();
+        } else if let Some(only) = self.instances.take_only() {
             only.leave(core::mem::take(&mut self.funcs));
         }
     }

@@ -5,6 +5,7 @@ use crate::engine::{Engine, EpochDeadline};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::plan::Planned;
 use crate::refs::ExnRef;
 use crate::val::Home;
 use alloc::boxed::Box;
@@ -19,7 +20,8 @@ use dunlin_vm::context::Interrupts;
 use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
 
-static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
+/// Numbers of stores, and of plans.
+pub(crate) static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
 
 type Limiter<T> = Box<dyn (FnMut(&mut T) -> &mut dyn ResourceLimiter) + Send + Sync>;
 
@@ -50,6 +52,8 @@ pub struct Store<T: 'static> {
 pub(crate) struct StoreInner<T: 'static> {
     pub(crate) vm: dunlin_vm::Store,
     pub(crate) id: u64,
+    /// What it has by a plan.
+    pub(crate) planned: Planned,
     pub(crate) engine: Engine,
     deadline: EpochDeadline,
     /// Whether an [`InterruptHandle`] asks the guest to stop.
@@ -75,7 +79,7 @@ impl<T: 'static> StoreInner<T> {
     /// This store, as conversions see it.
     #[inline]
     pub(crate) fn home(&self) -> Home<'_> {
-        Home { id: self.id, vm: &self.vm }
+        Home { id: self.id, planned: &self.planned, vm: &self.vm }
     }
 }
 
@@ -87,6 +91,7 @@ impl<T: 'static> Store<T> {
         let inner = StoreInner {
             vm: engine.compiler().create_store(engine),
             id,
+            planned: Planned::default(),
             engine: engine.clone(),
             deadline: EpochDeadline::new(engine.clone(), id),
             interrupted: Arc::default(),
