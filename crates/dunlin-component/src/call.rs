@@ -29,13 +29,26 @@ pub(crate) fn enter<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
 ) -> Result<[u64; 2]> {
-    if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
-        return Err(trap("cannot enter component instance"));
-    }
-    for instance in set {
-        set_flags(store, *instance, RUNNING)?;
+    // Where the store itself has the flags, one look at it is enough.
+    let here = state(store);
+    let bits = set.iter().map(|instance| here.instances[*instance as usize].flags.here());
+    let allowed = bits.fold(Some(MAY_ENTER), |allowed, bits| Some(allowed? & bits?));
+    match allowed {
+        Some(0) => return Err(cannot_enter()),
+        Some(_) => here.put_flags(set, RUNNING),
+        None => {
+            if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
+                return Err(cannot_enter());
+            }
+            set.iter().try_for_each(|instance| set_flags(store, *instance, RUNNING))?;
+        }
     }
     Ok(std::mem::take(&mut state(store).context))
+}
+
+#[cold]
+fn cannot_enter() -> dunlin::Error {
+    trap("cannot enter component instance")
 }
 
 /// Leaves instances.
@@ -44,11 +57,13 @@ pub(crate) fn leave<T: 'static>(
     set: &[u32],
     context: [u64; 2],
 ) -> Result<()> {
-    for instance in set {
-        set_flags(store, *instance, IDLE)?;
+    let here = state(store);
+    here.context = context;
+    if set.iter().all(|instance| here.instances[*instance as usize].flags.here().is_some()) {
+        here.put_flags(set, IDLE);
+        return Ok(());
     }
-    state(store).context = context;
-    Ok(())
+    set.iter().try_for_each(|instance| set_flags(store, *instance, IDLE))
 }
 
 /// Ends a call that has entered instances: they are left if it has returned, and never if it has failed. Whoever called
@@ -103,8 +118,8 @@ impl Lifted {
         if self.is_async {
             return Err(asynchronous("an asynchronous function"));
         }
-        let open = state(store).scopes.len() as u32;
         let context = enter(store, &self.from_host)?;
+        let open = state(store).scopes.len() as u32;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
         let result = self.call_entered(store, scope, context, lower, lift);
         // Calls by adapters that have failed within it have not ended theirs.

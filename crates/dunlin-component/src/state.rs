@@ -108,6 +108,14 @@ impl<T: 'static> State<T> {
             && self.helpers.iter().all(Option::is_none)
     }
 
+    /// Says of instances whose flags are all here what they do.
+    #[inline]
+    pub(crate) fn put_flags(&mut self, set: &[u32], bits: u32) {
+        for instance in set {
+            self.instances[*instance as usize].flags = Flags::Here(bits);
+        }
+    }
+
     /// What a handle to a function knows its store by.
     pub(crate) fn id_of_func(&self, index: u32) -> u64 {
         if index < self.planned.funcs { self.planned.id } else { self.id }
@@ -151,6 +159,17 @@ pub(crate) enum Flags {
     Here(u32),
     /// In a global, which adapters read and write too.
     There(Global),
+}
+
+impl Flags {
+    /// What they are, where the store itself has them.
+    #[inline]
+    pub(crate) fn here(self) -> Option<u32> {
+        match self {
+            Self::Here(bits) => Some(bits),
+            Self::There(_) => None,
+        }
+    }
 }
 
 /// The instance may call: not while it allocates for a value, or cleans up after one.

@@ -12,7 +12,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::{Any, TypeId};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode, ValType};
@@ -64,7 +63,7 @@ pub(crate) struct StoreInner<T: 'static> {
     func_types_at: u64,
     pub(crate) limiter: Option<Limiter<T>>,
     /// What a layer above this crate keeps in the store.
-    pub(crate) extension: Option<(TypeId, Box<dyn Any + Send + Sync>)>,
+    pub(crate) extension: Option<host::Extension>,
     pub(crate) data: T,
 }
 
