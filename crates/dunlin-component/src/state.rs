@@ -215,6 +215,22 @@ pub(crate) fn set_flags<T: 'static>(
     global.set_bits(store.as_context_mut(), bits.into())
 }
 
+/// The same, and gives it a context; the one before.
+#[inline]
+pub(crate) fn set_flags_and_context<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    instance: u32,
+    (bits, context): (u32, [u64; 2]),
+) -> Result<[u64; 2]> {
+    let here = state(store);
+    let before = std::mem::replace(&mut here.context, context);
+    if let Flags::Here(here) = &mut here.instances[instance as usize].flags {
+        *here = bits;
+        return Ok(before);
+    }
+    set_flags(store, instance, bits).map(|()| before)
+}
+
 /// The global with an instance's flags, where they are from now on.
 pub(crate) fn flags_global<T: 'static>(
     store: &mut StoreContextMut<'_, T>,

@@ -54,6 +54,8 @@ mod plan;
 mod pool;
 mod profile;
 mod reach;
+#[cfg(feature = "native")]
+mod relinking;
 mod resources;
 pub mod roots;
 mod shared;

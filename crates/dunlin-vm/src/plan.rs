@@ -26,7 +26,7 @@ use crate::resources::Resources;
 use crate::store::{Extern, Global, Store};
 use crate::sync::Mutex;
 use crate::tuning::{PLANS_KEPT_BYTES_MAX, PLANS_KEPT_MAX};
-use crate::types::TypeRegistry;
+use crate::types::{TypeRecord, TypeRegistry};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -95,12 +95,14 @@ pub struct Plan {
     globals: Box<[(u32, GlobalType, GlobalCell)]>,
     instances: Box<[Planned]>,
     counts: Counts,
+    /// The table of types as it was by then, which has all that are used here and stays.
+    records: (*const TypeRecord, usize),
     /// What stores have left.
     left: Mutex<Vec<Left>>,
 }
 
-// SAFETY: its pointers lead to what its host functions own, and to arrays of the modules' code that it keeps; both
-// may be used by several threads.
+// SAFETY: its pointers lead to what its host functions own, to arrays of the modules' code that it keeps, and to a
+// table of the registry's, which it keeps too; all may be used by several threads.
 unsafe impl Send for Plan {}
 // SAFETY: as above.
 unsafe impl Sync for Plan {}
@@ -257,6 +259,7 @@ impl Store {
             globals,
             instances,
             counts,
+            records: self.types().records(),
             left: Mutex::default(),
         })
     }
@@ -440,7 +443,9 @@ impl Store {
             let global = Global { cell: Owned::new(*value), ty: *ty, is_imported: false };
             self.globals.put(*place, global);
         }
-        self.renew_types();
+        // SAFETY: as above.
+        let context = unsafe { &mut *self.context() };
+        (context.types, context.type_count) = plan.records;
         self.is_whole = false;
         self.plan = Some(plan.clone());
     }

@@ -204,6 +204,9 @@ pub struct Store {
     pub(crate) searched: usize,
     /// Whether anybody has asked for a function, without which no guest runs.
     is_reached: AtomicBool,
+    /// How many functions had got code when imports were linked, or linked anew.
+    #[cfg(feature = "native")]
+    pub(crate) linked_at: usize,
     pub(crate) funcs: Vec<FuncRecord>,
     pub(crate) func_places: Places,
     /// What is done in it, where that was planned.
@@ -297,6 +300,8 @@ impl Store {
             waiting: Vec::new(),
             searched: 0,
             is_reached: AtomicBool::new(false),
+            #[cfg(feature = "native")]
+            linked_at: crate::relinking::published(),
             funcs,
             func_places: Places::default(),
             plan: None,

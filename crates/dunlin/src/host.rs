@@ -17,7 +17,10 @@
 //! A panic of the embedder's code cannot unwind through a tier; it is carried to the call that
 //! entered the guest as a failure, and goes on from there.
 
-#![allow(unsafe_code, reason = "the VM's owner pointer becomes a reference here, and an extension one of its type; see the head")]
+#![allow(
+    unsafe_code,
+    reason = "the VM's owner pointer becomes a reference here, and an extension one of its type; see the head"
+)]
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};

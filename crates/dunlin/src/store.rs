@@ -360,6 +360,8 @@ impl<T: 'static> StoreInner<T> {
         if self.deadline.has_passed() {
             self.vm.interrupts().interrupt();
         }
+        #[cfg(feature = "optimize")]
+        self.vm.relink();
         let (runs, metering) = (self.engine.compiler().tier(), self.engine.metering());
         match runs.call(self.enter(), func, slots, metering) {
             Ok(()) => Ok(()),
