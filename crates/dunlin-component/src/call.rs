@@ -10,7 +10,10 @@ use crate::abi::side::Peer;
 use crate::func::Lifted;
 use crate::limits::FLAT_PARAMS_MAX;
 use crate::resource::{begin_scope, check_scope, end_scope};
-use crate::state::{BOUND, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags, state};
+use crate::state::{
+    BOUND, Flags, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags,
+    set_flags_and_context, state,
+};
 use crate::trap::{asynchronous, trap};
 use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
@@ -29,20 +32,33 @@ pub(crate) fn enter<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
 ) -> Result<[u64; 2]> {
-    // Where the store itself has the flags, one look at it is enough.
     let here = state(store);
-    let bits = set.iter().map(|instance| here.instances[*instance as usize].flags.here());
-    let allowed = bits.fold(Some(MAY_ENTER), |allowed, bits| Some(allowed? & bits?));
-    match allowed {
-        Some(0) => return Err(cannot_enter()),
-        Some(_) => here.put_flags(set, RUNNING),
-        None => {
-            if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
+    // As a rule there is one, with whose flags one look is enough.
+    let [only] = set else { return enter_all(store, set) };
+    match &mut here.instances[*only as usize].flags {
+        Flags::Here(bits) if *bits & MAY_ENTER == 0 => Err(cannot_enter()),
+        Flags::Here(bits) => {
+            *bits = RUNNING;
+            Ok(std::mem::take(&mut here.context))
+        }
+        Flags::There(global) => {
+            let (global, context) = (*global, here.context);
+            let before = global.swap_bits(store.as_context_mut(), RUNNING.into())?;
+            if before as u32 & MAY_ENTER == 0 {
+                global.set_bits(store.as_context_mut(), before)?;
                 return Err(cannot_enter());
             }
-            set.iter().try_for_each(|instance| set_flags(store, *instance, RUNNING))?;
+            state(store).context = [0; 2];
+            Ok(context)
         }
     }
+}
+
+fn enter_all<T: 'static>(store: &mut StoreContextMut<'_, T>, set: &[u32]) -> Result<[u64; 2]> {
+    if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
+        return Err(cannot_enter());
+    }
+    set.iter().try_for_each(|instance| set_flags(store, *instance, RUNNING))?;
     Ok(std::mem::take(&mut state(store).context))
 }
 
@@ -57,13 +73,14 @@ pub(crate) fn leave<T: 'static>(
     set: &[u32],
     context: [u64; 2],
 ) -> Result<()> {
-    let here = state(store);
-    here.context = context;
-    if set.iter().all(|instance| here.instances[*instance as usize].flags.here().is_some()) {
-        here.put_flags(set, IDLE);
-        return Ok(());
+    if let [only] = set {
+        return set_flags_and_context(store, *only, (IDLE, context)).map(drop);
     }
-    set.iter().try_for_each(|instance| set_flags(store, *instance, IDLE))
+    for instance in set {
+        set_flags(store, *instance, IDLE)?;
+    }
+    state(store).context = context;
+    Ok(())
 }
 
 /// Ends a call that has entered instances: they are left if it has returned, and never if it has failed. Whoever called

@@ -27,16 +27,10 @@ enum Entry {
 }
 
 /// The handles of one instance.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Handles {
     entries: Vec<Entry>,
     free: u32,
-}
-
-impl Default for Handles {
-    fn default() -> Self {
-        Self { entries: Vec::new(), free: 0 }
-    }
 }
 
 impl Handles {

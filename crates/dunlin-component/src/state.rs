@@ -108,14 +108,6 @@ impl<T: 'static> State<T> {
             && self.helpers.iter().all(Option::is_none)
     }
 
-    /// Says of instances whose flags are all here what they do.
-    #[inline]
-    pub(crate) fn put_flags(&mut self, set: &[u32], bits: u32) {
-        for instance in set {
-            self.instances[*instance as usize].flags = Flags::Here(bits);
-        }
-    }
-
     /// What a handle to a function knows its store by.
     pub(crate) fn id_of_func(&self, index: u32) -> u64 {
         if index < self.planned.funcs { self.planned.id } else { self.id }
@@ -159,17 +151,6 @@ pub(crate) enum Flags {
     Here(u32),
     /// In a global, which adapters read and write too.
     There(Global),
-}
-
-impl Flags {
-    /// What they are, where the store itself has them.
-    #[inline]
-    pub(crate) fn here(self) -> Option<u32> {
-        match self {
-            Self::Here(bits) => Some(bits),
-            Self::There(_) => None,
-        }
-    }
 }
 
 /// The instance may call: not while it allocates for a value, or cleans up after one.
@@ -224,11 +205,14 @@ pub(crate) fn set_flags_and_context<T: 'static>(
 ) -> Result<[u64; 2]> {
     let here = state(store);
     let before = std::mem::replace(&mut here.context, context);
-    if let Flags::Here(here) = &mut here.instances[instance as usize].flags {
-        *here = bits;
-        return Ok(before);
+    match &mut here.instances[instance as usize].flags {
+        Flags::Here(here) => *here = bits,
+        Flags::There(global) => {
+            let global = *global;
+            global.set_bits(store.as_context_mut(), bits.into())?;
+        }
     }
-    set_flags(store, instance, bits).map(|()| before)
+    Ok(before)
 }
 
 /// The global with an instance's flags, where they are from now on.

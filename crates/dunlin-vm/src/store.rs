@@ -867,6 +867,7 @@ impl Store {
     ///
     /// If there is no such global; so do the functions below.
     #[must_use]
+    #[inline]
     pub fn global_type(&self, index: u32) -> GlobalType {
         self.globals[index as usize].ty
     }
@@ -880,10 +881,17 @@ impl Store {
 
     /// Writes a global, whatever its mutability.
     pub fn set_global(&mut self, index: u32, value: GlobalCell) {
-        // SAFETY: as in `global`.
-        unsafe { *self.global_cell(index) = value };
+        self.swap_global(index, value);
     }
 
+    /// The same; its value before.
+    #[inline]
+    pub fn swap_global(&mut self, index: u32, value: GlobalCell) -> GlobalCell {
+        // SAFETY: as in `global`.
+        unsafe { core::mem::replace(&mut *self.global_cell(index), value) }
+    }
+
+    #[inline]
     pub(crate) fn global_cell(&self, index: u32) -> *mut GlobalCell {
         self.globals[index as usize].cell.as_ptr()
     }
