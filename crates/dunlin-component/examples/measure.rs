@@ -73,7 +73,8 @@ const CALLS: u32 = 1_000_000;
 /// Calls that guests make by themselves, which may take but some nanoseconds.
 const INNER_CALLS: u32 = 10_000_000;
 const RUNS: usize = 7;
-const INSTANCES: u32 = 5_000;
+/// As many as take longer than a system's clock of processor time ticks.
+const INSTANCES: u32 = 100_000;
 
 /// Nanoseconds that this thread has run, where the system tells; else those that have passed.
 fn now(begin: Instant) -> f64 {
@@ -139,6 +140,10 @@ fn calls(engine: &Engine, component: &Component, adapters: bool) -> Result<()> {
         let run = instance.get_typed_func::<(u32,), u32>(&mut store, name)?;
         run.call(&mut store, (CALLS,))?;
     }
+    let run = instance.get_typed_func::<(u32,), u32>(&mut store, "run-add")?;
+    let nanos = least(|| run.call(&mut store, (INNER_CALLS,)).map(drop))?;
+    let nanos = nanos / f64::from(INNER_CALLS);
+    println!("{nanos:8.1} component → component, two numbers, in the first instance");
     let mut store = Store::new(engine, 0);
     let instance = linker.instantiate(&mut store, component)?;
     let per_call = |nanos: f64| nanos / f64::from(CALLS);

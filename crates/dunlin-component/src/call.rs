@@ -10,7 +10,10 @@ use crate::abi::side::Peer;
 use crate::func::Lifted;
 use crate::limits::FLAT_PARAMS_MAX;
 use crate::resource::{begin_scope, check_scope, end_scope};
-use crate::state::{BOUND, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags, state};
+use crate::state::{
+    BOUND, Flags, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags,
+    set_flags_and_context, state,
+};
 use crate::trap::{asynchronous, trap};
 use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
@@ -29,13 +32,39 @@ pub(crate) fn enter<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     set: &[u32],
 ) -> Result<[u64; 2]> {
+    let here = state(store);
+    // As a rule there is one, with whose flags one look is enough.
+    let [only] = set else { return enter_all(store, set) };
+    match &mut here.instances[*only as usize].flags {
+        Flags::Here(bits) if *bits & MAY_ENTER == 0 => Err(cannot_enter()),
+        Flags::Here(bits) => {
+            *bits = RUNNING;
+            Ok(std::mem::take(&mut here.context))
+        }
+        Flags::There(global) => {
+            let (global, context) = (*global, here.context);
+            let before = global.swap_bits(store.as_context_mut(), RUNNING.into())?;
+            if before as u32 & MAY_ENTER == 0 {
+                global.set_bits(store.as_context_mut(), before)?;
+                return Err(cannot_enter());
+            }
+            state(store).context = [0; 2];
+            Ok(context)
+        }
+    }
+}
+
+fn enter_all<T: 'static>(store: &mut StoreContextMut<'_, T>, set: &[u32]) -> Result<[u64; 2]> {
     if !set.iter().all(|instance| flags(store, *instance) & MAY_ENTER != 0) {
-        return Err(trap("cannot enter component instance"));
+        return Err(cannot_enter());
     }
-    for instance in set {
-        set_flags(store, *instance, RUNNING)?;
-    }
+    set.iter().try_for_each(|instance| set_flags(store, *instance, RUNNING))?;
     Ok(std::mem::take(&mut state(store).context))
+}
+
+#[cold]
+fn cannot_enter() -> dunlin::Error {
+    trap("cannot enter component instance")
 }
 
 /// Leaves instances.
@@ -44,6 +73,9 @@ pub(crate) fn leave<T: 'static>(
     set: &[u32],
     context: [u64; 2],
 ) -> Result<()> {
+    if let [only] = set {
+        return set_flags_and_context(store, *only, (IDLE, context)).map(drop);
+    }
     for instance in set {
         set_flags(store, *instance, IDLE)?;
     }
@@ -103,8 +135,8 @@ impl Lifted {
         if self.is_async {
             return Err(asynchronous("an asynchronous function"));
         }
-        let open = state(store).scopes.len() as u32;
         let context = enter(store, &self.from_host)?;
+        let open = state(store).scopes.len() as u32;
         let scope = self.ty.get().lends.then(|| begin_scope(store));
         let result = self.call_entered(store, scope, context, lower, lift);
         // Calls by adapters that have failed within it have not ended theirs.

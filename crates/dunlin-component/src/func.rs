@@ -174,7 +174,7 @@ impl Func {
         store: &mut StoreContextMut<'_, T>,
     ) -> Result<Arc<FuncItem<T>>> {
         let state = state(store);
-        if state.id != self.state {
+        if !state.is_known(self.state) {
             return Err(usage("the function belongs to another store"));
         }
         let item = state.funcs.get(self.index as usize).cloned();

@@ -27,16 +27,10 @@ enum Entry {
 }
 
 /// The handles of one instance.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Handles {
     entries: Vec<Entry>,
     free: u32,
-}
-
-impl Default for Handles {
-    fn default() -> Self {
-        Self { entries: vec![Entry::Free(0)], free: 0 }
-    }
 }
 
 impl Handles {
@@ -48,6 +42,10 @@ impl Handles {
             let index = std::mem::replace(&mut self.free, next);
             self.entries[index as usize] = Entry::Used(handle);
             return Ok(index);
+        }
+        if self.entries.is_empty() {
+            // Most instances have none: the place that is never used is made with the first.
+            self.entries.push(Entry::Free(0));
         }
         if self.entries.len() > HANDLES_MAX {
             return Err(trap("the table of handles is full"));

@@ -133,6 +133,11 @@ impl<'m, T: 'static> Making<'m, T> {
         Self { instances, deep, adapters, hosts: Hosts::new(known) }
     }
 
+    /// How many component instances have been made.
+    pub(crate) fn made(&self) -> usize {
+        INSTANCES_MAX - self.instances
+    }
+
     /// What is left for the next.
     pub(crate) fn into_hosts(self) -> Hosts<'m, T> {
         self.hosts
@@ -177,6 +182,8 @@ pub(crate) fn instantiate<T: 'static>(
         frame.define(store, (place, def), args, making)?;
     }
     making.deep += 1;
+    let here = state(store);
+    here.ready.push((here.core_instances, instance));
     set_flags(store, instance, IDLE)?;
     Ok(Arc::new(frame.exports))
 }
@@ -354,8 +361,8 @@ impl Frame {
             None => Destructor::None,
         };
         let resources = &mut state(store).resources;
-        let ty = ResourceTypeId(resources.len() as u32);
-        resources.push(ResourceInfo { owner: self.instance, destructor, host: None });
+        let info = ResourceInfo { owner: self.instance, destructor, host: None };
+        let ty = ResourceTypeId(resources.push(info) as u32);
         self.resources.insert(var, ty);
         Ok(())
     }
@@ -497,9 +504,7 @@ pub(crate) fn add_func<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     func: Arc<FuncItem<T>>,
 ) -> u32 {
-    let funcs = &mut state(store).funcs;
-    funcs.push(func);
-    (funcs.len() - 1) as u32
+    state(store).funcs.push(func) as u32
 }
 
 fn sort_of(item: &Item) -> Sort {
@@ -548,14 +553,16 @@ impl Instance {
     ) -> Option<Arc<Exports>> {
         let state = state(store);
         let exports = state.exports.get(self.index as usize)?;
-        (state.id == self.state).then(|| exports.clone())
+        state.is_known(self.state).then(|| exports.clone())
     }
 
     /// The function that it exports under this name; `None` if there is none, or it is an instance of another store.
     pub fn get_func(&self, mut store: impl AsContextMut, name: &str) -> Option<Func> {
         let mut store = store.as_context_mut();
         match self.exports_of(&mut store)?.find(name)? {
-            Item::Func(index) => Some(Func { state: self.state, index: *index }),
+            Item::Func(index) => {
+                Some(Func { state: state(&mut store).id_of_func(*index), index: *index })
+            }
             _ => None,
         }
     }
@@ -611,9 +618,6 @@ pub(crate) fn add_instance<T: 'static>(
 ) -> Instance {
     let state = state(store);
     let found = state.exports.iter().position(|known| Arc::ptr_eq(known, &exports));
-    let index = found.unwrap_or_else(|| {
-        state.exports.push(exports);
-        state.exports.len() - 1
-    });
-    Instance { state: state.id, index: index as u32 }
+    let index = found.unwrap_or_else(|| state.exports.push(exports)) as u32;
+    Instance { state: state.id_of_exports(index), index }
 }

@@ -7,6 +7,7 @@ use crate::exports::Exports;
 use crate::func::{Dynamic, FuncItem, HostCode, HostFunc};
 use crate::hosts::KnownHosts;
 use crate::instance::{self, Closure, Instance, Item, Making, add_func, add_instance};
+use crate::plan::{self, Plan};
 use crate::resource::{Destructor, HostDestructor, ResourceInfo, ResourceTypeId};
 use crate::state::{HOST, state};
 use crate::template::ItemType;
@@ -317,7 +318,8 @@ impl<T: 'static> Linker<T> {
         }
         let (component, adapters) = (component.clone(), self.adapters);
         let hosts = OnceLock::new();
-        Ok(InstancePre(Arc::new(Pre { component, found, adapters, hosts })))
+        let plan = OnceLock::new();
+        Ok(InstancePre(Arc::new(Pre { component, found, adapters, hosts, plan })))
     }
 }
 
@@ -371,6 +373,8 @@ struct Pre<T: 'static> {
     adapters: bool,
     /// What the first instance has made for those that come after it.
     hosts: OnceLock<KnownHosts<T>>,
+    /// What the first instance in a store of its own came to, if that can be done again.
+    plan: OnceLock<Option<Plan<T>>>,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
@@ -398,12 +402,33 @@ impl<T: 'static> InstancePre<T> {
     ///
     /// As [`Linker::instantiate`].
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
-        let Pre { component, found, adapters, hosts } = &*self.0;
-        let known = hosts.get();
+        let Pre { component, found, adapters, hosts, plan } = &*self.0;
+        let mut store = store.as_context_mut();
+        if !Engine::same(component.engine(), store.engine()) {
+            return Err(other_engine());
+        }
+        let is_noted = match plan.get() {
+            Some(Some(plan)) if plan::is_new(&mut store) => return plan.follow(&mut store),
+            None => plan::is_new(&mut store),
+            _ => false,
+        };
+        // What is noted must be all that it needs.
+        let known = hosts.get().filter(|_| !is_noted);
         let mut making = Making::new(*adapters, known);
-        let made = instantiate(&mut store.as_context_mut(), component, found, &mut making)?;
-        if known.is_none() {
-            // Another thread may have been faster.
+        if is_noted {
+            plan::begin(&mut store)?;
+        }
+        let made = instantiate(&mut store, component, found, &mut making);
+        if is_noted {
+            let made = made.as_ref().ok().map(|made| (*made, making.made()));
+            let noted = plan::end(&mut store, made);
+            if made.is_some() {
+                // Another thread may have been faster, here and below.
+                let _ = plan.set(noted);
+            }
+        }
+        let made = made?;
+        if hosts.get().is_none() {
             let _ = hosts.set(making.into_hosts().into_known());
         }
         Ok(made)
@@ -784,8 +809,7 @@ fn resource<T: 'static>(
     let found = resources.iter().position(is);
     let index = found.unwrap_or_else(|| {
         let destructor = Destructor::Host(destructor.clone());
-        resources.push(ResourceInfo { owner: HOST, destructor, host: Some((number, rust)) });
-        resources.len() - 1
+        resources.push(ResourceInfo { owner: HOST, destructor, host: Some((number, rust)) })
     });
     ResourceTypeId(index as u32)
 }

@@ -7,6 +7,7 @@ use crate::func::FuncItem;
 use crate::guest::GuestType;
 use crate::handles::Handles;
 use crate::resource::ResourceInfo;
+use crate::series::Series;
 use crate::tasks::Task;
 use dunlin::{
     AsContextMut, Func, Global, GlobalType, Mutability, Result, StoreContextMut, Val, ValType,
@@ -25,12 +26,12 @@ pub(crate) struct State<T: 'static> {
     pub(crate) id: u64,
     /// Component instances; the first is the host.
     pub(crate) instances: Vec<InstanceState>,
-    pub(crate) resources: Vec<ResourceInfo<T>>,
-    pub(crate) funcs: Vec<Arc<FuncItem<T>>>,
+    pub(crate) resources: Series<ResourceInfo<T>>,
+    pub(crate) funcs: Series<Arc<FuncItem<T>>>,
     /// Which types of Rust stand for resource types of guests, each list for functions that have those.
     pub(crate) guests: Vec<Box<[GuestType]>>,
     /// What those component instances export that the embedder may ask.
-    pub(crate) exports: Vec<Arc<Exports>>,
+    pub(crate) exports: Series<Arc<Exports>>,
     /// Calls that lend handles and have not ended, the innermost last.
     pub(crate) scopes: Vec<Scope>,
     /// How many such calls there have been.
@@ -42,7 +43,13 @@ pub(crate) struct State<T: 'static> {
     /// What adapters ask the host for, as far as any has.
     pub(crate) helpers: [Option<Func>; HELPERS.len()],
     /// Adapters that ask the host.
-    pub(crate) adapted: Vec<Arc<Adapted<T>>>,
+    pub(crate) adapted: Series<Arc<Adapted<T>>>,
+    /// What it has by a plan.
+    pub(crate) planned: Numbers,
+    /// How many core instances have been made for components.
+    pub(crate) core_instances: usize,
+    /// Component instances that are there, with how many core instances there were by then.
+    pub(crate) ready: Vec<(usize, u32)>,
 }
 
 impl<T: 'static> Default for State<T> {
@@ -50,17 +57,71 @@ impl<T: 'static> Default for State<T> {
         Self {
             id: NEXT_STATE.fetch_add(1, Ordering::Relaxed),
             instances: vec![InstanceState::new(None, IDLE)],
-            resources: Vec::new(),
-            funcs: Vec::new(),
+            resources: Series::default(),
+            funcs: Series::default(),
             guests: Vec::new(),
-            exports: Vec::new(),
+            exports: Series::default(),
             scopes: Vec::new(),
             scopes_made: 0,
             tasks: Vec::new(),
             context: [0; 2],
             helpers: [None; HELPERS.len()],
-            adapted: Vec::new(),
+            adapted: Series::default(),
+            planned: Numbers::default(),
+            core_instances: 0,
+            ready: Vec::new(),
         }
+    }
+}
+
+/// What a store has of components by a plan: how handles of the embedder's to it know their store, in whichever it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numbers {
+    /// The plan's number; 0 where there is none.
+    pub(crate) id: u64,
+    /// How many functions are the plan's: the first ones.
+    pub(crate) funcs: u32,
+    /// The same of instances that the embedder may ask.
+    pub(crate) exports: u32,
+}
+
+impl Numbers {
+    /// Of a plan that is being made, whose is whatever comes.
+    pub(crate) fn noting() -> Self {
+        let id = NEXT_STATE.fetch_add(1, Ordering::Relaxed);
+        Self { id, funcs: u32::MAX, exports: u32::MAX }
+    }
+}
+
+impl<T: 'static> State<T> {
+    /// Whether nothing has been made.
+    pub(crate) fn is_new(&self) -> bool {
+        self.instances.len() == 1
+            && self.planned.id == 0
+            && self.core_instances == 0
+            && self.resources.len() == 0
+            && self.funcs.len() == 0
+            && self.exports.len() == 0
+            && self.adapted.len() == 0
+            && self.guests.is_empty()
+            && self.tasks.is_empty()
+            && self.helpers.iter().all(Option::is_none)
+    }
+
+    /// What a handle to a function knows its store by.
+    pub(crate) fn id_of_func(&self, index: u32) -> u64 {
+        if index < self.planned.funcs { self.planned.id } else { self.id }
+    }
+
+    /// What a handle to an instance that the embedder may ask knows its store by.
+    pub(crate) fn id_of_exports(&self, index: u32) -> u64 {
+        if index < self.planned.exports { self.planned.id } else { self.id }
+    }
+
+    /// Whether the number is this store's, or that of its plan.
+    #[inline]
+    pub(crate) fn is_known(&self, id: u64) -> bool {
+        id == self.id || (id == self.planned.id && id != 0)
     }
 }
 
@@ -76,7 +137,10 @@ pub(crate) struct InstanceState {
 
 impl InstanceState {
     pub(crate) fn new(parent: Option<u32>, bits: u32) -> Self {
-        let flags = Flags::Here(bits);
+        Self::with_flags(parent, Flags::Here(bits))
+    }
+
+    pub(crate) fn with_flags(parent: Option<u32>, flags: Flags) -> Self {
         Self { parent, flags, handles: Handles::default(), backpressure: 0 }
     }
 }
@@ -130,6 +194,25 @@ pub(crate) fn set_flags<T: 'static>(
         Flags::There(global) => *global,
     };
     global.set_bits(store.as_context_mut(), bits.into())
+}
+
+/// The same, and gives it a context; the one before.
+#[inline]
+pub(crate) fn set_flags_and_context<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    instance: u32,
+    (bits, context): (u32, [u64; 2]),
+) -> Result<[u64; 2]> {
+    let here = state(store);
+    let before = std::mem::replace(&mut here.context, context);
+    match &mut here.instances[instance as usize].flags {
+        Flags::Here(here) => *here = bits,
+        Flags::There(global) => {
+            let global = *global;
+            global.set_bits(store.as_context_mut(), bits.into())?;
+        }
+    }
+    Ok(before)
 }
 
 /// The global with an instance's flags, where they are from now on.

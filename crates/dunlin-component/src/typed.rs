@@ -348,6 +348,13 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
     pub fn func(&self) -> &Func {
         &self.func
     }
+
+    /// Whether it is the same function in every store in which an [`InstancePre`](crate::InstancePre) makes its instance
+    /// before anything else is made, this store being one of them: then it need not be looked for in the others.
+    pub fn is_planned(&self, mut store: impl AsContextMut) -> bool {
+        let planned = state(&mut store.as_context_mut()).planned;
+        planned.id != 0 && planned.id == self.func.state && self.guests.is_none()
+    }
 }
 
 impl<P: LowerParams, R: LiftResults> TypedFunc<P, R> {

@@ -38,8 +38,11 @@ fn instantiate(engine: &Engine, text: &str, adapters: bool) -> (Store<()>, Compo
     let component = Component::new(engine, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let mut linker = Linker::new(engine);
     linker.adapters(adapters);
+    let pre = linker.instantiate_pre(&component).expect("its imports");
+    // The second one is made by the plan of the first.
+    pre.instantiate(Store::new(engine, ())).expect("a first instance");
     let mut store = Store::new(engine, ());
-    let instance = linker.instantiate(&mut store, &component).expect("an instance");
+    let instance = pre.instantiate(&mut store).expect("an instance");
     (store, component, instance)
 }
 

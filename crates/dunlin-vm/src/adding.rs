@@ -181,6 +181,7 @@ impl ModuleCode {
         let Some(way_in) = self.way_in(self.module().func_type_index(func)) else { return false };
         self.lead_to_code(arena, func, address);
         self.doors()[index].store(address.cast_mut(), Ordering::Release);
+        crate::relinking::note_published();
         if !self.leads_to_native(arena, func) {
             self.added_functions.fetch_add(1, Ordering::Release);
             self.publish_native(way_in, arena, func);

@@ -132,6 +132,11 @@ impl Block {
         Layout::from_size_align(offsets.end, ALIGN).unwrap_or(Layout::new::<u128>())
     }
 
+    /// How large it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.offsets.end
+    }
+
     pub(crate) fn cx(&self) -> *mut VmContext {
         self.base.as_ptr().cast()
     }

@@ -321,6 +321,7 @@ impl ModuleCode {
                 self.retire(&mut arena, &mut self.added.lock(), func as u32);
             }
         }
+        crate::relinking::note_published();
         if arena.sides.is_empty() {
             // Nothing is prepared that would have to be replaced.
             return;

@@ -191,7 +191,8 @@ impl Store {
     }
 
     fn find_host(&self, data: *const ()) -> Option<u32> {
-        let mut first = self.hosts.iter().take(HOSTS_SEARCHED_MAX);
+        let planned = self.plan.as_ref().map_or(&[][..], |plan| &plan.hosts);
+        let mut first = planned.iter().chain(self.hosts.iter().take(HOSTS_SEARCHED_MAX));
         match first.find(|(host, _)| host.data == data) {
             Some((_, made)) => Some(*made),
             None => self.more_hosts.as_ref()?.get(&data.addr()).copied(),
@@ -199,7 +200,8 @@ impl Store {
     }
 
     fn push_host_func(&mut self, host: HostFn, type_id: u32, params: u32, results: u32) -> u32 {
-        let index = self.hosts.len() as u32;
+        let planned = self.plan.as_ref().map_or(0, |plan| plan.hosts.len());
+        let index = (planned + self.hosts.len()) as u32;
         let (entry, code) = (core::ptr::null(), &raw const NO_CODE.0);
         let record = FuncRecord { cx: null_mut(), entry, code, type_id, index, params, results };
         let made = self.push_func(record);

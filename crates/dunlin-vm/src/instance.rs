@@ -18,6 +18,7 @@ use crate::dropping::CodeUse;
 use crate::host::{HostCode, HostFailure};
 use crate::objects::is_traced;
 use crate::owned::Owned;
+use crate::plan;
 use crate::resources::Refusal;
 use crate::store::{CreateError, Extern, Global, Store};
 use crate::tuning::FUNC_REFS_SEARCHED_MAX;
@@ -28,7 +29,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use dunlin_core::{ExternType, TrapCode};
 use dunlin_module::{
     ConstOp, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment,
@@ -127,7 +128,12 @@ pub(crate) struct First {
 }
 
 /// References to functions that have been made, by function.
-enum FuncRefs {
+pub(crate) enum FuncRefs {
+    /// Those that the store's plan has made, in the order of the functions, and others.
+    Planned {
+        made: Arc<[(u32, u32)]>,
+        more: Vec<(u32, u32)>,
+    },
     Few(Vec<(u32, u32)>),
     /// 0 where there is none.
     Many(Box<[u32]>),
@@ -168,7 +174,15 @@ impl Instance {
                 made.iter().find(|(of, _)| *of == func).map(|(_, reference)| *reference)
             }
             FuncRefs::Many(made) => Some(made[func as usize]).filter(|made| *made != 0),
+            FuncRefs::Planned { made, more } => plan::find(made, func).or_else(|| {
+                more.iter().find(|(of, _)| *of == func).map(|(_, reference)| *reference)
+            }),
         }
+    }
+
+    /// Its block, for another instance of its module that is used in the same way.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
     }
 
     /// The references that have been made to its functions: each run of them.
@@ -177,11 +191,13 @@ impl Instance {
         let len = tables.map_or(0, |tables| tables.funcs().len() as u32);
         let first = self.first_func_ref;
         let begun = (first != 0).then(|| first..first + len);
-        let (few, many) = match &self.func_refs {
-            FuncRefs::Few(made) => (&made[..], &[][..]),
-            FuncRefs::Many(made) => (&[][..], &made[..]),
+        let (planned, few, many) = match &self.func_refs {
+            FuncRefs::Few(made) => (&[][..], &made[..], &[][..]),
+            FuncRefs::Many(made) => (&[][..], &[][..], &made[..]),
+            FuncRefs::Planned { made, more } => (&made[..], &more[..], &[][..]),
         };
-        let others = few.iter().map(|(_, made)| *made).chain(many.iter().copied());
+        let few = planned.iter().chain(few).map(|(_, made)| *made);
+        let others = few.chain(many.iter().copied());
         begun.into_iter().chain(others.filter(|made| *made != 0).map(|made| made..made + 1))
     }
 
@@ -190,9 +206,18 @@ impl Instance {
             FuncRefs::Few(made) if made.len() < FUNC_REFS_SEARCHED_MAX => {
                 made.push((func, reference));
             }
-            FuncRefs::Few(made) => {
+            FuncRefs::Planned { more, .. } if more.len() < FUNC_REFS_SEARCHED_MAX => {
+                more.push((func, reference));
+            }
+            FuncRefs::Few(_) | FuncRefs::Planned { .. } => {
                 let mut all = alloc::vec![0; self.code.module().func_count() as usize];
-                made.iter().for_each(|(func, reference)| all[*func as usize] = *reference);
+                let (planned, few) = match &self.func_refs {
+                    FuncRefs::Planned { made, more } => (&made[..], &more[..]),
+                    FuncRefs::Few(made) => (&[][..], &made[..]),
+                    FuncRefs::Many(_) => (&[][..], &[][..]),
+                };
+                let made = planned.iter().chain(few);
+                made.for_each(|(func, reference)| all[*func as usize] = *reference);
                 all[func as usize] = reference;
                 self.func_refs = FuncRefs::Many(all.into());
             }
@@ -315,7 +340,9 @@ impl Store {
         self.create_globals(code, &block, first);
         self.create_tags(code, &block, first);
         self.note_imported(imports);
-        let index = self.push_instance(code, blueprint, block, first);
+        let index = self.instances.reserve(1);
+        self.write_import_calls(code, &block);
+        self.put_instance(index, code, blueprint, block, (first, FuncRefs::Few(Vec::new())));
         let initialised = self.initialise(index, blueprint, records);
         // What it has written elsewhere until then may lead to it.
         initialised.inspect_err(|_| self.abandon(index)).map(|()| index)
@@ -482,7 +509,7 @@ impl Store {
         }
     }
 
-    fn create_memories_and_tables(
+    pub(crate) fn create_memories_and_tables(
         &mut self,
         code: &ModuleCode,
         blueprint: Option<&Blueprint>,
@@ -517,7 +544,7 @@ impl Store {
     }
 
     /// Adds the tags that the module defines, which are new ones in every instance.
-    fn create_tags(&mut self, code: &ModuleCode, block: &Block, first: First) {
+    pub(crate) fn create_tags(&mut self, code: &ModuleCode, block: &Block, first: First) {
         let module = code.module();
         let defined = module.tags().iter().enumerate().skip(module.tag_imports());
         for ((i, ty), tag) in defined.zip(first.tag..) {
@@ -527,7 +554,7 @@ impl Store {
         }
     }
 
-    fn create_globals(&mut self, code: &ModuleCode, block: &Block, first: First) {
+    pub(crate) fn create_globals(&mut self, code: &ModuleCode, block: &Block, first: First) {
         let module = code.module();
         let imported = block.imported().2 as usize;
         for (i, global) in module.globals().iter().enumerate() {
@@ -541,16 +568,16 @@ impl Store {
         }
     }
 
-    fn push_instance(
+    /// Puts an instance into its place, whose imports, memories, tables, globals and tags are there; its context.
+    pub(crate) fn put_instance(
         &mut self,
+        index: u32,
         code: &Arc<ModuleCode>,
         blueprint: Option<&Blueprint>,
         block: Block,
-        first: First,
-    ) -> u32 {
+        (first, func_refs): (First, FuncRefs),
+    ) -> *mut VmContext {
         let module = code.module();
-        let index = self.instances.reserve(1);
-        self.write_import_calls(code, &block);
         let cx = block.cx();
         let context = self.new_context(code, &block, index);
         // SAFETY: the block begins with room for a context.
@@ -579,7 +606,7 @@ impl Store {
             is_unwanted: false,
             is_known: AtomicBool::new(false),
             first_func_ref: 0,
-            func_refs: FuncRefs::Few(Vec::new()),
+            func_refs,
             elements: alloc::vec![Box::default(); elements].into(),
             data_dropped: module.data().iter().take(data).map(is_dropped).collect(),
         };
@@ -588,7 +615,7 @@ impl Store {
             let memory = self.instances[index as usize].memory(0);
             self.memories[memory as usize].add_user(cx);
         }
-        index
+        cx
     }
 
     /// The context of an instance whose memories are not known yet.
@@ -618,7 +645,7 @@ impl Store {
 
     /// What the module's way out to an import calls.
     fn way_out_of_import(&self, import: u32) -> (HostCode, *const ()) {
-        let record = self.func(import).filter(|record| record.entry.is_null());
+        let record = self.funcs.get(import as usize).filter(|record| record.entry.is_null());
         if let Some(found) = record.and_then(|record| self.host(record.index)) {
             return found;
         }
@@ -635,23 +662,31 @@ impl Store {
         for i in 0..code.module().func_imports() as usize {
             // SAFETY: the block has a reference for each imported function, which has been written.
             let import = unsafe { *block.funcs().add(i) };
-            let found = self.func(import).filter(|record| {
-                // SAFETY: records of functions point to code pointers that live as long as the function.
-                let pointer = unsafe { &*record.code };
-                !pointer.load(Ordering::Acquire).is_null()
-            });
-            let (code, cx) = match found {
-                Some(record) => (record.code, record.cx),
-                None => (&raw const code.code()[i], block.cx()),
-            };
-            let (host, data) = self.way_out_of_import(import);
-            let call = ImportCall { code, cx, host, data };
+            let own = (&raw const code.code()[i], block.cx());
+            let call = self.call_of(import, own);
             // SAFETY: the block has room for a call of each imported function.
             unsafe { block.import_calls().add(i).write(call) };
         }
     }
 
-    fn initialise_globals(
+    /// How compiled code calls an import: by its native code, or else by the way out of the module's own.
+    pub(crate) fn call_of(
+        &self,
+        import: u32,
+        own: (*const AtomicPtr<u8>, *mut VmContext),
+    ) -> ImportCall {
+        // Not as one that somebody is about to call: nobody runs yet.
+        let found = self.funcs.get(import as usize).filter(|record| {
+            // SAFETY: records of functions point to code pointers that live as long as the function.
+            let pointer = unsafe { &*record.code };
+            !pointer.load(Ordering::Acquire).is_null()
+        });
+        let (code, cx) = found.map_or(own, |record| (record.code, record.cx));
+        let (host, data) = self.way_out_of_import(import);
+        ImportCall { code, cx, host, data }
+    }
+
+    pub(crate) fn initialise_globals(
         &mut self,
         instance: u32,
         blueprint: Option<&Blueprint>,
@@ -669,7 +704,7 @@ impl Store {
     }
 
     /// Fills the tables that say what their elements are at first.
-    fn fill_tables(&mut self, instance: u32) -> Result<(), InstantiateError> {
+    pub(crate) fn fill_tables(&mut self, instance: u32) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
         for (i, table) in code.module().tables().iter().enumerate() {
             let Some(init) = table.init else { continue };
@@ -714,7 +749,10 @@ impl Store {
         first
     }
 
-    fn initialise_passive_elements(&mut self, instance: u32) -> Result<(), InstantiateError> {
+    pub(crate) fn initialise_passive_elements(
+        &mut self,
+        instance: u32,
+    ) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
         if self.instances[instance as usize].elements.is_empty() {
             return Ok(());
@@ -728,7 +766,7 @@ impl Store {
         Ok(())
     }
 
-    fn initialise_tables(&mut self, instance: u32) -> Result<(), InstantiateError> {
+    pub(crate) fn initialise_tables(&mut self, instance: u32) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
         for segment in code.module().elements() {
             let ElementMode::Active { table, offset } = segment.mode else { continue };
@@ -742,7 +780,7 @@ impl Store {
         Ok(())
     }
 
-    fn initialise_memories(&mut self, instance: u32) -> Result<(), InstantiateError> {
+    pub(crate) fn initialise_memories(&mut self, instance: u32) -> Result<(), InstantiateError> {
         let code = self.instance_code(instance).clone();
         let module = code.module();
         for (i, segment) in module.data().iter().enumerate() {

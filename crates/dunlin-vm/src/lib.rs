@@ -50,9 +50,12 @@ pub mod ops;
 mod owned;
 #[cfg(feature = "std")]
 mod parking;
+mod plan;
 mod pool;
 mod profile;
 mod reach;
+#[cfg(feature = "native")]
+mod relinking;
 mod resources;
 pub mod roots;
 mod shared;
@@ -75,6 +78,7 @@ pub use host::{BoundHostFn, HostCall, HostCode, HostFailure, HostFn, SharedHostF
 pub use instance::{InstantiateError, LinkError};
 #[cfg(feature = "std")]
 pub use parking::Until;
+pub use plan::{Counts, Plan};
 pub use resources::{MemoryStrategy, PoolConfig, Refusal, Resources, ResourcesConfig};
 pub use shared::{SharedMemory, Waited};
 pub use store::{CreateError, Extern, Failure, Growth, GrowthHook, Store, StoreConfig, Trap};

@@ -27,6 +27,11 @@ struct Used {
 }
 
 impl Places {
+    /// Whether nothing was ever freed.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The generation of a place.
     #[inline]
     pub(crate) fn generation(&self, place: u32) -> u32 {
@@ -167,6 +172,24 @@ impl<T> List<T> {
             self.items[place as usize] = Some(item);
         }
         self.len += 1;
+    }
+
+    /// Makes places up to this one, with nothing in them, in a list that has none.
+    pub(crate) fn extend_to(&mut self, places: u32) {
+        debug_assert!(self.items.is_empty());
+        self.items.resize_with(places as usize, || None);
+    }
+
+    /// Whether nothing was ever freed.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.places.is_untouched()
+    }
+
+    /// Takes the thing in a place out, of a list that ends.
+    pub(crate) fn take(&mut self, place: u32) -> Option<T> {
+        let taken = self.items.get_mut(place as usize)?.take();
+        self.len -= usize::from(taken.is_some());
+        taken
     }
 
     /// Adds a thing; its place.

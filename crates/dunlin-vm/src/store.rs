@@ -5,7 +5,7 @@
 //! store an index is of, and of which generation.
 
 use crate::ModuleCode;
-use crate::block::ImportedKind;
+use crate::block::{Block, ImportedKind};
 use crate::blueprint::FuncStart;
 use crate::context::{
     ExitState, FuncRecord, GlobalCell, Interrupts, Landing, MemoryDef, NativeState, StoreContext,
@@ -21,6 +21,7 @@ use crate::list::{List, Places};
 use crate::memory::Memory;
 use crate::objects::HostValues;
 use crate::owned::Owned;
+use crate::plan::Plan;
 use crate::resources::{Refusal, Resources};
 use crate::roots::{FrameMaps, Handles, Place};
 use crate::shared::SharedMemory;
@@ -203,9 +204,18 @@ pub struct Store {
     pub(crate) searched: usize,
     /// Whether anybody has asked for a function, without which no guest runs.
     is_reached: AtomicBool,
+    /// How many functions had got code when imports were linked, or linked anew.
+    #[cfg(feature = "native")]
+    pub(crate) linked_at: usize,
     pub(crate) funcs: Vec<FuncRecord>,
     pub(crate) func_places: Places,
-    /// Functions of the host, and the references to them.
+    /// What is done in it, where that was planned.
+    pub(crate) plan: Option<Arc<Plan>>,
+    /// Whether all that the plan has is there.
+    pub(crate) is_whole: bool,
+    /// Blocks that another store has left for the plan's instances, the last one first.
+    pub(crate) left_blocks: Vec<Block>,
+    /// Functions of the host beside those of the plan, and the references to them.
     pub(crate) hosts: Vec<(HostFn, u32)>,
     /// Numbers of types that what the host has made here has, released with the store.
     pub(crate) host_types: Vec<u32>,
@@ -290,8 +300,13 @@ impl Store {
             waiting: Vec::new(),
             searched: 0,
             is_reached: AtomicBool::new(false),
+            #[cfg(feature = "native")]
+            linked_at: crate::relinking::published(),
             funcs,
             func_places: Places::default(),
+            plan: None,
+            is_whole: true,
+            left_blocks: Vec::new(),
             hosts: Vec::new(),
             host_types: Vec::new(),
             object_types: None,
@@ -396,7 +411,15 @@ impl Store {
     /// The code of the host function of this index, and its data; both live as long as the store.
     #[inline]
     pub(crate) fn host(&self, index: u32) -> Option<(HostCode, *const ())> {
-        self.hosts.get(index as usize).map(|(host, _)| host.parts())
+        let index = index as usize;
+        let host = match &self.plan {
+            None => self.hosts.get(index),
+            Some(plan) => match index.checked_sub(plan.hosts.len()) {
+                None => plan.hosts.get(index),
+                Some(index) => self.hosts.get(index),
+            },
+        };
+        host.map(|(host, _)| host.parts())
     }
 
     /// What a function reference stands for; `None` for null and for what is not of this store.
@@ -844,6 +867,7 @@ impl Store {
     ///
     /// If there is no such global; so do the functions below.
     #[must_use]
+    #[inline]
     pub fn global_type(&self, index: u32) -> GlobalType {
         self.globals[index as usize].ty
     }
@@ -857,10 +881,17 @@ impl Store {
 
     /// Writes a global, whatever its mutability.
     pub fn set_global(&mut self, index: u32, value: GlobalCell) {
-        // SAFETY: as in `global`.
-        unsafe { *self.global_cell(index) = value };
+        self.swap_global(index, value);
     }
 
+    /// The same; its value before.
+    #[inline]
+    pub fn swap_global(&mut self, index: u32, value: GlobalCell) -> GlobalCell {
+        // SAFETY: as in `global`.
+        unsafe { core::mem::replace(&mut *self.global_cell(index), value) }
+    }
+
+    #[inline]
     pub(crate) fn global_cell(&self, index: u32) -> *mut GlobalCell {
         self.globals[index as usize].cell.as_ptr()
     }
@@ -982,7 +1013,9 @@ impl Drop for Store {
         self.memories = List::default();
         self.tables = List::default();
         self.globals = List::default();
-        if let Some(only) = self.instances.take_only() {
+        if self.plan.is_some() {
+            self.leave_to_plan();
+        } else if let Some(only) = self.instances.take_only() {
             only.leave(core::mem::take(&mut self.funcs));
         }
     }

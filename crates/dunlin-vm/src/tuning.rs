@@ -40,3 +40,13 @@ pub(crate) const HOSTS_SEARCHED_MAX: usize = 16;
 /// Guarded memories of an engine without a pool that are used again. Reserving, opening and giving back
 /// the address space of one takes the kernel 10 µs; more of them would keep memory that nobody asked for.
 pub(crate) const SPARE_SLOTS: u32 = 16;
+
+/// Imported functions of a store that are looked at again when functions have got code: in stores with more, ways out stay.
+#[cfg(feature = "native")]
+pub(crate) const RELINKED_IMPORTS_MAX: usize = 1 << 14;
+
+/// What stores of a plan leave to the next ones is kept of so many at most: as many as may begin at once.
+pub(crate) const PLANS_KEPT_MAX: usize = 16;
+
+/// Bytes that are kept so of each plan.
+pub(crate) const PLANS_KEPT_BYTES_MAX: usize = 256 << 10;

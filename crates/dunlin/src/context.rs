@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::host::Extension;
 use crate::store::{Store, StoreInner};
-use core::any::TypeId;
 
 /// A shared loan of a store.
 pub struct StoreContext<'a, T: 'static>(pub(crate) &'a StoreInner<T>);
@@ -53,7 +53,7 @@ impl<'a, T: 'static> StoreContext<'a, T> {
     /// What [`StoreContextMut::extension_mut`] keeps in the store; `None` before there is one of this type.
     #[must_use]
     pub fn extension<E: Send + Sync + 'static>(&self) -> Option<&'a E> {
-        self.0.extension.as_ref()?.1.downcast_ref()
+        self.0.extension.as_ref()?.get()
     }
 }
 
@@ -75,11 +75,10 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     #[inline]
     pub fn extension_mut<E: Default + Send + Sync + 'static>(self) -> &'a mut E {
         let place = &mut self.0.extension;
-        // The type beside it saves asking the value twice.
-        if place.as_ref().is_none_or(|kept| kept.0 != TypeId::of::<E>()) {
-            *place = Some((TypeId::of::<E>(), alloc::boxed::Box::new(E::default())));
+        if place.as_mut().is_none_or(|kept| kept.get_mut::<E>().is_none()) {
+            *place = Some(Extension::new(E::default()));
         }
-        let kept = place.as_mut().and_then(|kept| kept.1.downcast_mut());
+        let kept = place.as_mut().and_then(Extension::get_mut);
         kept.unwrap_or_else(|| unreachable!("it has just been seen to be of this type"))
     }
 }

@@ -116,15 +116,17 @@ macro_rules! handles {
             /// A handle to what has this index in the store at home.
             #[inline]
             pub(crate) fn of(home: Home<'_>, index: u32) -> Self {
-                let generation = home.vm.generation(dunlin_vm::Extern::$name(index));
-                Self { store: home.id, index, generation }
+                let item = dunlin_vm::Extern::$name(index);
+                let generation = home.vm.generation(item);
+                Self { store: home.id_of(item, generation), index, generation }
             }
 
             /// Whether this is of the store at home, and there still.
             #[inline]
             pub(crate) fn is_of(&self, home: Home<'_>) -> bool {
-                let generation = home.vm.generation(dunlin_vm::Extern::$name(self.index));
-                self.store == home.id && self.generation == generation
+                let item = dunlin_vm::Extern::$name(self.index);
+                self.generation == home.vm.generation(item)
+                    && (self.store == home.id || home.has_planned(self.store, item))
             }
 
             /// # Errors

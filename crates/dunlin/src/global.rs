@@ -114,7 +114,17 @@ impl Global {
     /// # Ok::<(), dunlin::Error>(())
     /// ```
     #[inline]
-    pub fn set_bits(&self, mut store: impl AsContextMut, bits: u64) -> Result<()> {
+    pub fn set_bits(&self, store: impl AsContextMut, bits: u64) -> Result<()> {
+        self.swap_bits(store, bits).map(drop)
+    }
+
+    /// The same; the bits before, of which the same is true as of what [`get_bits`](Self::get_bits) says.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_bits`](Self::set_bits).
+    #[inline]
+    pub fn swap_bits(&self, mut store: impl AsContextMut, bits: u64) -> Result<u64> {
         let inner = store.as_context_mut().0;
         self.check(inner.home())?;
         let ty = inner.vm.global_type(self.index);
@@ -122,8 +132,7 @@ impl Global {
         if !ty.is_mutable() {
             return Err(Error::usage("the global is immutable"));
         }
-        inner.vm.set_global(self.index, [bits, 0]);
-        Ok(())
+        Ok(inner.vm.swap_global(self.index, [bits, 0])[0])
     }
 }
 

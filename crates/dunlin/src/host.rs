@@ -11,10 +11,16 @@
 //! 3. While the VM calls back it uses none of the store's other fields, and the embedder's code holds
 //!    no reference into the store, since the call borrowed the store exclusively.
 //!
+//! What a layer above keeps in a store is looked at through a pointer of its type, for which the type stands beside it
+//! ([`Extension`]).
+//!
 //! A panic of the embedder's code cannot unwind through a tier; it is carried to the call that
 //! entered the guest as a failure, and goes on from there.
 
-#![allow(unsafe_code, reason = "the VM's owner pointer becomes a reference here; see the head")]
+#![allow(
+    unsafe_code,
+    reason = "the VM's owner pointer becomes a reference here, and an extension one of its type; see the head"
+)]
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -22,9 +28,38 @@ use crate::store::StoreInner;
 use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::any::{Any, TypeId};
 use dunlin_core::FuncType;
 use dunlin_vm::types::TypeRegistry;
 use dunlin_vm::{BoundHostFn, CreateError, Growth, HostCall, HostFailure, HostFn, Thrown};
+
+/// What a layer above this crate keeps in a store, with its type, so that a look at it calls nobody.
+pub(crate) struct Extension {
+    /// That of the value, always.
+    ty: TypeId,
+    value: Box<dyn Any + Send + Sync>,
+}
+
+impl Extension {
+    pub(crate) fn new<E: Send + Sync + 'static>(value: E) -> Self {
+        Self { ty: TypeId::of::<E>(), value: Box::new(value) }
+    }
+
+    pub(crate) fn get<E: 'static>(&self) -> Option<&E> {
+        self.value.downcast_ref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut<E: 'static>(&mut self) -> Option<&mut E> {
+        if self.ty != TypeId::of::<E>() {
+            return None;
+        }
+        let value = &raw mut *self.value;
+        // SAFETY: the value is of this type, which `new` has noted, and nobody writes to either field; it is borrowed
+        // exclusively with `self`.
+        Some(unsafe { &mut *value.cast::<E>() })
+    }
+}
 
 /// Makes a function of this type that the VM can call; `func` is given the caller and the call's slots.
 pub(crate) fn host_fn<T: 'static>(

@@ -227,7 +227,9 @@ impl Instance {
     }
 
     fn is_of<T>(&self, inner: &StoreInner<T>) -> bool {
-        self.store == inner.id && self.generation == inner.vm.instance_generation(self.index)
+        self.generation == inner.vm.instance_generation(self.index)
+            && (self.store == inner.id
+                || (self.store == inner.planned.id && inner.vm.is_instance_made(self.index)))
     }
 
     pub(crate) fn check<T>(&self, inner: &StoreInner<T>) -> Result<()> {
@@ -261,12 +263,14 @@ impl<T: 'static> StoreInner<T> {
             self.call(start, &mut []).inspect_err(|_| self.vm.abandon(index))?;
         }
         let generation = self.vm.instance_generation(index);
-        Ok(Instance { store: self.id, index, generation })
+        let is_planned = generation == 0 && index < self.planned.counts.instances;
+        let store = if is_planned { self.planned.id } else { self.id };
+        Ok(Instance { store, index, generation })
     }
 }
 
 #[cold]
-fn instantiate_error(error: InstantiateError) -> Error {
+pub(crate) fn instantiate_error(error: InstantiateError) -> Error {
     match error {
         InstantiateError::Link(error) => Error::link(error),
         InstantiateError::Trap(code) => code.into(),

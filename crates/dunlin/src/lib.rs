@@ -117,6 +117,7 @@ mod notes;
 mod objects;
 #[cfg(feature = "optimize")]
 mod pace;
+mod plan;
 mod pooling;
 #[cfg(feature = "optimize")]
 mod profile;
@@ -162,6 +163,7 @@ pub use memory::Memory;
 pub use module::{
     ExportType, ImportType, Module, ModuleExport, ModuleFunction, ModuleInfo, ModuleSection,
 };
+pub use plan::StorePlan;
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]
 pub use profile::Profile;

@@ -5,13 +5,13 @@ use crate::engine::{Engine, EpochDeadline};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX};
+use crate::plan::Planned;
 use crate::refs::ExnRef;
 use crate::val::Home;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::{Any, TypeId};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dunlin_core::{FuncType, TrapCode, ValType};
@@ -19,7 +19,8 @@ use dunlin_vm::context::Interrupts;
 use dunlin_vm::gc::{HeapStats, Request};
 use dunlin_vm::{Failure, Frame};
 
-static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
+/// Numbers of stores, and of plans.
+pub(crate) static NEXT_STORE: crate::counter::Counter = crate::counter::Counter::new(1);
 
 type Limiter<T> = Box<dyn (FnMut(&mut T) -> &mut dyn ResourceLimiter) + Send + Sync>;
 
@@ -50,6 +51,8 @@ pub struct Store<T: 'static> {
 pub(crate) struct StoreInner<T: 'static> {
     pub(crate) vm: dunlin_vm::Store,
     pub(crate) id: u64,
+    /// What it has by a plan.
+    pub(crate) planned: Planned,
     pub(crate) engine: Engine,
     deadline: EpochDeadline,
     /// Whether an [`InterruptHandle`] asks the guest to stop.
@@ -60,7 +63,7 @@ pub(crate) struct StoreInner<T: 'static> {
     func_types_at: u64,
     pub(crate) limiter: Option<Limiter<T>>,
     /// What a layer above this crate keeps in the store.
-    pub(crate) extension: Option<(TypeId, Box<dyn Any + Send + Sync>)>,
+    pub(crate) extension: Option<host::Extension>,
     pub(crate) data: T,
 }
 
@@ -75,7 +78,7 @@ impl<T: 'static> StoreInner<T> {
     /// This store, as conversions see it.
     #[inline]
     pub(crate) fn home(&self) -> Home<'_> {
-        Home { id: self.id, vm: &self.vm }
+        Home { id: self.id, planned: &self.planned, vm: &self.vm }
     }
 }
 
@@ -87,6 +90,7 @@ impl<T: 'static> Store<T> {
         let inner = StoreInner {
             vm: engine.compiler().create_store(engine),
             id,
+            planned: Planned::default(),
             engine: engine.clone(),
             deadline: EpochDeadline::new(engine.clone(), id),
             interrupted: Arc::default(),
@@ -356,6 +360,8 @@ impl<T: 'static> StoreInner<T> {
         if self.deadline.has_passed() {
             self.vm.interrupts().interrupt();
         }
+        #[cfg(feature = "optimize")]
+        self.vm.relink();
         let (runs, metering) = (self.engine.compiler().tier(), self.engine.metering());
         match runs.call(self.enter(), func, slots, metering) {
             Ok(()) => Ok(()),

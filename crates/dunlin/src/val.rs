@@ -295,6 +295,8 @@ impl Val {
 pub struct Home<'a> {
     /// The store's number.
     pub(crate) id: u64,
+    /// What it has by a plan.
+    pub(crate) planned: &'a crate::plan::Planned,
     /// Its part of the VM.
     pub(crate) vm: &'a dunlin_vm::Store,
 }
@@ -303,7 +305,24 @@ impl Home<'_> {
     /// Why a handle of the store `id` is refused here.
     #[cold]
     pub(crate) fn refused(&self, id: u64, what: &str) -> Error {
-        if id == self.id { Error::removed(what) } else { Error::other_store(what) }
+        if id == self.id || (id == self.planned.id && self.vm.is_made_whole()) {
+            Error::removed(what)
+        } else {
+            Error::other_store(what)
+        }
+    }
+
+    /// What a handle knows its store by: the plan's number, where the plan has it, so that each handle of it is the same.
+    #[inline]
+    pub(crate) fn id_of(&self, item: dunlin_vm::Extern, generation: u32) -> u64 {
+        let is_planned = generation == 0 && self.planned.counts.has(item);
+        if is_planned { self.planned.id } else { self.id }
+    }
+
+    /// Whether something that a handle names by the number of a plan is there.
+    #[inline]
+    pub(crate) fn has_planned(&self, id: u64, item: dunlin_vm::Extern) -> bool {
+        id == self.planned.id && self.vm.is_made(item)
     }
 }
 

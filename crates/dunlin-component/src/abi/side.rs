@@ -3,7 +3,7 @@
 
 use crate::limits::RANGE_BYTES_MAX;
 use crate::resource::ResourceTypeId;
-use crate::state::{BOUND, RUNNING, set_flags, state};
+use crate::state::{BOUND, RUNNING, set_flags_and_context};
 use crate::template::Encoding;
 use crate::trap::trap;
 use crate::types::Var;
@@ -163,11 +163,9 @@ impl Side {
     ) -> Result<u32> {
         let Some(realloc) = self.realloc else { return Err(trap("no function allocates")) };
         let mut words = arguments.map(u64::from);
-        set_flags(store, self.instance, BOUND)?;
-        let context = std::mem::take(&mut state(store).context);
+        let context = set_flags_and_context(store, self.instance, (BOUND, [0; 2]))?;
         realloc.call(store.as_context_mut(), &mut words)?;
-        set_flags(store, self.instance, RUNNING)?;
-        state(store).context = context;
+        set_flags_and_context(store, self.instance, (RUNNING, context))?;
         let (pointer, [_, _, align, bytes]) = (words[0] as u32, arguments);
         self.check_lowered(store, pointer, align, bytes, peer)?;
         Ok(pointer)

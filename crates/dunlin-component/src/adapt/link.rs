@@ -137,6 +137,7 @@ pub(crate) fn link<T: 'static>(
     for helper in HELPERS.iter().filter(|helper| code.helpers & helper.bit() != 0) {
         imports.push(helper.func(store)?.into());
     }
+    state(store).core_instances += 1;
     let instance = dunlin::Instance::new(store.as_context_mut(), &code.module, &imports)?;
     let func = |export| {
         let found = instance.get_module_export(store.as_context_mut(), export);

@@ -1,6 +1,7 @@
 //! Core instances of a component, and where their imports are found.
 
 use super::{CoreInstance, Frame, mixed_up};
+use crate::state::state;
 use crate::template::{CoreItem, CoreSort, Def};
 use crate::trap::link;
 use dunlin::{AsContextMut, Extern, Module, Result, StoreContextMut};
@@ -32,6 +33,7 @@ impl Frame {
         for item in items {
             imports.push(self.core_item(store, item)?);
         }
+        state(store).core_instances += 1;
         let instance = dunlin::Instance::new(store.as_context_mut(), &module, &imports)?;
         self.core_instances.push(CoreInstance::Instance(instance));
         Ok(())

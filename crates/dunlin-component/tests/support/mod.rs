@@ -34,12 +34,14 @@ pub(crate) const LIBC: &str = r#"
             (local.get $at)))
     (core instance $libc (instantiate $Libc))"#;
 
-/// A component that imports nothing, in a store of its own.
+/// A component that imports nothing, in a store of its own, made by the plan of another.
 pub(crate) fn instantiate(text: &str) -> (Store<()>, Instance) {
     let engine = engine();
     let component = Component::new(&engine, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let pre = Linker::new(&engine).instantiate_pre(&component).expect("no imports");
+    pre.instantiate(Store::new(&engine, ())).expect("a first instance");
     let mut store = Store::new(&engine, ());
-    let instance = Linker::new(&engine).instantiate(&mut store, &component);
+    let instance = pre.instantiate(&mut store);
     (store, instance.expect("an instance"))
 }
 

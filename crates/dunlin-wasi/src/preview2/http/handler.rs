@@ -1,7 +1,7 @@
 //! Calling `wasi:http/incoming-handler`: a request of the embedder's becomes a resource, the guest runs, and its response
 //! is sent on as soon as it is set.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dunlin::{AsContextMut, Error, ErrorKind};
 use dunlin_component::{Component, InstancePre, Resource, TypedFunc};
@@ -28,11 +28,14 @@ pub fn exported_handler(component: &Component) -> Option<&str> {
 pub struct HandlerPre<T: 'static> {
     pre: InstancePre<T>,
     name: Arc<str>,
+    /// The handler, where it is the same in each store.
+    known: Arc<OnceLock<Handler>>,
 }
 
 impl<T: 'static> Clone for HandlerPre<T> {
     fn clone(&self) -> Self {
-        HandlerPre { pre: self.pre.clone(), name: self.name.clone() }
+        let (pre, known) = (self.pre.clone(), self.known.clone());
+        HandlerPre { pre, name: self.name.clone(), known }
     }
 }
 
@@ -55,7 +58,7 @@ impl<T: 'static> HandlerPre<T> {
                 "the component does not export `wasi:http/incoming-handler@0.2`",
             )
         })?;
-        Ok(HandlerPre { pre, name })
+        Ok(HandlerPre { pre, name, known: Arc::default() })
     }
 
     /// The component with its imports.
@@ -70,11 +73,19 @@ impl<T: 'static> HandlerPre<T> {
     /// As [`InstancePre::instantiate`] says; or if what is exported is of another type.
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> dunlin::Result<Handler> {
         let instance = self.pre.instantiate(&mut store)?;
+        if let Some(known) = self.known.get().filter(|known| known.handle.is_planned(&mut store)) {
+            return Ok(*known);
+        }
         let interface = instance.get_instance(&mut store, &self.name);
         let interface = interface.ok_or_else(|| {
             Error::new_of(ErrorKind::Link, format_args!("`{}` is not an instance", self.name))
         })?;
-        Ok(Handler { handle: interface.get_typed_func(&mut store, "handle")? })
+        let handler = Handler { handle: interface.get_typed_func(&mut store, "handle")? };
+        if handler.handle.is_planned(&mut store) {
+            // Another thread may have been faster.
+            let _ = self.known.set(handler);
+        }
+        Ok(handler)
     }
 }
 
