@@ -133,7 +133,7 @@ fn different(component: &[u8], number: usize) -> Result<Vec<u8>, Error> {
 fn visit(folder: &Path, cache: &Path, uses_cache: bool) -> Result<Figures, Error> {
     let addr = serve::free_addr()?;
     let mut command = Command::new(workspace::target().join("release/dunlin"));
-    command.arg("serve").args(["--log", "error", "--addr", &addr.to_string(), "--config"]);
+    command.arg("serve").args(["--addr", &addr.to_string(), "--config"]);
     command.arg(folder.join("dunlin.toml")).env("XDG_CACHE_HOME", cache);
     if !uses_cache {
         command.arg("--no-cache");
