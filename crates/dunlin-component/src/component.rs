@@ -227,6 +227,15 @@ impl Component {
         self.inner.is_kept
     }
 
+    /// Keeps in the engine's cache what has been found of its core modules: see
+    /// [`Module::keep_prepared`](dunlin::Module::keep_prepared). Worth it once an instance has done what instances do first.
+    #[cfg(feature = "optimize")]
+    pub fn keep_prepared(&self) {
+        for module in &self.inner.modules {
+            module.keep_prepared();
+        }
+    }
+
     /// What it imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, ItemKind)> {
         self.inner.imports.iter().map(|(name, ty)| (name.as_ref(), ty.into()))

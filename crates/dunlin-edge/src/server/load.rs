@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
@@ -85,6 +85,8 @@ struct Served {
     bytes: Arc<[u8]>,
     kind: Kind,
     style: Style,
+    /// Whether it is to be kept in the code cache yet what a first request has found out.
+    is_new: AtomicBool,
 }
 
 /// What is served, by lengths and ends of files, for as long as an app uses it.
@@ -123,7 +125,7 @@ pub(crate) struct Loaded {
     pub(crate) style: Style,
     pub(crate) bytes: u64,
     /// Others may use it too.
-    _served: Arc<Served>,
+    served: Arc<Served>,
     pub(crate) stamp: Option<Stamp>,
     /// By worker.
     idle: Box<[Mutex<Vec<Live>>]>,
@@ -132,6 +134,15 @@ pub(crate) struct Loaded {
 impl Loaded {
     fn idle(&self, worker: usize) -> MutexGuard<'_, Vec<Live>> {
         self.idle[worker].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be kept in the code cache now that a request has been served; once.
+    pub(crate) fn to_keep(&self) -> Option<Component> {
+        let is_new = self.served.is_new.load(Relaxed) && self.served.is_new.swap(false, Relaxed);
+        is_new.then(|| match &self.kind {
+            Kind::WasiHttp(pre) => pre.instance_pre().component().clone(),
+            Kind::FastEdge(pre) => pre.component().clone(),
+        })
     }
 
     /// An instance that has served others before.
@@ -154,6 +165,7 @@ pub(crate) struct Loader {
     linker: Linker<Host>,
     reactor: Arc<dyn Reactor>,
     workers: usize,
+    has_cache: bool,
     component_bytes_max: u64,
     loaded_bytes_max: u64,
     /// Bytes of the files of all that are loaded; of each app's, whether it shares them or not.
@@ -187,6 +199,7 @@ impl Loader {
             // By the page alone compiled code lets others have their turn.
             .interruption(Interruption::Page)
             .max_stack_bytes(VALUE_STACK_BYTES);
+        let has_cache = cache.is_some();
         if let Some(cache) = cache {
             config.cache(cache);
         }
@@ -200,6 +213,7 @@ impl Loader {
             linker,
             reactor: Arc::new(TokioReactor::of_thread()),
             workers,
+            has_cache,
             component_bytes_max: limits.component_bytes,
             loaded_bytes_max: limits.loaded_bytes,
             loaded_bytes: AtomicU64::new(0),
@@ -221,7 +235,7 @@ impl Loader {
             kind: served.kind.clone(),
             style: served.style,
             bytes: served.bytes.len() as u64,
-            _served: served,
+            served,
             stamp,
             idle: (0..self.workers).map(|_| Mutex::default()).collect(),
         })
@@ -239,7 +253,8 @@ impl Loader {
         }
         let component = self.component(&bytes)?;
         let (kind, style) = self.link(&component)?;
-        let served = Arc::new(Served { bytes, kind, style });
+        let served =
+            Arc::new(Served { bytes, kind, style, is_new: AtomicBool::new(self.has_cache) });
         self.known().add(&served);
         Ok(served)
     }
