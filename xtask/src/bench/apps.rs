@@ -32,7 +32,9 @@ const MODULE: u8 = 1;
 ///
 /// When a server does not answer, or files cannot be written.
 pub fn run(record: &mut Record) -> Result<(), Error> {
-    record.text(&format!("\n{APPS} apps, one connection, each app asked once in a random order, then once more.\n\n"));
+    record.text(&format!(
+        "\n{APPS} apps, one connection, each app asked once in a random order, then once more.\n\n"
+    ));
     record.text(
         "| apps | code cache | serves after, ms | first request, ms: p50 / p99 / worst | the next: p50 / p99 | MiB, \
          none / all loaded |\n|---|---|--:|--:|--:|--:|\n",
@@ -89,7 +91,8 @@ impl Figures {
 
 /// Writes the apps' files and the server's configuration; their folder.
 fn make(differ: bool) -> Result<PathBuf, Error> {
-    let folder = workspace::target().join("bench").join(if differ { "apps-differ" } else { "apps" });
+    let folder =
+        workspace::target().join("bench").join(if differ { "apps-differ" } else { "apps" });
     create(&folder)?;
     let guest = fs::read(workspace::root().join(GUEST)).map_err(failed)?;
     let mut config = String::new();

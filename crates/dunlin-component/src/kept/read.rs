@@ -30,7 +30,9 @@ pub(super) fn read(entry: &[u8], component_bytes: usize) -> Option<Facts> {
         (end <= component_bytes).then_some(start..end)
     })?;
     reader.nodes()?;
-    for _ in 0..reader.count()? {
+    let funcs = reader.count()?;
+    reader.types.funcs.reserve_exact(funcs);
+    for _ in 0..funcs {
         let func = reader.func()?;
         reader.types.funcs.push(func);
     }
@@ -45,6 +47,7 @@ pub(super) fn read(entry: &[u8], component_bytes: usize) -> Option<Facts> {
 }
 
 type Items = Vec<(Arc<str>, ItemType)>;
+type Operands = Box<[(Arc<str>, Operand)]>;
 
 struct Reader<'e> {
     rest: &'e [u8],
@@ -124,8 +127,10 @@ impl Reader<'_> {
 
     /// All value types. They are made of such as stand before them, and as deep as types nest.
     fn nodes(&mut self) -> Option<()> {
-        let mut deep: Vec<usize> = Vec::new();
-        for _ in 0..self.count()? {
+        let count = self.count()?;
+        let mut deep: Vec<usize> = Vec::with_capacity(count);
+        self.types.nodes.reserve_exact(count);
+        for _ in 0..count {
             let node = self.node()?;
             let mut deepest = 0;
             let mut part = |ty: &TypeId| deepest = deepest.max(deep[ty.0 as usize]);
@@ -246,7 +251,7 @@ impl Reader<'_> {
                 spaces.define(&def, &around)?;
                 Some(def)
             })?;
-            templates.push(Arc::new(Template { defs, captures, ..Template::default() }));
+            templates.push(Arc::new(Template { defs, captures }));
         }
         // Nobody is around the outermost, to capture from.
         let is_closed = templates.last().is_none_or(|outermost| outermost.captures.is_empty());
@@ -364,7 +369,7 @@ impl Reader<'_> {
         (OptionBits::of(&options).0 == bits.0).then_some(options)
     }
 
-    fn operands(&mut self) -> Option<Box<[(Arc<str>, Operand)]>> {
+    fn operands(&mut self) -> Option<Operands> {
         self.list(|reader| Some((reader.text()?, reader.operand()?))).map(Into::into)
     }
 

@@ -217,3 +217,62 @@ fn what_is_invalid_is_so_each_time() {
     assert_eq!(errors[0], errors[1]);
     assert!(scratch.entries().is_empty());
 }
+
+#[test]
+fn the_code_of_adapters_is_kept_as_other_code_is() {
+    let scratch = Scratch::new("adapters");
+    // Two components, of which one calls many functions of the other's: its own modules are too small for the cache, and
+    // the module of adapters is not.
+    const FUNCS: usize = 40;
+    let each = |text: &dyn Fn(usize) -> String| (0..FUNCS).map(text).collect::<String>();
+    let inner = each(&|at| {
+        format!(
+            r#"(func (export "f{at}") (param "s" (list string)) (result u32) (canon lift (core func $m "f")
+                (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))"#
+        )
+    });
+    let lowered = each(&|at| {
+        format!(
+            r#"(core func $f{at} (canon lower (func $i "f{at}") (memory (core memory $l "memory"))))"#
+        )
+    });
+    let imports = each(&|at| format!(r#"(import "" "f{at}" (func (param i32 i32) (result i32)))"#));
+    let exports = each(&|at| format!(r#"(export "f{at}" (func $f{at}))"#));
+    let text = format!(
+        r#"(component
+            (component $Inner
+                (core module $M (memory (export "memory") 1)
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+                    (func (export "f") (param i32 i32) (result i32) (local.get 1)))
+                (core instance $m (instantiate $M)) {inner})
+            (instance $i (instantiate $Inner))
+            (core module $L (memory (export "memory") 1)) (core instance $l (instantiate $L))
+            {lowered}
+            (core module $M {imports} (func (export "run") (param i32 i32) (result i32)
+                (call 0 (local.get 0) (local.get 1))))
+            (core instance $o (instantiate $M (with "" (instance {exports}))))
+            (func (export "run") (param "a" u32) (param "b" u32) (result u32)
+                (canon lift (core func $o "run"))))"#
+    );
+    let mut entries = Vec::new();
+    for _ in 0..2 {
+        let mut config = Config::new();
+        config.tier(dunlin::Tier::Optimize).cache(Cache::open(&scratch.0).expect("a cache"));
+        // Machines for which there is no compiler keep no code.
+        let Ok(engine) = Engine::new(&config) else { return };
+        let component = Component::new(&engine, &text).expect("a component");
+        let mut store = Store::new(&engine, ());
+        let instance =
+            Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
+        assert_eq!(component.adapter_modules(), 1);
+        let run =
+            instance.get_typed_func::<(u32, u32), u32>(&mut store, "run").expect("it is there");
+        assert_eq!(run.call(&mut store, (0, 3)).expect("three empty strings"), 3);
+        let cache = Cache::open(&scratch.0).expect("a cache");
+        let code = cache.entries().expect("a folder");
+        let code = code.into_iter().filter(|entry| !entry.name.starts_with("kept-"));
+        entries.push(code.map(|entry| entry.name).collect::<Vec<_>>());
+    }
+    assert_eq!(entries[0].len(), 1, "{entries:?}");
+    assert_eq!(entries[0], entries[1]);
+}
