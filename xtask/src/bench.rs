@@ -12,6 +12,7 @@
 //! (`--tier optimize`), `dunlin-auto` the program without an option but `--no-cache`. Peers are fetched into the build folder when they are first asked for. A part of a measurement
 //! (a filter, other engines, fewer rounds) is printed and not recorded.
 
+mod apps;
 pub mod engines;
 mod gc;
 mod instructions;
@@ -125,8 +126,13 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         }
         Mode::Serve => {
             let mut record = Record::new("Requests", command, &versions);
-            serve::run(request.rounds.unwrap_or(serve::SECONDS), &mut record)?;
-            if whole { record.write("serve") } else { Ok(()) }
+            let seconds = request.rounds.unwrap_or(serve::SECONDS);
+            serve::run(seconds, &request.filters, &mut record)?;
+            if whole {
+                return record.write("requests");
+            }
+            record.print();
+            Ok(())
         }
         Mode::Instructions => {
             instructions::run(request.bless, Record::new("Instructions", command, &versions))

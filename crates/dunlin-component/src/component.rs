@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) imports_modules: bool,
     /// Whether each core instance is of the same module in all instances of the component.
     pub(crate) has_own_modules: bool,
+    /// Whether it was found in the engine's cache what its bytes say.
+    is_kept: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -92,7 +94,8 @@ impl From<&ItemType> for ItemKind {
 impl Component {
     /// Loads a component: in the binary format, or in the text format if the feature `wat` is on.
     ///
-    /// All of it is validated; bodies of core functions as the engine's configuration says.
+    /// All of it is validated; bodies of core functions as the engine's configuration says. What has been found valid before is
+    /// found in the engine's [`cache`](dunlin::Config::cache), if it has one.
     ///
     /// # Errors
     ///
@@ -114,15 +117,27 @@ impl Component {
         if !Self::is_component(&bytes) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        let Decoded { templates, modules, mut types, imports, exports } =
-            decode(engine, &bytes, Bodies::AsConfigured)?;
+        let (decoded, is_kept) = load(engine, &bytes)?;
+        Ok(Self::from_decoded(engine, decoded, is_kept))
+    }
+
+    pub(crate) fn from_decoded(engine: &Engine, decoded: Decoded, is_kept: bool) -> Self {
+        let Decoded { templates, modules, mut types, imports, exports } = decoded;
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
         types.adaptable = !imports_modules && !templates.iter().any(|it| it.has_contexts());
         let types = Arc::new(types);
         let has_own_modules = templates.iter().all(|template| template.has_own_modules());
-        let inner =
-            Inner { templates, modules, types, imports, exports, imports_modules, has_own_modules };
-        Ok(Self { engine: engine.clone(), inner: Arc::new(inner) })
+        let inner = Inner {
+            templates,
+            modules,
+            types,
+            imports,
+            exports,
+            imports_modules,
+            has_own_modules,
+            is_kept,
+        };
+        Self { engine: engine.clone(), inner: Arc::new(inner) }
     }
 
     /// Loads a component from a file.
@@ -205,6 +220,22 @@ impl Component {
         self.inner.templates.iter().map(|template| template.adapter_modules()).sum()
     }
 
+    /// Whether the engine's cache had what its bytes say, so that they were not validated again: see
+    /// [`Config::cache`](dunlin::Config::cache). Its core modules are valid in any case.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.inner.is_kept
+    }
+
+    /// Keeps in the engine's cache what has been found of its core modules: see
+    /// [`Module::keep_prepared`](dunlin::Module::keep_prepared). Worth it once an instance has done what instances do first.
+    #[cfg(feature = "optimize")]
+    pub fn keep_prepared(&self) {
+        for module in &self.inner.modules {
+            module.keep_prepared();
+        }
+    }
+
     /// What it imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, ItemKind)> {
         self.inner.imports.iter().map(|(name, ty)| (name.as_ref(), ty.into()))
@@ -220,6 +251,26 @@ impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component").finish_non_exhaustive()
     }
+}
+
+/// What a component's bytes say, and whether the engine's cache had it.
+#[cfg(feature = "optimize")]
+fn load(engine: &Engine, bytes: &Arc<[u8]>) -> Result<(Decoded, bool)> {
+    let Some(place) = crate::kept::Place::of(engine, bytes) else {
+        return Ok((decode(engine, bytes, Bodies::AsConfigured)?, false));
+    };
+    if let Some(decoded) = place.find() {
+        return Ok((decoded, true));
+    }
+    let decoded = decode(engine, bytes, Bodies::AsConfigured)?;
+    place.keep(&decoded);
+    Ok((decoded, false))
+}
+
+/// What a component's bytes say; there is no cache.
+#[cfg(not(feature = "optimize"))]
+fn load(engine: &Engine, bytes: &Arc<[u8]>) -> Result<(Decoded, bool)> {
+    Ok((decode(engine, bytes, Bodies::AsConfigured)?, false))
 }
 
 /// What follows spaces and comments, which may nest.

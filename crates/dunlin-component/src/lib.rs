@@ -50,6 +50,8 @@ mod guest;
 mod handles;
 mod hosts;
 mod instance;
+#[cfg(feature = "optimize")]
+mod kept;
 mod limits;
 mod linker;
 mod lowered;

@@ -63,3 +63,20 @@ pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 28;
 
 /// How often an instance may ask for no new calls (the canonical ABI's bound of the counter).
 pub(crate) const BACKPRESSURE_MAX: i32 = 1 << 16;
+
+/// Bytes of a component from which on what they say is kept in the engine's cache: of fewer it is read as fast.
+#[cfg(feature = "optimize")]
+pub(crate) const KEPT_BYTES_MIN: usize = 256;
+
+/// Bytes of a component up to which it is: those of more are mostly code and data, of which validation reads next to nothing,
+/// while an entry is found by a hash of all.
+#[cfg(feature = "optimize")]
+pub(crate) const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of an entry, which is some kilobytes: what components import and export is larger as trees than as it is written.
+#[cfg(feature = "optimize")]
+pub(crate) const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// How deep instances nest in what a component imports and exports, where that is read from an entry: reading is recursive.
+#[cfg(feature = "optimize")]
+pub(crate) const ITEMS_DEEP_MAX: usize = 100;

@@ -8,6 +8,7 @@ use crate::limits::{FLAT_ASYNC_PARAMS_MAX, FLAT_PARAMS_MAX, FLAT_RESULTS_MAX, VA
 use crate::trap::trap;
 use dunlin::{Result, ValType};
 use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +24,7 @@ pub(crate) struct FuncTypeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Var(pub(crate) u32);
 
-/// Hashes the number of a resource type, which nobody chooses.
+/// Hashes the number of a type, which nobody chooses.
 #[derive(Debug, Default)]
 pub(crate) struct VarHasher(u64);
 
@@ -340,7 +341,7 @@ impl FuncType {
         let result_node = result.map(|ty| table.node(ty));
         let in_memory = result_node.is_some_and(|node| node.flat as usize > FLAT_RESULTS_MAX);
         let flat_result = result_node.filter(|_| !in_memory).and_then(|node| node.core.as_deref());
-        let mut uses = Uses { table, seen: HashSet::new(), vars: Vec::new(), lends: false };
+        let mut uses = Uses { table, seen: HashSet::default(), vars: Vec::new(), lends: false };
         params.iter().map(|param| param.ty).chain(result).for_each(|ty| uses.visit(ty));
         let Uses { vars, lends, .. } = uses;
         Some(Self {
@@ -423,7 +424,8 @@ pub struct Shape {
 /// What is used by the types of a function.
 struct Uses<'a> {
     table: &'a TypeTable,
-    seen: HashSet<TypeId>,
+    /// By numbers that nobody chooses.
+    seen: HashSet<TypeId, BuildHasherDefault<VarHasher>>,
     vars: Vec<Var>,
     lends: bool,
 }

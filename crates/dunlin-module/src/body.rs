@@ -45,6 +45,9 @@ impl Module {
             return Err(Invalid::new("function has no body", 0));
         };
         self.bytes.pin(range);
+        if let Some(prepared) = self.known.as_ref().and_then(|known| known.get(func)) {
+            return Ok(prepared);
+        }
         match self.prepare_quickly(func, scratch) {
             Some(prepared) => {
                 debug_assert_eq!(
@@ -68,6 +71,9 @@ impl Module {
             return Err(Invalid::new("function has no body", 0));
         };
         self.bytes.pin(range);
+        if self.known.as_ref().is_some_and(|known| known.has(func)) {
+            return Ok(());
+        }
         match self.validate_quickly(func, scratch) {
             Some(()) => Ok(()),
             None => self.prepare_and_tell(func, scratch, |_, _| ()).map(drop),
@@ -148,7 +154,7 @@ impl Module {
         func: u32,
         scratch: &mut Scratch,
     ) -> Result<FuncValidator<ValidatorResources>, Invalid> {
-        let Some(resources) = &self.resources else {
+        let Some(resources) = self.resources() else {
             return Err(Invalid::new("function has no body", 0));
         };
         let function = FuncToValidate {

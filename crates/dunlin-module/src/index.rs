@@ -31,6 +31,26 @@ impl Module {
     ///
     /// Where any section but the code is malformed or invalid, or a body leaves its section.
     pub fn parse(bytes: Arc<dyn Bytes>, features: Features) -> Result<Self, Invalid> {
+        let validator = Validator::new_with_features(features.flags());
+        Self::index(bytes, features, Some(validator))
+    }
+
+    /// Indexes a module whose declarations have been found valid before, with these features: they are decoded, and not
+    /// validated again. Nothing else is to be said of such bytes than [`Module::parse`] said of them then.
+    ///
+    /// # Errors
+    ///
+    /// Where a section is malformed, or a body leaves its section.
+    #[cfg(feature = "std")]
+    pub fn parse_again(bytes: Arc<dyn Bytes>, features: Features) -> Result<Self, Invalid> {
+        Self::index(bytes, features, None)
+    }
+
+    fn index(
+        bytes: Arc<dyn Bytes>,
+        features: Features,
+        validator: Option<Validator>,
+    ) -> Result<Self, Invalid> {
         if bytes.bytes().len() as u64 > MODULE_BYTES_MAX {
             return Err(Invalid::new("module is larger than 1 GiB", MODULE_BYTES_MAX));
         }
@@ -41,10 +61,7 @@ impl Module {
             }
         }
         let mut module = Self::empty(bytes, features);
-        let mut indexer = Indexer {
-            validator: Validator::new_with_features(module.features),
-            module: &mut module,
-        };
+        let mut indexer = Indexer { validator, module: &mut module };
         indexer.run()?;
         module.sections = sections;
         module.sort_exports();
@@ -98,6 +115,9 @@ impl Module {
             branch_hint_section: None,
             sections: Vec::new(),
             resources: None,
+            #[cfg(feature = "std")]
+            late_resources: std::sync::OnceLock::new(),
+            known: None,
             has_v128_types: false,
             has_object_types: false,
             fuses: cfg!(feature = "std"),
@@ -151,7 +171,8 @@ fn walk_sections(bytes: &dyn Bytes) -> Vec<(u8, Span)> {
 }
 
 pub(crate) struct Indexer<'m> {
-    pub(crate) validator: Validator,
+    /// Nothing where the module was found valid before.
+    pub(crate) validator: Option<Validator>,
     pub(crate) module: &'m mut Module,
 }
 
@@ -169,11 +190,15 @@ impl Indexer<'_> {
             at += consumed;
             match payload {
                 Payload::End(offset) => {
-                    self.validator.end(offset)?;
+                    if let Some(validator) = &mut self.validator {
+                        validator.end(offset)?;
+                    }
                     return Ok(());
                 }
                 Payload::CodeSectionStart { count, unchecked_range, .. } => {
-                    self.validator.code_section_start(&unchecked_range)?;
+                    if let Some(validator) = &mut self.validator {
+                        validator.code_section_start(&unchecked_range)?;
+                    }
                     self.code(bytes, count, &unchecked_range)?;
                     parser.skip_section();
                     at = unchecked_range.end as usize;
@@ -215,8 +240,11 @@ impl Indexer<'_> {
         if range.end - range.start > FUNCTION_BODY_BYTES_MAX {
             return Err(Invalid::new("function body is too large", range.start));
         }
-        if self.module.resources.is_none() && defined > 0 {
-            let first = self.validator.code_section_entry(&body)?;
+        if self.module.resources.is_none()
+            && defined > 0
+            && let Some(validator) = &mut self.validator
+        {
+            let first = validator.code_section_entry(&body)?;
             self.module.resources = Some(first.resources);
         }
         Ok(Span::new(body.range()))
@@ -230,7 +258,9 @@ impl Indexer<'_> {
             }
             self.pin_offsets(section)?;
         }
-        self.validator.payload(&payload)?;
+        if let Some(validator) = &mut self.validator {
+            validator.payload(&payload)?;
+        }
         match payload {
             Payload::TypeSection(section) => self.types(section),
             Payload::ImportSection(section) => self.imports(section),

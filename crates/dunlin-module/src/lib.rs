@@ -27,6 +27,7 @@ mod fuse;
 mod handlers;
 mod hints;
 mod index;
+mod known;
 pub mod layout;
 mod listing;
 mod module;
@@ -45,6 +46,7 @@ pub use error::Invalid;
 pub use features::{Feature, Features};
 pub use handlers::{Clause, Handlers};
 pub use hints::{BranchHint, BranchHints};
+pub use known::Known;
 pub use listing::{Listing, SideWord, Step};
 pub use module::{
     Bytes, ConstRange, DataMode, DataSegment, ElementItem, ElementMode, ElementSegment, Export,

@@ -3,6 +3,7 @@
 //! Everything is a list of small records with ranges into the original bytes; names, constant
 //! expressions, segments and bodies are decoded where they are used.
 
+use crate::known::Known;
 use crate::{ConstOp, Features, Invalid, const_expr};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -238,6 +239,11 @@ pub struct Module {
     pub(crate) branch_hint_section: Option<Span>,
     pub(crate) sections: Vec<(u8, Span)>,
     pub(crate) resources: Option<ValidatorResources>,
+    /// The same of a module that was found valid before, once they are needed.
+    #[cfg(feature = "std")]
+    pub(crate) late_resources: std::sync::OnceLock<Option<ValidatorResources>>,
+    /// Functions that have been prepared before.
+    pub(crate) known: Option<Known>,
     pub(crate) has_v128_types: bool,
     pub(crate) has_object_types: bool,
     pub(crate) fuses: bool,
@@ -250,6 +256,33 @@ impl Module {
     pub fn with_fusing(mut self, fuses: bool) -> Self {
         self.fuses = fuses;
         self
+    }
+
+    /// With functions that have been prepared before, which are not prepared again.
+    #[must_use]
+    pub fn with_known(mut self, known: Known) -> Self {
+        self.known = Some(known);
+        self
+    }
+
+    /// Functions that have been prepared before.
+    #[must_use]
+    pub fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
+    }
+
+    /// What the validator knows of the module's declarations.
+    pub(crate) fn resources(&self) -> Option<&ValidatorResources> {
+        if self.resources.is_some() {
+            return self.resources.as_ref();
+        }
+        #[cfg(feature = "std")]
+        {
+            let again = || Self::parse(self.bytes.clone(), self.feature_set).ok()?.resources;
+            self.late_resources.get_or_init(again).as_ref()
+        }
+        #[cfg(not(feature = "std"))]
+        None
     }
 
     /// The module's bytes. Bodies that have not been prepared may still change under a mapped file.

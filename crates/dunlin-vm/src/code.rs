@@ -541,6 +541,13 @@ impl ModuleCode {
         Ok(())
     }
 
+    /// The functions that have been made ready to be called, in ascending order.
+    #[must_use]
+    pub fn prepared(&self) -> Vec<u32> {
+        let is = |func: &u32| !self.entries[*func as usize].ip.load(Ordering::Acquire).is_null();
+        (self.module.func_imports()..self.module.func_count()).filter(is).collect()
+    }
+
     /// Makes a function ready to be called, with the working memory of one of several threads that do
     /// so for different functions.
     ///

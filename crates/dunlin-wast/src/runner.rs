@@ -55,6 +55,9 @@ pub struct Config {
     /// needs the optimising tier.
     #[cfg(feature = "optimize")]
     pub artifacts: bool,
+    /// Where machine code and what components say is kept, if it is.
+    #[cfg(feature = "optimize")]
+    pub cache: Option<dunlin::Cache>,
     /// Whether every allocation of an object collects.
     pub gc_zeal: bool,
     /// Whether calls between components run no core functions that are made for them.
@@ -87,6 +90,10 @@ impl Config {
         if self.artifacts {
             // The artifacts never leave the process.
             config.artifact_key(dunlin::ArtifactKey::from_secret(b"scripts"));
+        }
+        #[cfg(feature = "optimize")]
+        if let Some(cache) = &self.cache {
+            config.cache(cache.clone());
         }
         if let Some(bytes) = self.stack_bytes_max {
             config.max_stack_bytes(bytes);

@@ -8,15 +8,21 @@
 //! 3. Removing a file that somebody has open takes nothing away from them.
 //!
 //! What is in the folder is executed, so it must be its owner's alone; that is checked when it is opened.
+//!
+//! A host of a thousand apps has thousands of entries. So the folder is read when it has changed, not for each module,
+//! and the bound is enforced when so much has been written that it may matter.
 
 use crate::error::{Error, Result};
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Bytes of all entries, unless [`Cache::max_bytes`] says otherwise: the code of some 300 MB of modules.
@@ -24,6 +30,13 @@ pub const CACHE_BYTES_DEFAULT_MAX: u64 = 1 << 30;
 
 /// A partial file of this age belongs to a process that is gone.
 const PARTIAL_AGE_MAX: Duration = Duration::from_hours(1);
+
+/// How old the time may be at which an entry was used last: noting each use would cost more than reading the entry.
+const USED_AGE_MAX: Duration = Duration::from_hours(1);
+
+/// The share of the bound that one process may write before it looks whether the bound holds: looking takes as long as there
+/// are entries.
+const UNSWEPT_SHARE: u64 = 16;
 
 /// What the names of entries end in; other files in the folder are left alone.
 const ENTRY_EXTENSION: &str = "code";
@@ -34,11 +47,21 @@ const PARTIAL_EXTENSION: &str = "partial";
 /// A folder in which engines keep the machine code of modules; see [`Config::cache`](crate::Config::cache).
 ///
 /// Its size is bounded: the entries that were unused for longest go first. It may be shared by any number
-/// of processes, and cleared or removed at any time.
+/// of processes, each of which may exceed the bound by a sixteenth for a while, and cleared or removed at any time.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
     bytes_max: u64,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What is known of the folder.
+#[derive(Debug, Default)]
+struct Known {
+    /// What the names in it begin with, and when it had changed last.
+    starts: Option<(SystemTime, BTreeSet<String>)>,
+    /// Bytes that have been written since the bound was looked at, if it has been.
+    unswept: Option<u64>,
 }
 
 /// A module's code in a [`Cache`].
@@ -63,7 +86,7 @@ impl Cache {
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
         dunlin_vm::sys::private_folder(&folder)?;
-        Ok(Self { folder, bytes_max: CACHE_BYTES_DEFAULT_MAX })
+        Ok(Self { folder, bytes_max: CACHE_BYTES_DEFAULT_MAX, known: Arc::default() })
     }
 
     /// With another bound of all entries' bytes.
@@ -121,23 +144,41 @@ impl Cache {
         self.folder.join(name).with_extension(ENTRY_EXTENSION)
     }
 
-    /// Whether there is an entry whose name begins like this.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the folder has changed last; `None` if it is gone.
+    fn changed(&self) -> Option<SystemTime> {
+        fs::metadata(&self.folder).ok()?.modified().ok()
+    }
+
+    /// Whether there is an entry whose name begins with this, which ends with the first `-`.
     pub(crate) fn may_have(&self, name_start: &str) -> bool {
-        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        names
-            .map(|entry| entry.file_name())
-            .any(|name| name.as_encoded_bytes().starts_with(name_start.as_bytes()))
+        let Some(changed) = self.changed() else { return false };
+        let mut known = self.known();
+        if known.starts.as_ref().is_none_or(|(at, _)| *at != changed) {
+            let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+            let start = |entry: fs::DirEntry| start_of(&entry.file_name().to_string_lossy());
+            known.starts = Some((changed, names.filter_map(start).collect()));
+        }
+        known.starts.as_ref().is_some_and(|(_, starts)| starts.contains(name_start))
     }
 
     /// The contents of an entry.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.path(name);
-        let bytes = fs::read(&path).ok()?;
+        let mut file = File::open(&path).ok()?;
+        let data = file.metadata().ok()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
+        file.read_to_end(&mut bytes).ok()?;
         // Used entries are kept. Failing to say so only shortens an entry's life.
-        let _ = File::options()
-            .write(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(SystemTime::now()));
+        let now = SystemTime::now();
+        let age = data.modified().ok().and_then(|used| now.duration_since(used).ok());
+        if age.is_none_or(|age| age > USED_AGE_MAX) {
+            let file = File::options().write(true).open(&path);
+            let _ = file.and_then(|file| file.set_modified(now));
+        }
         Some(bytes)
     }
 
@@ -154,6 +195,7 @@ impl Cache {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let partial = alloc::format!("{}-{number}.{PARTIAL_EXTENSION}", std::process::id());
         let partial = self.folder.join(partial);
+        let before = self.changed();
         // Left over by a process of the same number, long gone: this number is ours now.
         let _ = fs::remove_file(&partial);
         let written = File::options()
@@ -165,8 +207,28 @@ impl Cache {
         if written.is_err() {
             let _ = fs::remove_file(&partial);
         }
-        self.trim(name);
+        if self.note(name, before, bytes.len() as u64) {
+            self.trim(name);
+        }
         written
+    }
+
+    /// Takes note of an entry that has been made in a folder that had changed last at that time; whether it is to be looked
+    /// now if the bound holds.
+    fn note(&self, name: &str, before: Option<SystemTime>, bytes: u64) -> bool {
+        let changed = self.changed();
+        let mut known = self.known();
+        // What others write in the same moment is found when the folder changes next.
+        if let (Some((at, starts)), Some(changed)) = (&mut known.starts, changed)
+            && Some(*at) == before
+        {
+            *at = changed;
+            starts.extend(start_of(name));
+        }
+        let unswept = known.unswept.map(|unswept| unswept.saturating_add(bytes));
+        let is_due = unswept.is_none_or(|unswept| unswept > self.bytes_max / UNSWEPT_SHARE);
+        known.unswept = if is_due { Some(0) } else { unswept };
+        is_due
     }
 
     /// Removes an entry.
@@ -194,6 +256,11 @@ impl Cache {
             }
         }
     }
+}
+
+/// What a name begins with, up to the first `-`.
+fn start_of(name: &str) -> Option<String> {
+    Some(name[..=name.find('-')?].into())
 }
 
 /// The plain files of a folder whose names end so; what is removed meanwhile is left out.
@@ -253,6 +320,34 @@ mod tests {
         assert_eq!(scratch.names(), "ad");
         scratch.0.put("e", &[7; 251]).expect("nothing is written");
         assert_eq!(scratch.names(), "ad", "larger than the whole cache");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn what_is_there_is_known_without_looking_again() {
+        let scratch = Scratch::new("starts");
+        assert!(!scratch.0.may_have("1-"));
+        scratch.put("1-a", 100, 0);
+        assert!(scratch.0.may_have("1-") && !scratch.0.may_have("1") && !scratch.0.may_have("2-"));
+        // Another process's.
+        let other = Cache::open(scratch.0.folder()).expect("a cache");
+        other.put("2-b", &[7; 100]).expect("room");
+        assert!(scratch.0.may_have("2-"));
+        other.clear().expect("a folder");
+        assert!(!scratch.0.may_have("1-"));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn the_bound_is_enforced_when_enough_was_written() {
+        let mut scratch = Scratch::new("sweep");
+        scratch.0 = scratch.0.clone().max_bytes(1600);
+        for count in 0..40 {
+            scratch.put(&alloc::format!("{count:02}"), 90, 40 - count);
+            let bytes: u64 = scratch.0.entries().expect("a folder").iter().map(|e| e.bytes).sum();
+            assert!(bytes <= 1600 + 100 + 90, "{bytes} after {count}");
+        }
+        assert!(scratch.names().ends_with("373839"), "{}", scratch.names());
     }
 
     #[test]

@@ -106,6 +106,8 @@ mod host;
 mod hot;
 mod instance;
 #[cfg(feature = "optimize")]
+mod kept;
+#[cfg(feature = "optimize")]
 mod learning;
 mod limits;
 mod linker;
@@ -157,6 +159,8 @@ pub use global::Global;
 #[cfg(feature = "optimize")]
 pub use hot::HotFunctions;
 pub use instance::Instance;
+#[cfg(feature = "optimize")]
+pub use kept::Kept;
 pub use limits::{ResourceLimiter, STORE_OBJECTS_DEFAULT_MAX, StoreLimits, StoreLimitsBuilder};
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;

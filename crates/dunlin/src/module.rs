@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::listing::{Listing, OperatorText};
 #[cfg(feature = "optimize")]
-use crate::{hot::HotFunctions, stats::CompileStats};
+use crate::{hot::HotFunctions, stats::CompileStats, tuning};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -95,7 +95,50 @@ impl Module {
         if bytes.get(part.clone()).is_none() {
             return Err(Error::usage("the part of a module is not within the bytes"));
         }
-        Self::from_bytes(engine, Arc::new(Part { bytes: bytes.clone(), part }))
+        #[cfg(feature = "optimize")]
+        let kept = prepared_place(engine, &bytes[part.clone()]).and_then(|place| place.get());
+        let bytes = Arc::new(Part { bytes: bytes.clone(), part });
+        #[cfg(feature = "optimize")]
+        if let Some(kept) = kept {
+            return Self::known(engine, bytes, kept);
+        }
+        Self::from_bytes(engine, bytes)
+    }
+
+    /// A module whose declarations are valid, and of which some functions have been prepared before.
+    #[cfg(feature = "optimize")]
+    fn known(engine: &Engine, bytes: Arc<Part>, kept: Vec<u8>) -> Result<Self> {
+        let config = engine.config();
+        let parsed = dunlin_module::Module::parse_again(bytes.clone(), config.features);
+        let Ok(module) = parsed else { return Self::from_bytes(engine, bytes) };
+        let module = has_room(engine, module)?.with_fusing(config.fuses);
+        let Some(known) = dunlin_module::Known::read(kept, &module) else {
+            return Self::from_bytes(engine, bytes);
+        };
+        Self::from_parsed(engine, module.with_known(known))
+    }
+
+    /// Keeps in the [`cache`](crate::Config::cache) which functions have been made ready to be executed and what that takes,
+    /// so that the next engine need not validate them, nor the module's declarations. For modules that are parts of others
+    /// ([`Module::from_part`]) and large enough that this pays; says whether there was anything new to keep.
+    #[cfg(feature = "optimize")]
+    pub fn keep_prepared(&self) -> bool {
+        let module = self.code.module();
+        let mut functions = self.code.prepared();
+        let known = |func: &u32| module.known().is_some_and(|known| known.has(*func));
+        if functions.iter().all(known) {
+            return false;
+        }
+        let Some(place) = prepared_place(&self.engine, module.pinned_bytes()) else { return false };
+        functions.extend(module.known().into_iter().flat_map(dunlin_module::Known::functions));
+        functions.sort_unstable();
+        functions.dedup();
+        let entry = module.write_known(&functions);
+        let fits = entry.len() <= tuning::PREPARED_ENTRY_BYTES_MAX;
+        if fits {
+            place.put(&entry);
+        }
+        fits
     }
 
     /// Loads a module from a file, which is mapped rather than read if it is large.
@@ -229,7 +272,11 @@ impl Module {
     }
 
     fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
-        let code = new_code(engine, parse(engine, bytes)?);
+        Self::from_parsed(engine, parse(engine, bytes)?)
+    }
+
+    fn from_parsed(engine: &Engine, module: dunlin_module::Module) -> Result<Self> {
+        let code = new_code(engine, module);
         engine.compiler().make_ready(engine.config(), &code)?;
         Ok(Self::from_code(engine, code))
     }
@@ -326,6 +373,12 @@ pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_mod
     refuse_component(bytes.bytes())?;
     let config = engine.config();
     let module = dunlin_module::Module::parse(bytes, config.features).map_err(Error::invalid)?;
+    Ok(has_room(engine, module)?.with_fusing(config.fuses))
+}
+
+/// The module, if the engine has room for its types.
+fn has_room(engine: &Engine, module: dunlin_module::Module) -> Result<dunlin_module::Module> {
+    let config = engine.config();
     let (kept, more) = (engine.types().count(), module.types().len());
     if more > 0 && kept.saturating_add(more) > config.types_max {
         return Err(Error::resource(format_args!(
@@ -333,7 +386,17 @@ pub(crate) fn parse(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<dunlin_mod
              Config::max_types"
         )));
     }
-    Ok(module.with_fusing(config.fuses))
+    Ok(module)
+}
+
+/// Where is kept what is known of a module whose bytes nobody can change; `None` if there is no cache, or it does not pay.
+#[cfg(feature = "optimize")]
+fn prepared_place<'e>(engine: &'e Engine, bytes: &[u8]) -> Option<crate::kept::Kept<'e>> {
+    if !tuning::PREPARED_MODULE_BYTES.contains(&bytes.len()) {
+        return None;
+    }
+    // The copies of bodies differ by it.
+    engine.kept(if engine.config().fuses { "prepared" } else { "prepared, unfused" }, bytes)
 }
 
 /// A component has the module's magic number, and a layer where a module's version ends.

@@ -63,6 +63,11 @@ impl Record {
         self.markdown.push_str(text);
     }
 
+    /// Prints the text for people.
+    pub fn print(&self) {
+        print!("{}", self.markdown);
+    }
+
     /// Writes `record/NAME.json` and `record/NAME.md`.
     ///
     /// # Errors

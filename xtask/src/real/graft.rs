@@ -1,4 +1,4 @@
-//! Adds one exported function to a compiled module, everything else left byte for byte.
+//! Adds one exported function to a compiled module, everything else left byte for byte; cuts components into sections.
 //!
 //! Some programs are published as *reactors*: modules that an embedder calls, without a `_start`.
 //! To run one from a command line, a function that does the embedder's calls is added to it:
@@ -25,6 +25,9 @@ const HEADER_BYTES: usize = 8;
 
 /// The type `[] → []` in the binary format.
 const TYPE_NOTHING: [u8; 3] = [0x60, 0, 0];
+
+/// The numbers of sections, and what is in them.
+pub type Sections<'m> = Vec<(u8, &'m [u8])>;
 
 /// The exported functions of a module, by name.
 pub struct Exports(HashMap<String, u32>);
@@ -107,10 +110,26 @@ pub fn encoded(mut number: u32) -> Vec<u8> {
     }
 }
 
-fn sections(module: &[u8]) -> Result<Vec<(u8, &[u8])>, Error> {
+fn sections(module: &[u8]) -> Result<Sections<'_>, Error> {
     if !module.starts_with(b"\0asm\x01\0\0\0") {
         return Err(Error::new("these bytes are no core module"));
     }
+    sections_of(module)
+}
+
+/// A component's header, and its sections: their numbers and what is in them.
+///
+/// # Errors
+///
+/// When the bytes are not a component's.
+pub fn component_sections(component: &[u8]) -> Result<(&[u8], Sections<'_>), Error> {
+    if !component.starts_with(b"\0asm\x0d\0\x01\0") {
+        return Err(Error::new("these bytes are no component"));
+    }
+    Ok((&component[..HEADER_BYTES], sections_of(component)?))
+}
+
+fn sections_of(module: &[u8]) -> Result<Sections<'_>, Error> {
     let mut reader = Reader { bytes: module, at: HEADER_BYTES };
     let mut found = Vec::new();
     while reader.at < module.len() {

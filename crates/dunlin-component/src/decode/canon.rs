@@ -111,6 +111,11 @@ fn read_options(options: &[CanonicalOption]) -> Result<Options> {
     Ok(read)
 }
 
+/// What functions of the model's asynchronous half are called, but for those of types that are called the same.
+#[cfg(feature = "optimize")]
+pub(crate) const ASYNC_NAMES: [&str; 5] =
+    ["task.cancel", "a subtask", "thread.yield", "a waitable set", "a thread"];
+
 /// What the function is called where it is refused.
 fn name(func: &CanonicalFunction) -> &'static str {
     use CanonicalFunction as F;

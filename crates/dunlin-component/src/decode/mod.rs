@@ -12,6 +12,9 @@ mod canon;
 mod items;
 mod types;
 
+#[cfg(feature = "optimize")]
+pub(crate) use canon::ASYNC_NAMES;
+
 use crate::template::{Captured, Def, ItemType, Source, Template};
 use crate::types::TypeTable;
 use dunlin::{Engine, Error, Module, Result};

@@ -40,6 +40,12 @@ pub fn define_optional<T: 'static>(linker: &mut Linker<T>, component: &Component
     })
 }
 
+/// Whether an app imports anything of such packages.
+pub fn imports_optional(component: &Component) -> bool {
+    let mut names = component.imports().map(|(name, _)| name);
+    names.any(|name| OPTIONAL.iter().any(|package| name.starts_with(package)))
+}
+
 /// A linker, and how functions find the context.
 pub(super) struct Interfaces<'l, T: 'static, G> {
     linker: &'l mut Linker<T>,

@@ -35,7 +35,7 @@ pub use failure::{Failure, Limit};
 pub use handler::{AppKind, process};
 pub use http_client::{HttpClient, Sending};
 pub use key_value::OpenStore;
-pub use link::{add_to_linker, define_optional};
+pub use link::{add_to_linker, define_optional, imports_optional};
 pub use routing::AppName;
 pub use secrets::{Secrets, Slot};
 pub use types::{

@@ -243,6 +243,10 @@ impl Guest {
         }
         match result {
             Ok(response) => {
+                if let Some(component) = self.loaded.to_keep() {
+                    // Nobody waits for it, and it may fail.
+                    drop(tokio::task::spawn_blocking(move || component.keep_prepared()));
+                }
                 let limits = &self.app.spec.limits;
                 // One that was interrupted as it ended would be stopped in its next request.
                 let is_usable = !is_over && live.served < self.app.spec.reuse;

@@ -1,10 +1,14 @@
 //! Loading of components: what is served, kept for as long as it is used and there is room.
+//!
+//! Apps whose files have the same bytes share what follows from these ([`Served`]): the component, its code, and where its
+//! imports are. They share nothing that a request could change.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
 use dunlin::{Cache, Config, Engine, Error, Interruption, PoolingConfig, Store, ValidateMode};
@@ -32,6 +36,15 @@ const POOL_TABLE_ELEMENTS: u64 = 200_000;
 
 /// Bytes of a guest's value stack: what deep recursions of real programs take, several times.
 const VALUE_STACK_BYTES: usize = 1 << 20;
+
+/// Bytes at a file's end by which files are looked up that may have the same: toolchains put there what differs soonest.
+const END_BYTES: usize = 256;
+
+/// Components of the same length and end that are held against a file.
+const CANDIDATES_MAX: usize = 4;
+
+/// Lengths and ends that are remembered before it is looked which are of components that are gone.
+const FORGET_MIN: usize = 64;
 
 /// The package whose interfaces make an app one of FastEdge's.
 const FASTEDGE: &str = "gcore:fastedge/";
@@ -67,11 +80,52 @@ impl Stamp {
     }
 }
 
+/// What follows from a file's bytes, whatever app it is of.
+struct Served {
+    bytes: Arc<[u8]>,
+    kind: Kind,
+    style: Style,
+    /// Whether it is to be kept in the code cache yet what a first request has found out.
+    is_new: AtomicBool,
+}
+
+/// What is served, by lengths and ends of files, for as long as an app uses it.
+#[derive(Default)]
+struct Known {
+    by_end: HashMap<(usize, Box<[u8]>), Vec<Weak<Served>>>,
+    /// How many lengths and ends there are when it is looked next which are of use.
+    look_at: usize,
+}
+
+impl Known {
+    fn key(bytes: &[u8]) -> (usize, Box<[u8]>) {
+        (bytes.len(), bytes[bytes.len().saturating_sub(END_BYTES)..].into())
+    }
+
+    /// What is served of components that may have these bytes.
+    fn candidates(&self, bytes: &[u8]) -> Vec<Arc<Served>> {
+        let found = self.by_end.get(&Self::key(bytes)).into_iter().flatten();
+        found.filter_map(Weak::upgrade).take(CANDIDATES_MAX).collect()
+    }
+
+    fn add(&mut self, served: &Arc<Served>) {
+        if self.by_end.len() >= self.look_at.max(FORGET_MIN) {
+            self.by_end.retain(|_, list| list.iter().any(|served| served.strong_count() > 0));
+            self.look_at = 2 * self.by_end.len();
+        }
+        let list = self.by_end.entry(Self::key(&served.bytes)).or_default();
+        list.retain(|served| served.strong_count() > 0);
+        list.push(Arc::downgrade(served));
+    }
+}
+
 /// A component that is loaded, with its instances that wait for their next request.
 pub(crate) struct Loaded {
     pub(crate) kind: Kind,
     pub(crate) style: Style,
     pub(crate) bytes: u64,
+    /// Others may use it too.
+    served: Arc<Served>,
     pub(crate) stamp: Option<Stamp>,
     /// By worker.
     idle: Box<[Mutex<Vec<Live>>]>,
@@ -80,6 +134,15 @@ pub(crate) struct Loaded {
 impl Loaded {
     fn idle(&self, worker: usize) -> MutexGuard<'_, Vec<Live>> {
         self.idle[worker].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be kept in the code cache now that a request has been served; once.
+    pub(crate) fn to_keep(&self) -> Option<Component> {
+        let is_new = self.served.is_new.load(Relaxed) && self.served.is_new.swap(false, Relaxed);
+        is_new.then(|| match &self.kind {
+            Kind::WasiHttp(pre) => pre.instance_pre().component().clone(),
+            Kind::FastEdge(pre) => pre.component().clone(),
+        })
     }
 
     /// An instance that has served others before.
@@ -102,10 +165,12 @@ pub(crate) struct Loader {
     linker: Linker<Host>,
     reactor: Arc<dyn Reactor>,
     workers: usize,
+    has_cache: bool,
     component_bytes_max: u64,
     loaded_bytes_max: u64,
-    /// Bytes of the files of all that are loaded.
+    /// Bytes of the files of all that are loaded; of each app's, whether it shares them or not.
     loaded_bytes: AtomicU64,
+    known: Mutex<Known>,
 }
 
 impl Loader {
@@ -134,6 +199,7 @@ impl Loader {
             // By the page alone compiled code lets others have their turn.
             .interruption(Interruption::Page)
             .max_stack_bytes(VALUE_STACK_BYTES);
+        let has_cache = cache.is_some();
         if let Some(cache) = cache {
             config.cache(cache);
         }
@@ -147,9 +213,11 @@ impl Loader {
             linker,
             reactor: Arc::new(TokioReactor::of_thread()),
             workers,
+            has_cache,
             component_bytes_max: limits.component_bytes,
             loaded_bytes_max: limits.loaded_bytes,
             loaded_bytes: AtomicU64::new(0),
+            known: Mutex::default(),
         })
     }
 
@@ -162,10 +230,39 @@ impl Loader {
         let path = &app.spec.path;
         let stamp = Stamp::of(path);
         let bytes = self.read(path)?;
-        let size = bytes.len() as u64;
-        let component = self.component(bytes)?;
+        let served = self.served(bytes)?;
+        Ok(Loaded {
+            kind: served.kind.clone(),
+            style: served.style,
+            bytes: served.bytes.len() as u64,
+            served,
+            stamp,
+            idle: (0..self.workers).map(|_| Mutex::default()).collect(),
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What follows from a file's bytes, which another app may have.
+    fn served(&self, bytes: Arc<[u8]>) -> Result<Arc<Served>, String> {
+        let candidates = self.known().candidates(&bytes);
+        if let Some(same) = candidates.into_iter().find(|other| other.bytes == bytes) {
+            return Ok(same);
+        }
+        let component = self.component(&bytes)?;
+        let (kind, style) = self.link(&component)?;
+        let served =
+            Arc::new(Served { bytes, kind, style, is_new: AtomicBool::new(self.has_cache) });
+        self.known().add(&served);
+        Ok(served)
+    }
+
+    /// Finds what a component imports.
+    fn link(&self, component: &Component) -> Result<(Kind, Style), String> {
         let is_fastedge = component.imports().any(|(name, _)| name.starts_with(FASTEDGE));
-        let Some(kind) = AppKind::of(&component) else {
+        let Some(kind) = AppKind::of(component) else {
             let exports: Vec<_> = component.exports().map(|(name, _)| name).take(8).collect();
             let exports = exports.join("`, `");
             return Err(format!(
@@ -173,9 +270,15 @@ impl Loader {
                  but `{exports}`"
             ));
         };
-        let mut linker = self.linker.clone();
-        fastedge::define_optional(&mut linker, &component);
-        let pre = linker.instantiate_pre(&component).map_err(|error| error.to_string())?;
+        // Copying all that is defined takes as long as linking, and most apps need nothing more.
+        let pre = if fastedge::imports_optional(component) {
+            let mut linker = self.linker.clone();
+            fastedge::define_optional(&mut linker, component);
+            linker.instantiate_pre(component)
+        } else {
+            self.linker.instantiate_pre(component)
+        };
+        let pre = pre.map_err(|error| error.to_string())?;
         let (kind, is_fastedge) = match kind {
             AppKind::FastEdge => (Kind::FastEdge(pre), true),
             AppKind::WasiHttp => {
@@ -183,40 +286,44 @@ impl Loader {
                 (Kind::WasiHttp(pre), is_fastedge)
             }
         };
-        Ok(Loaded {
-            kind,
-            style: if is_fastedge { Style::FastEdge } else { Style::Plain },
-            bytes: size,
-            stamp,
-            idle: (0..self.workers).map(|_| Mutex::default()).collect(),
-        })
+        Ok((kind, if is_fastedge { Style::FastEdge } else { Style::Plain }))
     }
 
     /// The component in a file: itself, or what a core module for WASI 0.1 becomes.
-    fn component(&self, bytes: Vec<u8>) -> Result<Component, String> {
-        if Component::is_text(&bytes) {
+    fn component(&self, bytes: &Arc<[u8]>) -> Result<Component, String> {
+        if Component::is_text(bytes) {
             return Component::new(&self.engine, bytes)
                 .map_err(|error| format!("it is not a valid component: {error}"));
         }
-        let bytes = match bytes.starts_with(b"\0asm") && !Component::is_component(&bytes) {
-            true => dunlin_wasi::componentize(&bytes).map_err(|error| {
-                format!("it is a module that cannot become a component: {error}")
-            })?,
-            false => bytes,
+        let bytes = match bytes.starts_with(b"\0asm") && !Component::is_component(bytes) {
+            true => dunlin_wasi::componentize(bytes)
+                .map_err(|error| format!("it is a module that cannot become a component: {error}"))?
+                .into(),
+            false => bytes.clone(),
         };
-        Component::from_shared(&self.engine, bytes.into()).map_err(|error| {
+        Component::from_shared(&self.engine, bytes).map_err(|error| {
             let place = error.offset().map_or(String::new(), |at| format!(" at offset {at:#x}"));
             format!("it is not a valid component: {error}{place}")
         })
     }
 
-    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+    fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+        let most = self.component_bytes_max;
+        let too_large = || format!("it has more than {most} bytes");
+        let data = fs::metadata(path).map_err(|error| error.to_string())?;
+        if data.len() > most {
+            return Err(too_large());
+        }
+        if data.is_file()
+            && let Some(bytes) = read_exactly(path, data.len() as usize)
+        {
+            return Ok(bytes);
+        }
         let file = File::open(path).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
-        let most = self.component_bytes_max;
         let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
         let read = read.map_err(|error| error.to_string())? as u64;
-        if read > most { Err(format!("it has more than {most} bytes")) } else { Ok(bytes) }
+        if read > most { Err(too_large()) } else { Ok(bytes.into()) }
     }
 
     /// Notes that a component is loaded in place of another; whether there are too many bytes now.
@@ -258,4 +365,12 @@ impl Loader {
         store.limiter(|host| &mut host.bounds);
         Ok(Live { store, handler: None, served: 0 })
     }
+}
+
+/// A file of so many bytes, where modules will find them without a copy; `None` if it has more or fewer.
+fn read_exactly(path: &Path, len: usize) -> Option<Arc<[u8]>> {
+    let mut file = File::open(path).ok()?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+    file.read_exact(Arc::get_mut(&mut bytes)?).ok()?;
+    matches!(file.read(&mut [0]), Ok(0)).then_some(bytes)
 }
