@@ -25,4 +25,5 @@ mod pool;
 pub use client::{Client, Settings};
 pub use connect::{Resolve, Resolved, SystemResolver};
 pub use errors::error_code;
+pub(crate) use limits::LOOKUPS_MAX;
 pub use policy::{BadPattern, Policy};

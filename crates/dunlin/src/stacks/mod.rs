@@ -59,6 +59,17 @@ pub fn wait<F: Future>(future: F) -> Result<F::Output> {
     }
 }
 
+/// Whether this thread runs guests on a stack of their own, so that [`wait`] suspends them and holds no thread.
+///
+/// A host function may ask, to do in place what takes long where that is no matter, and elsewhere where it is.
+#[must_use]
+pub fn is_own() -> bool {
+    #[cfg(feature = "stacks")]
+    return running::turns().is_some();
+    #[cfg(not(feature = "stacks"))]
+    false
+}
+
 /// Wakes a thread.
 struct Unpark(Thread);
 
