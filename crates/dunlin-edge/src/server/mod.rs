@@ -55,7 +55,9 @@ use shared::Shared;
 use worker::Sources;
 
 pub use control::Reload;
+pub use guest::TURN;
 pub use log::{Log, LogFormat};
+pub use worker::EVENT_INTERVAL;
 
 /// How a server is set up.
 #[non_exhaustive]

@@ -42,7 +42,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute,
 /// each turn is a millisecond or more.
-const EVENT_INTERVAL: u32 = 8;
+pub const EVENT_INTERVAL: u32 = 8;
 
 /// Threads for what holds a thread, of each worker, as they are wanted: two for loading components, so that jobs and lookups
 /// of guests do not keep it waiting.
