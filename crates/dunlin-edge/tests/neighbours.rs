@@ -33,15 +33,22 @@ impl Times {
     }
 }
 
-/// Times of requests, each on a connection of its own: that has to be accepted too.
-fn measure(server: &TestServer) -> Times {
-    let mut times: Vec<_> = (0..REQUESTS)
-        .map(|_| {
-            let begun = Instant::now();
-            assert_eq!(server.get("/hello").status, 200);
-            begun.elapsed()
-        })
-        .collect();
+/// Clients that are there before the abusers are, of each worker.
+const CLIENTS_EACH: usize = 2;
+
+/// Times of requests: in turn on connections of every worker that are there already, and on new ones, which have to be
+/// accepted too.
+fn measure(server: &TestServer, clients: &mut [Client]) -> Times {
+    let mut times = Vec::with_capacity(REQUESTS);
+    for at in 0..REQUESTS {
+        let begun = Instant::now();
+        let response = match at % 2 {
+            0 => clients[at / 2 % (WORKERS * CLIENTS_EACH)].get("/hello"),
+            _ => server.get("/hello"),
+        };
+        assert_eq!(response.status, 200);
+        times.push(begun.elapsed());
+    }
     times.sort();
     Times(times)
 }
@@ -132,8 +139,9 @@ const ABUSERS: &[Abuser] = &[
 fn neighbours_of_abusers_keep_their_latency() {
     let server = TestServer::with(set_up);
     // The first request loads the app.
-    measure(&server);
-    let alone = measure(&server);
+    let mut clients: Vec<_> = (0..WORKERS * CLIENTS_EACH).map(|_| server.connect()).collect();
+    measure(&server, &mut clients);
+    let alone = measure(&server, &mut clients);
     // A request finds the server looking at sockets after so many turns, when its connection comes and when it is asked; then
     // those that are there have a turn each before its guest has one, and again when its response goes.
     let turns = 2 * EVENT_INTERVAL + 2 * SPINNING_EACH as u32;
@@ -143,8 +151,9 @@ fn neighbours_of_abusers_keep_their_latency() {
         let beside = std::thread::scope(|scope| {
             scope.spawn(|| abuse(&server, &goes_on));
             std::thread::sleep(Duration::from_millis(50));
-            let beside =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| measure(&server)));
+            let beside = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                measure(&server, &mut clients)
+            }));
             goes_on.store(false, Relaxed);
             beside
         });

@@ -70,6 +70,19 @@ pub fn is_own() -> bool {
     false
 }
 
+/// Starts the thread that looks at how long guests run, which [`Running::metered`] needs.
+///
+/// The first turn of a guest starts it otherwise. A guest at whose time nobody can look is interrupted at once; a server that
+/// asks before it begins fails there instead.
+///
+/// # Errors
+///
+/// If the system gives no thread.
+#[cfg(feature = "stacks")]
+pub fn start_clock() -> std::io::Result<()> {
+    clock::start()
+}
+
 /// Wakes a thread.
 struct Unpark(Thread);
 
