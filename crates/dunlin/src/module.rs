@@ -563,6 +563,13 @@ impl<'m> ModuleInfo<'m> {
         self.module.tables().iter().map(|table| table.ty).collect()
     }
 
+    /// How many tags it defines.
+    #[must_use]
+    pub fn tags(&self) -> usize {
+        let module = &*self.module;
+        module.tags().len() - module.tag_imports()
+    }
+
     /// How many globals it defines.
     #[must_use]
     pub fn globals(&self) -> usize {

@@ -5,7 +5,7 @@ use crate::limits::RANGE_BYTES_MAX;
 use crate::resource::ResourceTypeId;
 use crate::state::{BOUND, RUNNING, set_flags, state};
 use crate::template::Encoding;
-use crate::trap::trap;
+use crate::trap::{contained, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Memory, NumericFunc, Result, StoreContextMut};
 use std::ops::Range;
@@ -165,7 +165,7 @@ impl Side {
         let mut words = arguments.map(u64::from);
         set_flags(store, self.instance, BOUND)?;
         let context = std::mem::take(&mut state(store).context);
-        realloc.call(store.as_context_mut(), &mut words)?;
+        realloc.call(store.as_context_mut(), &mut words).map_err(contained)?;
         set_flags(store, self.instance, RUNNING)?;
         state(store).context = context;
         let (pointer, [_, _, align, bytes]) = (words[0] as u32, arguments);
