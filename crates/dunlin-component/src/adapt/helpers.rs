@@ -115,6 +115,7 @@ impl Helper {
                 let adapted = adapted(store, word(0))?;
                 let (from, _) = adapted.sides(word(0))?;
                 let found = strings::find(store, from, (word(1), word(2)), STRING)?;
+                strings::charge(store, found.range.len())?;
                 return strings::check(store, from, &found);
             }
             Self::Text => {
