@@ -22,6 +22,7 @@ mod limits;
 mod policy;
 mod pool;
 
+pub(crate) use client::roots;
 pub use client::{Client, Settings};
 pub use connect::{Resolve, Resolved, SystemResolver};
 pub use errors::error_code;

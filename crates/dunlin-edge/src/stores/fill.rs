@@ -1,4 +1,4 @@
-//! What fills a store from outside: `NAME=FILE.json`, or `NAME=redis://…`.
+//! What fills a store from outside: `NAME=FILE.json`, or `NAME=redis://…`, with TLS `NAME=rediss://…`.
 //!
 //! The file is an object of JSON, a key a member:
 //!
@@ -52,7 +52,7 @@ pub enum KvSource {
     Redis(RedisUrl),
 }
 
-/// Reads `NAME`, `NAME=FILE.json` or `NAME=redis://…`.
+/// Reads `NAME`, `NAME=FILE.json`, `NAME=redis://…` or `NAME=rediss://…`.
 ///
 /// # Errors
 ///
