@@ -176,6 +176,31 @@ fn allocators_and_cleaners_cannot_call_out_in_either_way() {
     }
 }
 
+#[test]
+fn memories_of_64_bits_are_a_modules_own_and_no_sides() {
+    let text = |memory: &str| {
+        format!(
+            r#"(component
+                (core module $M (memory $small (export "small") 1) (memory $large (export "large") i64 1)
+                    (func (export "f") (param i32 i32) (result i32)
+                        (i32.load8_u $large (i64.extend_i32_u (local.get 1))))
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8)))
+                (core instance $m (instantiate $M))
+                (func (export "f") (param "a" string) (result u32) (canon lift (core func $m "f")
+                    (memory (core memory $m "{memory}")) (realloc (core func $m "realloc")))))"#
+        )
+    };
+    let engine = engine();
+    let component = Component::new(&engine, text("small")).expect("valid");
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
+    let f = instance.get_typed_func::<(&str,), u32>(&mut store, "f").expect("a function");
+    assert_eq!(f.call(&mut store, ("abc",)).expect("a number"), 0);
+    let error = Component::new(&engine, text("large")).expect_err("no side has such a memory");
+    assert!(error.to_string().contains("64-bit memories"), "{error}");
+    assert!(error.offset().is_some_and(|at| at > 8), "{error:?}");
+}
+
 /// A pair whose outer function passes the first bytes of its memory on, as many as it is told, which the inner one counts.
 fn lists(of: &str) -> String {
     format!(

@@ -566,8 +566,7 @@ impl<'m> ModuleInfo<'m> {
     /// How many tags it defines.
     #[must_use]
     pub fn tags(&self) -> usize {
-        let module = &*self.module;
-        module.tags().len() - module.tag_imports()
+        self.module.tags().len() - self.module.tag_imports()
     }
 
     /// How many globals it defines.

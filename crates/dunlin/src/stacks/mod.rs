@@ -65,7 +65,7 @@ pub fn wait<F: Future>(future: F) -> Result<F::Output> {
 #[must_use]
 pub fn is_own() -> bool {
     #[cfg(feature = "stacks")]
-    return running::turns().is_some();
+    return running::is_own();
     #[cfg(not(feature = "stacks"))]
     false
 }

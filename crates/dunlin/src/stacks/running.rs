@@ -275,6 +275,11 @@ pub(super) struct Turns {
     abandoned: Cell<bool>,
 }
 
+/// Whether this thread runs guests on a stack of their own.
+pub(super) fn is_own() -> bool {
+    TURNS.with_borrow(Option::is_some)
+}
+
 /// Those of the guests that this thread runs on a stack of their own.
 pub(super) fn turns() -> Option<Rc<Turns>> {
     TURNS.with_borrow(Clone::clone)
