@@ -38,8 +38,8 @@ pub trait Reactor: Send + Sync {
     /// Does what may wait for a disk, or for whoever resolves names; is ready when that has been done. A job whose wait is
     /// given up need not be begun.
     ///
-    /// It is asked only for guests on stacks of their own. Unless a reactor has other threads, the job holds the one that
-    /// asks.
+    /// It may begin when it is first polled. It is asked only for guests on stacks of their own. Unless a reactor has other
+    /// threads, the job holds the one that asks.
     fn blocking(&self, job: Job) -> Waiting {
         job();
         Box::pin(std::future::ready(()))

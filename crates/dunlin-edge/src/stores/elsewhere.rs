@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn whoever_asks_is_not_the_one_who_looks() {
         let folder = tempfile::tempdir().expect("a folder");
-        let embedded = Embedded::open(&folder.path().join("store.redb")).expect("a store");
+        let embedded = Embedded::open(folder.path().join("store.redb")).expect("a store");
         let text =
             r#"{"a": "1", "b": "2", "s": {"sorted": {"x": 1, "y": 2}}, "f": {"bloom": ["in"]}}"#;
         embedded.fill("shop", parse_entries(text).expect("valid")).expect("room");

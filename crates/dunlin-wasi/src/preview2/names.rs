@@ -130,7 +130,10 @@ fn begin(state: &ComponentCtx, name: &str) -> Outcome<Lookup> {
         *lock(&place) = Some(addresses(&name));
         drop(counted);
     });
-    Ok(Lookup { answer, answered: Mutex::new(answered) })
+    let lookup = Lookup { answer, answered: Mutex::new(answered) };
+    // It may wait to be asked for before it begins.
+    let _ = lookup.poll_ready(&mut Context::from_waker(Waker::noop()));
+    Ok(lookup)
 }
 
 /// Asks the host.
