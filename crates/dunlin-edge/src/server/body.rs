@@ -224,10 +224,6 @@ impl GuestBody {
                 Poll::Pending => {}
             }
             let Some(guest) = &mut self.guest else { return Poll::Pending };
-            if guest.rests() {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
             match guest.poll(context) {
                 Poll::Ready(end) => {
                     self.guest = None;

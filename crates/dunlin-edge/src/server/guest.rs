@@ -142,8 +142,6 @@ pub(crate) struct Guest {
     running: Option<Running<Ended>>,
     deadline: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// How long it had run when others had their turn last.
-    rested: Duration,
     app: Arc<App>,
     loaded: Arc<Loaded>,
     worker_index: usize,
@@ -194,7 +192,6 @@ impl Guest {
             running: Some(running),
             deadline: begun + limits.wall,
             sleep: None,
-            rested: Duration::ZERO,
             app: app.clone(),
             loaded: loaded.clone(),
             worker_index: worker.index,
@@ -219,16 +216,6 @@ impl Guest {
             return Poll::Ready(Err(Failure::plain(Reason::Wall)));
         }
         Poll::Pending
-    }
-
-    /// Whether others are to have their turn: whoever reads what a guest writes may poll it again and again.
-    pub(crate) fn rests(&mut self) -> bool {
-        let busy = self.running.as_ref().map_or(Duration::ZERO, Running::busy);
-        let rests = busy.saturating_sub(self.rested) >= TURN;
-        if rests {
-            self.rested = busy;
-        }
-        rests
     }
 
     /// Whether the guest waits for something; else it has only let others have their turn, and goes on by itself.

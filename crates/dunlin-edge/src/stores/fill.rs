@@ -311,7 +311,8 @@ mod tests {
         assert_eq!(source("a="), Ok(KvSource::Embedded));
         assert_eq!(source("a=b=c.JSON"), Ok(KvSource::File("b=c.JSON".into())));
         assert!(matches!(source("a=redis://h"), Ok(KvSource::Redis(_))));
-        for bad in ["", "=x.json", "a=x.toml", "a=http://h", "a=rediss://h", "a=redis://"] {
+        assert!(matches!(source("a=rediss://h?ca=ca.pem"), Ok(KvSource::Redis(_))));
+        for bad in ["", "=x.json", "a=x.toml", "a=http://h", "a=rediss://", "a=redis://"] {
             assert!(parse_kv(bad).is_err(), "{bad}");
         }
     }
