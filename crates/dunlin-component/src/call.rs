@@ -14,7 +14,7 @@ use crate::state::{
     BOUND, Flags, IDLE, MAY_ENTER, MAY_LEAVE, RUNNING, State, flags, set_flags,
     set_flags_and_context, state,
 };
-use crate::trap::{asynchronous, trap};
+use crate::trap::{asynchronous, contained, trap};
 use dunlin::{AsContextMut, ErrorKind, Result, StoreContextMut};
 
 /// Words of a call's arguments and results: the flat parameters, and where the result goes.
@@ -163,7 +163,7 @@ impl Lifted {
             }
             return Err(error);
         }
-        self.func.call(store.as_context_mut(), &mut words)?;
+        self.func.call(store.as_context_mut(), &mut words).map_err(contained)?;
         let result = lift(&mut Cx::new(store, &self.side, &self.ty.types, scope), &words)?;
         self.finish(store, scope, &words)?;
         Ok(result)
@@ -181,7 +181,7 @@ impl Lifted {
         }
         let Some(post_return) = self.post_return else { return Ok(()) };
         set_flags(store, self.side.instance, BOUND)?;
-        post_return.call(store.as_context_mut(), &mut [results[0]])?;
+        post_return.call(store.as_context_mut(), &mut [results[0]]).map_err(contained)?;
         set_flags(store, self.side.instance, RUNNING)
     }
 }

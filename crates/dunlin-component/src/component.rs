@@ -125,6 +125,7 @@ impl Component {
         let Decoded { templates, modules, mut types, imports, exports } = decoded;
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
         types.adaptable = !imports_modules && !templates.iter().any(|it| it.has_contexts());
+        types.throws = modules.iter().any(|module| module.info().tags() > 0);
         let types = Arc::new(types);
         let has_own_modules = templates.iter().all(|template| template.has_own_modules());
         let inner = Inner {

@@ -11,7 +11,7 @@ use crate::call::check_leave;
 use crate::func::{HostCode, HostFunc, TypeRef};
 use crate::lowered::RETURNED;
 use crate::resource::{ResourceTypeId, begin_scope, end_scope};
-use crate::trap::link;
+use crate::trap::{contained, link};
 use crate::typed::with_known;
 use dunlin::{AsContextMut, Func, NumericHost, Result, StoreContextMut};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl<'m, T: 'static> Hosts<'m, T> {
             Some(host) => host,
             None => {
                 let run = move |mut caller: dunlin::Caller<'_, T>, of: &_, words: &mut [u64]| {
-                    what.run(&mut caller.as_context_mut(), *of, words)
+                    what.run(&mut caller.as_context_mut(), *of, words).map_err(contained)
                 };
                 let host = NumericHost::new(store.engine(), &what.ty(), run)?;
                 self.resources[what as usize].insert(Arc::new(host))
@@ -119,7 +119,7 @@ impl<T: 'static> Lowered<T> {
             let ty = of.get();
             let scope = ty.lends.then(|| begin_scope(store));
             let mut cx = Cx::new(store, side, &of.types, scope);
-            let result = run.run(&mut cx, ty, shape, words);
+            let result = run.run(&mut cx, ty, shape, words).map_err(contained);
             if let Some(scope) = scope {
                 end_scope(store, scope);
             }

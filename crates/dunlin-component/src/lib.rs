@@ -31,6 +31,9 @@
 //! The asynchronous half of the model, but for tasks that do not wait: components that use it load and instantiate, and
 //! trap where they would wait, or use a stream or future.
 //!
+//! Memories of 64 bits on either side of a call: the model's proposal for them is not final, and a component that lifts or
+//! lowers with one is refused when it is loaded. Its core modules may have them for themselves.
+//!
 //! Does **not** know: WASI, HTTP, the command line, how the engine executes.
 
 #![forbid(unsafe_code)]

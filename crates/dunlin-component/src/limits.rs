@@ -61,6 +61,9 @@ pub(crate) const TYPES_DEEP_MAX: usize = 100;
 /// Bytes of a value of any type, in memory: the validator's bound.
 pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 28;
 
+/// Bytes that cost one unit of fuel when the host passes them, as many as in the engine's own bulk operations.
+pub(crate) const BYTES_PER_FUEL: u64 = 64;
+
 /// How often an instance may ask for no new calls (the canonical ABI's bound of the counter).
 pub(crate) const BACKPRESSURE_MAX: i32 = 1 << 16;
 

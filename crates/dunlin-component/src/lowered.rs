@@ -8,7 +8,7 @@ use crate::matching::same_funcs;
 use crate::resource::{begin_scope, end_scope};
 use crate::state::state;
 use crate::tasks::{self, Destination};
-use crate::trap::link;
+use crate::trap::{contained, link};
 use crate::types::Shape;
 use dunlin::{AsContextMut, Result, StoreContextMut};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl<T: 'static> Lowered<T> {
             }
             return Ok(());
         }
-        lifted.func.call(store.as_context_mut(), &mut callee)?;
+        lifted.func.call(store.as_context_mut(), &mut callee).map_err(contained)?;
         self.pass_result(store, lifted, scope, (&callee, words))?;
         lifted.finish(store, scope, &callee)
     }

@@ -4,7 +4,7 @@ use crate::abi::side::Side;
 use crate::call;
 use crate::handles::Handle;
 use crate::state::{HOST, Scope, State, state};
-use crate::trap::{trap, usage};
+use crate::trap::{contained, trap, usage};
 use dunlin::{AsContextMut, NumericFunc, Result, StoreContextMut};
 use std::any::TypeId as RustType;
 use std::fmt;
@@ -264,7 +264,7 @@ fn destroy<T: 'static>(
         Destructor::None if owner == HOST => Ok(()),
         Destructor::None => call::within(store, caller, owner, |_| Ok(())),
         Destructor::Guest(destructor) => call::within(store, caller, owner, |store| {
-            destructor.call(store.as_context_mut(), &mut [rep.into()])
+            destructor.call(store.as_context_mut(), &mut [rep.into()]).map_err(contained)
         }),
     }
 }

@@ -13,7 +13,7 @@ use crate::matching::same_types;
 use crate::resource::{begin_scope, check_scope, end_scope};
 use crate::state::state;
 use crate::template::Encoding;
-use crate::trap::{asynchronous, trap};
+use crate::trap::{asynchronous, contained, trap};
 use crate::types::{TypeId, TypeTable};
 use crate::val::Val;
 use dunlin::{AsContextMut, ErrorKind, Func, FuncType, Memory, Result, StoreContextMut};
@@ -56,7 +56,7 @@ pub(crate) fn run<T: 'static>(
     let tasks = &mut state(store).tasks;
     let place = tasks.len();
     tasks.push(Task { instance, callee, scope, has_returned: false, to });
-    let called = lifted.func.call(store.as_context_mut(), words);
+    let called = lifted.func.call(store.as_context_mut(), words).map_err(contained);
     // Tasks within it have ended too, by failing.
     let ended = state(store).tasks.drain(place..).next();
     called?;

@@ -9,6 +9,17 @@ pub(crate) fn trap(why: impl fmt::Display) -> Error {
     Error::new_of(ErrorKind::Trap, why)
 }
 
+/// An exception that leaves the component that it was thrown in.
+pub(crate) const THROWN: &str = "an exception left its component";
+
+/// What a failed call is beyond a component's border, where there are no exceptions.
+pub(crate) fn contained(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Exception => trap(THROWN),
+        _ => error,
+    }
+}
+
 /// A trap where a component uses the model's asynchronous half.
 #[cold]
 pub(crate) fn asynchronous(what: &str) -> Error {

@@ -54,6 +54,8 @@ pub struct TypeTable {
     pub(crate) adapted: AtomicUsize,
     /// Whether calls of the component's functions may have adapters at all.
     pub(crate) adaptable: bool,
+    /// Whether core modules of the component may throw exceptions.
+    pub(crate) throws: bool,
 }
 
 impl TypeTable {

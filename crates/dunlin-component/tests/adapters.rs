@@ -2,7 +2,7 @@
 
 mod support;
 
-use dunlin::{Config, Engine, Feature, Features, Result, Store};
+use dunlin::{Config, Engine, Feature, Features, Result, Store, TrapCode};
 use dunlin_component::{Component, Instance, Linker};
 use support::{LIBC, engine, trap};
 
@@ -175,6 +175,83 @@ fn allocators_and_cleaners_cannot_call_out_in_either_way() {
                     "{in_realloc} {in_post}"
                 ),
             }
+        }
+    }
+}
+
+#[test]
+fn memories_of_64_bits_are_a_modules_own_and_no_sides() {
+    let text = |memory: &str| {
+        format!(
+            r#"(component
+                (core module $M (memory $small (export "small") 1) (memory $large (export "large") i64 1)
+                    (func (export "f") (param i32 i32) (result i32)
+                        (i32.load8_u $large (i64.extend_i32_u (local.get 1))))
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8)))
+                (core instance $m (instantiate $M))
+                (func (export "f") (param "a" string) (result u32) (canon lift (core func $m "f")
+                    (memory (core memory $m "{memory}")) (realloc (core func $m "realloc")))))"#
+        )
+    };
+    let engine = engine();
+    let component = Component::new(&engine, text("small")).expect("valid");
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
+    let f = instance.get_typed_func::<(&str,), u32>(&mut store, "f").expect("a function");
+    assert_eq!(f.call(&mut store, ("abc",)).expect("a number"), 0);
+    let error = Component::new(&engine, text("large")).expect_err("no side has such a memory");
+    assert!(error.to_string().contains("64-bit memories"), "{error}");
+    assert!(error.offset().is_some_and(|at| at > 8), "{error:?}");
+}
+
+/// A pair whose outer function passes the first bytes of its memory on, as many as it is told, which the inner one counts.
+fn lists(of: &str) -> String {
+    format!(
+        r#"(component
+            (component $Inner {LIBC}
+                (core module $M (func (export "f") (param i32 i32) (result i32) (local.get 1)))
+                (core instance $m (instantiate $M))
+                (func (export "f") (param "a" {of}) (result u32) (canon lift (core func $m "f")
+                    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")))))
+            (instance $inner (instantiate $Inner))
+            {LIBC}
+            (core func $f (canon lower (func $inner "f") (memory (core memory $libc "memory"))))
+            (core module $M (import "" "f" (func $f (param i32 i32) (result i32)))
+                (func (export "f") (param i32) (result i32) (call $f (i32.const 0) (local.get 0))))
+            (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
+            (func (export "f") (param "a" u32) (result u32) (canon lift (core func $m "f"))))"#
+    )
+}
+
+#[test]
+fn what_is_copied_costs_fuel_in_either_way() {
+    let engine = Engine::new(Config::new().consume_fuel(true)).expect("an engine");
+    // Bytes, which are copied; what is looked at one by one; text, which is looked at and copied, and cheap by the byte.
+    for (of, most) in
+        [("(list u8)", 3000_u32), ("(list bool)", 3000), ("(list char)", 3000), ("string", 3000)]
+    {
+        for adapters in [true, false] {
+            let component = Component::new(&engine, lists(of)).expect("a component");
+            let mut linker = Linker::new(&engine);
+            linker.adapters(adapters);
+            let mut store = Store::new(&engine, ());
+            store.set_fuel(1 << 40).expect("it is configured");
+            let instance = linker.instantiate(&mut store, &component).expect("an instance");
+            let f = instance.get_typed_func::<(u32,), u32>(&mut store, "f").expect("a function");
+            let mut spent = |count: u32| {
+                let before = store.get_fuel().expect("fuel");
+                assert_eq!(f.call(&mut store, (count,)).expect("room"), count);
+                before - store.get_fuel().expect("fuel")
+            };
+            let (few, many) = (spent(0), spent(most));
+            // One unit for 64 bytes that are copied as they are, and one for each of what is looked at.
+            assert!(
+                few > 0 && many - few >= u64::from(most) / 64,
+                "{of}, {adapters}: {few}, {many}"
+            );
+            store.set_fuel(few + 10).expect("it is configured");
+            let error = f.call(&mut store, (100_000,)).expect_err("too little");
+            assert_eq!(error.trap_code(), Some(TrapCode::OutOfFuel), "{of}, {adapters}");
         }
     }
 }

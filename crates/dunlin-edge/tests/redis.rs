@@ -74,6 +74,93 @@ impl Server {
     }
 }
 
+/// The same with TLS, and the certificate of the tests' own authority in a folder.
+struct TlsServer {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl TlsServer {
+    fn start() -> Option<TlsServer> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let certificates =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outgoing/certificates");
+        let pem = |name: &str, kind: &str| {
+            let bytes = std::fs::read(certificates.join(format!("{name}.der"))).expect("it");
+            let lines = base64(&bytes);
+            let text = format!("-----BEGIN {kind}-----\n{lines}-----END {kind}-----\n");
+            let path = folder.path().join(format!("{name}.pem"));
+            std::fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        let ca = pem("ca", "CERTIFICATE");
+        let (certificate, key) = (pem("server", "CERTIFICATE"), pem("server-key", "PRIVATE KEY"));
+        // The other port is the one that is found free.
+        let free = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let options = [
+            "--tls-port",
+            &free.to_string(),
+            "--tls-auth-clients",
+            "no",
+            "--tls-ca-cert-file",
+            &ca,
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+        ];
+        let mut server = Server::start(&options)?;
+        server.port = free;
+        Some(TlsServer { server, folder })
+    }
+}
+
+/// Bytes as lines of base64.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for (at, three) in bytes.chunks(3).enumerate() {
+        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = word << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            let value = word >> (18 - 6 * digit) & 63;
+            text.push(if digit <= three.len() { DIGITS[value as usize].into() } else { '=' });
+        }
+        if at % 16 == 15 {
+            text.push('\n');
+        }
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn a_server_with_tls_is_asked_if_it_is_the_right_one() {
+    let Some(tls) = TlsServer::start() else { return };
+    let (runtime, port) = (runtime(), tls.server.port);
+    let ca = tls.folder.path().join("ca.pem").display().to_string();
+    let url = format!("rediss://127.0.0.1:{port}/1?ca={ca}");
+    let redis = store(&url, &runtime);
+    now(redis.fill(entries())).expect("an answer");
+    assert_eq!(now(redis.get("my:a")), Ok(Some(b"1".to_vec())));
+    // A connection that was used is used again, and one that the server has closed is not.
+    assert_eq!(now(redis.scan("my:*")).map(|keys| keys.len()), Ok(2));
+    let large = vec![7; 1 << 20];
+    now(redis.fill(vec![("large".into(), Entry::Value(large.clone()))])).expect("an answer");
+    assert!(now(redis.get("large")) == Ok(Some(large)));
+    for (what, url) in [
+        ("nobody trusts its authority", format!("rediss://127.0.0.1:{port}")),
+        ("its certificate has another name", format!("rediss://localhost:{port}?ca={ca}")),
+        ("there is no such file", format!("rediss://127.0.0.1:{port}?ca=/none.pem")),
+        ("it speaks TLS", format!("redis://127.0.0.1:{port}")),
+    ] {
+        let error = now(store(&url, &runtime).get("my:a"));
+        assert!(matches!(error, Err(StoreError::Failed(_))), "{what}: {error:?}");
+    }
+}
+
 fn entries() -> Vec<(String, Entry)> {
     let text = r#"{
         "my:a": "1", "my:b": {"base64": "AP8="}, "empty": "", "mz": "2", "grüße": "3", "a*b": "star",

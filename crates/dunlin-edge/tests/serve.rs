@@ -292,3 +292,28 @@ fn what_is_in_caches_outlives_a_server_with_a_file() {
         assert_eq!(start(file).get("/cache/get/colour").text(), kept);
     }
 }
+
+#[test]
+fn the_log_names_the_trace_that_a_request_is_a_part_of() {
+    let server = TestServer::with(|options| options.logs_requests = true);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut client = server.connect();
+    for path in ["/request", "/trap"] {
+        client.send(
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: a\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        let response = client.response().expect("a response");
+        if path == "/request" {
+            // The guest is told as it was said.
+            assert!(response.text().contains(&format!("traceparent: 00-{trace}-")));
+        }
+    }
+    client.get("/status?code=204");
+    let text = server.logged.wait_for("\"status\":204");
+    let traced = text.lines().filter(|line| line.contains(&format!("\"trace\":\"{trace}\"")));
+    // Both requests, and how the guest failed; not the third.
+    assert_eq!(traced.count(), 3, "{text}");
+}

@@ -18,6 +18,7 @@ use crate::errno::Errno;
 use crate::limits::Limits;
 use crate::network::Network;
 use crate::random::{RandomSource, SeededRandom, SystemRandom};
+use crate::reactor::Reactor;
 use crate::stdio::{Input, Output};
 use crate::table::{Descriptor, Table};
 
@@ -165,6 +166,7 @@ pub struct WasiCtx {
     pub(crate) limits: Limits,
     pub(crate) interrupt: Interrupt,
     pub(crate) yields: Yields,
+    pub(crate) reactor: Option<Arc<dyn Reactor>>,
 }
 
 impl WasiCtx {
@@ -180,6 +182,11 @@ impl WasiCtx {
     /// [`WAIT_SLICE_MILLISECONDS_MAX`]: crate::limits::WAIT_SLICE_MILLISECONDS_MAX
     pub fn set_interrupt(&mut self, asked: impl Fn() -> bool + Send + Sync + 'static) {
         self.interrupt = Interrupt(Some(Box::new(asked)));
+    }
+
+    /// Has a guest on a stack of its own suspended while it waits for a moment, a stream or a disk.
+    pub fn set_reactor(&mut self, reactor: Arc<dyn Reactor>) {
+        self.reactor = Some(reactor);
     }
 }
 
@@ -391,6 +398,7 @@ impl WasiCtxBuilder {
             limits: granted.limits,
             interrupt: granted.interrupt,
             yields: Yields::default(),
+            reactor: None,
         })
     }
 }

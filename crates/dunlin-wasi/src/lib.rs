@@ -12,11 +12,12 @@
 //! 3. No argument of a guest panics, allocates beyond what its memory justifies, or keeps the host's
 //!    thread longer than one slice of a wait after the embedder's interrupt. The exceptions are the
 //!    streams an embedder brings along ([`Input::Reader`], [`Output::Writer`]) and inherited streams on
-//!    systems without a readiness call, which wait as long as they wait; and a disk that is slow is
-//!    waited for, as is whoever resolves a name.
+//!    systems without a readiness call, which wait as long as they wait; and, for a guest that cannot be
+//!    suspended, a slow disk and whoever resolves a name.
 //! 4. Nothing is reached over the network but what a [`Network`] allows.
 //!
-//! Calls that wait hold the thread that the guest runs on; those of components need not ([`preview2`]).
+//! Calls that wait hold the thread that the guest runs on, unless it runs on a stack of its own and its embedder has given a
+//! [`Reactor`]: then it is suspended, also while a disk is waited for.
 //!
 //! [`Threads`] runs programs of several threads, which share one [`SharedCtx`].
 //!
@@ -39,6 +40,7 @@ mod paths;
 pub mod preview1;
 pub mod preview2;
 pub mod random;
+mod reactor;
 pub mod stdio;
 mod streams;
 mod sys;
@@ -47,6 +49,7 @@ mod threads;
 mod times;
 pub mod types;
 mod waiting;
+mod waits;
 
 #[cfg(feature = "componentize")]
 pub use componentize::{ModuleKind, componentize, module_kind};
@@ -57,5 +60,7 @@ pub use limits::Limits;
 pub use link::{Lent, add_imports_to_linker, add_imports_to_linker_with, add_to_linker};
 pub use memory::GuestMemory;
 pub use network::{Network, SocketUse, is_public};
+pub use reactor::{Job, Reactor, Waiting};
 pub use stdio::{Input, InputPipe, Output, OutputPipe};
+pub use sys::HostStream;
 pub use threads::{SharedCtx, THREADS_DEFAULT_MAX, Threads};

@@ -11,6 +11,13 @@ pub const WAIT_SLICE_MILLISECONDS_MAX: u64 = 10;
 /// a writer of so few (`PIPE_BUF` on Linux), so that the embedder's interrupt is seen between them.
 pub const READY_WRITE_BYTES_MAX: usize = 4096;
 
+/// How many bytes of a file one job reads or writes, for a guest that is suspended meanwhile: they are copied. The rest is a
+/// short transfer, which every caller must expect anyway.
+pub const JOB_BYTES_MAX: usize = 1 << 20;
+
+/// How many lookups of names a guest may have begun that have not ended: each may keep a thread for as long as resolvers take.
+pub const LOOKUPS_MAX: usize = 16;
+
 /// How many random bytes are drawn between two looks at the embedder's interrupt.
 pub const RANDOM_CHUNK_BYTES_MAX: usize = 1 << 20;
 

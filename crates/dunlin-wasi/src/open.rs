@@ -17,7 +17,7 @@ use cap_fs_ext::{
 };
 use cap_std::fs::{Dir, OpenOptions};
 
-use crate::ctx::DirRights;
+use crate::ctx::{DirRights, WasiCtx};
 use crate::errno::Errno;
 use crate::table::{Descriptor, Kind, OpenDir, OpenFile, Table, filetype};
 use crate::types::{FdFlags, FileType, OFlags, Rights};
@@ -79,37 +79,44 @@ impl Request {
 /// # Errors
 /// `MFILE`, before the host is touched; `INVAL` for flags that mean nothing together, `ISDIR` for a directory to write,
 /// what the host meets.
-pub(crate) fn open(table: &mut Table, fd: u32, path: &str, request: &Request) -> Result<u32> {
-    table.free()?;
-    let dir = table.dir(fd, request.needed())?;
-    let descriptor = if request.oflags.contains(OFlags::DIRECTORY) {
-        open_directory(dir, path, request)?
-    } else {
-        open_any(dir, path, request)?
-    };
-    table.insert(descriptor)
+pub(crate) fn open(ctx: &mut WasiCtx, fd: u32, path: &str, request: Request) -> Result<u32> {
+    ctx.table.free()?;
+    let OpenDir { dir, access, .. } = ctx.table.dir(fd, request.needed())?;
+    let (dir, access, path) = (dir.clone(), *access, path.to_owned());
+    let descriptor = ctx.waits().blocking(move || {
+        if request.oflags.contains(OFlags::DIRECTORY) {
+            open_directory(&dir, access, &path, &request)
+        } else {
+            open_any(&dir, access, &path, &request)
+        }
+    })?;
+    ctx.table.insert(descriptor)
 }
 
 /// Opens what must be a directory.
-fn open_directory(dir: &OpenDir, path: &str, request: &Request) -> Result<Descriptor> {
+fn open_directory(
+    dir: &Dir,
+    access: DirRights,
+    path: &str,
+    request: &Request,
+) -> Result<Descriptor> {
     if request.oflags.intersects(OFlags::CREAT.or(OFlags::EXCL)) {
         return Err(Errno::Inval);
     }
     if request.oflags.contains(OFlags::TRUNC) || request.base.contains(Rights::FD_WRITE) {
         return Err(Errno::Isdir);
     }
-    let opened =
-        if request.follows { dir.dir.open_dir(path)? } else { dir.dir.open_dir_nofollow(path)? };
-    Ok(directory(opened, dir.access, request))
+    let opened = if request.follows { dir.open_dir(path)? } else { dir.open_dir_nofollow(path)? };
+    Ok(directory(opened, access, request))
 }
 
 /// Opens what may be anything.
-fn open_any(dir: &OpenDir, path: &str, request: &Request) -> Result<Descriptor> {
-    let file = open_file(&dir.dir, path, request)?;
+fn open_any(dir: &Dir, access: DirRights, path: &str, request: &Request) -> Result<Descriptor> {
+    let file = open_file(dir, path, request)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         let opened = Dir::from_std_file(file.into_std());
-        return Ok(directory(opened, dir.access, request));
+        return Ok(directory(opened, access, request));
     }
     let file = file.into_std();
     // The host's open calls refuse to append and cut at once; guests may ask for both.
@@ -123,7 +130,7 @@ fn open_any(dir: &OpenDir, path: &str, request: &Request) -> Result<Descriptor> 
         _ => Rights::FILE.without(Rights::FD_SEEK.or(Rights::FD_TELL)),
     };
     Ok(Descriptor {
-        kind: Kind::File(OpenFile { file: Arc::new(file), filetype, access: dir.access }),
+        kind: Kind::File(OpenFile { file: Arc::new(file), filetype, access }),
         base: request.base.and(base),
         inheriting: request.inheriting,
         flags: request.flags,
@@ -133,7 +140,7 @@ fn open_any(dir: &OpenDir, path: &str, request: &Request) -> Result<Descriptor> 
 /// A descriptor of a directory.
 fn directory(dir: Dir, access: DirRights, request: &Request) -> Descriptor {
     Descriptor {
-        kind: Kind::Dir(OpenDir { dir, access, preopen: None, listing: None }),
+        kind: Kind::Dir(OpenDir { dir: Arc::new(dir), access, preopen: None, listing: None }),
         base: request.base.and(Rights::DIRECTORY),
         inheriting: request.inheriting,
         flags: request.flags.and(FdFlags::NONBLOCK),

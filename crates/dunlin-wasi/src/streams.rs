@@ -1,18 +1,20 @@
 //! Reading and writing what may wait for someone else: standard streams, pipes, devices.
 //!
-//! A read or write that could wait is preceded by a wait in slices, so that the embedder's interrupt is seen.
+//! A read or write that could wait for someone else is preceded by a wait, in which the embedder's interrupt is seen. A file
+//! that might wait for a disk is read and written elsewhere if the guest can be suspended; on systems that say whether the
+//! bytes are in memory, only if they are not.
 
 use std::fs::File;
-use std::io::{IoSlice, Read as _};
-use std::time::Duration;
+use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom};
+use std::sync::Arc;
 
-use crate::ctx::{Interrupt, Yields};
 use crate::errno::Errno;
-use crate::limits::{READY_WRITE_BYTES_MAX, WAIT_SLICE_MILLISECONDS_MAX};
+use crate::limits::{JOB_BYTES_MAX, READY_WRITE_BYTES_MAX};
 use crate::stdio::{Input, Output};
 use crate::sys::{Direction, Waitable};
 use crate::table::{Descriptor, Kind};
 use crate::types::Rights;
+use crate::waits::Waits;
 
 type Result<T = ()> = std::result::Result<T, Errno>;
 
@@ -36,40 +38,12 @@ pub(crate) fn require_writing(descriptor: &Descriptor) -> Result {
     }
 }
 
-/// How a call may wait.
-#[derive(Clone, Copy)]
-pub(crate) struct Waits<'a> {
-    pub(crate) interrupt: &'a Interrupt,
-    pub(crate) yields: &'a Yields,
-    /// Fail with `AGAIN` instead of waiting.
-    pub(crate) nonblock: bool,
-}
-
-impl Waits<'_> {
-    /// Returns when a stream is ready.
-    pub(crate) fn until_ready(self, stream: Waitable<'_>, direction: Direction) -> Result {
-        let slice =
-            Duration::from_millis(if self.nonblock { 0 } else { WAIT_SLICE_MILLISECONDS_MAX });
-        loop {
-            let stands = crate::sys::wait(&[(stream, direction)], self.yields.slice(slice))?;
-            if stands.iter().any(|readiness| readiness.ready) {
-                return Ok(());
-            }
-            if self.nonblock {
-                return Err(Errno::Again);
-            }
-            self.interrupt.check()?;
-            self.yields.check(slice)?;
-        }
-    }
-}
-
 /// Reads once, at the place where the descriptor is.
 pub(crate) fn read(kind: &mut Kind, buffer: &mut [u8], waits: Waits<'_>) -> Result<usize> {
     match kind {
         Kind::Input(input) => read_input(input, buffer, waits),
         Kind::File(file) if file.can_wait() => read_pipe(&file.file, buffer, waits),
-        Kind::File(file) => Ok((&*file.file).read(buffer)?),
+        Kind::File(file) => read_regular(&file.file, buffer, None, waits),
         Kind::Output(_) | Kind::Dir(_) => Err(Errno::Badf),
     }
 }
@@ -80,6 +54,54 @@ fn read_input(input: &mut Input, buffer: &mut [u8], waits: Waits<'_>) -> Result<
         waits.until_ready(stream, Direction::Read)?;
     }
     input.read(buffer)
+}
+
+/// Reads a regular file once: at a place, or at its own.
+pub(crate) fn read_regular(
+    file: &Arc<File>,
+    buffer: &mut [u8],
+    place: Option<u64>,
+    waits: Waits<'_>,
+) -> Result<usize> {
+    if !waits.suspends() || buffer.is_empty() {
+        return Ok(read_at(file, buffer, place)?);
+    }
+    if let Some(count) = crate::sys::read_in_memory(file, buffer, place) {
+        return Ok(count);
+    }
+    let (file, len) = (file.clone(), buffer.len().min(JOB_BYTES_MAX));
+    let bytes = waits.blocking(move || {
+        let mut bytes = vec![0; len];
+        let count = read_at(&file, &mut bytes, place)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    })?;
+    buffer[..bytes.len()].copy_from_slice(&bytes);
+    Ok(bytes.len())
+}
+
+fn read_at(mut file: &File, buffer: &mut [u8], place: Option<u64>) -> io::Result<usize> {
+    match place {
+        Some(place) => crate::sys::read_at(file, buffer, place),
+        None => file.read(buffer),
+    }
+}
+
+/// Writes a regular file once at a place.
+pub(crate) fn write_regular_at(
+    file: &Arc<File>,
+    bytes: &[u8],
+    place: u64,
+    waits: Waits<'_>,
+) -> Result<usize> {
+    if !waits.suspends() || bytes.is_empty() {
+        return Ok(crate::sys::write_at(file, bytes, place)?);
+    }
+    if let Some(count) = crate::sys::write_in_memory(file, bytes, place) {
+        return Ok(count);
+    }
+    let (file, bytes) = (file.clone(), bytes[..bytes.len().min(JOB_BYTES_MAX)].to_vec());
+    waits.blocking(move || Ok(crate::sys::write_at(&file, &bytes, place)?))
 }
 
 /// Reads a pipe or device once.
@@ -113,7 +135,7 @@ pub(crate) fn write_output(output: &mut Output, bytes: &[u8], waits: Waits<'_>) 
 /// that it stays so, unless nobody could want the thread back.
 fn write_output_part(output: &mut Output, bytes: &[u8], waits: Waits<'_>) -> Result<usize> {
     match output.waitable() {
-        Some(stream) if waits.nonblock || waits.interrupt.is_set() => {
+        Some(stream) if waits.nonblock || waits.interrupt.is_set() || waits.suspends() => {
             waits.until_ready(stream, Direction::Write)?;
             output.write(&bytes[..bytes.len().min(READY_WRITE_BYTES_MAX)])
         }
@@ -121,8 +143,56 @@ fn write_output_part(output: &mut Output, bytes: &[u8], waits: Waits<'_>) -> Res
     }
 }
 
-/// Writes a file, all slices in one step, once it is ready if writes `can_wait`.
+/// Writes a file, all slices in one step, once it is ready if writes `can_wait`. Of what is written elsewhere no more than
+/// [`JOB_BYTES_MAX`] bytes are one step.
 pub(crate) fn write_file(
+    file: &Arc<File>,
+    can_wait: bool,
+    slices: &[IoSlice<'_>],
+    waits: Waits<'_>,
+    appends: bool,
+) -> Result<usize> {
+    if waits.suspends() {
+        let bytes_max = if can_wait { READY_WRITE_BYTES_MAX } else { JOB_BYTES_MAX };
+        let bytes = gathered(slices, bytes_max);
+        if !can_wait {
+            let file = file.clone();
+            return waits.blocking(move || {
+                Ok(crate::sys::write_file(&file, &[IoSlice::new(&bytes)], appends)?)
+            });
+        }
+        // So few that a pipe which is ready does not hold its writer.
+        return write_ready(file, true, &[IoSlice::new(&bytes)], waits, appends);
+    }
+    write_ready(file, can_wait, slices, waits, appends)
+}
+
+/// Writes to the end of a file, wherever it was.
+pub(crate) fn write_end(file: &Arc<File>, bytes: &[u8], waits: Waits<'_>) -> Result<usize> {
+    let write = |mut file: &File, bytes: &[u8]| {
+        file.seek(SeekFrom::End(0))?;
+        crate::sys::write_file(file, &[IoSlice::new(bytes)], false)
+    };
+    if !waits.suspends() {
+        return Ok(write(file, bytes)?);
+    }
+    let (file, bytes) = (file.clone(), bytes[..bytes.len().min(JOB_BYTES_MAX)].to_vec());
+    waits.blocking(move || Ok(write(&file, &bytes)?))
+}
+
+/// The first bytes of all slices.
+fn gathered(slices: &[IoSlice<'_>], bytes_max: usize) -> Vec<u8> {
+    let len = slices.iter().map(|slice| slice.len()).sum::<usize>().min(bytes_max);
+    let mut bytes = Vec::with_capacity(len);
+    for slice in slices {
+        let room = len - bytes.len();
+        bytes.extend_from_slice(&slice[..slice.len().min(room)]);
+    }
+    bytes
+}
+
+/// The same once it is ready, on this thread.
+fn write_ready(
     file: &File,
     can_wait: bool,
     slices: &[IoSlice<'_>],
@@ -135,7 +205,7 @@ pub(crate) fn write_file(
         }
         match crate::sys::write_file(file, slices, appends) {
             Ok(count) => return Ok(count),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !waits.nonblock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !waits.nonblock => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -15,6 +15,7 @@ use crate::ctx::DirRights;
 use crate::errno::Errno;
 use crate::stdio::{Input, Output};
 use crate::types::{FdFlags, FdStat, FileStat, FileType, Rights};
+use crate::waits::Waits;
 
 /// One open descriptor.
 #[derive(Debug)]
@@ -51,7 +52,8 @@ pub(crate) struct OpenFile {
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct OpenDir {
-    pub(crate) dir: Dir,
+    /// Jobs hold it while they last.
+    pub(crate) dir: Arc<Dir>,
     pub(crate) access: DirRights,
     /// The guest's name of it, if it was granted by the embedder.
     pub(crate) preopen: Option<String>,
@@ -111,6 +113,7 @@ impl Descriptor {
                 (base, base.or(files))
             }
         };
+        let dir = Arc::new(dir);
         let kind = Kind::Dir(OpenDir { dir, access, preopen: Some(name), listing: None });
         Descriptor { kind, base, inheriting, flags: FdFlags::NONE }
     }
@@ -137,10 +140,16 @@ impl Descriptor {
     }
 
     /// What the guest may know of the file behind the descriptor.
-    pub(crate) fn filestat(&self) -> Result<FileStat, Errno> {
+    pub(crate) fn filestat(&self, waits: Waits<'_>) -> Result<FileStat, Errno> {
         match &self.kind {
-            Kind::File(file) => Ok(filestat(&Metadata::from_file(&file.file)?)),
-            Kind::Dir(dir) => Ok(filestat(&dir.dir.dir_metadata()?)),
+            Kind::File(file) => {
+                let file = file.file.clone();
+                waits.blocking(move || Ok(filestat(&Metadata::from_file(&file)?)))
+            }
+            Kind::Dir(dir) => {
+                let dir = dir.dir.clone();
+                waits.blocking(move || Ok(filestat(&dir.dir_metadata()?)))
+            }
             Kind::Input(_) | Kind::Output(_) => Ok(FileStat::of_stream(self.fdstat().filetype)),
         }
     }
@@ -161,12 +170,24 @@ impl Descriptor {
 impl OpenDir {
     /// The entries of the directory, itself and its parent first. What the number of the parent is stays
     /// untold, since it may lie outside the sandbox: it shows the directory's own.
-    pub(crate) fn entries(&self, entries_max: usize) -> Result<Vec<Entry>, Errno> {
-        let own = self.dir.dir_metadata()?.ino();
+    pub(crate) fn entries(
+        &self,
+        entries_max: usize,
+        waits: Waits<'_>,
+    ) -> Result<Vec<Entry>, Errno> {
+        let dir = self.dir.clone();
+        waits.blocking(move || Entry::all(&dir, entries_max))
+    }
+}
+
+impl Entry {
+    /// As [`OpenDir::entries`].
+    fn all(dir: &Dir, entries_max: usize) -> Result<Vec<Entry>, Errno> {
+        let own = dir.dir_metadata()?.ino();
         let mut listing: Vec<Entry> = [".", ".."]
             .map(|name| Entry { name: name.to_string(), ino: own, filetype: FileType::Directory })
             .into();
-        for entry in self.dir.entries()? {
+        for entry in dir.entries()? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
@@ -338,7 +359,7 @@ impl Table {
         let mut preopens = Vec::new();
         for descriptor in self.slots.iter().flatten() {
             if let Kind::Dir(OpenDir { dir, access, preopen: Some(name), .. }) = &descriptor.kind {
-                let dir = dir.try_clone()?;
+                let dir = dir.clone();
                 let kind =
                     Kind::Dir(OpenDir { dir, access: *access, preopen: None, listing: None });
                 preopens.push((Descriptor { kind, ..*descriptor }, name.clone()));

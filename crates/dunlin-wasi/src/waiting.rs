@@ -16,10 +16,13 @@ pub(crate) fn wait_slice(
     slice: Duration,
 ) -> Result<Vec<(usize, Readiness)>, Errno> {
     if hosts.is_empty() {
-        if !slice.is_zero() {
+        if !slice.is_zero() && !suspended(ctx, hosts, slice)? {
             ctx.monotonic.sleep(slice);
         }
         return Ok(Vec::new());
+    }
+    if !slice.is_zero() && ctx.waits().suspends() {
+        return wait_suspended(ctx, hosts, slice);
     }
     let before = ctx.monotonic.now_ns();
     let mut ready = Vec::new();
@@ -37,4 +40,33 @@ pub(crate) fn wait_slice(
         ctx.monotonic.sleep(slice);
     }
     Ok(ready)
+}
+
+/// As [`wait_slice`], for a guest that can be suspended.
+fn wait_suspended(
+    ctx: &WasiCtx,
+    hosts: &[(usize, (Waitable<'_>, Direction))],
+    slice: Duration,
+) -> Result<Vec<(usize, Readiness)>, Errno> {
+    let ready = wait_slice(ctx, hosts, Duration::ZERO)?;
+    if !ready.is_empty() {
+        return Ok(ready);
+    }
+    suspended(ctx, hosts, slice)?;
+    wait_slice(ctx, hosts, Duration::ZERO)
+}
+
+/// Suspends the guest for a slice, if it can be, or until something might be ready. Whether it can.
+fn suspended(
+    ctx: &WasiCtx,
+    hosts: &[(usize, (Waitable<'_>, Direction))],
+    slice: Duration,
+) -> Result<bool, Errno> {
+    let before = ctx.monotonic.now_ns();
+    let suspends = ctx.waits().suspend_for(hosts, slice)?;
+    // A clock that stood still meanwhile is a simulated one: it moves when told to.
+    if suspends && ctx.monotonic.now_ns() == before {
+        ctx.monotonic.sleep(slice);
+    }
+    Ok(suspends)
 }

@@ -2,10 +2,14 @@
 //! that ask for what they must not have.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use dunlin::{Engine, ErrorKind, Store};
 use dunlin_component::{Component, Linker};
-use dunlin_wasi::preview2::{self, ComponentCtx};
+use dunlin_wasi::preview2::{self, ComponentCtx, Job, Reactor, Waiting};
 use dunlin_wasi::{
     DirRights, Input, InputPipe, Limits, Output, OutputPipe, WasiCtx, WasiCtxBuilder,
 };
@@ -18,10 +22,21 @@ struct Outcome {
 }
 
 /// Runs a command, in binary or text, and whose `run` has this name.
-fn run(component: &[u8], export: &str, mut builder: WasiCtxBuilder) -> Outcome {
+fn run(component: &[u8], export: &str, builder: WasiCtxBuilder) -> Outcome {
+    run_with(component, export, builder, |_| {})
+}
+
+/// The same with what the context is given besides.
+fn run_with(
+    component: &[u8],
+    export: &str,
+    mut builder: WasiCtxBuilder,
+    give: impl FnOnce(&mut ComponentCtx),
+) -> Outcome {
     let (stdout, stderr) = (OutputPipe::new(1 << 16), OutputPipe::new(1 << 16));
     builder.stdout(Output::Pipe(stdout.clone())).stderr(Output::Pipe(stderr.clone()));
-    let ctx = ComponentCtx::new(builder.build().expect("a context"));
+    let mut ctx = ComponentCtx::new(builder.build().expect("a context"));
+    give(&mut ctx);
     let engine = Engine::default();
     let component = Component::new(&engine, component).expect("a component");
     let mut linker = Linker::new(&engine);
@@ -80,6 +95,70 @@ fn a_folder_that_may_be_changed_is() {
     );
     assert!(outcome.stdout.contains("HOME: Some(\"/here\")"), "{}", outcome.stdout);
     assert_eq!(std::fs::read(folder.path().join("new.txt")).expect("a file"), b"");
+}
+
+/// Does jobs while nobody holds a thread for them.
+#[derive(Default)]
+struct Jobs {
+    kept: Mutex<Vec<Job>>,
+    done: AtomicUsize,
+}
+
+impl Reactor for Jobs {
+    fn sleep(&self, duration: Duration) -> Waiting {
+        let until = Instant::now() + duration;
+        Box::pin(std::future::poll_fn(move |_| match Instant::now() >= until {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }))
+    }
+
+    fn blocking(&self, job: Job) -> Waiting {
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = is_done.clone();
+        self.kept.lock().expect("no panic").push(Box::new(move || {
+            job();
+            done.store(true, Relaxed);
+        }));
+        Box::pin(std::future::poll_fn(move |_| match is_done.load(Relaxed) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }))
+    }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_program_that_waits_for_a_disk_is_suspended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("a.txt"), "one two\n").expect("a file");
+    let mut builder = WasiCtx::builder();
+    builder.arg("shelf").arg("/").stdin(Input::Pipe(InputPipe::new(example("input.txt"))));
+    builder.preopened_dir(folder.path(), "/", DirRights::ReadWrite).expect("a folder");
+    let jobs = Arc::new(Jobs::default());
+    let reactor = jobs.clone();
+    let running = dunlin::stacks::Stacks::new(1 << 20, 1).run(move || {
+        let give = |ctx: &mut ComponentCtx| ctx.set_reactor(reactor);
+        run_with(&example("shelf.wasm"), "wasi:cli/run@0.2.0", builder, give)
+    });
+    let mut running = std::pin::pin!(running);
+    let mut context = Context::from_waker(Waker::noop());
+    let outcome = loop {
+        if let Poll::Ready(outcome) = running.as_mut().poll(&mut context) {
+            break outcome;
+        }
+        // The thread is back, and there is one thing that the guest waits for, unless it sleeps.
+        let kept = std::mem::take(&mut *jobs.kept.lock().expect("no panic"));
+        assert!(kept.len() <= 1);
+        for job in kept {
+            job();
+            jobs.done.fetch_add(1, Relaxed);
+        }
+    };
+    let written = "a.txt        1 lines    2 words  one two\nwrite: Ok(())\n";
+    assert!(outcome.stdout.starts_with(written), "{} {}", outcome.stdout, outcome.stderr);
+    // It lists and opens folders and files, looks at them, writes one, and closes what it has opened.
+    assert!(jobs.done.load(Relaxed) >= 6, "{}", jobs.done.load(Relaxed));
 }
 
 /// A command with the body of its `run`, which may call `$get` for a stream, `$check` and `$write` it, and `$flush` what

@@ -118,6 +118,15 @@ impl<T: 'static> StoreContextMut<'_, T> {
         self.0.get_fuel()
     }
 
+    /// Takes fuel for what the host does in the guest's stead, if fuel is [configured](crate::Config::consume_fuel).
+    ///
+    /// # Errors
+    ///
+    /// The trap [`OutOfFuel`](crate::TrapCode::OutOfFuel) if there is less; then none is left.
+    pub fn consume_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.0.consume_fuel(fuel)
+    }
+
     /// Sets the fuel.
     ///
     /// # Errors

@@ -626,6 +626,12 @@ impl<'m> ModuleInfo<'m> {
         self.module.tables().iter().map(|table| table.ty).collect()
     }
 
+    /// How many tags it defines.
+    #[must_use]
+    pub fn tags(&self) -> usize {
+        self.module.tags().len() - self.module.tag_imports()
+    }
+
     /// How many globals it defines.
     #[must_use]
     pub fn globals(&self) -> usize {

@@ -465,6 +465,15 @@ impl<T: 'static> StoreInner<T> {
         Ok(u64::try_from(self.vm.fuel()).unwrap_or(0))
     }
 
+    pub(crate) fn consume_fuel(&mut self, fuel: u64) -> Result<()> {
+        if !self.engine.config().fuel {
+            return Ok(());
+        }
+        let left = self.get_fuel()?.checked_sub(fuel);
+        self.set_fuel(left.unwrap_or(0))?;
+        left.map(drop).ok_or_else(|| TrapCode::OutOfFuel.into())
+    }
+
     fn check_metered(&self) -> Result<()> {
         if self.engine.config().fuel {
             return Ok(());

@@ -29,7 +29,7 @@ pub struct App {
     arguments: &'static [&'static str],
     /// Whether bodies pass in pieces, as they are made.
     streams: bool,
-    /// Paths with the statuses and texts that come back.
+    /// Paths with the statuses and texts that come back; `{server}` is where the app is served.
     texts: &'static [(&'static str, u16, &'static str)],
 }
 
@@ -62,6 +62,38 @@ pub const APPS: &[App] = &[
         arguments: &[],
         streams: true,
         texts: &[("/", 200, "hello, xtask\n"), ("/nowhere", 404, "not here\n")],
+    },
+    App {
+        name: "app-fastedge-js",
+        about: "a FastEdge app in JavaScript, by its SDK",
+        build: fastedge_javascript,
+        arguments: &[
+            "--env",
+            "SHORE=dunes",
+            "--secret",
+            "TIDE=high",
+            "--kv",
+            "shells=xtask/real/apps/fastedge-js/shells.json",
+            "--allow-host",
+            "http://127.0.0.1:*",
+        ],
+        streams: true,
+        texts: &[
+            ("/", 200, "hello, xtask\n"),
+            ("/nowhere", 404, "not here\n"),
+            ("/granted", 200, "dunes high null null\n"),
+            ("/strange", 200, "there is none\n"),
+            (
+                "/stored",
+                200,
+                "sand\nnull\nscallop seen sizes spindle\nwhelk=1.5 wentletrap=2\n\
+                 whelk=1.5 wentletrap=2\ntrue false\n",
+            ),
+            // It asks itself, in another instance.
+            ("/fetched?from=http://{server}/", 200, "200 hello, nobody\n"),
+            ("/fetched?from=http://{server}/nowhere", 200, "404 not here\n"),
+            ("/fetched?from=http://example.com/", 200, "refused\n"),
+        ],
     },
     App {
         name: "app-python",
@@ -109,7 +141,7 @@ impl App {
         arguments.push(&path);
         let server = Served::start(&workspace::root(), &arguments)?;
         for (path, status, text) in self.texts {
-            let found = server.ask(path, None)?;
+            let found = server.ask(&path.replace("{server}", &server.address), None)?;
             expect(self.name, path, &found.status.to_string(), &status.to_string())?;
             expect(self.name, path, &String::from_utf8_lossy(&found.body), text)?;
         }
@@ -245,6 +277,17 @@ fn javascript(from: &Path, to: &Path) -> Result<(), Error> {
     command.args(["--world-name", "app", "--wit"]).arg(wit()).arg("--out").arg(to);
     command.arg(from.join("app.js"));
     steps::run("componentize-js", &mut command)
+}
+
+fn fastedge_javascript(from: &Path, to: &Path) -> Result<(), Error> {
+    let tool = packages::npm_program("fastedge-sdk-js", ".bin/fastedge-build")?;
+    let mut command = Command::new(tool);
+    // It writes beside its input, which stays as it is.
+    let place = folder().join("apps").join("fastedge-js");
+    create(&place)?;
+    packages::copy(&from.join("app.js"), &place.join("app.js"))?;
+    command.arg("app.js").arg(to).current_dir(place);
+    steps::run("fastedge-build", &mut command)
 }
 
 fn python(from: &Path, to: &Path) -> Result<(), Error> {

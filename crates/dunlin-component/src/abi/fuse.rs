@@ -236,7 +236,9 @@ impl<T: 'static> Fuse<'_, '_, T> {
 
     fn run<S: Source, D: Target>(&mut self, place: &mut Place<S, D>, block: Block) -> Result<()> {
         let program = self.program;
-        program.blocks[block as usize].iter().try_for_each(|step| self.step(place, step))
+        let steps = &program.blocks[block as usize];
+        self.store.consume_fuel(steps.len() as u64)?;
+        steps.iter().try_for_each(|step| self.step(place, step))
     }
 
     #[inline]
@@ -346,6 +348,9 @@ impl<T: 'static> Fuse<'_, '_, T> {
         elements: &Elements,
     ) -> Result<bool> {
         let (Some(from), Some(to)) = (&self.from.memory, &self.to.memory) else { return Ok(false) };
+        let steps = self.program.blocks[elements.block as usize].len().max(1) as u64;
+        let count = range.len() as u64 / u64::from(elements.size.max(1));
+        self.store.consume_fuel(count.saturating_mul(steps))?;
         let place = target as usize..target as usize + range.len();
         let Some((from, to)) = from.data_beside(to, &mut *self.store) else { return Ok(false) };
         let (Some(from), Some(to)) = (from.get(range), to.get_mut(place)) else { return Ok(false) };

@@ -5,7 +5,7 @@ use crate::limits::RANGE_BYTES_MAX;
 use crate::resource::ResourceTypeId;
 use crate::state::{BOUND, RUNNING, set_flags_and_context};
 use crate::template::Encoding;
-use crate::trap::trap;
+use crate::trap::{contained, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Memory, NumericFunc, Result, StoreContextMut};
 use std::ops::Range;
@@ -164,7 +164,7 @@ impl Side {
         let Some(realloc) = self.realloc else { return Err(trap("no function allocates")) };
         let mut words = arguments.map(u64::from);
         let context = set_flags_and_context(store, self.instance, (BOUND, [0; 2]))?;
-        realloc.call(store.as_context_mut(), &mut words)?;
+        realloc.call(store.as_context_mut(), &mut words).map_err(contained)?;
         set_flags_and_context(store, self.instance, (RUNNING, context))?;
         let (pointer, [_, _, align, bytes]) = (words[0] as u32, arguments);
         self.check_lowered(store, pointer, align, bytes, peer)?;

@@ -5,7 +5,7 @@
 //! the host's on its way.
 
 use super::side::{Peer, Side};
-use crate::limits::RANGE_BYTES_MAX;
+use crate::limits::{BYTES_PER_FUEL, RANGE_BYTES_MAX};
 use crate::template::Encoding;
 use crate::trap::trap;
 use dunlin::{Result, StoreContextMut};
@@ -110,6 +110,7 @@ pub(crate) fn pass<T: 'static>(
         (Simple::Latin1, Encoding::Compact) => found.compact,
         _ => false,
     };
+    charge(store, found.range.len())?;
     let source = from.slice(store, found.range.clone())?;
     if !same {
         let text = decode(source, found.simple)?;
@@ -122,6 +123,11 @@ pub(crate) fn pass<T: 'static>(
     let pointer = to.allocate(store, align, bytes, peer)?;
     copy(store, (from, to), found.range.clone(), pointer)?;
     Ok((pointer, found.units))
+}
+
+/// Takes fuel for what is looked at or copied here and not by code of the guest's.
+pub(crate) fn charge<T: 'static>(store: &mut StoreContextMut<'_, T>, bytes: usize) -> Result<()> {
+    store.consume_fuel(1 + bytes as u64 / BYTES_PER_FUEL)
 }
 
 /// Checks a string's bytes.
@@ -152,6 +158,7 @@ pub(crate) fn copy<T: 'static>(
     source: Range<usize>,
     pointer: u32,
 ) -> Result<()> {
+    charge(store, source.len())?;
     let target = pointer as usize..pointer as usize + source.len();
     if let (Some(from), Some(to)) = (&from.memory, &to.memory)
         && let Some((bytes, place)) = from.data_beside(to, &mut *store)

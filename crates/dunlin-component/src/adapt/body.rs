@@ -5,7 +5,7 @@ use super::helpers::{Helper, Why};
 use super::module::Indices;
 use crate::limits::{ADAPTER_BYTES_MAX, CHECKED_BYTES_MAX, RANGE_BYTES_MAX};
 use crate::state;
-use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemArgTarget, ValType};
+use wasm_encoder::{BlockType, Catch, Function, InstructionSink, MemArg, MemArgTarget, ValType};
 
 const RUNNING: i32 = state::RUNNING.cast_signed();
 const IDLE: i32 = state::IDLE.cast_signed();
@@ -44,6 +44,18 @@ impl<'m> Body<'m> {
         let mut function = Function::new_with_locals_types(self.locals);
         function.raw(self.bytes);
         Some(function)
+    }
+
+    /// What follows may call what throws.
+    pub(super) fn begin_catching(&mut self) {
+        self.op().block(BlockType::Empty).try_table(BlockType::Empty, [Catch::All { label: 0 }]);
+    }
+
+    /// The results are on the stack; exceptions of what has been called are traps.
+    pub(super) fn end_catching(&mut self) {
+        self.op().return_().end().end().i32_const(Why::Thrown as i32);
+        self.call(Helper::Fail);
+        self.op().unreachable();
     }
 
     /// Whether it is not worth going on.

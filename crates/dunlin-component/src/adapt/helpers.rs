@@ -5,7 +5,7 @@ use crate::abi::strings;
 use crate::func::{FuncItem, lifted};
 use crate::resource;
 use crate::state::state;
-use crate::trap::trap;
+use crate::trap::{THROWN, trap};
 use crate::types::Var;
 use dunlin::{AsContextMut, Func, FuncType, Result, StoreContextMut, ValType};
 use std::sync::Arc;
@@ -21,10 +21,11 @@ pub(super) enum Why {
     String,
     List,
     Area,
+    Thrown,
 }
 
 impl Why {
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 9] = [
         (Self::Leave, "cannot leave component instance"),
         (Self::Enter, "cannot enter component instance"),
         (Self::Char, "invalid `char` bit pattern"),
@@ -33,6 +34,7 @@ impl Why {
         (Self::String, "string content out-of-bounds"),
         (Self::List, "list content out-of-bounds"),
         (Self::Area, "pointer not aligned or out of bounds of memory"),
+        (Self::Thrown, THROWN),
     ];
 }
 
@@ -113,6 +115,7 @@ impl Helper {
                 let adapted = adapted(store, word(0))?;
                 let (from, _) = adapted.sides(word(0))?;
                 let found = strings::find(store, from, (word(1), word(2)), STRING)?;
+                strings::charge(store, found.range.len())?;
                 return strings::check(store, from, &found);
             }
             Self::Text => {

@@ -72,6 +72,7 @@ impl Ingredients {
         store: &mut StoreContextMut<'_, T>,
         pending: &Pending,
         to: &Lifted,
+        catches: bool,
     ) -> Result<()> {
         let first = self.recipe.enters.len() as u32;
         let set = entering(state(store), pending.side.instance, to.side.instance);
@@ -85,7 +86,8 @@ impl Ingredients {
         let post_return = to
             .post_return
             .map(|post_return| self.func(*post_return.func(), Import::PostReturn(pending.ty)));
-        let adapter = Adapter { ty: pending.ty, caller, callee, func, post_return, enters };
+        let adapter =
+            Adapter { ty: pending.ty, caller, callee, func, post_return, catches, enters };
         self.recipe.adapters.push(adapter);
         Ok(())
     }
@@ -116,7 +118,8 @@ pub(crate) fn link<T: 'static>(
         if !known && !same_funcs((&ty, &one.side), (&to.ty, &to.side)) {
             return Err(refused("a function of another component is of another type"));
         }
-        made_of.add(store, one, to)?;
+        let catches = types.throws || to.ty.types.throws;
+        made_of.add(store, one, to, catches)?;
     }
     let Ingredients { mut recipe, memories, globals, funcs } = made_of;
     (recipe.memories, recipe.globals) = (memories.len() as u32, globals.len() as u32);

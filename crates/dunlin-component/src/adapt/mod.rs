@@ -49,6 +49,8 @@ pub(crate) struct Adapter {
     callee: End,
     func: u32,
     post_return: Option<u32>,
+    /// Whether either side may throw exceptions, which are caught.
+    catches: bool,
     /// Which of the recipe's `enters` are this adapter's.
     enters: (u32, u32),
 }

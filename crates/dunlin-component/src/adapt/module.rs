@@ -228,6 +228,9 @@ impl Write<'_> {
     fn function(mut self, types: &TypeTable, shape: Shape) -> Option<Function> {
         let (adapter, ty) = (self.adapter, self.ty);
         let (of_params, of_result) = ty.programs(types).ok()?;
+        if adapter.catches {
+            self.body.begin_catching();
+        }
         self.body.check_leave(adapter.caller.flags);
         let scope = ty.lends.then(|| {
             self.body.call(Helper::Begin);
@@ -255,6 +258,9 @@ impl Write<'_> {
             self.body.call(Helper::End);
         }
         result.iter().for_each(|result| self.body.get(*result));
+        if adapter.catches {
+            self.body.end_catching();
+        }
         self.body.finish()
     }
 

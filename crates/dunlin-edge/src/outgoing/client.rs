@@ -80,8 +80,8 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The roots that are trusted, made once: an app's configuration shares them.
-fn roots() -> Option<Arc<ClientConfig>> {
+/// The roots that are trusted, made once: whoever trusts them shares them.
+pub(crate) fn roots() -> Option<Arc<ClientConfig>> {
     static ROOTS: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
     let make = || {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::body::RequestBody;
 use super::client::Settings;
 use super::errors::{error_code, of_name};
-use super::limits::{ADDRESSES_MAX, HEADER_FIELDS_MAX};
+use super::limits::{ADDRESSES_MAX, HEADER_FIELDS_MAX, LOOKUPS_MAX};
 use super::policy::Target;
 
 /// The addresses of a name, when they are known.
@@ -37,10 +37,17 @@ pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: &str) -> Resolved {
+        static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
         let name = name.to_owned();
         Box::pin(async move {
-            let addresses = tokio::net::lookup_host((name, 0)).await?;
-            Ok(addresses.map(|address| address.ip()).collect())
+            let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+            // Whoever gives up waiting does not end a lookup, nor give its thread back.
+            let lookup = tokio::task::spawn_blocking(move || {
+                let addresses = (name.as_str(), 0).to_socket_addrs();
+                drop(permit);
+                Ok(addresses?.map(|address| address.ip()).collect())
+            });
+            lookup.await.map_err(io::Error::other)?
         })
     }
 }

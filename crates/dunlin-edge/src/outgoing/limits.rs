@@ -35,3 +35,7 @@ pub(super) const ADDRESSES_MAX: usize = 4;
 
 /// TLS sessions that are remembered, to begin connections faster.
 pub(super) const TLS_SESSIONS_MAX: usize = 32;
+
+/// Lookups of names that hold threads at once, of all apps; others wait. A resolver that does not answer keeps one for half a
+/// minute.
+pub(crate) const LOOKUPS_MAX: usize = 8;

@@ -22,7 +22,9 @@ mod limits;
 mod policy;
 mod pool;
 
+pub(crate) use client::roots;
 pub use client::{Client, Settings};
 pub use connect::{Resolve, Resolved, SystemResolver};
 pub use errors::error_code;
+pub(crate) use limits::LOOKUPS_MAX;
 pub use policy::{BadPattern, Policy};

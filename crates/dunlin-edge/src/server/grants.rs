@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 use dunlin_wasi::preview2::http::{Outgoing, RequestOptions};
 use http::HeaderMap;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::app::AppSpec;
 use crate::fastedge::{self, FastEdgeCtx, Slot, WasiClient};
 use crate::outgoing::{Client, Policy, Settings};
+use crate::stores::elsewhere::{Elsewhere, LOOKS_MAX};
 use crate::stores::{
-    Cache, Embedded, KeyValue, KvSource, LocalCache, Redis, parse_kv, read_entries,
+    Cache, Embedded, EmbeddedStore, KeyValue, KvSource, LocalCache, Redis, parse_kv, read_entries,
 };
 
 /// Bytes of the caches: of one app, and of all.
@@ -25,12 +27,15 @@ pub(crate) struct Services {
     /// The file of the embedded store, if it is in one; the store, once somebody has wanted it.
     file: Option<PathBuf>,
     embedded: OnceLock<Embedded>,
+    /// Bounds how many answers are looked for in that file at once.
+    looks: Arc<Semaphore>,
 }
 
 impl Services {
     pub(crate) fn new(runtime: Handle, file: Option<PathBuf>) -> Self {
         let cache = LocalCache::new(APP_CACHE_BYTES_MAX, CACHE_BYTES_MAX);
-        Self { runtime, cache, file, embedded: OnceLock::new() }
+        let looks = Arc::new(Semaphore::new(LOOKS_MAX));
+        Self { runtime, cache, file, embedded: OnceLock::new(), looks }
     }
 
     /// Fills the caches with what an earlier server has kept in the store's file, if there is a file.
@@ -84,14 +89,22 @@ impl Services {
         let own = format!("{app}/{name}");
         Ok(match spec.source {
             KvSource::Redis(url) => Arc::new(Redis::new(url, self.runtime.clone())),
-            KvSource::Embedded => Arc::new(self.embedded()?.store(&own)),
+            KvSource::Embedded => self.own_store(self.embedded()?.store(&own)),
             KvSource::File(path) => {
                 let entries = read_entries(&path).map_err(failed)?;
                 let embedded = self.embedded()?;
                 embedded.clear(&own).and_then(|()| embedded.fill(&own, entries)).map_err(failed)?;
-                Arc::new(embedded.store(&own))
+                self.own_store(embedded.store(&own))
             }
         })
+    }
+
+    /// A part of the embedded store; a guest that reads a file's is suspended meanwhile.
+    fn own_store(&self, store: EmbeddedStore) -> Arc<dyn KeyValue> {
+        match &self.file {
+            Some(_) => Arc::new(Elsewhere::new(store, self.runtime.clone(), self.looks.clone())),
+            None => Arc::new(store),
+        }
     }
 }
 

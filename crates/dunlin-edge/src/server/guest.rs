@@ -28,8 +28,8 @@ use super::worker::Worker;
 use crate::app::Limits;
 use crate::fastedge::{self, FastEdgeCtx};
 
-/// For how long a guest runs before others on the thread get their turn. Most requests take less.
-const SLICE: Duration = Duration::from_millis(1);
+/// For how long a guest runs before others on its thread get their turn. Most requests take less.
+pub const TURN: Duration = Duration::from_millis(1);
 
 /// Instances of an app that wait for their next request, of each worker.
 const IDLE_MAX: usize = 16;
@@ -187,7 +187,7 @@ impl Guest {
             let result = handle_request(&mut live, &kind, request, sender, configured);
             Ended { live, result }
         };
-        let running = worker.stacks.run(run).metered(handle, SLICE, limits.cpu);
+        let running = worker.stacks.run(run).metered(handle, TURN, limits.cpu);
         let guest = Self {
             running: Some(running),
             deadline: begun + limits.wall,

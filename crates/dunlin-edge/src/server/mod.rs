@@ -55,7 +55,9 @@ use shared::Shared;
 use worker::Sources;
 
 pub use control::Reload;
+pub use guest::TURN;
 pub use log::{Log, LogFormat};
+pub use worker::EVENT_INTERVAL;
 
 /// How a server is set up.
 #[non_exhaustive]
@@ -177,6 +179,15 @@ impl Server {
     ///
     /// If it cannot be had as it is set up.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        Self::start_with(options, dunlin::stacks::start_clock)
+    }
+
+    /// The same, with what has somebody look at guests' time.
+    fn start_with(
+        options: Options,
+        start_clock: impl FnOnce() -> io::Result<()>,
+    ) -> Result<Self, StartError> {
+        start_clock().map_err(StartError::Threads)?;
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = options.workers.unwrap_or_else(available).max(1);
         let loader =
@@ -301,4 +312,17 @@ fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     listener.set_nonblocking(true).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_could_not_stop_guests_does_not_start() {
+        let options = || Options::new(SocketAddr::from(([127, 0, 0, 1], 0)), Vec::new());
+        let error = Server::start_with(options(), || Err(io::ErrorKind::WouldBlock.into()));
+        assert!(matches!(error, Err(StartError::Threads(_))), "{error:?}");
+        assert!(Server::start_with(options(), || Ok(())).is_ok());
+    }
 }

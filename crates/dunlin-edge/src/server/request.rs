@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     let is_coded = parts.headers.contains_key(header::TRANSFER_ENCODING);
     let closes = is_coded && lengths != Lengths::None;
     let is_certain = is_coded && lengths == Lengths::Seen;
-    let mut ticket = Ticket::new(worker.clone(), conn.clone(), &parts.method, &parts.uri);
+    let mut ticket = Ticket::new(worker.clone(), conn.clone(), &parts);
     let answered = match is_certain {
         true => Err(Reason::Malformed.into()),
         false => answer(&worker, &conn, &mut ticket, parts, incoming).await,

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use http::{Method, Response, Uri};
+use http::{Method, Response, Uri, request};
 
 use super::apps::App;
 use super::body::{Body, Flow};
 use super::conn::Conn;
 use super::end::{self, Reason, Style};
 use super::guest::Failure;
-use super::id::RequestId;
+use super::id::{RequestId, TraceId};
 use super::log::Level;
 use super::metrics::add;
 use super::worker::Worker;
+
+/// The header that says of which trace a request is a part (Trace Context, of the W3C).
+const TRACEPARENT: &str = "traceparent";
 
 /// The account of a request; it is closed when this goes.
 pub(crate) struct Ticket {
@@ -28,13 +31,15 @@ pub(crate) struct Ticket {
     status: u16,
     sent: u64,
     reason: Option<Reason>,
+    /// The trace that whoever asks says the request is a part of.
+    trace: Option<TraceId>,
     /// What is logged of each request, if anything is.
     asked: Option<(Method, Uri)>,
 }
 
 impl Ticket {
-    pub(crate) fn new(worker: Rc<Worker>, conn: Arc<Conn>, method: &Method, uri: &Uri) -> Self {
-        let asked = worker.shared.logs_requests.then(|| (method.clone(), uri.clone()));
+    pub(crate) fn new(worker: Rc<Worker>, conn: Arc<Conn>, parts: &request::Parts) -> Self {
+        let asked = worker.shared.logs_requests.then(|| (parts.method.clone(), parts.uri.clone()));
         Self {
             worker,
             conn,
@@ -45,6 +50,7 @@ impl Ticket {
             status: 0,
             sent: 0,
             reason: None,
+            trace: parts.headers.get(TRACEPARENT).and_then(|text| TraceId::parse(text.as_bytes())),
             asked,
         }
     }
@@ -91,10 +97,11 @@ impl Ticket {
             let app = app.name.clone();
             let id = self.id().to_string();
             let log = &self.worker.shared.log;
-            log.line(Level::Warn, reason.text())
-                .text("id", &id)
-                .text("app", &app)
-                .text("reason", reason.name());
+            let mut line = log.line(Level::Warn, reason.text());
+            line.text("id", &id).text("app", &app).text("reason", reason.name());
+            if let Some(trace) = &self.trace {
+                line.text("trace", trace.as_str());
+            }
         }
     }
 
@@ -107,6 +114,9 @@ impl Ticket {
         let log = &self.worker.shared.log;
         let mut line = log.line(Level::Error, failure.reason.text());
         line.text("id", &id).text("app", &app.name).text("reason", failure.reason.name());
+        if let Some(trace) = &self.trace {
+            line.text("trace", trace.as_str());
+        }
         if !failure.text.is_empty() {
             line.text("error", &failure.text);
         }
@@ -151,6 +161,9 @@ impl Drop for Ticket {
         }
         if let Some(id) = self.id {
             line.text("id", &id.to_string());
+        }
+        if let Some(trace) = &self.trace {
+            line.text("trace", trace.as_str());
         }
     }
 }

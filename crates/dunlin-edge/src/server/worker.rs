@@ -25,6 +25,8 @@ use super::id::Ids;
 use super::log::Level;
 use super::protocol;
 use super::shared::{Phase, Shared};
+use crate::outgoing::LOOKUPS_MAX;
+use crate::reactor::JOBS_MAX;
 
 /// How often a worker looks at its connections.
 const TICK: Duration = Duration::from_millis(100);
@@ -40,10 +42,11 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Turns of tasks between two looks at sockets and timers, while there is something to do. With guests that compute,
 /// each turn is a millisecond or more.
-const EVENT_INTERVAL: u32 = 8;
+pub const EVENT_INTERVAL: u32 = 8;
 
-/// Threads for what holds a thread, such as loading a component, of each worker.
-const BLOCKING_THREADS_MAX: usize = 2;
+/// Threads for what holds a thread, of each worker, as they are wanted: two for loading components, so that jobs and lookups
+/// of guests do not keep it waiting.
+const BLOCKING_THREADS_MAX: usize = 2 + JOBS_MAX + LOOKUPS_MAX;
 
 /// A worker's own.
 pub(crate) struct Worker {

@@ -1,4 +1,4 @@
-//! What fills a store from outside: `NAME=FILE.json`, or `NAME=redis://…`.
+//! What fills a store from outside: `NAME=FILE.json`, or `NAME=redis://…`, with TLS `NAME=rediss://…`.
 //!
 //! The file is an object of JSON, a key a member:
 //!
@@ -52,7 +52,7 @@ pub enum KvSource {
     Redis(RedisUrl),
 }
 
-/// Reads `NAME`, `NAME=FILE.json` or `NAME=redis://…`.
+/// Reads `NAME`, `NAME=FILE.json`, `NAME=redis://…` or `NAME=rediss://…`.
 ///
 /// # Errors
 ///
@@ -311,7 +311,8 @@ mod tests {
         assert_eq!(source("a="), Ok(KvSource::Embedded));
         assert_eq!(source("a=b=c.JSON"), Ok(KvSource::File("b=c.JSON".into())));
         assert!(matches!(source("a=redis://h"), Ok(KvSource::Redis(_))));
-        for bad in ["", "=x.json", "a=x.toml", "a=http://h", "a=rediss://h", "a=redis://"] {
+        assert!(matches!(source("a=rediss://h?ca=ca.pem"), Ok(KvSource::Redis(_))));
+        for bad in ["", "=x.json", "a=x.toml", "a=http://h", "a=rediss://", "a=redis://"] {
             assert!(parse_kv(bad).is_err(), "{bad}");
         }
     }

@@ -8,12 +8,13 @@
 //! 1. Keys, values, patterns and answers are bounded (`limits.rs`), whatever an app asks for and whatever a server answers.
 //! 2. A pattern takes no more steps than its length times that of what it is compared with.
 //! 3. What a cache says has happened has happened for every app's next question: counters lose nothing.
-//! 4. Nobody holds a thread over the network: answers are futures, to be waited for with [`dunlin::stacks::wait`].
+//! 4. Nobody holds a thread over the network, nor, in the server, over a file: answers are futures, to be waited for with [`dunlin::stacks::wait`].
 //!
 //! Does **not** know: components, WIT, which app asks.
 
 pub mod bloom;
 mod cache;
+pub(crate) mod elsewhere;
 mod embedded;
 mod error;
 mod fill;

@@ -34,7 +34,8 @@ pub fn fd_advise(
     if offset > OFFSET_MAX || len > OFFSET_MAX {
         return Err(Errno::Inval);
     }
-    Ok(crate::sys::advise(&file.file, offset, len, advice)?)
+    let file = file.file.clone();
+    ctx.waits().blocking(move || Ok(crate::sys::advise(&file, offset, len, advice)?))
 }
 
 /// Makes sure that a range of a file has its space.
@@ -59,7 +60,8 @@ pub fn fd_allocate(
     if end > OFFSET_MAX {
         return Err(Errno::Fbig);
     }
-    Ok(crate::sys::allocate(&file.file, offset, len)?)
+    let file = file.file.clone();
+    ctx.waits().blocking(move || Ok(crate::sys::allocate(&file, offset, len)?))
 }
 
 /// Closes a descriptor, preopened ones too.
@@ -70,7 +72,11 @@ pub fn fd_close(ctx: &mut WasiCtx, _: &mut GuestMemory<'_>, fd: u32) -> Result {
     let descriptor = ctx.table.close(fd)?;
     match descriptor.kind {
         Kind::Output(mut output) => output.flush(),
-        _ => Ok(()),
+        // What nothing names any more is removed with its last descriptor, and some systems store what was written.
+        kind => ctx.waits().blocking(move || {
+            drop(kind);
+            Ok(())
+        }),
     }
 }
 
@@ -82,8 +88,14 @@ pub fn fd_datasync(ctx: &mut WasiCtx, _: &mut GuestMemory<'_>, fd: u32) -> Resul
     let descriptor = ctx.table.get_mut(fd)?;
     descriptor.require(Rights::FD_DATASYNC)?;
     match &mut descriptor.kind {
-        Kind::File(file) => Ok(file.file.sync_data()?),
-        Kind::Dir(dir) => Ok(dir.dir.open(".")?.sync_data()?),
+        Kind::File(file) => {
+            let file = file.file.clone();
+            ctx.waits().blocking(move || Ok(file.sync_data()?))
+        }
+        Kind::Dir(dir) => {
+            let dir = dir.dir.clone();
+            ctx.waits().blocking(move || Ok(dir.open(".")?.sync_data()?))
+        }
         Kind::Output(output) => output.flush(),
         Kind::Input(_) => Err(Errno::Inval),
     }
@@ -97,8 +109,14 @@ pub fn fd_sync(ctx: &mut WasiCtx, _: &mut GuestMemory<'_>, fd: u32) -> Result {
     let descriptor = ctx.table.get_mut(fd)?;
     descriptor.require(Rights::FD_SYNC)?;
     match &mut descriptor.kind {
-        Kind::File(file) => Ok(file.file.sync_all()?),
-        Kind::Dir(dir) => Ok(dir.dir.open(".")?.sync_all()?),
+        Kind::File(file) => {
+            let file = file.file.clone();
+            ctx.waits().blocking(move || Ok(file.sync_all()?))
+        }
+        Kind::Dir(dir) => {
+            let dir = dir.dir.clone();
+            ctx.waits().blocking(move || Ok(dir.open(".")?.sync_all()?))
+        }
         Kind::Output(output) => output.flush(),
         Kind::Input(_) => Err(Errno::Inval),
     }
@@ -180,7 +198,7 @@ pub fn fd_filestat_get(
 ) -> Result {
     let descriptor = ctx.table.get(fd)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
-    descriptor.filestat()?.store(abi, memory, stat)
+    descriptor.filestat(ctx.waits())?.store(abi, memory, stat)
 }
 
 /// Cuts or grows a file.
@@ -201,7 +219,8 @@ pub fn fd_filestat_set_size(
     if size > OFFSET_MAX {
         return Err(Errno::Inval);
     }
-    Ok(file.file.set_len(size)?)
+    let file = file.file.clone();
+    ctx.waits().blocking(move || Ok(file.set_len(size)?))
 }
 
 /// Sets the times of the file behind a descriptor.
@@ -220,14 +239,16 @@ pub fn fd_filestat_set_times(
     let descriptor = ctx.table.get(fd)?;
     if let Kind::Dir(_) = descriptor.kind {
         let dir = ctx.table.dir(fd, Rights::FD_FILESTAT_SET_TIMES)?;
-        return Ok(dir.dir.set_times(".", times.atim.spec(), times.mtim.spec())?);
+        let dir = dir.dir.clone();
+        let set = move || Ok(dir.set_times(".", times.atim.spec(), times.mtim.spec())?);
+        return ctx.waits().blocking(set);
     }
     if let Kind::File(file) = &descriptor.kind {
         file.require_changeable()?;
     }
     descriptor.require(Rights::FD_FILESTAT_SET_TIMES)?;
-    let file = descriptor.file()?;
-    times.set(&file.file)
+    let file = descriptor.file()?.file.clone();
+    ctx.waits().blocking(move || times.set(&file))
 }
 
 /// Writes what kind of preopened descriptor this is, and how long its name.

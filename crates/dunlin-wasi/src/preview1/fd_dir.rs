@@ -70,9 +70,9 @@ fn list(ctx: &mut WasiCtx, fd: u32, cookie: u64) -> Result {
         return Ok(());
     }
     let room = ctx.limits.directory_entries_max.saturating_sub(ctx.table.entries_held());
-    let Kind::Dir(dir) = &mut ctx.table.get_mut(fd)?.kind else {
-        return Err(Errno::Notdir);
-    };
-    dir.listing = Some(dir.entries(room)?);
+    let made = ctx.table.dir(fd, Rights::FD_READDIR)?.entries(room, ctx.waits())?;
+    if let Kind::Dir(dir) = &mut ctx.table.get_mut(fd)?.kind {
+        dir.listing = Some(made);
+    }
     Ok(())
 }

@@ -1,10 +1,8 @@
 //! Reading and writing.
 //!
 //! Bytes go between the host and the guest's memory without a copy in between. A read or write that
-//! could wait for someone else is preceded by a wait in slices, so that the embedder's interrupt is
+//! could wait for someone else is preceded by a wait, in which the embedder's interrupt is
 //! seen; what does not have the right to read or write is `BADF`, as POSIX has it.
-
-use std::io::Read as _;
 
 use super::Result;
 use super::fd::OFFSET_MAX;
@@ -12,9 +10,10 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::memory::{GuestMemory, Region};
 use crate::stdio::Output;
-use crate::streams::{self, Waits, require_reading, require_writing};
+use crate::streams::{self, require_reading, require_writing};
 use crate::table::{Kind, OpenFile};
 use crate::types::FdFlags;
+use crate::waits::Waits;
 
 /// Reads into a list of buffers and writes how many bytes came.
 ///
@@ -29,16 +28,17 @@ pub fn fd_read(
     iovs_len: u32,
     nread: u32,
 ) -> Result {
-    let WasiCtx { table, interrupt, yields, limits, .. } = ctx;
+    let WasiCtx { table, interrupt, yields, limits, reactor, .. } = ctx;
     let descriptor = table.get_mut(fd)?;
     require_reading(descriptor)?;
     memory.region(nread, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
-    let waits = Waits { interrupt, yields, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK);
+    let waits = Waits::new(reactor, interrupt, yields).nonblock(nonblock);
     let count = match &mut descriptor.kind {
         Kind::File(file) if !file.can_wait() => {
             move_each(memory, &regions, |memory, region, _| {
-                Ok((&*file.file).read(memory.bytes_mut(region))?)
+                streams::read_regular(&file.file, memory.bytes_mut(region), None, waits)
             })?
         }
         // A second read, for a second buffer, could wait.
@@ -72,9 +72,10 @@ pub fn fd_pread(
     let file = descriptor.file()?;
     memory.region(nread, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, &ctx.limits)?;
+    let waits = ctx.waits();
     let count = move_each(memory, &regions, |memory, region, done| {
         let place = place_after(offset, done)?;
-        Ok(crate::sys::read_at(&file.file, memory.bytes_mut(region), place)?)
+        streams::read_regular(&file.file, memory.bytes_mut(region), Some(place), waits)
     })?;
     memory.write_u32(nread, count)
 }
@@ -92,12 +93,13 @@ pub fn fd_write(
     iovs_len: u32,
     nwritten: u32,
 ) -> Result {
-    let WasiCtx { table, interrupt, yields, limits, .. } = ctx;
+    let WasiCtx { table, interrupt, yields, limits, reactor, .. } = ctx;
     let descriptor = table.get_mut(fd)?;
     require_writing(descriptor)?;
     memory.region(nwritten, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, limits)?;
-    let waits = Waits { interrupt, yields, nonblock: descriptor.flags.contains(FdFlags::NONBLOCK) };
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK);
+    let waits = Waits::new(reactor, interrupt, yields).nonblock(nonblock);
     let appends = descriptor.flags.contains(FdFlags::APPEND);
     let count = match &mut descriptor.kind {
         Kind::Output(output) => write_output(output, memory, &regions, waits)?,
@@ -126,9 +128,10 @@ pub fn fd_pwrite(
     let file = descriptor.file()?;
     memory.region(nwritten, 4)?;
     let regions = memory.iovecs(iovs, iovs_len, &ctx.limits)?;
+    let waits = ctx.waits();
     let count = move_each(memory, &regions, |memory, region, done| {
         let place = place_after(offset, done)?;
-        Ok(crate::sys::write_at(&file.file, memory.bytes(region), place)?)
+        streams::write_regular_at(&file.file, memory.bytes(region), place, waits)
     })?;
     memory.write_u32(nwritten, count)
 }

@@ -23,9 +23,9 @@ pub fn path_create_directory(
     path: u32,
     path_len: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_CREATE_DIRECTORY)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    Ok(dir.dir.create_dir(path)?)
+    let dir = ctx.table.dir(fd, Rights::PATH_CREATE_DIRECTORY)?.dir.clone();
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    ctx.waits().blocking(move || Ok(dir.create_dir(path)?))
 }
 
 /// Writes what is known of the file at a path.
@@ -42,9 +42,11 @@ pub fn path_filestat_get(
     path_len: u32,
     stat: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_GET)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    paths::stat(&dir.dir, path, follows(flags)?)?.store(abi, memory, stat)
+    let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_GET)?.dir.clone();
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    let follows = follows(flags)?;
+    let known = ctx.waits().blocking(move || paths::stat(&dir, &path, follows))?;
+    known.store(abi, memory, stat)
 }
 
 /// Sets the times of the file at a path.
@@ -64,10 +66,11 @@ pub fn path_filestat_set_times(
     mtim: u64,
     times: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
+    let dir = ctx.table.dir(fd, Rights::PATH_FILESTAT_SET_TIMES)?.dir.clone();
     let times = Times::decode(atim, mtim, times)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    paths::set_times(&dir.dir, path, follows(flags)?, times)
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    let follows = follows(flags)?;
+    ctx.waits().blocking(move || paths::set_times(&dir, &path, follows, times))
 }
 
 /// Gives a file another name; a symbolic link is linked itself, never followed.
@@ -87,14 +90,14 @@ pub fn path_link(
     new_path: u32,
     new_path_len: u32,
 ) -> Result {
-    let old_dir = ctx.table.dir(old_fd, Rights::PATH_LINK_SOURCE)?;
-    let new_dir = ctx.table.dir(new_fd, Rights::PATH_LINK_TARGET)?;
+    let old_dir = ctx.table.dir(old_fd, Rights::PATH_LINK_SOURCE)?.dir.clone();
+    let new_dir = ctx.table.dir(new_fd, Rights::PATH_LINK_TARGET)?.dir.clone();
     if follows(old_flags)? {
         return Err(Errno::Inval);
     }
-    let old_path = load_path(ctx, memory, old_path, old_path_len)?;
-    let new_path = load_path(ctx, memory, new_path, new_path_len)?;
-    Ok(old_dir.dir.hard_link(old_path, &new_dir.dir, new_path)?)
+    let old_path = load_path(ctx, memory, old_path, old_path_len)?.to_owned();
+    let new_path = load_path(ctx, memory, new_path, new_path_len)?.to_owned();
+    ctx.waits().blocking(move || Ok(old_dir.hard_link(old_path, &new_dir, new_path)?))
 }
 
 /// Writes where a symbolic link points, cut off at the end of the buffer, and how many bytes that
@@ -112,9 +115,9 @@ pub fn path_readlink(
     buf_len: u32,
     used: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_READLINK)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    let target = paths::read_link(&dir.dir, path)?;
+    let dir = ctx.table.dir(fd, Rights::PATH_READLINK)?.dir.clone();
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    let target = ctx.waits().blocking(move || paths::read_link(&dir, &path))?;
     let room = usize::try_from(buf_len).unwrap_or(usize::MAX);
     let shown = &target.as_bytes()[..target.len().min(room)];
     memory.region(used, 4)?;
@@ -133,9 +136,9 @@ pub fn path_remove_directory(
     path: u32,
     path_len: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_REMOVE_DIRECTORY)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    Ok(dir.dir.remove_dir(path)?)
+    let dir = ctx.table.dir(fd, Rights::PATH_REMOVE_DIRECTORY)?.dir.clone();
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    ctx.waits().blocking(move || Ok(dir.remove_dir(path)?))
 }
 
 /// Moves a file or a directory, over what is there.
@@ -152,11 +155,11 @@ pub fn path_rename(
     new_path: u32,
     new_path_len: u32,
 ) -> Result {
-    let old_dir = ctx.table.dir(old_fd, Rights::PATH_RENAME_SOURCE)?;
-    let new_dir = ctx.table.dir(new_fd, Rights::PATH_RENAME_TARGET)?;
-    let old_path = load_path(ctx, memory, old_path, old_path_len)?;
-    let new_path = load_path(ctx, memory, new_path, new_path_len)?;
-    paths::rename(&old_dir.dir, old_path, &new_dir.dir, new_path)
+    let old_dir = ctx.table.dir(old_fd, Rights::PATH_RENAME_SOURCE)?.dir.clone();
+    let new_dir = ctx.table.dir(new_fd, Rights::PATH_RENAME_TARGET)?.dir.clone();
+    let old_path = load_path(ctx, memory, old_path, old_path_len)?.to_owned();
+    let new_path = load_path(ctx, memory, new_path, new_path_len)?.to_owned();
+    ctx.waits().blocking(move || paths::rename(&old_dir, &old_path, &new_dir, &new_path))
 }
 
 /// Makes a symbolic link. Where it points is text, which is judged when it is followed; an absolute
@@ -173,10 +176,10 @@ pub fn path_symlink(
     new_path: u32,
     new_path_len: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_SYMLINK)?;
-    let target = load_path(ctx, memory, old_path, old_path_len)?;
-    let new_path = load_path(ctx, memory, new_path, new_path_len)?;
-    paths::symlink(&dir.dir, target, new_path)
+    let dir = ctx.table.dir(fd, Rights::PATH_SYMLINK)?.dir.clone();
+    let target = load_path(ctx, memory, old_path, old_path_len)?.to_owned();
+    let new_path = load_path(ctx, memory, new_path, new_path_len)?.to_owned();
+    ctx.waits().blocking(move || paths::symlink(&dir, &target, &new_path))
 }
 
 /// Removes a file or a link.
@@ -190,9 +193,9 @@ pub fn path_unlink_file(
     path: u32,
     path_len: u32,
 ) -> Result {
-    let dir = ctx.table.dir(fd, Rights::PATH_UNLINK_FILE)?;
-    let path = load_path(ctx, memory, path, path_len)?;
-    paths::unlink(&dir.dir, path)
+    let dir = ctx.table.dir(fd, Rights::PATH_UNLINK_FILE)?.dir.clone();
+    let path = load_path(ctx, memory, path, path_len)?.to_owned();
+    ctx.waits().blocking(move || paths::unlink(&dir, &path))
 }
 
 /// Whether a lookup follows a symbolic link in the last place.

@@ -32,7 +32,7 @@ pub fn path_open(
     let path = load_path(ctx, memory, path, path_len)?;
     // It is checked before the host is touched, so that a failure leaves nothing behind.
     memory.region(opened, 4)?;
-    let number = open(&mut ctx.table, fd, path, &request)?;
+    let number = open(ctx, fd, path, request)?;
     memory.write_u32(opened, number)
 }
 

@@ -4,6 +4,7 @@
 //! touch no memory are called for both.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use dunlin_component::{Borrow, Resource};
 
@@ -18,7 +19,7 @@ use super::streams::{InputStream, IoError, OutputStream};
 use crate::errno::Errno;
 use crate::limits::STREAM_BYTES_MAX;
 use crate::memory::GuestMemory;
-use crate::streams::{require_reading, require_writing};
+use crate::streams::{read_regular, require_reading, require_writing, write_regular_at};
 use crate::table::{Entry, Kind};
 use crate::types::{FileStat, Rights};
 use crate::{open, paths, preview1};
@@ -71,7 +72,8 @@ where
 }
 
 fn close(state: &mut ComponentCtx, FileDescriptor(fd): FileDescriptor) {
-    drop(state.ctx.table.close(fd));
+    // A descriptor has its number until here, and there is nobody to tell of a failure.
+    let _ = preview1::fd_close(&mut state.ctx, &mut none(), fd);
 }
 
 fn forget_entries(state: &mut ComponentCtx, stream: DirectoryEntryStream) {
@@ -178,19 +180,19 @@ where
             "[method]descriptor.create-directory-at",
             |state, (this, path): (This, String)| {
                 let at = state.at(&this, Rights::PATH_CREATE_DIRECTORY, &path)?;
-                Ok(at.create_dir(&path)?)
+                state.ctx.waits().blocking(move || Ok(at.create_dir(&path)?))
             },
         )?
         .file_func(
             "[method]descriptor.stat-at",
             |state, (this, flags, path): (This, PathFlags, String)| {
-                stat_at(state, &this, flags, &path).map(DescriptorStat::from)
+                stat_at(state, &this, flags, path).map(DescriptorStat::from)
             },
         )?
         .file_func(
             "[method]descriptor.metadata-hash-at",
             |state, (this, flags, path): (This, PathFlags, String)| {
-                stat_at(state, &this, flags, &path).map(hash)
+                stat_at(state, &this, flags, path).map(hash)
             },
         )?
         .file_func(
@@ -204,7 +206,9 @@ where
                 NewTimestamp,
             )| {
                 let at = state.at(&this, Rights::PATH_FILESTAT_SET_TIMES, &path)?;
-                paths::set_times(at, &path, flags.follows(), times(atim, mtim)?)
+                let times = times(atim, mtim)?;
+                let set = move || paths::set_times(&at, &path, flags.follows(), times);
+                state.ctx.waits().blocking(set)
             },
         )?
         .file_func(
@@ -214,17 +218,19 @@ where
             },
         )?
         .file_func("[method]descriptor.readlink-at", |state, (this, path): (This, String)| {
-            paths::read_link(state.at(&this, Rights::PATH_READLINK, &path)?, &path)
+            let at = state.at(&this, Rights::PATH_READLINK, &path)?;
+            state.ctx.waits().blocking(move || paths::read_link(&at, &path))
         })?
         .file_func(
             "[method]descriptor.remove-directory-at",
             |state, (this, path): (This, String)| {
                 let at = state.at(&this, Rights::PATH_REMOVE_DIRECTORY, &path)?;
-                Ok(at.remove_dir(&path)?)
+                state.ctx.waits().blocking(move || Ok(at.remove_dir(&path)?))
             },
         )?
         .file_func("[method]descriptor.unlink-file-at", |state, (this, path): (This, String)| {
-            paths::unlink(state.at(&this, Rights::PATH_UNLINK_FILE, &path)?, &path)
+            let at = state.at(&this, Rights::PATH_UNLINK_FILE, &path)?;
+            state.ctx.waits().blocking(move || paths::unlink(&at, &path))
         })?;
     define_two_paths(types)
 }
@@ -240,7 +246,8 @@ where
             "[method]descriptor.symlink-at",
             |state, (this, target, path): (This, String, String)| {
                 paths::checked(&target, &state.ctx.limits)?;
-                paths::symlink(state.at(&this, Rights::PATH_SYMLINK, &path)?, &target, &path)
+                let at = state.at(&this, Rights::PATH_SYMLINK, &path)?;
+                state.ctx.waits().blocking(move || paths::symlink(&at, &target, &path))
             },
         )?
         .file_func(
@@ -251,7 +258,8 @@ where
                 if flags.follows() {
                     return Err(Errno::Inval);
                 }
-                Ok(old_dir.hard_link(&old, new_dir, &new)?)
+                let link = move || Ok(old_dir.hard_link(&old, &new_dir, &new)?);
+                state.ctx.waits().blocking(link)
             },
         )?
         .file_func(
@@ -259,7 +267,8 @@ where
             |state, (this, old, to, new): (This, String, This, String)| {
                 let old_dir = state.at(&this, Rights::PATH_RENAME_SOURCE, &old)?;
                 let new_dir = state.at(&to, Rights::PATH_RENAME_TARGET, &new)?;
-                paths::rename(old_dir, &old, new_dir, &new)
+                let rename = move || paths::rename(&old_dir, &old, &new_dir, &new);
+                state.ctx.waits().blocking(rename)
             },
         )?;
     Ok(())
@@ -272,10 +281,10 @@ impl ComponentCtx {
     }
 
     /// A directory with the rights needed, for a path that can be one.
-    fn at(&self, this: &This, needed: Rights, path: &str) -> Outcome<&cap_std::fs::Dir> {
+    fn at(&self, this: &This, needed: Rights, path: &str) -> Outcome<Arc<cap_std::fs::Dir>> {
         let dir = self.ctx.table.dir(self.fd(this)?, needed)?;
         paths::checked(path, &self.ctx.limits)?;
-        Ok(&dir.dir)
+        Ok(dir.dir.clone())
     }
 }
 
@@ -293,7 +302,7 @@ fn open_at(
     let fd = state.fd(this)?;
     let request = request(path_flags, open_flags, flags).of(&state.ctx.table, fd)?;
     paths::checked(path, &state.ctx.limits)?;
-    let opened = open::open(&mut state.ctx.table, fd, path, &request)?;
+    let opened = open::open(&mut state.ctx, fd, path, request)?;
     state.give_descriptor(opened)
 }
 
@@ -346,7 +355,7 @@ fn read(state: &ComponentCtx, this: &This, len: u64, offset: u64) -> Outcome<(Ve
     require_reading(descriptor)?;
     let file = descriptor.file()?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(STREAM_BYTES_MAX)];
-    let count = crate::sys::read_at(&file.file, &mut bytes, offset)?;
+    let count = read_regular(&file.file, &mut bytes, Some(offset), state.ctx.waits())?;
     let is_end = count == 0 && !bytes.is_empty();
     bytes.truncate(count);
     Ok((bytes, is_end))
@@ -355,17 +364,19 @@ fn read(state: &ComponentCtx, this: &This, len: u64, offset: u64) -> Outcome<(Ve
 fn write(state: &ComponentCtx, this: &This, bytes: &[u8], offset: u64) -> Outcome<u64> {
     let descriptor = state.ctx.table.get(state.fd(this)?)?;
     require_writing(descriptor)?;
-    Ok(crate::sys::write_at(&descriptor.file()?.file, bytes, offset)? as u64)
+    let file = &descriptor.file()?.file;
+    Ok(write_regular_at(file, bytes, offset, state.ctx.waits())? as u64)
 }
 
 fn stat(state: &ComponentCtx, this: &This) -> Outcome<FileStat> {
     let descriptor = state.ctx.table.get(state.fd(this)?)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
-    descriptor.filestat()
+    descriptor.filestat(state.ctx.waits())
 }
 
-fn stat_at(state: &ComponentCtx, this: &This, flags: PathFlags, path: &str) -> Outcome<FileStat> {
-    paths::stat(state.at(this, Rights::PATH_FILESTAT_GET, path)?, path, flags.follows())
+fn stat_at(state: &ComponentCtx, this: &This, flags: PathFlags, path: String) -> Outcome<FileStat> {
+    let at = state.at(this, Rights::PATH_FILESTAT_GET, &path)?;
+    state.ctx.waits().blocking(move || paths::stat(&at, &path, flags.follows()))
 }
 
 /// A number for a file as it stands now.
@@ -384,7 +395,8 @@ fn read_directory(
 ) -> Outcome<Resource<DirectoryEntryStream>> {
     let dir = state.ctx.table.dir(state.fd(this)?, Rights::FD_READDIR)?;
     let held = state.ctx.table.entries_held() + state.entries_held;
-    let mut entries = dir.entries(state.ctx.limits.directory_entries_max.saturating_sub(held))?;
+    let room = state.ctx.limits.directory_entries_max.saturating_sub(held);
+    let mut entries = dir.entries(room, state.ctx.waits())?;
     entries.drain(..OWN_ENTRIES.min(entries.len()));
     let count = entries.len();
     let stream = state.push(DirectoryEntryStream { entries: entries.into_iter(), count })?;
@@ -482,7 +494,7 @@ mod tests {
         ] {
             let opened = open(&mut state, &root, path, (OpenFlags::default(), READ));
             assert_eq!(opened.err(), Some(errno), "{path:?}");
-            let known = stat_at(&state, &root, PathFlags::SYMLINK_FOLLOW, path);
+            let known = stat_at(&state, &root, PathFlags::SYMLINK_FOLLOW, path.to_owned());
             assert_eq!(known.err(), Some(errno), "{path:?}");
         }
     }
@@ -531,7 +543,8 @@ mod tests {
         std::fs::hard_link(folder.path().join("a.txt"), folder.path().join("b.txt"))
             .expect("a link");
         std::fs::write(folder.path().join("c.txt"), "abc").expect("a file");
-        let of = |path| stat_at(&state, &root, PathFlags::default(), path).map(hash);
+        let of =
+            |path: &str| stat_at(&state, &root, PathFlags::default(), path.to_owned()).map(hash);
         assert_eq!(of("a.txt"), of("b.txt"));
         assert_ne!(of("a.txt"), of("c.txt"));
         assert_eq!(of("d.txt"), Err(Errno::Noent));

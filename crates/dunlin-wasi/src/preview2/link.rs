@@ -5,7 +5,7 @@ use dunlin_component::{LiftParams, Linker, LinkerInstance, LowerPayload, LowerRe
 
 use super::error_code::ErrorCode;
 use super::state::ComponentCtx;
-use super::{cli, clocks, filesystem, network, poll, preopens, random, streams, tcp, udp};
+use super::{cli, clocks, filesystem, names, network, poll, preopens, random, streams, tcp, udp};
 use crate::errno::Errno;
 
 /// Which revision of WASI 0.2 the interfaces are of; linkers find them for every other one.
@@ -28,6 +28,7 @@ pub fn add_to_linker<T: 'static>(
     filesystem::define(&mut all)?;
     preopens::define(&mut all)?;
     network::define(&mut all)?;
+    names::define(&mut all)?;
     tcp::define(&mut all)?;
     udp::define(&mut all)
 }

@@ -11,9 +11,10 @@
 //! 3. Functions that cannot fail, and whose bounds are exceeded, trap.
 //!
 //! Host calls that wait for futures, such as bodies and responses of [`http`], wait by [`dunlin::stacks::wait`]: a guest on
-//! a stack of its own is suspended and holds no thread. With a [`Reactor`] all waits do. Without one, waits for clocks, files,
-//! pipes and sockets alone block the thread that the guest runs on, in slices, between which the embedder's interrupt is
-//! seen; it ends the guest with a trap. Looking up a name, and a disk, block in any case.
+//! a stack of its own is suspended and holds no thread. With a [`Reactor`] all waits do, also those for a disk and for
+//! whoever resolves a name. Without one, waits for clocks, files, pipes and sockets alone block the thread that the guest runs
+//! on, in slices, between which the embedder's interrupt is seen; it ends the guest with a trap. A disk and a name are then
+//! waited for in place.
 //!
 //! Nothing is reached by sockets unless the context was granted a [`Network`](crate::Network).
 
@@ -24,11 +25,11 @@ mod filesystem;
 mod filesystem_types;
 pub mod http;
 mod link;
+mod names;
 mod network;
 mod poll;
 mod preopens;
 mod random;
-mod reactor;
 mod state;
 mod streams;
 mod tcp;
@@ -36,8 +37,8 @@ mod timer;
 mod udp;
 mod waits;
 
+pub use crate::reactor::{Job, Reactor, Waiting};
 pub use link::add_to_linker;
-pub use reactor::{Reactor, Waiting};
 pub use state::ComponentCtx;
 
 pub use crate::sys::HostStream;

@@ -1,27 +1,16 @@
-//! `wasi:sockets/network`, `instance-network` and `ip-name-lookup`: addresses, failures, and names.
-//!
-//! A name is looked up by the host's own means, for as long as they take.
+//! `wasi:sockets/network` and `instance-network`: addresses, and failures.
 
 use std::io;
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use dunlin_component::{Borrow, LiftParams, LowerPayload, Resource, enumeration, record, variant};
+use dunlin_component::{LiftParams, LowerPayload, enumeration, record, variant};
 
 use super::link::{Interface, Interfaces};
-use super::poll::Pollable;
 use super::state::ComponentCtx;
 use crate::network::SocketUse;
 
 /// Stands for what the guest may reach.
 pub(super) struct NetworkHandle;
-
-/// Addresses that a name stands for, and have not been given yet.
-struct ResolveAddressStream(std::vec::IntoIter<IpAddr>);
-
-/// Bytes of a name: the bound of DNS.
-const NAME_BYTES_MAX: usize = 253;
 
 enumeration! {
     /// Why a function of `wasi:sockets` failed.
@@ -175,48 +164,7 @@ where
     all.named("wasi:sockets/network")?.resource::<NetworkHandle>("network")?;
     all.named("wasi:sockets/instance-network")?
         .func("instance-network", |state, ()| state.give(NetworkHandle))?;
-    all.named("wasi:sockets/ip-name-lookup")?
-        .resource::<ResolveAddressStream>("resolve-address-stream")?
-        .func(
-            "[method]resolve-address-stream.resolve-next-address",
-            |state, (stream,): (Borrow<ResolveAddressStream>,)| {
-                let next = state.table.get_mut(&stream)?.0.next();
-                Ok(Ok::<_, ErrorCode>(next.map(Address::from)))
-            },
-        )?
-        .func(
-            "[method]resolve-address-stream.subscribe",
-            |state, (_,): (Borrow<ResolveAddressStream>,)| state.give(Pollable::Ready),
-        )?
-        .func("resolve-addresses", |state, (_, name): (Borrow<NetworkHandle>, String)| {
-            Ok(resolve(state, &name))
-        })?;
     Ok(())
-}
-
-fn resolve(
-    state: &mut ComponentCtx,
-    name: &str,
-) -> Result<Resource<ResolveAddressStream>, ErrorCode> {
-    let allowed = state.ctx.network.as_ref().is_some_and(crate::Network::allows_names);
-    if !allowed {
-        return Err(ErrorCode::AccessDenied);
-    }
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('\0') {
-        return Err(ErrorCode::InvalidArgument);
-    }
-    let mut addresses: Vec<IpAddr> = match name.parse() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let found = (name, 0).to_socket_addrs().map_err(|_| ErrorCode::NameUnresolvable)?;
-            found.map(|address| address.ip()).collect()
-        }
-    };
-    // One name can come by several ways.
-    let mut known = std::collections::HashSet::new();
-    addresses.retain(|address| known.insert(*address));
-    let stream = ResolveAddressStream(addresses.into_iter());
-    state.push(stream).map_err(|_| ErrorCode::OutOfMemory)
 }
 
 /// Defines a function that may fail.

@@ -13,11 +13,11 @@ use std::time::Duration;
 use dunlin_component::Borrow;
 
 use super::link::Interfaces;
-use super::reactor::Waiting;
 use super::state::{ComponentCtx, trap};
 use super::tcp::LiveSocket;
 use super::waits::{self, SLICE};
 use crate::ctx::WasiCtx;
+use crate::reactor::Waiting;
 use crate::sys::{Direction, Waitable};
 use crate::table::Kind;
 use crate::types::FileType;
@@ -99,7 +99,7 @@ fn ready(state: &ComponentCtx, list: &[Borrow<Pollable>], wait: Wait) -> dunlin:
         pollables.push(state.table.get(pollable)?);
     }
     let is_async = |pollable: &&Pollable| matches!(pollable, Pollable::Async(_));
-    if state.reactor.is_some() || pollables.iter().any(is_async) {
+    if state.ctx.reactor.is_some() || pollables.iter().any(is_async) {
         return ready_async(state, &pollables, wait);
     }
     loop {
@@ -203,7 +203,7 @@ impl<'a> Around<'a> {
 
     /// Has the reactor say when a stream is ready.
     fn register(&mut self, hosts: &[(usize, (Waitable<'_>, Direction))]) {
-        if let Some(reactor) = self.state.reactor.as_deref() {
+        if let Some(reactor) = self.state.ctx.reactor.as_deref() {
             let ready = |(_, (stream, direction)): &(usize, (Waitable<'_>, Direction))| {
                 waits::stream_ready(reactor, *stream, *direction)
             };
@@ -285,8 +285,8 @@ pub(super) fn block(state: &mut ComponentCtx, pollable: Pollable) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preview2::reactor::Reactor;
     use crate::preview2::timer::Sleep;
+    use crate::reactor::Reactor;
     use crate::sys::{HostStream, Socket};
     use crate::{Limits, WasiCtxBuilder};
     use dunlin::TrapCode;

@@ -8,9 +8,9 @@ use dunlin_component::{Rep, Resource, ResourceTable};
 
 use super::http::HttpSettings;
 use super::http::pipe::Pipe;
-use super::reactor::Reactor;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
+use crate::reactor::Reactor;
 
 /// What one component was granted, and the resources of the host's that it holds.
 ///
@@ -52,13 +52,14 @@ pub struct ComponentCtx {
     pub(super) entries_held: usize,
     /// Every socket that lives has one of these.
     pub(super) sockets: Arc<()>,
+    /// Every lookup of a name that has not ended has one of these.
+    pub(super) lookups: Arc<()>,
     /// What was granted of HTTP.
     pub(super) http: HttpSettings,
     /// How many requests the guest has made since its own began.
     pub(super) http_requests: u32,
     /// The body of the response that the guest has answered its request with.
     pub(super) answering: Option<Arc<Pipe>>,
-    pub(super) reactor: Option<Arc<dyn Reactor>>,
 }
 
 impl fmt::Debug for ComponentCtx {
@@ -80,10 +81,10 @@ impl ComponentCtx {
             held: 0,
             entries_held: 0,
             sockets: Arc::new(()),
+            lookups: Arc::new(()),
             http: HttpSettings::default(),
             http_requests: 0,
             answering: None,
-            reactor: None,
         }
     }
 
@@ -93,9 +94,9 @@ impl ComponentCtx {
         &mut self.http
     }
 
-    /// Makes waits for clocks, files, pipes and sockets hold no thread.
+    /// Makes waits for clocks, files, names, pipes and sockets hold no thread, as [`WasiCtx::set_reactor`] does.
     pub fn set_reactor(&mut self, reactor: Arc<dyn Reactor>) {
-        self.reactor = Some(reactor);
+        self.ctx.set_reactor(reactor);
     }
 
     /// What it was granted.

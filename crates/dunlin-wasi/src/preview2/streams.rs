@@ -4,7 +4,7 @@
 //! permitted, and hands it on before it returns, so that there is nothing to flush but what the embedder's writer holds.
 
 use std::fs::File;
-use std::io::{IoSlice, Seek as _, SeekFrom};
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ use super::waits;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::limits::{BLOCKING_WRITE_BYTES_MAX, READY_WRITE_BYTES_MAX, STREAM_BYTES_MAX};
-use crate::streams::{self, Waits, require_reading, require_writing};
+use crate::streams::{self, require_reading, require_writing};
 use crate::sys::{Direction, Waitable};
 use crate::table::Kind;
+use crate::waits::Waits;
 
 /// Why a stream failed.
 pub(super) enum IoError {
@@ -256,8 +257,8 @@ impl Source {
 
     /// Reads once.
     fn read(&mut self, ctx: &mut WasiCtx, buffer: &mut [u8], how: How) -> Result<usize, Errno> {
-        let WasiCtx { table, interrupt, yields, .. } = ctx;
-        let waits = Waits { interrupt, yields, nonblock: how == How::Now };
+        let WasiCtx { table, interrupt, yields, reactor, .. } = ctx;
+        let waits = Waits::new(reactor, interrupt, yields).nonblock(how == How::Now);
         match self {
             Source::Standard(fd) => {
                 let descriptor = table.get_mut(*fd)?;
@@ -265,7 +266,7 @@ impl Source {
                 streams::read(&mut descriptor.kind, buffer, waits)
             }
             Source::At(file, offset) => {
-                let count = crate::sys::read_at(file, buffer, *offset)?;
+                let count = streams::read_regular(file, buffer, Some(*offset), waits)?;
                 *offset = offset.saturating_add(count as u64);
                 Ok(count)
             }
@@ -309,8 +310,8 @@ impl OutputStream {
 impl Target {
     /// Writes some bytes, waiting for whoever takes them.
     fn write(&mut self, ctx: &mut WasiCtx, bytes: &[u8]) -> Result<usize, Errno> {
-        let WasiCtx { table, interrupt, yields, .. } = ctx;
-        let waits = Waits { interrupt, yields, nonblock: false };
+        let WasiCtx { table, interrupt, yields, reactor, .. } = ctx;
+        let waits = Waits::new(reactor, interrupt, yields);
         let slices = [IoSlice::new(bytes)];
         match self {
             Target::Standard(fd) => {
@@ -325,14 +326,11 @@ impl Target {
                 }
             }
             Target::At(file, offset) => {
-                let count = crate::sys::write_at(file, bytes, *offset)?;
+                let count = streams::write_regular_at(file, bytes, *offset, waits)?;
                 *offset = offset.saturating_add(count as u64);
                 Ok(count)
             }
-            Target::End(file) => {
-                (&**file).seek(SeekFrom::End(0))?;
-                streams::write_file(file, false, &slices, waits, false)
-            }
+            Target::End(file) => streams::write_end(file, bytes, waits),
             Target::Pipe(file) => streams::write_file(file, true, &slices, waits, false),
             Target::Socket(live) => {
                 waits.until_ready(live.socket.waitable(), Direction::Write)?;
@@ -390,7 +388,7 @@ fn failed<R>(state: &mut ComponentCtx, errno: Errno) -> Streamed<R> {
 
 /// Waits, by the reactor if there is one, until a call would not wait.
 fn await_ready(state: &ComponentCtx, pollable: &Pollable) -> dunlin::Result<()> {
-    match (&state.reactor, pollable) {
+    match (&state.ctx.reactor, pollable) {
         (None, _) | (_, Pollable::Ready) => Ok(()),
         _ => poll::block_on_host(state, pollable),
     }

@@ -4,18 +4,15 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::reactor::{Reactor, Waiting};
 use super::state::ComponentCtx;
 use super::timer::Sleep;
-use crate::limits::WAIT_SLICE_MILLISECONDS_MAX;
-use crate::sys::{Direction, Waitable};
+use crate::reactor::Waiting;
 
-/// The longest that a wait goes on without a look around.
-pub(super) const SLICE: Duration = Duration::from_millis(WAIT_SLICE_MILLISECONDS_MAX);
+pub(super) use crate::waits::{SLICE, stream_ready};
 
 /// Is ready so far from now.
 pub(super) fn sleep(state: &ComponentCtx, duration: Duration) -> Waiting {
-    match &state.reactor {
+    match &state.ctx.reactor {
         Some(reactor) => reactor.sleep(duration),
         None => Box::pin(Sleep::new(duration)),
     }
@@ -43,17 +40,4 @@ pub(super) fn until<R>(
             return Ok(ready);
         }
     }
-}
-
-/// Is ready when a stream of the host's is, or might be: after a slice of time where the reactor cannot say.
-pub(super) fn stream_ready(
-    reactor: &dyn Reactor,
-    stream: Waitable<'_>,
-    direction: Direction,
-) -> Waiting {
-    let watched = stream.to_owned().ok().and_then(|stream| match direction {
-        Direction::Read => reactor.readable(stream),
-        Direction::Write => reactor.writable(stream),
-    });
-    watched.unwrap_or_else(|| reactor.sleep(SLICE))
 }

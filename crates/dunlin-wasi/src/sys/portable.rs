@@ -52,6 +52,16 @@ pub(crate) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     if end > file.metadata()?.len() { file.set_len(end) } else { Ok(()) }
 }
 
+/// These systems do not say what would wait.
+pub(crate) fn read_in_memory(_: &File, _: &mut [u8], _: Option<u64>) -> Option<usize> {
+    None
+}
+
+/// These systems do not say what would wait.
+pub(crate) fn write_in_memory(_: &File, _: &[u8], _: u64) -> Option<usize> {
+    None
+}
+
 /// The time of the last change of the bytes stands in for the change of anything.
 pub(crate) fn change_time_ns(metadata: &Metadata) -> u64 {
     let since =

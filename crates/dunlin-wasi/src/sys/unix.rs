@@ -11,6 +11,8 @@ use cap_fs_ext::{Metadata, OsMetadataExt as _};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno as Raw;
+#[cfg(target_os = "linux")]
+use rustix::io::ReadWriteFlags;
 
 use super::{Direction, Readiness};
 use crate::errno::Errno;
@@ -48,6 +50,46 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 /// Writes at an offset, leaving the file's own place alone.
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     file.write_at(bytes, offset)
+}
+
+/// Reads what need not be waited for, at a place or at the file's own. `None` if that cannot be said, or there is nothing: some
+/// kernels take what would wait for the end.
+#[cfg(target_os = "linux")]
+pub(crate) fn read_in_memory(file: &File, buffer: &mut [u8], place: Option<u64>) -> Option<usize> {
+    let place = own_or(place)?;
+    let mut buffers = [io::IoSliceMut::new(buffer)];
+    let count = rustix::io::preadv2(file, &mut buffers, place, ReadWriteFlags::NOWAIT).ok()?;
+    (count > 0).then_some(count)
+}
+
+/// Writes what need not be waited for, at a place. `None` if that cannot be said.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_in_memory(file: &File, bytes: &[u8], place: u64) -> Option<usize> {
+    let place = own_or(Some(place))?;
+    let buffers = [IoSlice::new(bytes)];
+    let count = rustix::io::pwritev2(file, &buffers, place, ReadWriteFlags::NOWAIT).ok()?;
+    (count > 0).then_some(count)
+}
+
+/// A place as the system takes it; the file's own is the number that no place can have.
+#[cfg(target_os = "linux")]
+fn own_or(place: Option<u64>) -> Option<u64> {
+    match place {
+        None => Some(u64::MAX),
+        Some(place) => i64::try_from(place).is_ok().then_some(place),
+    }
+}
+
+/// Other systems do not say what would wait.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read_in_memory(_: &File, _: &mut [u8], _: Option<u64>) -> Option<usize> {
+    None
+}
+
+/// Other systems do not say what would wait.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write_in_memory(_: &File, _: &[u8], _: u64) -> Option<usize> {
+    None
 }
 
 /// Makes every write go to the end, or no longer.

@@ -11,3 +11,5 @@ mod hostile;
 mod layout;
 mod polls;
 mod stdio;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod suspended;

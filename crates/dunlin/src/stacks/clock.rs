@@ -1,12 +1,14 @@
 //! Whose time is up: one thread looks at all turns that are being taken, about once a millisecond.
 //!
 //! A thread that gives guests a turn notes when that began, in a place of its own. The clock's thread sleeps when there has
-//! been no turn for a while, and is woken by the next one.
+//! been no turn for a while, and is woken by the next one. Without that thread nobody would be stopped: where the system gives
+//! none, a turn is over as it begins.
 
 use crate::store::InterruptHandle;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use dunlin_vm::sync::Mutex;
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -40,12 +42,17 @@ struct Clock {
     places: Mutex<Vec<Arc<Place>>>,
     sleeps: AtomicBool,
     thread: OnceLock<Thread>,
+    /// Held by whoever starts the thread.
+    starting: Mutex<()>,
+    spawn: fn() -> io::Result<Thread>,
 }
 
 static CLOCK: Clock = Clock {
     places: Mutex::new(Vec::new()),
     sleeps: AtomicBool::new(false),
     thread: OnceLock::new(),
+    starting: Mutex::new(()),
+    spawn,
 };
 
 /// A thread's hold on its place.
@@ -64,30 +71,58 @@ thread_local! {
 fn register() -> Arc<Place> {
     let place = Arc::new(Place::default());
     CLOCK.places.lock().push(place.clone());
-    CLOCK.thread.get_or_init(|| {
-        let clock = thread::Builder::new().name("dunlin-clock".into()).stack_size(64 << 10);
-        match clock.spawn(run) {
-            Ok(handle) => handle.thread().clone(),
-            // Without a clock turns have no end but their own.
-            Err(_) => thread::current(),
-        }
-    });
     place
+}
+
+fn spawn() -> io::Result<Thread> {
+    let clock = thread::Builder::new().name("dunlin-clock".into()).stack_size(64 << 10);
+    Ok(clock.spawn(run)?.thread().clone())
+}
+
+/// Starts the clock's thread, unless it runs.
+pub(super) fn start() -> io::Result<()> {
+    CLOCK.start().map(drop)
+}
+
+impl Clock {
+    /// The clock's thread; it is started if it does not run.
+    fn start(&self) -> io::Result<&Thread> {
+        if let Some(thread) = self.thread.get() {
+            return Ok(thread);
+        }
+        let _starting = self.starting.lock();
+        if let Some(thread) = self.thread.get() {
+            return Ok(thread);
+        }
+        let thread = (self.spawn)()?;
+        Ok(self.thread.get_or_init(|| thread))
+    }
+
+    /// Has somebody look at a turn; one that nobody can look at is over.
+    fn watch(&self, mut turn: Turn, place: &Place) {
+        let thread = self.start();
+        if thread.is_err() {
+            turn.interrupt();
+        }
+        place.0.lock().push(turn);
+        if let Ok(thread) = thread
+            && self.sleeps.load(Ordering::SeqCst)
+        {
+            thread.unpark();
+        }
+    }
 }
 
 /// A turn that has begun.
 pub(super) struct Begun(Option<Arc<Place>>);
 
 /// Notes that this thread gives guests a turn.
-pub(super) fn begin(turn: Turn) -> Begun {
+pub(super) fn begin(mut turn: Turn) -> Begun {
     let place = OWN.try_with(|own| own.0.clone()).ok();
-    if let Some(place) = &place {
-        place.0.lock().push(turn);
-        if CLOCK.sleeps.load(Ordering::SeqCst)
-            && let Some(thread) = CLOCK.thread.get()
-        {
-            thread.unpark();
-        }
+    match &place {
+        Some(place) => CLOCK.watch(turn, place),
+        // The thread ends.
+        None => turn.interrupt(),
     }
     Begun(place)
 }
@@ -134,14 +169,50 @@ fn look(now: Instant) -> bool {
 }
 
 impl Turn {
+    fn interrupt(&mut self) {
+        self.is_over = true;
+        self.handle.interrupt();
+    }
+
     fn look(&mut self, now: Instant) {
         // Again and again: one request stops one call, and there may be others in the same turn.
-        if self.end.is_some_and(|end| now >= end) {
-            self.is_over = true;
-            self.handle.interrupt();
+        if self.is_over || self.end.is_some_and(|end| now >= end) {
+            self.interrupt();
         } else if now >= self.slice_end {
             self.slice_end = now + self.slice;
             self.handle.ask_to_yield();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Engine, Store};
+
+    fn turn(store: &Store<()>) -> Turn {
+        let slice = Duration::from_secs(1);
+        let handle = store.interrupt_handle();
+        Turn { handle, slice_end: Instant::now() + slice, end: None, slice, is_over: false }
+    }
+
+    #[test]
+    fn a_turn_that_nobody_can_look_at_is_over() {
+        let store = Store::new(&Engine::default(), ());
+        let none = || Err(io::ErrorKind::WouldBlock.into());
+        let some = || Ok(thread::current());
+        for (spawn, is_over) in [(none as fn() -> _, true), (some, false)] {
+            let clock = Clock {
+                places: Mutex::new(Vec::new()),
+                sleeps: AtomicBool::new(false),
+                thread: OnceLock::new(),
+                starting: Mutex::new(()),
+                spawn,
+            };
+            assert_eq!(clock.start().is_err(), is_over);
+            let place = Place::default();
+            clock.watch(turn(&store), &place);
+            assert_eq!(place.0.lock().pop().map(|turn| turn.is_over), Some(is_over));
         }
     }
 }

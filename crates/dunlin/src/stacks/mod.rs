@@ -59,6 +59,30 @@ pub fn wait<F: Future>(future: F) -> Result<F::Output> {
     }
 }
 
+/// Whether this thread runs guests on a stack of their own, so that [`wait`] suspends them and holds no thread.
+///
+/// A host function may ask, to do in place what takes long where that is no matter, and elsewhere where it is.
+#[must_use]
+pub fn is_own() -> bool {
+    #[cfg(feature = "stacks")]
+    return running::is_own();
+    #[cfg(not(feature = "stacks"))]
+    false
+}
+
+/// Starts the thread that looks at how long guests run, which [`Running::metered`] needs.
+///
+/// The first turn of a guest starts it otherwise. A guest at whose time nobody can look is interrupted at once; a server that
+/// asks before it begins fails there instead.
+///
+/// # Errors
+///
+/// If the system gives no thread.
+#[cfg(feature = "stacks")]
+pub fn start_clock() -> std::io::Result<()> {
+    clock::start()
+}
+
 /// Wakes a thread.
 struct Unpark(Thread);
 

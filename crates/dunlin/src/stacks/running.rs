@@ -138,7 +138,7 @@ impl<R> Running<R> {
     /// Bounds the time in which guests run, their waits not counted: after each `slice` others on the thread get their turn,
     /// and after `busy_max` in all, the guest that `handle` interrupts is interrupted.
     ///
-    /// Both are looked at about once a millisecond.
+    /// Both are looked at about once a millisecond, by [a thread](super::start_clock) without which nothing runs for long.
     pub fn metered(mut self, handle: InterruptHandle, slice: Duration, busy_max: Duration) -> Self {
         self.meter = Some(Meter { handle, slice, busy_max, is_over: false });
         self
@@ -273,6 +273,11 @@ pub(super) struct Turns {
     waits: Cell<bool>,
     /// Whether nobody polls any more.
     abandoned: Cell<bool>,
+}
+
+/// Whether this thread runs guests on a stack of their own.
+pub(super) fn is_own() -> bool {
+    TURNS.with_borrow(Option::is_some)
 }
 
 /// Those of the guests that this thread runs on a stack of their own.

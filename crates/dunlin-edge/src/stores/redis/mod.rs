@@ -8,6 +8,7 @@
 mod cache;
 mod pool;
 mod protocol;
+mod stream;
 mod url;
 
 pub use cache::RedisCache;

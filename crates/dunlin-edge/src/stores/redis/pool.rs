@@ -6,29 +6,34 @@
 use super::super::StoreError;
 use super::super::limits::{REDIS_CONNECT_MS_MAX, REDIS_CONNECTIONS_MAX, REDIS_IDLE_MAX};
 use super::protocol::{self, Value};
+use super::stream::{self, Stream};
 use super::url::RedisUrl;
-use std::sync::{Mutex, PoisonError};
+use rustls::ClientConfig;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// Connections to one server.
 pub(super) struct Pool {
     url: RedisUrl,
+    /// Whom to trust, if the server has TLS; why nobody can be.
+    trusted: Result<Option<Arc<ClientConfig>>, String>,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
 }
 
-type Connection = BufReader<TcpStream>;
+type Connection = BufReader<Stream>;
 
 /// A command: its name and arguments.
 pub(super) type Command = Vec<Vec<u8>>;
 
 impl Pool {
     pub(super) fn new(url: RedisUrl) -> Self {
-        Self { url, idle: Mutex::default(), permits: Semaphore::new(REDIS_CONNECTIONS_MAX) }
+        let trusted = stream::trusted(&url);
+        let permits = Semaphore::new(REDIS_CONNECTIONS_MAX);
+        Self { url, trusted, idle: Mutex::default(), permits }
     }
 
     /// Sends commands at once and receives their answers, one for each.
@@ -63,25 +68,22 @@ impl Pool {
     fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let connection = idle.pop()?;
-            let waits = connection.get_ref().try_read(&mut [0; 1]);
-            let is_quiet = waits.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-            if is_quiet && connection.buffer().is_empty() {
+            let mut connection = idle.pop()?;
+            if connection.buffer().is_empty() && connection.get_mut().is_quiet() {
                 return Some(connection);
             }
         }
     }
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let connecting = TcpStream::connect((self.url.host.as_str(), self.url.port));
+        let trusted = self.trusted.as_ref().map_err(|why| self.failed(why))?;
+        let connecting = Stream::connect(&self.url, trusted.as_ref());
         let connected = timeout(Duration::from_millis(REDIS_CONNECT_MS_MAX), connecting).await;
         let stream = connected
             .map_err(|_| {
                 self.failed(format_args!("no connection within {REDIS_CONNECT_MS_MAX} ms"))
             })?
             .map_err(|error| self.failed(error))?;
-        // A command is one write, and waiting for more would only make it late.
-        stream.set_nodelay(true).map_err(|error| self.failed(error))?;
         let mut connection = BufReader::new(stream);
         let mut commands: Vec<Command> = Vec::new();
         if let Some(password) = &self.url.password {
@@ -122,7 +124,10 @@ async fn talk(connection: &mut Connection, commands: &[Command]) -> Result<Vec<V
         let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
         protocol::write(&mut out, &words);
     }
-    connection.get_mut().write_all(&out).await.map_err(StoreError::failed)?;
+    let stream = connection.get_mut();
+    stream.write_all(&out).await.map_err(StoreError::failed)?;
+    // By TLS the end of a command may be kept.
+    stream.flush().await.map_err(StoreError::failed)?;
     let mut answers = Vec::with_capacity(commands.len());
     for _ in commands {
         answers.push(protocol::read(connection).await?);

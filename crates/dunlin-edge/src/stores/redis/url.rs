@@ -1,7 +1,8 @@
-//! Where a Redis server is: `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`.
+//! Where a Redis server is: `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`, or `rediss://…[?ca=FILE.pem]` with TLS.
 
 use crate::stores::StoreError;
 use std::fmt;
+use std::path::PathBuf;
 
 /// The port that servers have.
 const PORT: u16 = 6379;
@@ -14,6 +15,16 @@ pub struct RedisUrl {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) database: u32,
+    pub(super) tls: Option<Trust>,
+}
+
+/// Whose certificates a server with TLS may have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Trust {
+    /// Those of whom browsers trust.
+    Public,
+    /// Those of the authorities in a file, and no others.
+    File(PathBuf),
 }
 
 impl fmt::Debug for RedisUrl {
@@ -27,7 +38,8 @@ impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        write!(f, "redis://{host}:{}/{}", self.port, self.database)
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        write!(f, "{scheme}://{host}:{}/{}", self.port, self.database)
     }
 }
 
@@ -40,11 +52,12 @@ impl RedisUrl {
     pub fn parse(text: &str) -> Result<Self, StoreError> {
         // The text itself may have a password.
         let refused = |why: &str| StoreError::refused(format_args!("a URL of Redis's {why}"));
-        let rest = match text.split_once("://") {
-            Some(("redis", rest)) => rest,
-            Some(("rediss", _)) => return Err(refused("with TLS is not understood")),
-            _ => return Err(refused("begins with `redis://`")),
+        let (has_tls, rest) = match text.split_once("://") {
+            Some(("redis", rest)) => (false, rest),
+            Some(("rediss", rest)) => (true, rest),
+            _ => return Err(refused("begins with `redis://` or `rediss://`")),
         };
+        let (rest, query) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, address) = match authority.rsplit_once('@') {
             Some((login, address)) => (Some(login), address),
@@ -76,7 +89,14 @@ impl RedisUrl {
         };
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (user, password) = (given(user), given(password));
-        Ok(Self { host: host.into(), port, user, password, database })
+        let tls = match query.map(|query| query.split_once('=')) {
+            None => has_tls.then_some(Trust::Public),
+            Some(Some(("ca", file))) if has_tls && !file.is_empty() => {
+                Some(Trust::File(decode(file)?.into()))
+            }
+            Some(_) => return Err(refused("with TLS, and no other, may end with `?ca=FILE.pem`")),
+        };
+        Ok(Self { host: host.into(), port, user, password, database, tls })
     }
 }
 
@@ -137,7 +157,10 @@ mod tests {
             "redis://u:%zz@h",
             "redis://u:%2@h",
             "redis://h h",
-            "rediss://h",
+            "redis://h?ca=x",
+            "rediss://h?ca=",
+            "rediss://h?key=x",
+            "rediss://",
             "redis://[::1]x",
             "http://h",
             "redis://u:secret@h/x",
@@ -146,6 +169,13 @@ mod tests {
             let error = RedisUrl::parse(text).expect_err(text).to_string();
             assert!(!error.contains("secret"), "{error}");
         }
+        let url = RedisUrl::parse("rediss://u:secret@h/2").expect("valid");
+        assert_eq!(
+            (url.to_string().as_str(), &url.tls),
+            ("rediss://h:6379/2", &Some(Trust::Public))
+        );
+        let url = RedisUrl::parse("rediss://h?ca=/etc/ca%20x.pem").expect("valid");
+        assert_eq!(url.tls, Some(Trust::File("/etc/ca x.pem".into())));
         let url = RedisUrl::parse("redis://u:secret@h").expect("valid");
         assert_eq!(format!("{url:?} {url}"), "redis://h:6379/0 redis://h:6379/0");
     }
