@@ -41,9 +41,20 @@ pub struct Kept<'e> {
 }
 
 impl Engine {
-    /// The place of what is kept of some bytes, by what that is; `None` if the engine has no cache.
+    /// The place of what is kept of some bytes, by what that is; `None` if the engine has no cache. What the engine keeps
+    /// for itself, and executes, is elsewhere.
     #[must_use]
     pub fn kept(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+        self.place("others", what, bytes)
+    }
+
+    /// The same of what only the engine writes, which believes it.
+    #[cfg(feature = "optimize")]
+    pub(crate) fn kept_by_itself(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+        self.place("engine", what, bytes)
+    }
+
+    fn place(&self, whose: &str, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
         let config = self.config();
         let cache = config.cache.as_ref()?;
         let mut hasher = blake3::Hasher::new();
@@ -51,6 +62,7 @@ impl Engine {
             // The length keeps the ends of parts apart.
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
         };
+        add(whose.as_bytes());
         add(what.as_bytes());
         add(env!("CARGO_PKG_VERSION").as_bytes());
         add(env!("DUNLIN_BUILD").as_bytes());
@@ -115,6 +127,8 @@ mod tests {
         for (what, bytes) in [("what", &b"byte"[..]), ("other", b"bytes"), ("wha", b"tbytes")] {
             assert_eq!(engine.kept(what, bytes).expect("a cache").get(), None);
         }
+        // What the engine executes nobody else writes.
+        assert_ne!(engine.place("engine", "what", b"bytes").expect("a cache").name, place.name);
         let path =
             fs::read_dir(&folder).expect("a folder").next().expect("one").expect("it").path();
         let whole = fs::read(&path).expect("an entry");
