@@ -1,7 +1,10 @@
 //! Tables: 32-bit references in a vector, and a definition that tiers see.
 
 use crate::context::TableDef;
+use crate::host::HostFailure;
 use crate::owned::Owned;
+use crate::resources::Refusal;
+use crate::store::{CreateError, Growth, Store};
 use alloc::vec::Vec;
 use dunlin_core::limits::TABLE_ELEMENTS_MAX;
 use dunlin_core::{TableType, TrapCode};
@@ -103,5 +106,117 @@ impl Table {
         let (base, len) = (self.elements.as_mut_ptr(), self.elements.len());
         // SAFETY: the definition lives as long as `self`; no guest runs while the store is borrowed.
         unsafe { *self.def() = TableDef { base, len } };
+    }
+}
+
+/// The tables of a store.
+impl Store {
+    /// Adds a table filled with `init`.
+    ///
+    /// # Errors
+    ///
+    /// If limits, the pool or the machine refuse.
+    pub fn create_table(&mut self, ty: TableType, init: u32) -> Result<u32, CreateError> {
+        let place = self.tables.reserve(1);
+        let made = self.create_table_in(place, ty, init, Owned::new(TableDef::EMPTY));
+        if made.is_err() {
+            self.tables.free(place..place + 1);
+        }
+        made.map(|()| place)
+    }
+
+    /// Puts a table into its place, with its definition in `def`.
+    pub(crate) fn create_table_in(
+        &mut self,
+        place: u32,
+        ty: TableType,
+        init: u32,
+        def: Owned<TableDef>,
+    ) -> Result<(), CreateError> {
+        self.allow(Growth::Table { current: 0, desired: ty.min, max: ty.max })?;
+        self.resources().add_table(ty.min)?;
+        let Some(table) = Table::new(ty, init, def) else {
+            self.resources().subtract(0, 0, 1);
+            return Err(Refusal::Machine.into());
+        };
+        self.tables.put(place, table);
+        Ok(())
+    }
+
+    /// The type of a table, with its current size as the minimum.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table; so do the functions below.
+    #[must_use]
+    pub fn table_type(&self, index: u32) -> TableType {
+        self.tables[index as usize].ty()
+    }
+
+    /// An element of a table.
+    #[must_use]
+    pub fn table_get(&self, table: u32, index: u64) -> Option<u32> {
+        self.tables[table as usize].get(index)
+    }
+
+    /// Writes `len` elements of a table from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::TableOutOfBounds`]
+    pub fn table_fill(
+        &mut self,
+        table: u32,
+        start: u64,
+        value: u32,
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        self.tables[table as usize].slice_mut(start, len)?.fill(value);
+        Ok(())
+    }
+
+    /// Copies `len` elements between tables, or within one.
+    ///
+    /// # Errors
+    ///
+    /// [`TrapCode::TableOutOfBounds`]
+    pub fn table_copy(
+        &mut self,
+        (to, dst): (u32, u64),
+        (from, src): (u32, u64),
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        if to == from {
+            return self.tables[to as usize].copy_within(dst, src, len);
+        }
+        self.note_copied(from);
+        let pair = self.tables.pair_mut(to, from);
+        let [to, from] = pair.ok_or(TrapCode::TableOutOfBounds)?;
+        let source = from.slice(src, len)?;
+        to.slice_mut(dst, len)?.copy_from_slice(source);
+        Ok(())
+    }
+
+    /// Grows a table by `delta` elements; returns its former size, or `None` if it may not grow.
+    ///
+    /// # Errors
+    ///
+    /// What the embedder's limits report.
+    pub fn table_grow(
+        &mut self,
+        table: u32,
+        delta: u64,
+        init: u32,
+    ) -> Result<Option<u64>, HostFailure> {
+        let of = &self.tables[table as usize];
+        let (size, ty) = (of.size(), of.ty());
+        let most = of.elements_max().min(self.resources().table_elements_max());
+        let Some(desired) = size.checked_add(delta).filter(|size| *size <= most) else {
+            return Ok(None);
+        };
+        if !self.allows(Growth::Table { current: size, desired, max: ty.max })? {
+            return Ok(None);
+        }
+        Ok(self.tables[table as usize].grow(delta, init).then_some(size))
     }
 }
