@@ -44,6 +44,15 @@ impl Engine {
     /// The place of what is kept of some bytes, by what that is; `None` if the engine has no cache.
     #[must_use]
     pub fn kept(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+        self.place("others", what, bytes)
+    }
+
+    /// A place of the engine's own, which nobody else can name: what is in it is executed.
+    pub(crate) fn own_place(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+        self.place("own", what, bytes)
+    }
+
+    fn place(&self, whose: &str, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
         let config = self.config();
         let cache = config.cache.as_ref()?;
         let mut hasher = blake3::Hasher::new();
@@ -51,6 +60,7 @@ impl Engine {
             // The length keeps the ends of parts apart.
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
         };
+        add(whose.as_bytes());
         add(what.as_bytes());
         add(env!("CARGO_PKG_VERSION").as_bytes());
         add(env!("DUNLIN_BUILD").as_bytes());
@@ -127,6 +137,10 @@ mod tests {
                 assert!(!path.exists(), "nobody finds it again");
             }
         }
+        // The engine's own are apart.
+        engine.kept("what", b"bytes").expect("a cache").put(b"contents");
+        assert_eq!(engine.own_place("what", b"bytes").expect("a cache").get(), None);
+        place.remove();
         // Another's whole entry under this name.
         engine.kept("what", b"others").expect("a cache").put(b"contents");
         let other =
