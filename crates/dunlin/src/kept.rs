@@ -48,10 +48,9 @@ impl Engine {
         self.place("others", what, bytes)
     }
 
-    /// The same of what only the engine writes, which believes it.
-    #[cfg(feature = "optimize")]
-    pub(crate) fn kept_by_itself(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
-        self.place("engine", what, bytes)
+    /// A place of the engine's own, which nobody else can name: what is in it is executed.
+    pub(crate) fn own_place(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+        self.place("own", what, bytes)
     }
 
     fn place(&self, whose: &str, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
@@ -127,8 +126,6 @@ mod tests {
         for (what, bytes) in [("what", &b"byte"[..]), ("other", b"bytes"), ("wha", b"tbytes")] {
             assert_eq!(engine.kept(what, bytes).expect("a cache").get(), None);
         }
-        // What the engine executes nobody else writes.
-        assert_ne!(engine.place("engine", "what", b"bytes").expect("a cache").name, place.name);
         let path =
             fs::read_dir(&folder).expect("a folder").next().expect("one").expect("it").path();
         let whole = fs::read(&path).expect("an entry");
@@ -141,6 +138,10 @@ mod tests {
                 assert!(!path.exists(), "nobody finds it again");
             }
         }
+        // The engine's own are apart.
+        engine.kept("what", b"bytes").expect("a cache").put(b"contents");
+        assert_eq!(engine.own_place("what", b"bytes").expect("a cache").get(), None);
+        place.remove();
         // Another's whole entry under this name.
         engine.kept("what", b"others").expect("a cache").put(b"contents");
         let other =

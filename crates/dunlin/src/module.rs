@@ -396,8 +396,7 @@ fn prepared_place<'e>(engine: &'e Engine, bytes: &[u8]) -> Option<crate::kept::K
         return None;
     }
     // The copies of bodies differ by it.
-    engine
-        .kept_by_itself(if engine.config().fuses { "prepared" } else { "prepared, unfused" }, bytes)
+    engine.own_place(if engine.config().fuses { "prepared" } else { "prepared, unfused" }, bytes)
 }
 
 /// A component has the module's magic number, and a layer where a module's version ends.

@@ -89,16 +89,19 @@ struct Served {
     is_new: AtomicBool,
 }
 
+/// A file's length and its last bytes.
+type End = (usize, Box<[u8]>);
+
 /// What is served, by lengths and ends of files, for as long as an app uses it.
 #[derive(Default)]
 struct Known {
-    by_end: HashMap<(usize, Box<[u8]>), Vec<Weak<Served>>>,
+    by_end: HashMap<End, Vec<Weak<Served>>>,
     /// How many lengths and ends there are when it is looked next which are of use.
     look_at: usize,
 }
 
 impl Known {
-    fn key(bytes: &[u8]) -> (usize, Box<[u8]>) {
+    fn key(bytes: &[u8]) -> End {
         (bytes.len(), bytes[bytes.len().saturating_sub(END_BYTES)..].into())
     }
 
