@@ -19,7 +19,7 @@ type Row = (&'static str, &'static [&'static str]);
 const ROWS: &[Row] = &[
     ("dunlin-interp", &["calls"]),
     ("dunlin", &["calls"]),
-    ("dunlin", &["linker", "freeing", "types"]),
+    ("dunlin", &["linker", "freeing", "plans", "types"]),
 ];
 
 /// How many of the rows `cargo xtask ci` runs. What the types' table leads to is seen through the API only.

@@ -123,7 +123,7 @@ pub(crate) const SERVE: Command<ServeOptions> = Command {
             name: "kv",
             value: Some("NAME=STORE"),
             example: "visits=redis://127.0.0.1:6379",
-            help: "Let the app read a key-value store: a file of entries, redis://…, or rediss://… with TLS",
+            help: "Let the app read a key-value store: a file, redis://… or rediss://…",
             set: |o, value| push(&mut o.kv, pair(value)?),
         },
         Flag {
