@@ -1,18 +1,15 @@
 //! What is left between the tier that one gets by default and the optimising tier once a command is warm: processor
 //! time of whole runs in one process, in turns, least of all, each in a store of its own.
 //!
-//! `cargo run --release -p dunlin-wasi --example warm_peak ROUNDS MODULE:WORK…`, with kernels of `cargo xtask bench`.
+//! `cargo run --release -p dunlin-wasi --example warm_peak ROUNDS SECONDS MODULE:WORK…`, with kernels of `cargo xtask bench`.
 
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dunlin::{Config, Engine, Linker, Module, Store, Tier};
+use dunlin::{Config, Engine, Interruption, Linker, Module, Store, Tier};
 use dunlin_wasi::{ExitCode, WasiCtx, add_to_linker};
 use rustix::time::{ClockId, clock_gettime};
-
-/// How long a command runs before it counts as warm: background compilation of the longest kernel takes a tenth.
-const WARM: Duration = Duration::from_millis(1500);
 
 /// A run that is faster than the other by so much at most is as fast.
 const ALLOWED: f64 = 1.03;
@@ -20,13 +17,15 @@ const ALLOWED: f64 = 1.03;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rounds: usize = arguments.next().ok_or("how many rounds")?.parse()?;
+    let seconds: f64 = arguments.next().ok_or("how long it warms up")?.parse()?;
+    let warm = Duration::from_secs_f64(seconds);
     let mut slower = 0;
     let mut product = 1.0;
     let mut modules = 0;
     println!("{:<12} {:>10} {:>10} {:>7}", "module", "auto ms", "optimize", "ratio");
     for argument in arguments {
         let (path, work) = argument.split_once(':').ok_or("how much work")?;
-        let [auto, optimize] = measure(path, work, rounds)?;
+        let [auto, optimize] = measure(path, work, rounds, warm)?;
         let ratio = auto / optimize;
         let name = Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mark = if ratio > ALLOWED { " *" } else { "" };
@@ -41,10 +40,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The least processor seconds of a run: by default, then optimised before the first run.
-fn measure(path: &str, work: &str, rounds: usize) -> Result<[f64; 2], Box<dyn Error>> {
+fn measure(
+    path: &str,
+    work: &str,
+    rounds: usize,
+    warm: Duration,
+) -> Result<[f64; 2], Box<dyn Error>> {
     let bytes = std::fs::read(path)?;
     let ways = [Tier::Auto, Tier::Optimize].map(|tier| {
-        let engine = Engine::new(Config::new().tier(tier))?;
+        let engine = Engine::new(Config::new().tier(tier).interruption(Interruption::Page))?;
         let module = Module::new(&engine, &bytes)?;
         Ok::<_, dunlin::Error>((engine, module))
     });
@@ -52,7 +56,7 @@ fn measure(path: &str, work: &str, rounds: usize) -> Result<[f64; 2], Box<dyn Er
     let ways = [auto?, optimize?];
     for (engine, module) in &ways {
         let start = Instant::now();
-        while start.elapsed() < WARM {
+        while start.elapsed() < warm {
             run(engine, module, work)?;
         }
     }
