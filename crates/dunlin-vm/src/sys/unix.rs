@@ -146,10 +146,6 @@ unsafe impl Sync for Pages {}
 /// Files below this size are read: a mapping and its faults cost more than the copy.
 const MAPPED_BYTES_MIN: u64 = 64 << 10;
 
-/// Files up to this size are made the process's own at once, some 0.4 µs a page, where each page that is used would fault
-/// twice otherwise, which takes 2: it pays where a fifth of the pages are used.
-const OWNED_BYTES_MAX: usize = 2 << 20;
-
 /// The contents of a file as a module's bytes.
 pub struct MappedFile(Contents);
 
@@ -179,23 +175,12 @@ impl MappedFile {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
         // SAFETY: a private mapping at an address of the kernel's choice aliases nothing.
         let base =
-            unsafe { mmap(ptr::null_mut(), len, read_write(), owned_at_once(len), &file, 0) }?;
+            unsafe { mmap(ptr::null_mut(), len, read_write(), MapFlags::PRIVATE, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = len.div_ceil(PAGE).div_ceil(64);
         let pinned = core::iter::repeat_with(AtomicU64::default).take(words).collect();
         Ok(Self(Contents::Mapped { pages: Pages { base, len, of_file: true }, pinned }))
     }
-}
-
-/// How a file of so many bytes is mapped.
-fn owned_at_once(len: usize) -> MapFlags {
-    #[cfg(target_os = "linux")]
-    if len <= OWNED_BYTES_MAX {
-        // Pages of a private mapping that is writable are copied when they are populated.
-        return MapFlags::PRIVATE | MapFlags::POPULATE;
-    }
-    let _ = len;
-    MapFlags::PRIVATE
 }
 
 impl dunlin_module::Bytes for MappedFile {
