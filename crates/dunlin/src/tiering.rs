@@ -33,7 +33,7 @@ use dunlin_vm::sync::{Condvar, Mutex};
 use dunlin_vm::{MemoryStrategy, ModuleCode};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -188,7 +188,8 @@ impl Owner {
         }
         let (late, work_left) = (self.0.clone(), AtomicU64::new(work_max));
         let (tables, functions) = (OnceLock::new(), Mutex::default());
-        let watched = Watched { late, work_left, tables, functions };
+        let called = AtomicU32::new(0);
+        let watched = Watched { late, work_left, tables, functions, called };
         Some(Box::new(ModuleWatch(Arc::new(watched))))
     }
 }
@@ -211,6 +212,8 @@ struct Watched {
     tables: OnceLock<StaticTables>,
     /// Those that have been executed often.
     functions: Mutex<BTreeMap<u32, Progress>>,
+    /// How many have been called.
+    called: AtomicU32,
 }
 
 impl Watched {
@@ -296,6 +299,8 @@ impl Watch for ModuleWatch {
         if let TierUp::AtOnce { .. } = late.config.tier_up {
             return executions;
         }
+        let first = self.0.called.fetch_add(1, Ordering::Relaxed) < tuning::FUNCTIONS_AT_FIRST;
+        let executions = if first { tuning::EXECUTIONS_UNTIL_WARM_AT_FIRST } else { executions };
         executions + (tuning::BYTES_UNTIL_WARM / bytes.max(1)) as u32
     }
 

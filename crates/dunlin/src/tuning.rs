@@ -15,7 +15,14 @@ pub(crate) const PREPARED_ENTRY_BYTES_MAX: usize = 1 << 20;
 /// How often the interpreter executes a function's body until the baseline compiler makes its code: that takes 40 to
 /// 60 ns for a byte, and an execution of one then takes 1 ns less. `record/tier-up.md` has other values, between which little
 /// changes but for programs that end at once.
-pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 200;
+pub(crate) const EXECUTIONS_UNTIL_WARM: u32 = 100;
+
+/// The same for the functions that a module calls first: programs that end at once call no others, and what is made for them
+/// takes a tenth of their time.
+pub(crate) const EXECUTIONS_UNTIL_WARM_AT_FIRST: u32 = 400;
+
+/// How many functions these are.
+pub(crate) const FUNCTIONS_AT_FIRST: u32 = 400;
 
 /// Bytes of a body that are executed besides until then: whatever its size, 10 µs go into making and publishing its code
 /// and the ways out that this needs.
