@@ -171,6 +171,8 @@ impl Client {
                 true
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            // A read that has a bound of time is not begun again by itself when a signal comes.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => true,
             Err(error) => panic!("{error}"),
         }
     }
