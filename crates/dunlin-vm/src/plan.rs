@@ -483,6 +483,13 @@ impl Store {
         self.is_whole || self.instances.get(index).is_some()
     }
 
+    /// Whether nothing has been removed so far: else a place may be that of something else by now, and what the plan says
+    /// about it is not to be believed.
+    #[must_use]
+    pub fn keeps_places(&self) -> bool {
+        self.frees == 0 && self.waiting.is_empty()
+    }
+
     /// Whether all that the plan has is there.
     #[must_use]
     pub fn is_made_whole(&self) -> bool {
@@ -493,8 +500,9 @@ impl Store {
     ///
     /// # Panics
     ///
-    /// If an instance has not been made.
+    /// If an instance has not been made, or something has been removed.
     pub fn end_plan(&mut self) {
+        assert!(self.keeps_places(), "places are those of the plan");
         let count = self.plan.as_ref().map_or(0, |plan| plan.instances.len() as u32);
         assert!((0..count).all(|index| self.instances.get(index).is_some()), "all are made");
         self.is_whole = true;
@@ -508,8 +516,9 @@ impl Store {
     ///
     /// # Panics
     ///
-    /// If it is not the next one.
+    /// If it is not the next one, or something has been removed.
     pub fn instantiate_planned(&mut self, index: u32) -> Result<(), InstantiateError> {
+        assert!(self.keeps_places(), "places are those of the plan");
         let plan = self.plan.clone().expect("a plan");
         let planned = &plan.instances[index as usize];
         assert!(!self.is_whole && self.instances.get(index).is_none(), "the next instance");

@@ -142,8 +142,8 @@ impl<T: 'static> StoreContextMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// If the store is not empty, or one of another engine; if limits refuse, a start function fails, or `between` does. What
-    /// had been made by then stays; what had not is never made.
+    /// If the store is not empty, or one of another engine; if limits refuse, a start function fails, or `between` does; if
+    /// anything is removed from the store meanwhile. What had been made by then stays; what had not is never made.
     pub fn follow(
         &mut self,
         plan: &StorePlan<T>,
@@ -163,6 +163,7 @@ impl<T: 'static> StoreContextMut<'_, T> {
         self.0.vm.begin_plan(&plan.plan);
         for instance in 0..counts.instances {
             between(self, instance as usize)?;
+            self.check_places()?;
             let inner = &mut *self.0;
             inner.enter().instantiate_planned(instance).map_err(instantiate_error)?;
             if let Some(start) = plan.plan.start(instance) {
@@ -170,7 +171,16 @@ impl<T: 'static> StoreContextMut<'_, T> {
             }
         }
         between(self, instances)?;
+        self.check_places()?;
         self.0.vm.end_plan();
         Ok(())
+    }
+
+    /// `between` and functions of the host's may have removed what the next instance imports.
+    fn check_places(&self) -> Result<()> {
+        if self.0.vm.keeps_places() {
+            return Ok(());
+        }
+        Err(Error::usage("something was removed from the store while a plan was carried out"))
     }
 }

@@ -234,3 +234,60 @@ fn what_is_not_there_yet_is_refused() {
         assert!(store.as_context_mut().begin_plan().is_err());
     }
 }
+
+#[test]
+fn what_is_removed_meanwhile_ends_a_plan() {
+    let engine = Engine::default();
+    let (plan, made, _) = planned(&engine);
+    let other =
+        Module::new(&engine, r#"(module (table 1 1 funcref) (func (export "f") (param f64)))"#);
+    let other = other.unwrap();
+    for (at, replaced) in [(1, false), (1, true), (2, false), (2, true)] {
+        let mut store = Store::new(&engine, 0);
+        let result = store.as_context_mut().follow(&plan, |store, next| {
+            if next == at {
+                made.first.remove(&mut *store)?;
+                if replaced {
+                    // It takes the places that are free, which the next instance would import.
+                    Instance::new(&mut *store, &other, &[])?;
+                }
+            }
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Usage, "{at}");
+        assert!(made.first.module(&store).is_err());
+        // The store is good for other things.
+        let again = Instance::new(&mut store, &other, &[]).unwrap();
+        assert!(again.get_export(&mut store, "f").is_some());
+    }
+}
+
+#[test]
+fn a_start_function_that_has_something_removed_ends_a_plan() {
+    let engine = Engine::default();
+    // What the host's function removes, if anything.
+    type Removes = Option<Instance>;
+    let first = r#"(module (func (export "f") (result i32) (i32.const 7)))"#;
+    let middle = r#"(module (import "" "host" (func $host)) (start $host))"#;
+    let last = r#"(module (import "" "f" (func (result i32))) (export "f" (func 0)))"#;
+    let [first, middle, last] =
+        [first, middle, last].map(|text| Module::new(&engine, text).unwrap());
+    let mut store: Store<Removes> = Store::new(&engine, None);
+    store.as_context_mut().begin_plan().unwrap();
+    let host = Func::wrap(&mut store, |mut caller: dunlin::Caller<'_, Removes>| -> Result<()> {
+        match caller.data_mut().take() {
+            Some(instance) => instance.remove(&mut caller),
+            None => Ok(()),
+        }
+    });
+    let made = Instance::new(&mut store, &first, &[]).unwrap();
+    let f = made.get_export(&mut store, "f").unwrap();
+    Instance::new(&mut store, &middle, &[host.into()]).unwrap();
+    Instance::new(&mut store, &last, &[f]).unwrap();
+    let plan = store.as_context_mut().end_plan(3).unwrap();
+    for removes in [None, Some(made)] {
+        let mut store = Store::new(&engine, removes);
+        let result = store.as_context_mut().follow(&plan, |_, _| Ok(()));
+        assert_eq!(result.err().map(|error| error.kind()), removes.map(|_| ErrorKind::Usage));
+    }
+}
