@@ -11,7 +11,7 @@ use dunlin::{Config, Engine, Interruption, Linker, Module, Store, Tier};
 use dunlin_wasi::{ExitCode, WasiCtx, add_to_linker};
 use rustix::time::{ClockId, clock_gettime};
 
-/// A run that is faster than the other by so much at most is as fast.
+/// A run that takes so many times what the other does, or less, is as fast.
 const ALLOWED: f64 = 1.03;
 
 fn main() -> Result<(), Box<dyn Error>> {
