@@ -4,11 +4,13 @@
 //! the failed steps again with the command that repeats each.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::steps::seconds;
-use crate::{check, fuzz, machine_code, miri, real, redis, spec, test};
+use crate::{check, fuzz, machine_code, miri, real, redis, spec, test, workspace};
 
 /// One step: its name, the command that repeats it, and what it does.
 struct Step {
@@ -33,6 +35,9 @@ const STEPS: &[Step] = &[
     Step { name: "miri", repeat: "cargo xtask miri", run: miri::bounded },
     Step { name: "fuzz", repeat: "cargo xtask fuzz", run: || fuzz::run(&[]) },
 ];
+
+/// What the steps after the first write at most, in MiB, and half as much again.
+const ROOM_MEBIBYTES: u64 = 15 * 1024;
 
 /// What became of a step.
 struct Outcome {
@@ -60,12 +65,42 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
             eprintln!("{error}");
         }
         outcomes.push(Outcome { step, took: start.elapsed(), error });
+        make_room();
     }
     println!("{}", summary(&outcomes));
     if outcomes.iter().all(|outcome| outcome.error.is_none()) {
         return Ok(());
     }
     Err(Error::told())
+}
+
+/// Removes the test programs of the development build where the disk has little room left: no later step
+/// runs them, and they are most of what a run leaves.
+fn make_room() {
+    let target = workspace::target();
+    let Some(free) = free_mebibytes(&target) else { return };
+    if free >= ROOM_MEBIBYTES {
+        return;
+    }
+    eprintln!("    {free} MiB of disk are free: the test programs in {} go", target.display());
+    let Ok(entries) = std::fs::read_dir(target.join("debug/deps")) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        // Programs have no extension here; libraries and what describes them do.
+        if path.extension().is_none() && std::fs::remove_file(&path).is_err() {
+            eprintln!("    {} stays", path.display());
+        }
+    }
+}
+
+/// Free space of the disk a directory is on, by what `df` prints.
+fn free_mebibytes(directory: &Path) -> Option<u64> {
+    let output = Command::new("df").arg("-Pm").arg(directory).output().ok()?;
+    available(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The fourth column of the second line.
+fn available(printed: &str) -> Option<u64> {
+    printed.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The last lines of a run: times, failures, counts.
@@ -89,7 +124,15 @@ fn summary(outcomes: &[Outcome]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Error, Outcome, STEPS, summary};
+    use super::{Duration, Error, Outcome, STEPS, available, summary};
+
+    #[test]
+    fn free_space_is_read_from_what_df_prints() {
+        let printed = "Filesystem 1048576-blocks Used Available Capacity Mounted on\n\
+                       /dev/vda 257000 32000 61440 35% /\n";
+        assert_eq!(available(printed), Some(61_440));
+        assert_eq!(available("Filesystem\n"), None);
+    }
 
     #[test]
     fn the_summary_ends_with_counts_and_names_what_failed() {
