@@ -30,16 +30,8 @@ pub use dunlin_module::{Bounds, Polls, Settings};
 pub use isa::listing::{Line, LineKind, disassemble};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use dunlin_core::numeric::Relaxed;
 use dunlin_module::settings;
 use dunlin_module::{CompileError, Compiler, Module, Profile, StaticTables, Unit, Worker};
-
-/// The results that relaxed operators have where they take the fewest instructions of this machine. Whatever
-/// else executes the same functions must choose them too.
-#[must_use]
-pub fn fastest_relaxed() -> Relaxed {
-    isa::fastest_relaxed()
-}
 
 /// The optimising compiler: for the machine that it runs on, unless it is told otherwise.
 pub struct Optimizer {

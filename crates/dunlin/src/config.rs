@@ -389,7 +389,7 @@ impl Config {
     pub(crate) fn relaxed(&self) -> Relaxed {
         #[cfg(feature = "optimize")]
         if !self.relaxed_deterministic {
-            return dunlin_optimize::fastest_relaxed();
+            return dunlin_vm::native::fastest_relaxed();
         }
         // The interpreter is equally fast with all of them.
         Relaxed::Deterministic

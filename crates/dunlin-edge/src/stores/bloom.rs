@@ -53,15 +53,15 @@ impl Filter {
         if !(false_rate > 0.0 && false_rate < 1.0) {
             return Err(StoreError::refused("a filter's rate of false answers is between 0 and 1"));
         }
-        let ln2 = std::f64::consts::LN_2;
-        let bits = (items.max(1) as f64 * -false_rate.ln() / (ln2 * ln2)).ceil();
+        let halvings = -log2(false_rate);
+        let bits = (items.max(1) as f64 * halvings / std::f64::consts::LN_2).ceil();
         let bytes = (bits / 8.0).ceil().max(8.0);
         if bytes > FILTER_BYTES_MAX as f64 {
             return Err(StoreError::refused(format_args!(
                 "the filter would have {bytes} bytes, and {FILTER_BYTES_MAX} at most"
             )));
         }
-        let hashes = (-false_rate.log2()).ceil().clamp(1.0, f64::from(HASHES_MAX)) as u8;
+        let hashes = halvings.ceil().clamp(1.0, f64::from(HASHES_MAX)) as u8;
         let mut all = vec![0; HEADER_BYTES + bytes as usize];
         all[..8].copy_from_slice(MAGIC);
         (all[8], all[9]) = (VERSION, hashes);
@@ -147,9 +147,41 @@ fn hash(bytes: &[u8]) -> (u64, u64) {
     (mix(fnv.wrapping_add(golden)), mix(fnv.wrapping_add(golden.wrapping_mul(2))) | 1)
 }
 
+/// The logarithm of a positive number to base 2. The C library's is in a library of its own, which the whole program
+/// would load at each start for this one.
+fn log2(value: f64) -> f64 {
+    /// Terms of the series: the next is below 3^-41.
+    const TERMS: u32 = 20;
+    // Numbers that have lost leading digits get them back.
+    let (value, scale) =
+        if value < f64::MIN_POSITIVE { (value * 2f64.powi(64), -64) } else { (value, 0) };
+    let bits = value.to_bits();
+    let exponent = (bits >> 52) as i32 - 1023 + scale;
+    let mantissa = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    // ln m = 2 artanh((m - 1) / (m + 1)), of at most a third here.
+    let ratio = (mantissa - 1.0) / (mantissa + 1.0);
+    let series =
+        (0..TERMS).rev().fold(0.0, |sum, term| sum * ratio * ratio + 1.0 / f64::from(2 * term + 1));
+    f64::from(exponent) + 2.0 * ratio * series / std::f64::consts::LN_2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_are_those_of_the_c_library() {
+        for value in
+            [0.01, 0.001, 0.1, 0.5, 0.25, 0.3, 0.999_999, 1e-9, 1e-300, 5e-324, 0.7, 1.0, 3.0]
+        {
+            let (ours, theirs) = (super::log2(value), f64::log2(value));
+            assert!(
+                (ours - theirs).abs() <= 1e-14 * theirs.abs().max(1.0),
+                "{value}: {ours}, {theirs}"
+            );
+        }
+        assert_eq!(super::log2(2f64.powi(-32)).to_bits(), (-32f64).to_bits());
+    }
 
     #[test]
     fn nothing_that_was_added_is_denied_and_few_others_are_not() {

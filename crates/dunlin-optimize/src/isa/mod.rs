@@ -10,7 +10,6 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{Configurable, Flags, builder};
 use dunlin_core::numeric::Relaxed;
 use dunlin_module::CompileError;
-use std::sync::OnceLock;
 
 /// The settings of Cranelift that all machines share.
 fn flags(settings: &Settings) -> Result<Flags, CompileError> {
@@ -45,15 +44,6 @@ pub(crate) fn host() -> Result<Vec<&'static str>, CompileError> {
     return Ok(x64::detected());
     #[cfg(not(target_arch = "x86_64"))]
     return Err(CompileError::new("the optimising tier makes code for x86-64 only"));
-}
-
-/// The results that relaxed operators have where they take the fewest instructions of this machine;
-/// those of the deterministic profile where no code is made.
-pub(crate) fn fastest_relaxed() -> Relaxed {
-    static FASTEST: OnceLock<Relaxed> = OnceLock::new();
-    *FASTEST.get_or_init(|| {
-        host().map_or(Relaxed::Deterministic, |extensions| x64::fastest_relaxed(&extensions))
-    })
 }
 
 /// The extensions of these names.

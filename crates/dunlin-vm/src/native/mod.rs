@@ -52,6 +52,7 @@ pub(crate) use notes::{Notes, OfStack};
 pub use profile::{ProfileError, ProfileFiles, Profiler};
 
 use crate::sys;
+use dunlin_core::numeric::Relaxed;
 
 /// Bytes of the calling thread's stack that are left; 0 where that is not to be known.
 #[must_use]
@@ -79,6 +80,16 @@ pub fn lower_priority() {
 #[must_use]
 pub fn thread_time() -> core::time::Duration {
     sys::native::thread_time()
+}
+
+/// The results that relaxed operators have where they take the fewest instructions of this machine; those of the
+/// deterministic profile where native code does not run. Whatever executes the same functions must choose them too.
+#[must_use]
+pub fn fastest_relaxed() -> Relaxed {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+    return sys::processor::fastest_relaxed();
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+    return Relaxed::Deterministic;
 }
 
 /// Whether native code runs on this machine. The first question installs the fault handler.

@@ -40,6 +40,10 @@ pub(crate) mod native;
 pub(crate) mod native;
 
 #[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[path = "native/processor.rs"]
+pub(crate) mod processor;
+
+#[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
 #[path = "native/profile.rs"]
 pub(crate) mod profile;
 #[cfg(all(feature = "native", not(all(target_os = "linux", target_arch = "x86_64", not(miri)))))]
