@@ -3,7 +3,7 @@
 use crate::decode::{Bodies, Decoded, decode};
 use crate::template::{ItemType, Template};
 use crate::types::TypeTable;
-use dunlin::{Engine, Error, Module, Result};
+use dunlin::{Engine, Error, Module, Parts, Result};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) has_own_modules: bool,
     /// Whether it was found in the engine's cache what its bytes say.
     is_kept: bool,
+    /// Its bytes.
+    parts: Parts,
 }
 
 impl fmt::Debug for Inner {
@@ -117,11 +119,25 @@ impl Component {
         if !Self::is_component(&bytes) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        let (decoded, is_kept) = load(engine, &bytes)?;
-        Ok(Self::from_decoded(engine, decoded, is_kept))
+        let parts = Parts::new(engine, bytes);
+        let (decoded, is_kept) = load(&parts)?;
+        Ok(Self::from_decoded(parts, decoded, is_kept))
     }
 
-    pub(crate) fn from_decoded(engine: &Engine, decoded: Decoded, is_kept: bool) -> Self {
+    /// The component that these bytes are, if it is small and the engine's cache has what they say: then it takes some tenths
+    /// of a millisecond. Otherwise [`Component::from_shared`] may take much longer.
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn find_kept(engine: &Engine, bytes: &Arc<[u8]>) -> Option<Self> {
+        if !Self::is_component(bytes) {
+            return None;
+        }
+        let parts = Parts::new(engine, bytes.clone());
+        let decoded = crate::kept::Place::of(&parts)?.find()?;
+        Some(Self::from_decoded(parts, decoded, true))
+    }
+
+    pub(crate) fn from_decoded(parts: Parts, decoded: Decoded, is_kept: bool) -> Self {
         let Decoded { templates, modules, mut types, imports, exports } = decoded;
         let imports_modules = imports.iter().any(|(_, ty)| has_modules(ty));
         types.adaptable = !imports_modules && !templates.iter().any(|it| it.has_contexts());
@@ -137,8 +153,9 @@ impl Component {
             imports_modules,
             has_own_modules,
             is_kept,
+            parts,
         };
-        Self { engine: engine.clone(), inner: Arc::new(inner) }
+        Self { engine: inner.parts.engine().clone(), inner: Arc::new(inner) }
     }
 
     /// Loads a component from a file.
@@ -162,7 +179,7 @@ impl Component {
         if !Self::is_component(&binary) {
             return Err(Error::invalid_at("this is not a component", 0));
         }
-        decode(engine, &binary, Bodies::Now).map(drop)
+        decode(&Parts::new(engine, binary), Bodies::Now).map(drop)
     }
 
     /// Whether these bytes begin as a component's binary does, which a module's does not.
@@ -229,12 +246,10 @@ impl Component {
     }
 
     /// Keeps in the engine's cache what has been found of its core modules: see
-    /// [`Module::keep_prepared`](dunlin::Module::keep_prepared). Worth it once an instance has done what instances do first.
+    /// [`Parts::keep_prepared`](dunlin::Parts::keep_prepared). Worth it once an instance has done what instances do first.
     #[cfg(feature = "optimize")]
-    pub fn keep_prepared(&self) {
-        for module in &self.inner.modules {
-            module.keep_prepared();
-        }
+    pub fn keep_prepared(&self) -> bool {
+        self.inner.parts.keep_prepared(&self.inner.modules)
     }
 
     /// What it imports, in order.
@@ -256,22 +271,22 @@ impl fmt::Debug for Component {
 
 /// What a component's bytes say, and whether the engine's cache had it.
 #[cfg(feature = "optimize")]
-fn load(engine: &Engine, bytes: &Arc<[u8]>) -> Result<(Decoded, bool)> {
-    let Some(place) = crate::kept::Place::of(engine, bytes) else {
-        return Ok((decode(engine, bytes, Bodies::AsConfigured)?, false));
+fn load(parts: &Parts) -> Result<(Decoded, bool)> {
+    let Some(place) = crate::kept::Place::of(parts) else {
+        return Ok((decode(parts, Bodies::AsConfigured)?, false));
     };
     if let Some(decoded) = place.find() {
         return Ok((decoded, true));
     }
-    let decoded = decode(engine, bytes, Bodies::AsConfigured)?;
+    let decoded = decode(parts, Bodies::AsConfigured)?;
     place.keep(&decoded);
     Ok((decoded, false))
 }
 
 /// What a component's bytes say; there is no cache.
 #[cfg(not(feature = "optimize"))]
-fn load(engine: &Engine, bytes: &Arc<[u8]>) -> Result<(Decoded, bool)> {
-    Ok((decode(engine, bytes, Bodies::AsConfigured)?, false))
+fn load(parts: &Parts) -> Result<(Decoded, bool)> {
+    Ok((decode(parts, Bodies::AsConfigured)?, false))
 }
 
 /// What follows spaces and comments, which may nest.

@@ -10,12 +10,13 @@ use crate::handlers::Handlers;
 use crate::side::Prepared;
 use crate::{Module, Scratch};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Functions of a module that have been prepared before.
 pub struct Known {
-    entry: Vec<u8>,
+    entry: Arc<[u8]>,
     /// Functions in ascending order, each with where it stands.
     functions: Vec<(u32, Range<usize>)>,
 }
@@ -40,15 +41,15 @@ impl Module {
 }
 
 impl Known {
-    /// Reads where each function stands; `None` if the bytes make no sense.
+    /// Reads where each function stands in this part of some bytes; `None` if it makes no sense.
     #[must_use]
-    pub fn read(entry: Vec<u8>, module: &Module) -> Option<Self> {
+    pub fn read(entry: Arc<[u8]>, part: Range<usize>, module: &Module) -> Option<Self> {
         let mut functions: Vec<(u32, Range<usize>)> = Vec::new();
-        let mut reader = Reader { bytes: &entry, at: 0 };
-        while reader.at < entry.len() {
+        let mut reader = Reader { bytes: entry.get(..part.end)?, at: part.start };
+        while reader.at < part.end {
             let (func, len) = (reader.number()?, reader.number()? as usize);
             let start = reader.at;
-            let end = start.checked_add(len).filter(|end| *end <= entry.len())?;
+            let end = start.checked_add(len).filter(|end| *end <= part.end)?;
             let is_next = functions.last().is_none_or(|last| last.0 < func);
             if !is_next || module.body_range(func).is_none() {
                 return None;
@@ -205,7 +206,9 @@ mod tests {
         let first = parse(false);
         let entry = first.write_known(&[0, 1, 2, 3, 4]);
         let again = parse(true);
-        let known = Known::read(entry, &again).expect("an entry");
+        let part = 3..3 + entry.len();
+        let entry = [&b"one"[..], &entry, b"more"].concat();
+        let known = Known::read(entry.into(), part, &again).expect("an entry");
         assert_eq!(known.functions().collect::<Vec<_>>(), [0, 1, 2, 3], "not what catches");
         let again = again.with_known(known);
         let mut scratch = Scratch::default();
@@ -231,11 +234,15 @@ mod tests {
                 let mut damaged = entry.clone();
                 damaged[at] ^= change;
                 for damaged in [damaged, entry[..at].to_vec()] {
-                    let Some(known) = Known::read(damaged, &module) else { continue };
+                    let part = 0..damaged.len();
+                    let Some(known) = Known::read(damaged.into(), part, &module) else { continue };
                     known.functions.iter().for_each(|of| drop(read(&known.entry[of.1.clone()])));
                 }
             }
         }
-        assert!(Known::read(entry, &parse(false)).is_some());
+        let (part, after) = (0..entry.len(), 0..entry.len() + 1);
+        let entry: Arc<[u8]> = entry.into();
+        assert!(Known::read(entry.clone(), part, &parse(false)).is_some());
+        assert!(Known::read(entry, after, &parse(false)).is_none(), "the part is not within");
     }
 }

@@ -170,8 +170,9 @@ impl Cache {
         let path = self.path(name);
         let mut file = File::open(&path).ok()?;
         let data = file.metadata().ok()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
-        file.read_to_end(&mut bytes).ok()?;
+        // Entries are never written to, only replaced.
+        let mut bytes = alloc::vec![0; usize::try_from(data.len()).ok()?];
+        file.read_exact(&mut bytes).ok()?;
         // Used entries are kept. Failing to say so only shortens an entry's life.
         let now = SystemTime::now();
         let age = data.modified().ok().and_then(|used| now.duration_since(used).ok());

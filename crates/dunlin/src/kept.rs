@@ -45,15 +45,13 @@ impl Engine {
     /// for itself, and executes, is elsewhere.
     #[must_use]
     pub fn kept(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
-        self.place("others", what, bytes)
+        self.config().cache.as_ref()?;
+        self.place("others", what, &blake3::hash(bytes))
     }
 
-    /// A place of the engine's own, which nobody else can name: what is in it is executed.
-    pub(crate) fn own_place(&self, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
-        self.place("own", what, bytes)
-    }
-
-    fn place(&self, whose: &str, what: &str, bytes: &[u8]) -> Option<Kept<'_>> {
+    /// A place by whose it is, what is kept there, and a hash of the bytes that it follows from. In the engine's `own`, which
+    /// nobody else can name, is what is executed.
+    pub(crate) fn place(&self, whose: &str, what: &str, bytes: &blake3::Hash) -> Option<Kept<'_>> {
         let config = self.config();
         let cache = config.cache.as_ref()?;
         let mut hasher = blake3::Hasher::new();
@@ -68,7 +66,7 @@ impl Engine {
         for feature in config.features.iter() {
             add(format!("{feature}").as_bytes());
         }
-        add(blake3::hash(bytes).as_bytes());
+        add(bytes.as_bytes());
         let name = format!("kept-{}", hasher.finalize().to_hex());
         Some(Kept { cache, name })
     }
@@ -140,7 +138,8 @@ mod tests {
         }
         // The engine's own are apart.
         engine.kept("what", b"bytes").expect("a cache").put(b"contents");
-        assert_eq!(engine.own_place("what", b"bytes").expect("a cache").get(), None);
+        let hash = blake3::hash(b"bytes");
+        assert_eq!(engine.place("own", "what", &hash).expect("a cache").get(), None);
         place.remove();
         // Another's whole entry under this name.
         engine.kept("what", b"others").expect("a cache").put(b"contents");

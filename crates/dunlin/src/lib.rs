@@ -119,6 +119,7 @@ mod notes;
 mod objects;
 #[cfg(feature = "optimize")]
 mod pace;
+mod parts;
 mod plan;
 mod pooling;
 #[cfg(feature = "optimize")]
@@ -167,6 +168,7 @@ pub use memory::Memory;
 pub use module::{
     ExportType, ImportType, Module, ModuleExport, ModuleFunction, ModuleInfo, ModuleSection,
 };
+pub use parts::Parts;
 pub use plan::StorePlan;
 pub use pooling::PoolingConfig;
 #[cfg(feature = "optimize")]

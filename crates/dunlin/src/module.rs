@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::listing::{Listing, OperatorText};
 #[cfg(feature = "optimize")]
-use crate::{hot::HotFunctions, stats::CompileStats, tuning};
+use crate::{hot::HotFunctions, parts::Part, stats::CompileStats};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -75,70 +75,35 @@ impl Module {
         Self::from_bytes(engine, Arc::new(binary))
     }
 
-    /// Loads the module that is part of some bytes, in the binary format, without copying them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Module::new`], with offsets from the part's beginning; and if the part is not within the bytes.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use dunlin::{Engine, Module};
-    ///
-    /// let bytes: std::sync::Arc<[u8]> = b"before\0asm\x01\0\0\0after"[..].into();
-    /// let module = Module::from_part(&Engine::default(), &bytes, 6..14)?;
-    /// assert_eq!(module.info().bytes_len(), 8);
-    /// # Ok::<(), dunlin::Error>(())
-    /// ```
-    pub fn from_part(engine: &Engine, bytes: &Arc<[u8]>, part: Range<usize>) -> Result<Self> {
-        if bytes.get(part.clone()).is_none() {
-            return Err(Error::usage("the part of a module is not within the bytes"));
-        }
-        #[cfg(feature = "optimize")]
-        let kept = prepared_place(engine, &bytes[part.clone()]).and_then(|place| place.get());
-        let bytes = Arc::new(Part { bytes: bytes.clone(), part });
-        #[cfg(feature = "optimize")]
-        if let Some(kept) = kept {
-            return Self::known(engine, bytes, kept);
-        }
-        Self::from_bytes(engine, bytes)
-    }
-
     /// A module whose declarations are valid, and of which some functions have been prepared before.
     #[cfg(feature = "optimize")]
-    fn known(engine: &Engine, bytes: Arc<Part>, kept: Vec<u8>) -> Result<Self> {
+    pub(crate) fn known(
+        engine: &Engine,
+        bytes: Arc<Part>,
+        kept: (Arc<[u8]>, Range<usize>),
+    ) -> Result<Self> {
         let config = engine.config();
         let parsed = dunlin_module::Module::parse_again(bytes.clone(), config.features);
         let Ok(module) = parsed else { return Self::from_bytes(engine, bytes) };
         let module = has_room(engine, module)?.with_fusing(config.fuses);
-        let Some(known) = dunlin_module::Known::read(kept, &module) else {
+        let Some(known) = dunlin_module::Known::read(kept.0, kept.1, &module) else {
             return Self::from_bytes(engine, bytes);
         };
         Self::from_parsed(engine, module.with_known(known))
     }
 
-    /// Keeps in the [`cache`](crate::Config::cache) which functions have been made ready to be executed and what that takes,
-    /// so that the next engine need not validate them, nor the module's declarations. For modules that are parts of others
-    /// ([`Module::from_part`]) and large enough that this pays; says whether there was anything new to keep.
+    /// The functions that have been made ready to be executed, here or before, as an entry for [`Module::known`]; and whether
+    /// more are than were known.
     #[cfg(feature = "optimize")]
-    pub fn keep_prepared(&self) -> bool {
+    pub(crate) fn known_functions(&self) -> (Vec<u8>, bool) {
         let module = self.code.module();
         let mut functions = self.code.prepared();
-        let known = |func: &u32| module.known().is_some_and(|known| known.has(*func));
-        if functions.iter().all(known) {
-            return false;
-        }
-        let Some(place) = prepared_place(&self.engine, module.pinned_bytes()) else { return false };
+        let is_known = |func: &u32| module.known().is_some_and(|known| known.has(*func));
+        let is_more = !functions.iter().all(is_known);
         functions.extend(module.known().into_iter().flat_map(dunlin_module::Known::functions));
         functions.sort_unstable();
         functions.dedup();
-        let entry = module.write_known(&functions);
-        let fits = entry.len() <= tuning::PREPARED_ENTRY_BYTES_MAX;
-        if fits {
-            place.put(&entry);
-        }
-        fits
+        (module.write_known(&functions), is_more)
     }
 
     /// Loads a module from a file, which is mapped rather than read if it is large.
@@ -271,7 +236,7 @@ impl Module {
         self.engine.compiler().keep_learned(self.engine.config(), &self.code)
     }
 
-    fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
+    pub(crate) fn from_bytes(engine: &Engine, bytes: Arc<dyn Bytes>) -> Result<Self> {
         Self::from_parsed(engine, parse(engine, bytes)?)
     }
 
@@ -339,20 +304,6 @@ impl Module {
     }
 }
 
-/// A part of bytes that nobody changes.
-struct Part {
-    bytes: Arc<[u8]>,
-    part: Range<usize>,
-}
-
-impl Bytes for Part {
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[self.part.clone()]
-    }
-
-    fn pin(&self, _range: Range<usize>) {}
-}
-
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
@@ -387,16 +338,6 @@ fn has_room(engine: &Engine, module: dunlin_module::Module) -> Result<dunlin_mod
         )));
     }
     Ok(module)
-}
-
-/// Where is kept what is known of a module whose bytes nobody can change; `None` if there is no cache, or it does not pay.
-#[cfg(feature = "optimize")]
-fn prepared_place<'e>(engine: &'e Engine, bytes: &[u8]) -> Option<crate::kept::Kept<'e>> {
-    if !tuning::PREPARED_MODULE_BYTES.contains(&bytes.len()) {
-        return None;
-    }
-    // The copies of bodies differ by it.
-    engine.own_place(if engine.config().fuses { "prepared" } else { "prepared, unfused" }, bytes)
 }
 
 /// A component has the module's magic number, and a layer where a module's version ends.

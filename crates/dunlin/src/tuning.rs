@@ -4,10 +4,10 @@
 /// megabyte, so this much takes some 4 ms; an entry is found, checked and placed in less than one.
 pub(crate) const CACHED_MODULE_BYTES_MIN: usize = 4 << 10;
 
-/// Bytes of a module that is a part of others' for which it is kept which functions have been prepared. Finding an entry takes
+/// Bytes that modules are parts of for which it is kept which functions have been prepared. Finding an entry takes
 /// some 40 µs and a third of a nanosecond for each byte; what it saves is some 7 ns for each byte that is executed, and
 /// in a large module these are few.
-pub(crate) const PREPARED_MODULE_BYTES: core::ops::RangeInclusive<usize> = 16 << 10..=4 << 20;
+pub(crate) const PREPARED_BYTES: core::ops::RangeInclusive<usize> = 16 << 10..=4 << 20;
 
 /// Bytes of such an entry: it is read as a whole.
 pub(crate) const PREPARED_ENTRY_BYTES_MAX: usize = 1 << 20;

@@ -17,7 +17,7 @@ pub(crate) use canon::ASYNC_NAMES;
 
 use crate::template::{Captured, Def, ItemType, Source, Template};
 use crate::types::TypeTable;
-use dunlin::{Engine, Error, Module, Result};
+use dunlin::{Error, Module, Parts, Result};
 use items::Open;
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,10 +60,9 @@ pub(crate) enum Bodies {
 }
 
 /// Decodes and validates a component.
-pub(crate) fn decode(engine: &Engine, bytes: &Arc<[u8]>, bodies: Bodies) -> Result<Decoded> {
+pub(crate) fn decode(parts: &Parts, bodies: Bodies) -> Result<Decoded> {
     let mut decoder = Decoder {
-        engine,
-        bytes,
+        parts,
         bodies,
         validator: Validator::new_with_features(features()),
         types: Types::default(),
@@ -73,7 +72,7 @@ pub(crate) fn decode(engine: &Engine, bytes: &Arc<[u8]>, bodies: Bodies) -> Resu
         in_module: false,
         outermost: None,
     };
-    for payload in Parser::new(0).parse_all(bytes) {
+    for payload in Parser::new(0).parse_all(parts.bytes()) {
         decoder.payload(&payload.map_err(invalid)?)?;
     }
     let (imports, exports) =
@@ -86,8 +85,7 @@ type Items = Vec<(Arc<str>, ItemType)>;
 
 /// The state of decoding.
 struct Decoder<'a> {
-    engine: &'a Engine,
-    bytes: &'a Arc<[u8]>,
+    parts: &'a Parts,
     bodies: Bodies,
     validator: Validator,
     types: Types,
@@ -123,12 +121,10 @@ impl Decoder<'_> {
     fn module(&mut self, range: Range<u64>) -> Result<()> {
         self.in_module = true;
         let part = range.start as usize..range.end as usize;
-        if self.bytes.get(part.clone()).is_none() {
+        let bytes = self.parts.bytes();
+        if bytes.get(part.clone()).is_none() {
             // The section says more bytes than there are.
-            return Err(Error::invalid_at(
-                "unexpected end of a core module",
-                self.bytes.len() as u64,
-            ));
+            return Err(Error::invalid_at("unexpected end of a core module", bytes.len() as u64));
         }
         // Its offsets count from the module's beginning.
         let moved = |error: Error| match error.offset() {
@@ -136,9 +132,9 @@ impl Decoder<'_> {
             None => error,
         };
         if self.bodies == Bodies::Now {
-            Module::validate(self.engine, &self.bytes[part.clone()]).map_err(moved)?;
+            Module::validate(self.parts.engine(), &bytes[part.clone()]).map_err(moved)?;
         }
-        let module = Module::from_part(self.engine, self.bytes, part).map_err(moved)?;
+        let module = self.parts.module(part).map_err(moved)?;
         let index = self.modules.len() as u32;
         self.modules.push(module);
         self.top().def(Def::Module(index));

@@ -17,9 +17,8 @@ mod write;
 use crate::decode::{self, Decoded};
 use crate::limits::{KEPT_BYTES_MAX, KEPT_BYTES_MIN};
 use crate::template::Options;
-use dunlin::{Engine, Kept, Module};
+use dunlin::{Kept, Parts};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Changes with the sources that decide what an entry means, so that what another build kept is not found.
 const BUILD: u64 = {
@@ -57,37 +56,37 @@ struct Facts {
 /// The place in an engine's cache of what a component's bytes say.
 pub(crate) struct Place<'a> {
     kept: Kept<'a>,
-    engine: &'a Engine,
-    bytes: &'a Arc<[u8]>,
+    parts: &'a Parts,
 }
 
 impl<'a> Place<'a> {
     /// The place of these bytes; `None` if the engine has no cache, or it is not worth it.
-    pub(crate) fn of(engine: &'a Engine, bytes: &'a Arc<[u8]>) -> Option<Self> {
-        if !(KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&bytes.len()) {
+    pub(crate) fn of(parts: &'a Parts) -> Option<Self> {
+        if !(KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&parts.bytes().len()) {
             return None;
         }
-        let kept = engine.kept(&format!("component {BUILD:016x}"), bytes)?;
-        Some(Self { kept, engine, bytes })
+        let kept = parts.kept(&format!("component {BUILD:016x}"))?;
+        Some(Self { kept, parts })
     }
 
     /// What was kept, with the core modules loaded; `None` also if one of these is not valid: validating the component says
     /// why.
     pub(crate) fn find(&self) -> Option<Decoded> {
         let entry = self.kept.get()?;
-        let Some(Facts { mut decoded, modules }) = read::read(&entry, self.bytes.len()) else {
+        let Some(Facts { mut decoded, modules }) = read::read(&entry, self.parts.bytes().len())
+        else {
             self.kept.remove();
             return None;
         };
         for range in modules {
-            decoded.modules.push(Module::from_part(self.engine, self.bytes, range).ok()?);
+            decoded.modules.push(self.parts.module(range).ok()?);
         }
         Some(decoded)
     }
 
     /// Keeps what the bytes say for next time.
     pub(crate) fn keep(&self, decoded: &Decoded) {
-        if let Some(entry) = write::write(decoded, self.bytes) {
+        if let Some(entry) = write::write(decoded, self.parts.bytes()) {
             self.kept.put(&entry);
         }
     }

@@ -3,10 +3,9 @@
 use super::{Facts, read, write};
 use crate::decode::{Bodies, Decoded, decode};
 use crate::{Component, Linker};
-use dunlin::{Cache, Config, Engine, Module, Store};
+use dunlin::{Cache, Config, Engine, Parts, Store};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Nested components, captures, resources, all kinds of types and definitions.
 const MANY: &str = r#"(component $outer
@@ -79,9 +78,10 @@ fn shown(decoded: &Decoded) -> String {
 fn what_is_read_is_what_was_written() {
     let engine = Engine::default();
     for bytes in texts() {
-        let bytes: Arc<[u8]> = bytes.into();
-        let decoded = decode(&engine, &bytes, Bodies::AsConfigured).expect("a component");
-        let entry = write::write(&decoded, &bytes).expect("an entry");
+        let parts = Parts::new(&engine, bytes.into());
+        let bytes = parts.bytes();
+        let decoded = decode(&parts, Bodies::AsConfigured).expect("a component");
+        let entry = write::write(&decoded, bytes).expect("an entry");
         let Facts { decoded: read, modules } =
             read::read(&entry, bytes.len()).expect("it is whole");
         assert_eq!(shown(&decoded), shown(&read));
@@ -93,13 +93,14 @@ fn what_is_read_is_what_was_written() {
 }
 
 /// Instantiates what an entry says; whatever comes of that, it ends.
-fn instantiate(engine: &Engine, bytes: &Arc<[u8]>, entry: &[u8]) {
+fn instantiate(parts: &Parts, entry: &[u8]) {
+    let (engine, bytes) = (parts.engine(), parts.bytes());
     let Some(Facts { mut decoded, modules }) = read::read(entry, bytes.len()) else { return };
     for range in modules {
-        let Ok(module) = Module::from_part(engine, bytes, range) else { return };
+        let Ok(module) = parts.module(range) else { return };
         decoded.modules.push(module);
     }
-    let component = Component::from_decoded(engine, decoded, true);
+    let component = Component::from_decoded(Parts::new(engine, bytes.clone()), decoded, true);
     let mut linker = Linker::<()>::new(engine);
     linker.define_unknown_imports_as_traps(&component);
     let mut store = Store::new(engine, ());
@@ -115,15 +116,16 @@ fn instantiate(engine: &Engine, bytes: &Arc<[u8]>, entry: &[u8]) {
 fn damage_is_refused_or_does_no_harm() {
     let engine = Engine::default();
     for bytes in texts() {
-        let bytes: Arc<[u8]> = bytes.into();
-        let decoded = decode(&engine, &bytes, Bodies::AsConfigured).expect("a component");
-        let entry = write::write(&decoded, &bytes).expect("an entry");
+        let parts = Parts::new(&engine, bytes.into());
+        let bytes = parts.bytes();
+        let decoded = decode(&parts, Bodies::AsConfigured).expect("a component");
+        let entry = write::write(&decoded, bytes).expect("an entry");
         for at in 0..entry.len() {
             assert!(read::read(&entry[..at], bytes.len()).is_none(), "cut off at {at}");
             for change in [1, 2, 0x10, 0x80, 0xff] {
                 let mut damaged = entry.clone();
                 damaged[at] ^= change;
-                instantiate(&engine, &bytes, &damaged);
+                instantiate(&parts, &damaged);
             }
         }
         let longer = [&entry[..], &[0]].concat();

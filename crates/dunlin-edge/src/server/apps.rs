@@ -132,7 +132,7 @@ impl App {
         waited.ok().and_then(Result::ok).ok_or(Reason::Overloaded)
     }
 
-    /// The component; it is loaded if it is not, on a thread of its own.
+    /// The component; it is loaded if it is not, on a thread of its own where that takes long.
     ///
     /// # Errors
     ///
@@ -160,7 +160,10 @@ impl App {
         {
             return Err(why.clone());
         }
-        self.load(shared).await
+        match shared.loader.load_at_once(self) {
+            Some(loaded) => Ok(self.take(shared, loaded)),
+            None => self.load(shared).await,
+        }
     }
 
     /// Loads the component, in place of one that is there, on a thread of its own.
@@ -183,24 +186,29 @@ impl App {
     ///
     /// Says why it cannot be loaded; then what was there stays.
     pub(crate) fn load_now(self: &Arc<Self>, shared: &Shared) -> Result<Arc<Loaded>, String> {
-        let stamp = Stamp::of(&self.spec.path);
-        let result = shared.loader.load(self);
-        let failed = result.as_ref().err().map(|why| (stamp, why.clone()));
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-        let loaded = match result {
-            Ok(loaded) => Arc::new(loaded),
+        match shared.loader.load(self) {
+            Ok(loaded) => Ok(self.take(shared, loaded)),
             Err(why) => {
+                // Another file than this is tried again.
+                let failed = Some((Stamp::of(&self.spec.path), why.clone()));
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
                 let path = self.spec.path.display().to_string();
                 let mut line = shared.log.line(Level::Error, "an app cannot be loaded");
                 line.text("app", &self.name).text("path", &path).text("error", &why);
-                return Err(why);
+                Err(why)
             }
-        };
+        }
+    }
+
+    /// Takes a component that has been loaded in place of one that is there.
+    fn take(self: &Arc<Self>, shared: &Shared, loaded: Loaded) -> Arc<Loaded> {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let loaded = Arc::new(loaded);
         let old = self.lock().replace(loaded.clone());
         if shared.loader.replace(loaded.bytes, old.as_ref().map_or(0, |old| old.bytes)) {
             shared.unload_unused(self);
         }
-        Ok(loaded)
+        loaded
     }
 
     /// Whether the file is another than that which is loaded.

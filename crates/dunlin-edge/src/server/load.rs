@@ -24,6 +24,7 @@ use super::guest_log::GuestLog;
 use crate::app::ServerLimits;
 use crate::fastedge::{self, AppKind, FastEdgeCtx};
 use crate::reactor::TokioReactor;
+use crate::sys;
 
 /// Core instances, memories and tables for each instance that the server may have. Components of toolchains have
 /// three or four core instances, of which one has a memory and two have tables.
@@ -42,6 +43,10 @@ const END_BYTES: usize = 256;
 
 /// Components of the same length and end that are held against a file.
 const CANDIDATES_MAX: usize = 4;
+
+/// Bytes of a file that may be loaded where its request is served. What that takes, of a file that is in memory and known, is less
+/// than a guest's turn.
+const AT_ONCE_BYTES_MAX: u64 = 256 << 10;
 
 /// Lengths and ends that are remembered before it is looked which are of components that are gone.
 const FORGET_MIN: usize = 64;
@@ -75,8 +80,13 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// The stamp of a file, if it is there.
     pub(crate) fn of(path: &Path) -> Option<Self> {
-        let data = fs::metadata(path).ok()?;
-        Some(Self { modified: data.modified().ok(), bytes: data.len() })
+        fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&fs::Metadata> for Stamp {
+    fn from(data: &fs::Metadata) -> Self {
+        Self { modified: data.modified().ok(), bytes: data.len() }
     }
 }
 
@@ -230,31 +240,60 @@ impl Loader {
     ///
     /// Says why it cannot be read, or what is wrong with it.
     pub(crate) fn load(&self, app: &App) -> Result<Loaded, String> {
+        let (bytes, stamp) = self.read(&app.spec.path)?;
+        let served = match self.same(&bytes) {
+            Some(same) => same,
+            None => self.serve(self.component(&bytes)?, bytes)?,
+        };
+        Ok(self.loaded(served, stamp))
+    }
+
+    /// Loads an app's file if it is small, lies in memory, and what follows from its bytes is known: by an app that has the
+    /// same, or the code cache. That neither waits nor takes long. `None` if it cannot be said that it is so.
+    pub(crate) fn load_at_once(&self, app: &App) -> Option<Loaded> {
         let path = &app.spec.path;
-        let stamp = Stamp::of(path);
-        let bytes = self.read(path)?;
-        let served = self.served(bytes)?;
-        Ok(Loaded {
+        let data = fs::metadata(path).ok()?;
+        let is_small = data.len() <= self.component_bytes_max.min(AT_ONCE_BYTES_MAX);
+        if !(data.is_file() && is_small) {
+            return None;
+        }
+        let (file, mut bytes) = (File::open(path).ok()?, zeros(data.len() as usize));
+        if !sys::read_in_memory(&file, Arc::get_mut(&mut bytes)?) {
+            return None;
+        }
+        let served = match self.same(&bytes) {
+            Some(same) => same,
+            None => {
+                let component = Component::find_kept(&self.engine, &bytes)?;
+                self.serve(component, bytes).ok()?
+            }
+        };
+        Some(self.loaded(served, Stamp::from(&data)))
+    }
+
+    fn loaded(&self, served: Arc<Served>, stamp: Stamp) -> Loaded {
+        Loaded {
             kind: served.kind.clone(),
             style: served.style,
             bytes: served.bytes.len() as u64,
             served,
-            stamp,
+            stamp: Some(stamp),
             idle: (0..self.workers).map(|_| Mutex::default()).collect(),
-        })
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What follows from a file's bytes, which another app may have.
-    fn served(&self, bytes: Arc<[u8]>) -> Result<Arc<Served>, String> {
-        let candidates = self.known().candidates(&bytes);
-        if let Some(same) = candidates.into_iter().find(|other| other.bytes == bytes) {
-            return Ok(same);
-        }
-        let component = self.component(&bytes)?;
+    /// What follows from a file's bytes, if another app has the same.
+    fn same(&self, bytes: &Arc<[u8]>) -> Option<Arc<Served>> {
+        let candidates = self.known().candidates(bytes);
+        candidates.into_iter().find(|other| other.bytes == *bytes)
+    }
+
+    /// What follows from a file's bytes that no other app has.
+    fn serve(&self, component: Component, bytes: Arc<[u8]>) -> Result<Arc<Served>, String> {
         let (kind, style) = self.link(&component)?;
         let served =
             Arc::new(Served { bytes, kind, style, is_new: AtomicBool::new(self.has_cache) });
@@ -310,23 +349,24 @@ impl Loader {
         })
     }
 
-    fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+    fn read(&self, path: &Path) -> Result<(Arc<[u8]>, Stamp), String> {
         let most = self.component_bytes_max;
         let too_large = || format!("it has more than {most} bytes");
         let data = fs::metadata(path).map_err(|error| error.to_string())?;
+        let stamp = Stamp::from(&data);
         if data.len() > most {
             return Err(too_large());
         }
         if data.is_file()
             && let Some(bytes) = read_exactly(path, data.len() as usize)
         {
-            return Ok(bytes);
+            return Ok((bytes, stamp));
         }
         let file = File::open(path).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
         let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
         let read = read.map_err(|error| error.to_string())? as u64;
-        if read > most { Err(too_large()) } else { Ok(bytes.into()) }
+        if read > most { Err(too_large()) } else { Ok((bytes.into(), stamp)) }
     }
 
     /// Notes that a component is loaded in place of another; whether there are too many bytes now.
@@ -373,7 +413,11 @@ impl Loader {
 /// A file of so many bytes, where modules will find them without a copy; `None` if it has more or fewer.
 fn read_exactly(path: &Path, len: usize) -> Option<Arc<[u8]>> {
     let mut file = File::open(path).ok()?;
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+    let mut bytes = zeros(len);
     file.read_exact(Arc::get_mut(&mut bytes)?).ok()?;
     matches!(file.read(&mut [0]), Ok(0)).then_some(bytes)
+}
+
+fn zeros(len: usize) -> Arc<[u8]> {
+    std::iter::repeat_n(0, len).collect()
 }

@@ -1,4 +1,4 @@
-//! What the runtime cannot say portably: whether a stream of the host's is ready.
+//! What the runtime cannot say portably: whether a stream of the host's is ready, and what of a file lies in memory.
 
 #[cfg(not(unix))]
 mod portable;
@@ -9,3 +9,14 @@ mod unix;
 pub(crate) use portable::ready;
 #[cfg(unix)]
 pub(crate) use unix::ready;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::read_in_memory;
+
+/// Nothing is known to be in memory.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read_in_memory(_: &std::fs::File, _: &mut [u8]) -> bool {
+    false
+}
