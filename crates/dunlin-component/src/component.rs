@@ -245,6 +245,13 @@ impl Component {
         self.inner.is_kept
     }
 
+    /// Whether there is anything that [`keep_prepared`](Self::keep_prepared) would keep. This takes microseconds.
+    #[cfg(feature = "optimize")]
+    #[must_use]
+    pub fn has_more_prepared(&self) -> bool {
+        self.inner.parts.has_more_prepared(&self.inner.modules)
+    }
+
     /// Keeps in the engine's cache what has been found of its core modules: see
     /// [`Parts::keep_prepared`](dunlin::Parts::keep_prepared). Worth it once an instance has done what instances do first.
     #[cfg(feature = "optimize")]

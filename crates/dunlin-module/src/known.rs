@@ -4,7 +4,7 @@
 //! engine has written them, of the same bytes of a module. Nevertheless nothing in them makes this crate panic.
 //!
 //! An entry is a list of functions in ascending order, each with the length of what follows of it, so that one is read when
-//! it is called and not before. Functions that catch exceptions are left out: they are rare.
+//! it is called and not before. Of functions that catch exceptions nothing is said: they are rare.
 
 use crate::handlers::Handlers;
 use crate::side::Prepared;
@@ -22,16 +22,15 @@ pub struct Known {
 }
 
 impl Module {
-    /// These functions, which are in ascending order, as bytes for [`Known::read`]; those that are not valid are left out.
+    /// These functions, which are in ascending order, as bytes for [`Known::read`]. Of those that are not valid, or catch
+    /// exceptions, nothing is said.
     #[must_use]
     pub fn write_known(&self, functions: &[u32]) -> Vec<u8> {
         let (mut out, mut scratch) = (Vec::new(), Scratch::default());
         for func in functions {
             let prepared = self.prepare(*func, &mut scratch).ok();
-            let Some(prepared) = prepared.filter(|prepared| prepared.handlers.is_empty()) else {
-                continue;
-            };
-            let body = write(&prepared);
+            let prepared = prepared.filter(|prepared| prepared.handlers.is_empty());
+            let body = prepared.as_ref().map(write).unwrap_or_default();
             number(&mut out, *func);
             number(&mut out, body.len() as u32);
             out.extend(body);
@@ -209,7 +208,8 @@ mod tests {
         let part = 3..3 + entry.len();
         let entry = [&b"one"[..], &entry, b"more"].concat();
         let known = Known::read(entry.into(), part, &again).expect("an entry");
-        assert_eq!(known.functions().collect::<Vec<_>>(), [0, 1, 2, 3], "not what catches");
+        assert_eq!(known.functions().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert!(known.get(3).is_some() && known.get(4).is_none(), "nothing of what catches");
         let again = again.with_known(known);
         let mut scratch = Scratch::default();
         for func in 0..5 {

@@ -104,14 +104,7 @@ impl Blueprint {
         type_ids: &[u32],
         resources: &Arc<Resources>,
     ) -> Result<Self, Invalid> {
-        let globals = module.globals().iter().map(|global| {
-            Ok(match constant(module, global.init)? {
-                Some(Constant::Number(value)) => Some(value),
-                Some(Constant::Null) => Some([0; 2]),
-                _ => None,
-            })
-        });
-        let globals = globals.collect::<Result<_, Invalid>>()?;
+        let globals = constant_globals(module)?;
         let tables = TablesStart::new(module, type_ids)?;
         let images = if tables.is_some() { images(module)? } else { None };
         let (kept, resources) = (Mutex::default(), Arc::downgrade(resources));
@@ -293,6 +286,18 @@ fn element(
         *ordinal = funcs.len() as u32;
     }
     ElementStart(*ordinal)
+}
+
+/// The initial values of the defined globals, of those that are constants.
+pub(crate) fn constant_globals(module: &Module) -> Result<Box<[Option<GlobalCell>]>, Invalid> {
+    let globals = module.globals().iter().map(|global| {
+        Ok(match constant(module, global.init)? {
+            Some(Constant::Number(value)) => Some(value),
+            Some(Constant::Null) => Some([0; 2]),
+            _ => None,
+        })
+    });
+    globals.collect()
 }
 
 /// The images of the defined memories, if they are all that the active data segments write.

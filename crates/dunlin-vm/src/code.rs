@@ -444,13 +444,13 @@ impl ModuleCode {
         false
     }
 
-    /// The blueprint, for another instance: built at the second one, or at once where instances come
-    /// from a pool.
+    /// The blueprint, for another instance. It is built at the second one: the first of many programs is their last, and
+    /// someone waits for it.
     pub(crate) fn blueprint_for(&self, resources: &Arc<Resources>) -> Option<&Blueprint> {
         if let Some(built) = self.blueprint() {
             return Some(built);
         }
-        if !resources.is_pooled() && !self.is_instantiated.swap(true, Ordering::Relaxed) {
+        if !self.is_instantiated.swap(true, Ordering::Relaxed) {
             return None;
         }
         let _building = self.building.lock();
@@ -543,9 +543,9 @@ impl ModuleCode {
 
     /// The functions that have been made ready to be called, in ascending order.
     #[must_use]
-    pub fn prepared(&self) -> Vec<u32> {
+    pub fn prepared(&self) -> impl Iterator<Item = u32> + '_ {
         let is = |func: &u32| !self.entries[*func as usize].ip.load(Ordering::Acquire).is_null();
-        (self.module.func_imports()..self.module.func_count()).filter(is).collect()
+        (self.module.func_imports()..self.module.func_count()).filter(is)
     }
 
     /// Makes a function ready to be called, with the working memory of one of several threads that do

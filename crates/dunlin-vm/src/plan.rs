@@ -17,7 +17,7 @@
 
 use crate::ModuleCode;
 use crate::block::{Block, ImportedKind};
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, constant_globals};
 use crate::context::{FuncRecord, GlobalCell, ImportCall};
 use crate::host::{HostCode, HostFn};
 use crate::instance::{First, FuncRefs, InstantiateError};
@@ -298,8 +298,6 @@ impl Store {
         let of = self.instances.get(instance)?;
         let code = of.code().clone();
         let module = code.module();
-        // What expressions leave to be seen is looked at once; it is built if it is not there yet.
-        let blueprint = code.blueprint_for(self.resources());
         let list = |kind, count: usize| {
             (0..count as u32).map(|i| of.import(kind, i)).collect::<Option<Box<[u32]>>>()
         };
@@ -321,9 +319,6 @@ impl Store {
             }
             None => None,
         };
-        let values = blueprint.and_then(|blueprint| {
-            (0..module.globals().len()).map(|i| blueprint.global(i)).collect()
-        });
         let reference =
             |func: u32| of.import(ImportedKind::Func, func).or_else(|| find(&refs, func));
         let writes = writes(module, reference, |table| of.table(table));
@@ -336,7 +331,7 @@ impl Store {
             funcs,
             calls,
             refs: refs.into(),
-            values,
+            values: constant_globals(module).ok()?.into_iter().collect(),
             writes,
             is_known: of.is_known.load(Ordering::Relaxed),
             start,

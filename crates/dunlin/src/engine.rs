@@ -53,6 +53,9 @@ struct EngineInner {
     epoch: Counter,
     /// Who is to be interrupted, by deadline and store.
     deadlines: Mutex<BTreeMap<(u64, u64), Arc<Interrupts>>>,
+    /// What names of entries in the cache depend on, once one has been asked for.
+    #[cfg(feature = "optimize")]
+    build: std::sync::OnceLock<blake3::Hash>,
 }
 
 impl Default for Engine {
@@ -103,7 +106,15 @@ impl Engine {
             resources: Arc::new(resources),
             epoch: Counter::new(0),
             deadlines: Mutex::default(),
+            #[cfg(feature = "optimize")]
+            build: std::sync::OnceLock::new(),
         }))
+    }
+
+    /// A hash of the engine's build and features.
+    #[cfg(feature = "optimize")]
+    pub(crate) fn build(&self) -> &blake3::Hash {
+        self.0.build.get_or_init(|| crate::kept::build_of(self.config().features))
     }
 
     /// How the engine was set up.

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use dunlin_module::Features;
 
 /// Bytes of a seal.
 const SEAL_BYTES: usize = blake3::OUT_LEN;
@@ -52,24 +53,29 @@ impl Engine {
     /// A place by whose it is, what is kept there, and a hash of the bytes that it follows from. In the engine's `own`, which
     /// nobody else can name, is what is executed.
     pub(crate) fn place(&self, whose: &str, what: &str, bytes: &blake3::Hash) -> Option<Kept<'_>> {
-        let config = self.config();
-        let cache = config.cache.as_ref()?;
+        let cache = self.config().cache.as_ref()?;
+        let parts = [whose.as_bytes(), what.as_bytes(), self.build().as_bytes(), bytes.as_bytes()];
         let mut hasher = blake3::Hasher::new();
-        let mut add = |part: &[u8]| {
-            // The length keeps the ends of parts apart.
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        };
-        add(whose.as_bytes());
-        add(what.as_bytes());
-        add(env!("CARGO_PKG_VERSION").as_bytes());
-        add(env!("DUNLIN_BUILD").as_bytes());
-        for feature in config.features.iter() {
-            add(format!("{feature}").as_bytes());
-        }
-        add(bytes.as_bytes());
+        parts.into_iter().for_each(|part| add(&mut hasher, part));
         let name = format!("kept-{}", hasher.finalize().to_hex());
         Some(Kept { cache, name })
     }
+}
+
+/// What every name depends on: the engine's build, and the features it validates with.
+pub(crate) fn build_of(features: Features) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    add(&mut hasher, env!("CARGO_PKG_VERSION").as_bytes());
+    add(&mut hasher, env!("DUNLIN_BUILD").as_bytes());
+    for feature in features.iter() {
+        add(&mut hasher, format!("{feature}").as_bytes());
+    }
+    hasher.finalize()
+}
+
+/// Adds a part whose end its length keeps apart from the next.
+fn add(hasher: &mut blake3::Hasher, part: &[u8]) {
+    hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
 }
 
 impl Kept<'_> {

@@ -92,18 +92,22 @@ impl Module {
         Self::from_parsed(engine, module.with_known(known))
     }
 
-    /// The functions that have been made ready to be executed, here or before, as an entry for [`Module::known`]; and whether
-    /// more are than were known.
+    /// Whether functions have been made ready to be executed that were not known to be.
     #[cfg(feature = "optimize")]
-    pub(crate) fn known_functions(&self) -> (Vec<u8>, bool) {
+    pub(crate) fn has_more_prepared(&self) -> bool {
+        let known = self.code.module().known();
+        self.code.prepared().any(|func| known.is_none_or(|known| !known.has(func)))
+    }
+
+    /// The functions that have been made ready to be executed, here or before, as an entry for [`Module::known`].
+    #[cfg(feature = "optimize")]
+    pub(crate) fn known_functions(&self) -> Vec<u8> {
         let module = self.code.module();
-        let mut functions = self.code.prepared();
-        let is_known = |func: &u32| module.known().is_some_and(|known| known.has(*func));
-        let is_more = !functions.iter().all(is_known);
+        let mut functions: Vec<u32> = self.code.prepared().collect();
         functions.extend(module.known().into_iter().flat_map(dunlin_module::Known::functions));
         functions.sort_unstable();
         functions.dedup();
-        (module.write_known(&functions), is_more)
+        module.write_known(&functions)
     }
 
     /// Loads a module from a file, which is mapped rather than read if it is large.

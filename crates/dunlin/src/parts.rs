@@ -104,28 +104,41 @@ impl Parts {
         self.engine.place("others", what, self.hash())
     }
 
+    /// Whether there is anything new to keep of these modules: see [`keep_prepared`](Self::keep_prepared). This takes
+    /// microseconds, and that may take a millisecond.
+    #[must_use]
+    pub fn has_more_prepared(&self, modules: &[Module]) -> bool {
+        self.place().is_some()
+            && modules.iter().any(|module| {
+                self.part_of(module).is_some_and(|part| {
+                    self.known().of(&part).is_none() || module.has_more_prepared()
+                })
+            })
+    }
+
     /// Keeps in the [`cache`](crate::Config::cache) that these modules' declarations are valid, which of their functions have
     /// been made ready to be executed, and what that takes, so that the next engine need not validate them. For bytes of a
     /// size for which that pays; says whether there was anything new to keep. Modules that are not parts of the bytes, or
     /// another engine's, are left out.
     pub fn keep_prepared(&self, modules: &[Module]) -> bool {
+        if !self.has_more_prepared(modules) {
+            return false;
+        }
         let Some(place) = self.place() else { return false };
-        let (mut entry, mut is_new) = (Vec::new(), false);
+        let mut entry = Vec::new();
         for module in modules {
             let Some(part) = self.part_of(module) else { continue };
-            is_new |= self.known().of(&part).is_none();
-            let (known, more) = module.known_functions();
-            is_new |= more;
+            let known = module.known_functions();
             for number in [part.start, part.end, known.len()] {
                 entry.extend((number as u32).to_le_bytes());
             }
             entry.extend(known);
         }
-        let is_new = is_new && entry.len() <= tuning::PREPARED_ENTRY_BYTES_MAX;
-        if is_new {
+        let fits = entry.len() <= tuning::PREPARED_ENTRY_BYTES_MAX;
+        if fits {
             place.put(&entry);
         }
-        is_new
+        fits
     }
 
     /// Where a module stands, if its bytes are among these and it was validated by this engine.

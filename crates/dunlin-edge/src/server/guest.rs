@@ -243,7 +243,9 @@ impl Guest {
         }
         match result {
             Ok(response) => {
-                if let Some(component) = self.loaded.to_keep() {
+                if let Some(component) = self.loaded.to_keep()
+                    && component.has_more_prepared()
+                {
                     // Nobody waits for it, and it may fail.
                     drop(tokio::task::spawn_blocking(move || component.keep_prepared()));
                 }

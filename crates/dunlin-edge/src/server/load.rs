@@ -257,6 +257,7 @@ impl Loader {
         if !(data.is_file() && is_small) {
             return None;
         }
+        let _room = widen_heap();
         let (file, mut bytes) = (File::open(path).ok()?, zeros(data.len() as usize));
         if !sys::read_in_memory(&file, Arc::get_mut(&mut bytes)?) {
             return None;
@@ -420,4 +421,15 @@ fn read_exactly(path: &Path, len: usize) -> Option<Arc<[u8]>> {
 
 fn zeros(len: usize) -> Arc<[u8]> {
     std::iter::repeat_n(0, len).collect()
+}
+
+/// Has the thread's heap grow at once by what loading takes, for as long as what is returned is there. Heaps of threads grow by the
+/// page otherwise, each with a system call (the C library's `grow_heap`): forty of them for a component of 100 KB.
+fn widen_heap() -> impl Drop {
+    /// What is larger has a mapping of its own.
+    const BLOCK_BYTES: usize = 100 << 10;
+    let [first, second, third, last] = [(); 4].map(|()| Vec::<u8>::with_capacity(BLOCK_BYTES));
+    // The last keeps the room of the others from being given back at once.
+    drop(std::hint::black_box([first, second, third]));
+    std::hint::black_box(last)
 }
