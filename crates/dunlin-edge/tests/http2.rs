@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::TestServer;
+use support::{PREFACE, TestServer, frame};
 
 type Sent = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
@@ -123,15 +123,6 @@ async fn a_stream_that_is_given_up_ends_its_guest_and_no_other() {
     assert_eq!(ask(&mut other, "GET", "/hello", full(Vec::new())).await.0, 200);
 }
 
-/// Frames by hand: a length, a type, flags and a stream.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    bytes
-}
-
 #[test]
 fn headers_without_end_and_streams_that_are_reset_at_once_end_the_connection() {
     let server = TestServer::new();
@@ -157,7 +148,7 @@ fn headers_without_end_and_streams_that_are_reset_at_once_end_the_connection() {
     ];
     for (what, flood) in floods {
         let mut client = server.connect();
-        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        client.send(PREFACE);
         client.send(&frame(4, 0, 0, &[]));
         let ended = (0..20_000).any(|at| client.stream.write_all(&flood(at)).is_err());
         let mut rest = Vec::new();

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use dunlin_edge::app::AppSpec;
 use dunlin_edge::server::{EVENT_INTERVAL, Log, LogFormat, Options, TURN};
-use support::{Client, TestServer, drill};
+use support::{Client, PREFACE, TestServer, drill, frame};
 
 const WORKERS: usize = 2;
 
-/// Guests that spin, on each worker.
-const SPINNING_EACH: usize = 4;
+/// Guests that would not stop, on each worker.
+const GUESTS_EACH: usize = 8;
 
 /// Requests whose time is measured.
 const REQUESTS: usize = 40;
@@ -74,14 +74,37 @@ fn ask(server: &TestServer, path: &str) -> Client {
     client
 }
 
+/// The same over HTTP/2.
+fn ask_over_http2(server: &TestServer, path: &str) -> Client {
+    let path = format!("/bad{path}");
+    // `:method GET`, `:scheme http`, `:path` and `:authority`, as HPACK's table has them.
+    let head: [&[u8]; 4] =
+        [&[0x82, 0x86, 0x04, path.len() as u8], path.as_bytes(), &[0x41, 0x01], b"a"];
+    let mut client = server.connect();
+    client.send(&[PREFACE, &frame(4, 0, 0, &[]), &frame(1, 5, 1, &head.concat())].concat());
+    client
+}
+
+/// Has guests of all workers write for clients that do not read, and others when these have nothing left to do.
+fn flood(
+    server: &TestServer,
+    goes_on: &AtomicBool,
+    ask: fn(&TestServer, &str) -> Client,
+    path: &str,
+) {
+    while goes_on.load(Relaxed) {
+        let _clients: Vec<_> = (0..WORKERS * GUESTS_EACH).map(|_| ask(server, path)).collect();
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
 /// Whoever goes on for as long as they are let.
 type Abuser = (&'static str, fn(&TestServer, &AtomicBool));
 
 const ABUSERS: &[Abuser] = &[
     ("guests that spin on every worker", |server, goes_on| {
-        let _spinning: Vec<_> =
-            (0..WORKERS * SPINNING_EACH).map(|_| ask(server, "/spin")).collect();
-        let most = (WORKERS * SPINNING_EACH) as u64;
+        let _spinning: Vec<_> = (0..WORKERS * GUESTS_EACH).map(|_| ask(server, "/spin")).collect();
+        let most = (WORKERS * GUESTS_EACH) as u64;
         server.wait_for_metric("dunlin_requests_in_flight{app=\"bad\"}", most);
         while goes_on.load(Relaxed) {
             std::thread::sleep(Duration::from_millis(1));
@@ -127,11 +150,14 @@ const ABUSERS: &[Abuser] = &[
         }
     }),
     ("clients that do not read", |server, goes_on| {
-        let clients = (0..8).map(|_| ask(server, "/stream?n=100000&size=10000"));
-        let _clients: Vec<_> = clients.collect();
-        while goes_on.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        flood(server, goes_on, ask, "/stream?n=100000&size=10000");
+    }),
+    // Each turn of such a guest has something for its client, so that whoever asks for more at once gives it the next turn.
+    ("guests that write by the byte", |server, goes_on| {
+        flood(server, goes_on, ask, "/stream?n=1000000000&size=1");
+    }),
+    ("guests that write by the byte, over HTTP/2", |server, goes_on| {
+        flood(server, goes_on, ask_over_http2, "/stream?n=1000000000&size=1");
     }),
 ];
 
@@ -144,7 +170,7 @@ fn neighbours_of_abusers_keep_their_latency() {
     let alone = measure(&server, &mut clients);
     // A request finds the server looking at sockets after so many turns, when its connection comes and when it is asked; then
     // those that are there have a turn each before its guest has one, and again when its response goes.
-    let turns = 2 * EVENT_INTERVAL + 2 * SPINNING_EACH as u32;
+    let turns = 2 * EVENT_INTERVAL + 2 * GUESTS_EACH as u32;
     let bound = |alone: Duration| (alone + TURN * turns) * SLACK;
     for (name, abuse) in ABUSERS {
         let goes_on = AtomicBool::new(true);

@@ -261,7 +261,8 @@ impl GuestBody {
     /// Ends a body that has failed, for the guest's reason if it has one.
     fn cut_off(&mut self, reason: Reason, context: &mut Context<'_>) -> CutOff {
         self.is_over = true;
-        let end = self.guest.take().map(|mut guest| guest.poll(context));
+        // It is the last turn that it has, and is not put off.
+        let end = self.guest.take().map(|mut guest| guest.poll_now(context));
         if let Some(Poll::Ready(Err(failure))) = end {
             self.ticket.fail(&failure);
             return CutOff(failure.reason);

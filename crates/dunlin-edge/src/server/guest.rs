@@ -23,6 +23,7 @@ use super::end::Reason;
 use super::load::{Kind, Loaded};
 use super::log::Level;
 use super::metrics::add;
+use super::turn::TaskTurn;
 use super::whole;
 use super::worker::Worker;
 use crate::app::Limits;
@@ -145,6 +146,7 @@ pub(crate) struct Guest {
     app: Arc<App>,
     loaded: Arc<Loaded>,
     worker_index: usize,
+    turn: TaskTurn,
     _place: OwnedSemaphorePermit,
 }
 
@@ -195,13 +197,19 @@ impl Guest {
             app: app.clone(),
             loaded: loaded.clone(),
             worker_index: worker.index,
+            turn: worker.turn.clone(),
             _place: place,
         };
         Ok((guest, receiver))
     }
 
-    /// Runs the guest until it waits or ends.
+    /// Runs the guest until it waits, ends or has had its turn, if there is some left of its task's.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        if self.turn.is_left(context) { self.poll_now(context) } else { Poll::Pending }
+    }
+
+    /// The same, whatever is left of the task's turn.
+    pub(crate) fn poll_now(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(running) = &mut self.running else { return Poll::Ready(Ok(None)) };
         if let Poll::Ready(ended) = Pin::new(&mut *running).poll(context) {
             let spent = (running.busy(), running.is_over());

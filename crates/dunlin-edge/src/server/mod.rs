@@ -6,6 +6,7 @@
 //!    requests that the app may have at a time (`request`).
 //! 3. A guest is a store with an instance of the component, on a stack of its own and on the worker's thread (`guest`). It
 //!    runs while its response is polled: a client that does not read stops it, and one that leaves ends it (`body`).
+//!    A poll of a task is one turn for all guests that it runs (`turn`).
 //! 4. One account follows a request to the end of its response, which is where it is counted and logged (`ticket`).
 //! 5. A thread besides looks after health, metrics, signals and files that have changed (`control`, `admin`).
 //!
@@ -34,6 +35,7 @@ mod request;
 mod shared;
 mod sys;
 mod ticket;
+mod turn;
 mod whole;
 mod worker;
 

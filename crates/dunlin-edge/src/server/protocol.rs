@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use super::conn::{Conn, Order, Watched};
 use super::request;
+use super::turn::TaskTurn;
 use super::worker::Worker;
 
 /// Bytes of bodies of requests that an HTTP/2 connection may send before somebody reads them: of one request, and of
@@ -32,12 +33,13 @@ const RESETS_MAX: usize = 20;
 const BUFFER_BYTES_MIN: usize = 64 << 10;
 
 /// Runs what HTTP/2 does beside its connection on the same thread.
-#[derive(Clone, Copy)]
-struct Local;
+#[derive(Clone)]
+struct Local(TaskTurn);
 
 impl<F: Future + 'static> Executor<F> for Local {
     fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+        let turn = self.0.clone();
+        drop(tokio::task::spawn_local(async move { drop(turn.of(pin!(future)).await) }));
     }
 }
 
@@ -56,7 +58,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, conn: Arc<Conn>
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     let ended = if is_http2 {
         conn.set_http2();
-        let mut builder = http2::Builder::new(Local);
+        let mut builder = http2::Builder::new(Local(worker.turn.clone()));
         builder
             .max_concurrent_streams(u32::try_from(limits.streams).unwrap_or(u32::MAX))
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))

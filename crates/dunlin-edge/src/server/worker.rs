@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::net::TcpStream as StdStream;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,6 +26,7 @@ use super::id::Ids;
 use super::log::Level;
 use super::protocol;
 use super::shared::{Phase, Shared};
+use super::turn::TaskTurn;
 use crate::outgoing::LOOKUPS_MAX;
 use crate::reactor::JOBS_MAX;
 
@@ -54,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stacks: Stacks,
     pub(crate) ids: Ids,
+    /// Of the task that it polls.
+    pub(crate) turn: TaskTurn,
     apps: RefCell<(u64, Arc<Apps>)>,
     conns: RefCell<Vec<Option<Arc<Conn>>>>,
     free: RefCell<Vec<usize>>,
@@ -93,6 +97,7 @@ async fn serve(index: usize, shared: Arc<Shared>, sources: Sources) -> io::Resul
         index,
         stacks: Stacks::new(STACK_BYTES, STACKS_IDLE_MAX),
         ids: Ids::new(),
+        turn: TaskTurn::default(),
         apps: RefCell::new((shared.version(), shared.apps())),
         conns: RefCell::default(),
         free: RefCell::default(),
@@ -223,7 +228,8 @@ impl Worker {
     /// Has a task of the worker's go on by itself, unless the worker ends.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         if !self.is_over.get() {
-            drop(tokio::task::spawn_local(task));
+            let turn = self.turn.clone();
+            drop(tokio::task::spawn_local(async move { turn.of(pin!(task)).await }));
         }
     }
 
@@ -233,7 +239,8 @@ impl Worker {
         let place = self.place(conn.clone());
         let worker = self.clone();
         tokio::task::spawn_local(async move {
-            protocol::serve(worker, stream, conn).await;
+            let turn = worker.turn.clone();
+            turn.of(pin!(protocol::serve(worker, stream, conn))).await;
             drop(place);
         });
     }
