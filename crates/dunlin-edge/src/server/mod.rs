@@ -189,6 +189,10 @@ impl Server {
         options: Options,
         start_clock: impl FnOnce() -> io::Result<()>,
     ) -> Result<Self, StartError> {
+        if options.handles_signals {
+            // The process is the server's.
+            crate::sys::make_room_for_files();
+        }
         start_clock().map_err(StartError::Threads)?;
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = options.workers.unwrap_or_else(available).max(1);

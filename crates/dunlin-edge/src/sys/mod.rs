@@ -13,10 +13,14 @@ pub(crate) use unix::ready;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::read_in_memory;
+pub(crate) use linux::{make_room_for_files, read_in_memory};
 
 /// Nothing is known to be in memory.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn read_in_memory(_: &std::fs::File, _: &mut [u8]) -> bool {
     false
 }
+
+/// Nothing is known of it.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn make_room_for_files() {}

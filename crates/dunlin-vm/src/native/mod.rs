@@ -86,10 +86,7 @@ pub fn thread_time() -> core::time::Duration {
 /// deterministic profile where native code does not run. Whatever executes the same functions must choose them too.
 #[must_use]
 pub fn fastest_relaxed() -> Relaxed {
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-    return sys::processor::fastest_relaxed();
-    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
-    return Relaxed::Deterministic;
+    sys::processor::fastest_relaxed()
 }
 
 /// Whether native code runs on this machine. The first question installs the fault handler.

@@ -42,6 +42,9 @@ pub(crate) mod native;
 #[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
 #[path = "native/processor.rs"]
 pub(crate) mod processor;
+#[cfg(all(feature = "native", not(all(target_os = "linux", target_arch = "x86_64", not(miri)))))]
+#[path = "native/no_processor.rs"]
+pub(crate) mod processor;
 
 #[cfg(all(feature = "native", target_os = "linux", target_arch = "x86_64", not(miri)))]
 #[path = "native/profile.rs"]
