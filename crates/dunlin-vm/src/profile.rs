@@ -5,10 +5,11 @@
 //! writes may be lost, and any contents are meaningful. Pages that nobody has written to take no memory.
 
 use crate::sync::Mutex;
+use crate::sys::Pages;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicU32, Ordering};
 use dunlin_module::Module;
 use dunlin_module::layout::cell;
@@ -21,12 +22,15 @@ const CELLS_MAX: usize = 1 << 16;
 /// much address space to be had. The largest programs that we know of have 76 MB.
 const BODIES_BYTES_MAX: usize = 128 << 20;
 
+/// Bytes from which on notes are a mapping.
+const MAPPED_BYTES_MIN: usize = 16 << 10;
+
 /// Notes on a module.
 #[derive(Default)]
 pub(crate) struct Notes {
     /// Offsets in the module of the bodies' first and last byte; the first is a multiple of a cell's size.
     bodies: Range<usize>,
-    words: Box<[AtomicU32]>,
+    words: Words,
     /// Cells that have been given out, by the operators' offsets.
     cells: Mutex<BTreeMap<u32, u32>>,
 }
@@ -45,7 +49,8 @@ impl Notes {
             return Self::default();
         }
         let cells = (bytes / BODY_BYTES_PER_CELL + 1).min(CELLS_MAX);
-        let words = zeroed((bytes + cells * cell::BYTES) / size_of::<u32>());
+        let words = (bytes + cells * cell::BYTES) / size_of::<u32>();
+        let Some(words) = Words::zeroed(words) else { return Self::default() };
         Self { bodies: start..end, words, cells: Mutex::default() }
     }
 
@@ -102,9 +107,42 @@ impl Notes {
     }
 }
 
-/// Zeros, in memory that nobody has touched.
-fn zeroed(count: usize) -> Box<[AtomicU32]> {
-    let words = Box::<[AtomicU32]>::new_zeroed_slice(count);
-    // SAFETY: zero is a number.
-    unsafe { words.assume_init() }
+/// Words that are zero at first.
+enum Words {
+    Allocated(Box<[AtomicU32]>),
+    /// Mapped, so many: an allocator writes the zeros of all but the largest blocks, and nobody may ever write to these.
+    Mapped(Pages, usize),
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::Allocated(Box::default())
+    }
+}
+
+impl Words {
+    fn zeroed(count: usize) -> Option<Self> {
+        let bytes = count * size_of::<u32>();
+        if bytes >= MAPPED_BYTES_MIN {
+            return Some(Self::Mapped(Pages::new(bytes)?, count));
+        }
+        let words = Box::<[AtomicU32]>::new_zeroed_slice(count);
+        // SAFETY: zero is a number.
+        Some(Self::Allocated(unsafe { words.assume_init() }))
+    }
+}
+
+impl Deref for Words {
+    type Target = [AtomicU32];
+
+    fn deref(&self) -> &[AtomicU32] {
+        match self {
+            Self::Allocated(words) => words,
+            // SAFETY: the mapping has room for so many words, which any bytes are, is aligned to a page, and goes with
+            // `self`; whoever writes to it writes words.
+            Self::Mapped(pages, count) => unsafe {
+                core::slice::from_raw_parts(pages.base().cast(), *count)
+            },
+        }
+    }
 }

@@ -428,8 +428,8 @@ fn zeros(len: usize) -> Arc<[u8]> {
 fn widen_heap() -> impl Drop {
     /// What is larger has a mapping of its own.
     const BLOCK_BYTES: usize = 100 << 10;
-    let [first, second, third, last] = [(); 4].map(|()| Vec::<u8>::with_capacity(BLOCK_BYTES));
+    let [first, second, last] = [(); 3].map(|()| Vec::<u8>::with_capacity(BLOCK_BYTES));
     // The last keeps the room of the others from being given back at once.
-    drop(std::hint::black_box([first, second, third]));
+    drop(std::hint::black_box([first, second]));
     std::hint::black_box(last)
 }
