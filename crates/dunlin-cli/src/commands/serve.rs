@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dunlin_edge::app::config::name_of;
 use dunlin_edge::app::{AppSpec, Config, Keyed};
 use dunlin_edge::fastedge::dotenv::Dotenv;
-use dunlin_edge::server::{Log, Options, Server, StartError};
+use dunlin_edge::server::{Log, Options, Server, StartError, make_room_for_files};
 
 use super::Outcome;
 use crate::home;
@@ -39,6 +39,8 @@ pub(super) fn run(mut options: ServeOptions, words: Vec<OsString>, out: &mut dyn
     for app in &config.apps {
         check(app)?;
     }
+    // Before the log has its thread.
+    make_room_for_files();
     let mut server = Options::new(addr, config.apps.clone());
     server.admin = options.admin.or(config.admin);
     server.store = options.store.clone().or(config.store.clone());

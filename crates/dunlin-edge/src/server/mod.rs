@@ -174,6 +174,12 @@ impl fmt::Debug for Server {
     }
 }
 
+/// Lets the process open as many files as it may, and makes room for them at once. For a process that is the server's, and has one
+/// thread yet: where there are more the kernel takes some 10 ms for it, and it does so again and again for a server that has not called this.
+pub fn make_room_for_files() {
+    crate::sys::make_room_for_files();
+}
+
 impl Server {
     /// Starts a server. When this returns, it accepts connections.
     ///
@@ -189,10 +195,6 @@ impl Server {
         options: Options,
         start_clock: impl FnOnce() -> io::Result<()>,
     ) -> Result<Self, StartError> {
-        if options.handles_signals {
-            // The process is the server's.
-            crate::sys::make_room_for_files();
-        }
         start_clock().map_err(StartError::Threads)?;
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = options.workers.unwrap_or_else(available).max(1);
