@@ -58,10 +58,13 @@ impl Server {
             );
             return None;
         };
-        let server = Server { child, port };
+        let mut server = Server { child, port };
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            if let Some(status) = server.child.try_wait().expect("a child") {
+                panic!("the server has ended: {status}");
+            }
+            if is_redis(port) {
                 return Some(server);
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -72,6 +75,15 @@ impl Server {
     fn url(&self, database: u32) -> String {
         format!("redis://127.0.0.1:{}/{database}", self.port)
     }
+}
+
+/// Whether such a server answers at a port. Whoever asks before it listens may be connected to itself.
+fn is_redis(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut first = [0];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
+    let is_asked = stream.write_all(b"PING\r\n").is_ok();
+    is_asked && stream.read_exact(&mut first).is_ok() && matches!(&first, b"+" | b"-")
 }
 
 /// The same with TLS, and the certificate of the tests' own authority in a folder.

@@ -16,7 +16,7 @@ use core::ops::Range;
 
 /// Functions of a module that have been prepared before.
 pub struct Known {
-    entry: Arc<[u8]>,
+    entry: Arc<Vec<u8>>,
     /// Functions in ascending order, each with where it stands.
     functions: Vec<(u32, Range<usize>)>,
 }
@@ -42,7 +42,7 @@ impl Module {
 impl Known {
     /// Reads where each function stands in this part of some bytes; `None` if it makes no sense.
     #[must_use]
-    pub fn read(entry: Arc<[u8]>, part: Range<usize>, module: &Module) -> Option<Self> {
+    pub fn read(entry: Arc<Vec<u8>>, part: Range<usize>, module: &Module) -> Option<Self> {
         let mut functions: Vec<(u32, Range<usize>)> = Vec::new();
         let mut reader = Reader { bytes: entry.get(..part.end)?, at: part.start };
         while reader.at < part.end {
@@ -207,7 +207,7 @@ mod tests {
         let again = parse(true);
         let part = 3..3 + entry.len();
         let entry = [&b"one"[..], &entry, b"more"].concat();
-        let known = Known::read(entry.into(), part, &again).expect("an entry");
+        let known = Known::read(Arc::new(entry), part, &again).expect("an entry");
         assert_eq!(known.functions().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         assert!(known.get(3).is_some() && known.get(4).is_none(), "nothing of what catches");
         let again = again.with_known(known);
@@ -235,13 +235,15 @@ mod tests {
                 damaged[at] ^= change;
                 for damaged in [damaged, entry[..at].to_vec()] {
                     let part = 0..damaged.len();
-                    let Some(known) = Known::read(damaged.into(), part, &module) else { continue };
+                    let Some(known) = Known::read(Arc::new(damaged), part, &module) else {
+                        continue;
+                    };
                     known.functions.iter().for_each(|of| drop(read(&known.entry[of.1.clone()])));
                 }
             }
         }
         let (part, after) = (0..entry.len(), 0..entry.len() + 1);
-        let entry: Arc<[u8]> = entry.into();
+        let entry = Arc::new(entry);
         assert!(Known::read(entry.clone(), part, &parse(false)).is_some());
         assert!(Known::read(entry, after, &parse(false)).is_none(), "the part is not within");
     }

@@ -542,7 +542,6 @@ impl ModuleCode {
     }
 
     /// The functions that have been made ready to be called, in ascending order.
-    #[must_use]
     pub fn prepared(&self) -> impl Iterator<Item = u32> + '_ {
         let is = |func: &u32| !self.entries[*func as usize].ip.load(Ordering::Acquire).is_null();
         (self.module.func_imports()..self.module.func_count()).filter(is)

@@ -80,7 +80,7 @@ impl Module {
     pub(crate) fn known(
         engine: &Engine,
         bytes: Arc<Part>,
-        kept: (Arc<[u8]>, Range<usize>),
+        kept: (Arc<Vec<u8>>, Range<usize>),
     ) -> Result<Self> {
         let config = engine.config();
         let parsed = dunlin_module::Module::parse_again(bytes.clone(), config.features);

@@ -44,7 +44,7 @@ pub struct Parts {
 #[cfg(feature = "optimize")]
 #[derive(Default)]
 struct Entry {
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     /// Where each module stands, and where in the entry its known functions.
     modules: Vec<(Range<usize>, Range<usize>)>,
 }
@@ -170,7 +170,7 @@ impl Parts {
         self.known.get_or_init(|| {
             let Some(place) = self.place() else { return Entry::default() };
             let Some(bytes) = place.get() else { return Entry::default() };
-            Entry::read(bytes.into()).unwrap_or_else(|| {
+            Entry::read(bytes).unwrap_or_else(|| {
                 place.remove();
                 Entry::default()
             })
@@ -181,7 +181,7 @@ impl Parts {
 #[cfg(feature = "optimize")]
 impl Entry {
     /// Reads what stands where; `None` if it makes no sense.
-    fn read(bytes: Arc<[u8]>) -> Option<Self> {
+    fn read(bytes: Vec<u8>) -> Option<Self> {
         let (mut modules, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
             let head: &[u8; 12] = bytes[at..].first_chunk()?;
@@ -194,11 +194,11 @@ impl Entry {
             at = functions.end;
             modules.push((start..end, functions));
         }
-        Some(Self { bytes, modules })
+        Some(Self { bytes: Arc::new(bytes), modules })
     }
 
     /// What is known of the module of this part.
-    fn of(&self, part: &Range<usize>) -> Option<(Arc<[u8]>, Range<usize>)> {
+    fn of(&self, part: &Range<usize>) -> Option<(Arc<Vec<u8>>, Range<usize>)> {
         let (_, functions) = self.modules.iter().find(|module| module.0 == *part)?;
         Some((self.bytes.clone(), functions.clone()))
     }
