@@ -6,6 +6,7 @@ use crate::{Component, Linker};
 use dunlin::{Cache, Config, Engine, Parts, Store};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Nested components, captures, resources, all kinds of types and definitions.
 const MANY: &str = r#"(component $outer
@@ -186,6 +187,18 @@ fn the_second_engine_finds_what_the_first_has_kept() {
     }
     assert_eq!(scratch.entries().len(), 1);
     assert!(!Component::new(&Engine::default(), &bytes).expect("a component").is_kept());
+}
+
+#[test]
+fn what_is_not_known_is_not_looked_at_by_who_has_no_time() {
+    let scratch = Scratch::new("find");
+    let bytes: Arc<[u8]> = wat::parse_str(MANY).expect("a text").into();
+    let find = || Component::find_kept(&scratch.engine(), &bytes);
+    assert!(find().is_none() && scratch.entries().is_empty(), "nothing was validated or kept");
+    drop(Component::from_shared(&scratch.engine(), bytes.clone()).expect("a component"));
+    assert!(find().is_some_and(|component| component.is_kept() && component.exports().len() == 7));
+    assert!(Component::find_kept(&Engine::default(), &bytes).is_none(), "there is no cache");
+    assert!(Component::find_kept(&scratch.engine(), &b"\0asm\x01\0\0\0"[..].into()).is_none());
 }
 
 #[test]
