@@ -32,6 +32,7 @@ mod tuning;
 mod worker;
 
 use dunlin_core::numeric::Relaxed;
+use dunlin_module::processor::{FMA, OSXSAVE, POPCNT, SSE4_2, has};
 use dunlin_module::{CompileError, Compiler, Module, Profile, Settings, StaticTables, Worker};
 
 /// The baseline compiler, for the machine that it runs on.
@@ -95,27 +96,6 @@ pub fn is_supported() -> bool {
 /// the oldest. Who asks for fused products has seen that it saves those of AVX.
 fn fuses() -> bool {
     has(FMA | OSXSAVE)
-}
-
-/// Bits of `ECX` in leaf 1 of `CPUID` (Intel's manual, volume 2, table 3-10).
-const FMA: u32 = 1 << 12;
-const SSE4_2: u32 = 1 << 20;
-const POPCNT: u32 = 1 << 23;
-const OSXSAVE: u32 = 1 << 27;
-
-/// Whether the processor has what these bits of leaf 1 stand for. The standard library asks for ten leaves at the
-/// first question, which takes a tenth of a millisecond in a virtual machine; this is one of them, asked once.
-fn has(bits: u32) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        static LEAF: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-        LEAF.get_or_init(|| std::arch::x86_64::__cpuid(1).ecx) & bits == bits
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let _ = bits;
-        false
-    }
 }
 
 impl Compiler for Baseline {

@@ -32,6 +32,7 @@ pub mod layout;
 mod listing;
 mod module;
 mod names;
+pub mod processor;
 pub mod profile;
 pub mod settings;
 pub mod side;

@@ -170,6 +170,10 @@ impl Cache {
         let path = self.path(name);
         let mut file = File::open(&path).ok()?;
         let data = file.metadata().ok()?;
+        // None was made that is larger than all may be together, and memory is taken for what is read.
+        if data.len() > self.bytes_max {
+            return None;
+        }
         // Entries are never written to, only replaced.
         let mut bytes = alloc::vec![0; usize::try_from(data.len()).ok()?];
         file.read_exact(&mut bytes).ok()?;
@@ -304,6 +308,18 @@ mod tests {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0.folder);
         }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "the file system is not there")]
+    fn an_entry_that_cannot_be_ours_takes_no_memory() {
+        let scratch = Scratch::new("large");
+        scratch.put("large", 9, 0);
+        assert_eq!(scratch.0.get("large").map(|bytes| bytes.len()), Some(9));
+        // A tebibyte of nothing, which is no bytes on the disk.
+        let file = File::options().write(true).open(scratch.0.path("large")).expect("a file");
+        file.set_len(1 << 40).expect("a sparse file");
+        assert_eq!(scratch.0.get("large"), None);
     }
 
     #[test]

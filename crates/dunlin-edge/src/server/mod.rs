@@ -174,8 +174,8 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Lets the process open as many files as it may, and makes room for them at once. For a process that is the server's, and has one
-/// thread yet: where there are more the kernel takes some 10 ms for it, and it does so again and again for a server that has not called this.
+/// Lets the process open as many files as it may, and makes room for them at once. For a process that is the server's and has
+/// one thread yet: with more, the kernel takes some 10 ms for it, as it does whenever room is made later.
 pub fn make_room_for_files() {
     crate::sys::make_room_for_files();
 }

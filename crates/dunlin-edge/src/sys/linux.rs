@@ -14,11 +14,14 @@ const FILES: u64 = 16 << 10;
 /// 15 to 35 ms, in which all of a worker's requests wait. For a process that has one thread yet.
 pub(crate) fn make_room_for_files() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let most = maximum.unwrap_or(FILES).max(current.unwrap_or(0));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum });
-    let most = if raised.is_ok() { most } else { current.unwrap_or(FILES) };
+    if current.is_some() {
+        // Where it is refused, fewer connections are accepted, as without it.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(FILES);
     // A copy with the largest number that there may be, which goes at once. Without it the server waits later.
-    if let (Ok(file), Ok(last)) = (File::open("/dev/null"), i32::try_from(most.min(FILES) - 1)) {
+    if let (Ok(file), Ok(last)) = (File::open("/dev/null"), i32::try_from(most.clamp(1, FILES) - 1))
+    {
         drop(fcntl_dupfd_cloexec(file, last));
     }
 }
